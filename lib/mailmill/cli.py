@@ -1,0 +1,207 @@
+"""The command line: `mailmill run`, one command a stage, `corpus` and `engines`.
+
+It turns arguments into one configuration and one call of the pipeline, and errors into one or two
+plain lines and an exit code: 0 done, 2 configuration, 3 data, 4 infrastructure.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mailmill import __version__
+from mailmill.config import load, parse_bytes
+from mailmill.errors import EXIT_UNEXPECTED, ConfigError, MailmillError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="mailmill")
+def cli() -> None:
+    """Grind raw email into a documented classifier, on Spark, Dask or one process.
+
+    \b
+      mailmill run --config conf/demo.toml     every stage, in order
+      mailmill clean --config conf/demo.toml   one stage alone
+      mailmill corpus --count 5000 --out DIR   realistic mail with known truth
+      mailmill engines                         what is installed here
+
+    A stage whose inputs, settings and code are unchanged is skipped; a run that was killed is simply
+    started again.
+
+    \b
+    Exit codes: 0 done, 2 configuration, 3 data, 4 infrastructure (worth another try).
+    """
+
+
+def _stage(name: str, text: str) -> Callable[..., None]:
+    @cli.command(name, help=text)
+    @click.option(
+        "-c", "--config", "config", required=True, type=click.Path(path_type=Path), help="A TOML file; see conf/."
+    )
+    @click.option(
+        "-e",
+        "--engine",
+        type=click.Choice(["local", "dask", "spark", "auto"]),
+        help="Who computes; overrides the file.",
+    )
+    @click.option(
+        "-s", "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+    )
+    def command(config: Path, engine: str | None, overrides: Sequence[str]) -> None:
+        changes = [*overrides, *([f"engine.kind={engine}"] if engine else [])]
+        run_stage(name, config, changes)
+
+    return command  # type: ignore[no-any-return]
+
+
+_stage("run", "Run every stage in order, skip those with nothing new, and say where everything lies.")
+_stage("ingest", "Read mail from files, folders, archives or S3 into the raw table; count duplicates and rejects.")
+_stage("clean", "Reduce each message to its author's own words, with every removed character accounted for.")
+_stage("label", "Match a file of labels, or a header, with the messages.")
+_stage("features", "Turn the words into vectors, and split by conversation.")
+_stage("train", "Train the configured models.")
+_stage("evaluate", "Measure the models on held-out mail and choose one.")
+_stage("score", "Give every mail its sentiment in [-1, 1] and its place in the queue.")
+
+
+def run_stage(name: str, config: Path, overrides: Sequence[str]) -> None:
+    """Load the configuration and run one stage, or "run" for all; jobs call this too."""
+    settings = load(config, overrides)
+    from mailmill import pipeline  # after the configuration: a typo is reported in a fraction of a second
+    from mailmill.docs.summary import summarise
+    from mailmill.job import Job
+
+    with Job(settings) as job:
+        getattr(pipeline, name)(job)
+        if name in ("run", "evaluate", "score"):
+            click.echo(summarise(job.workspace))
+
+
+@cli.command()
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="An empty folder, or one this command made."
+)
+@click.option("--count", type=click.IntRange(min=1), help="How many messages.  [default: 1000, or all texts]")
+@click.option("--bytes", "size", metavar="SIZE", help="Stop at this size instead, e.g. 2GB.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--format", "form", type=click.Choice(["eml", "mbox", "tar.gz", "parquet"]), default="eml", show_default=True
+)
+@click.option(
+    "--texts", type=click.Path(exists=True, dir_okay=False), help="Wrap these texts (Parquet, JSONL, CSV) as mail."
+)
+@click.option("--text-column", default="text", show_default=True)
+@click.option("--label-column", default="label", show_default=True)
+@click.option("--group-column", help="Texts with the same value here become one conversation.")
+@click.option(
+    "--malformed", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="Share of broken messages."
+)
+@click.option(
+    "--duplicates", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="Share of exact copies."
+)
+@click.option(
+    "--wrong-labels", type=click.FloatRange(0, 1), help="Share of labels that are wrong.  [default: 0.03; texts: 0]"
+)
+@click.option("--label-header", help="Also write the label into this header of each message.")
+def corpus(out: Path, form: str, size: str | None, **options: Any) -> None:
+    """Generate realistic raw mail with known truth: mail/, labels.csv and truth.parquet.
+
+    Without --texts, a grammar of support mail is the source. The same options give the same bytes.
+    """
+    from mailmill.corpus import CorpusSpec, write
+    from mailmill.progress import watch
+
+    try:
+        limit = int(str(parse_bytes(size))) if size else None
+    except ValueError as error:
+        raise ConfigError(f"--bytes: {error}") from None
+    texts = options["texts"]
+    if options["count"] is None and limit is None and not texts:
+        options["count"] = 1000
+    if options["wrong_labels"] is None:
+        options["wrong_labels"] = 0.0 if texts else 0.03
+    spec = CorpusSpec(bytes=limit, **options)
+    with watch("corpus", spec.count) as progress:
+        summary = write(spec, out, form, progress.advance)
+    click.echo(f"{summary.messages} messages in {out}: {summary}")
+
+
+@cli.command()
+def engines() -> None:
+    """Say which engines are installed, in which versions, and which one `auto` would take here."""
+    from mailmill.config import EngineSection
+    from mailmill.engines import choose, resources
+
+    click.echo(f"mailmill {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    click.echo(f"machine   {resources.cores()} cores, {resources.memory() / 2**30:.1f} GiB of memory free")
+    java = resources.java_version()
+    for name, packages in {
+        "local": ["pyarrow", "numpy"],
+        "dask": ["dask", "distributed"],
+        "spark": ["pyspark"],
+    }.items():
+        found = {package: _version(package) for package in packages}
+        if None in found.values():
+            click.echo(f"{name:<9} not installed: pip install 'mailmill[{name}]'")
+            continue
+        note = ""
+        if name == "spark":
+            note = f", Java {java}" if java else ", but no Java: install a JDK (17 or newer) and set JAVA_HOME"
+        click.echo(f"{name:<9} {', '.join(f'{package} {number}' for package, number in found.items())}{note}")
+    click.echo(f"auto      {choose(EngineSection())}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: run, and end the process with the right exit code."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("mailmill").setLevel(os.environ.get("MAILMILL_LOG", "INFO").upper())
+    sys.exit(guarded(lambda: cli.main(arguments, standalone_mode=False)))
+
+
+def guarded(action: Callable[[], object]) -> int:
+    """Run `action`; say what went wrong in plain lines; return the exit code."""
+    try:
+        action()
+    except MailmillError as error:
+        _say(error.message, error.hint)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ConfigError.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; nothing half-done was published", "start the same command again to continue")
+        return EXIT_INTERRUPTED
+    except MemoryError:
+        _say("out of memory", "lower tables.row_group_bytes, or use --engine dask with engine.memory")
+        return 4
+    except Exception as error:  # the last line of defence: say what it is, and where to look
+        logging.getLogger("mailmill").debug("unexpected", exc_info=True)
+        _say(f"unexpected {type(error).__name__}", "this is a bug in mailmill; MAILMILL_LOG=DEBUG shows where")
+        return EXIT_UNEXPECTED
+    return 0
+
+
+def _say(message: str, hint: str) -> None:
+    click.secho(f"mailmill: {message}", err=True, fg="red")
+    if hint:
+        click.echo(f"          {hint}", err=True)

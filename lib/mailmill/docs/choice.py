@@ -1,0 +1,79 @@
+"""The choice of a model, and the page that documents it.
+
+Models are compared on the validation split; the test split is looked at once, for the figures that
+are reported, and never decides. The page is Markdown, for a diff, a ticket or a browser alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from mailmill.models.metrics import Metrics
+
+Figures = Mapping[str, Mapping[str, Metrics]]
+
+WORDS = {
+    "macro_f1": "the highest macro F1",
+    "roc_auc": "the highest area under the ROC curve",
+    "log_loss": "the lowest log loss",
+}
+
+
+def choose(validation: Mapping[str, Metrics], by: str) -> str:
+    """The best model's name by macro_f1, roc_auc or log_loss; ties go to the lower log loss, then the name."""
+
+    def rank(name: str) -> tuple[float, float, str]:
+        found = validation[name]
+        value = -found.log_loss if by == "log_loss" else (getattr(found, by) or 0.0)
+        return (-value, found.log_loss, name)
+
+    return min(validation, key=rank)
+
+
+def report(figures: Figures, chosen: str, by: str) -> dict[str, bytes]:
+    """metrics.json and choice.md: {model: {split: Metrics}}, which was chosen and why."""
+    document = {
+        "format": "mailmill.metrics",
+        "version": 1,
+        "chosen": chosen,
+        "chosen_by": by,
+        "chosen_on": "validation",
+        "models": {name: {split: m.to_dict() for split, m in splits.items()} for name, splits in figures.items()},
+    }
+    text = json.dumps(document, indent=1, sort_keys=True) + "\n"
+    return {"metrics.json": text.encode(), "choice.md": _page(figures, chosen, by).encode()}
+
+
+def _page(figures: Figures, chosen: str, by: str) -> str:
+    lines = [
+        "# Choice of model",
+        "",
+        f"**{chosen}** was chosen: on the validation split it has {WORDS[by]}. The test split did not decide.",
+        "",
+        "| model | split | mails | accuracy | macro F1 | ROC AUC | log loss | Brier |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, splits in figures.items():
+        for split, m in splits.items():
+            auc = "-" if m.roc_auc is None else f"{m.roc_auc:.4f}"
+            lines.append(
+                f"| {name} | {split} | {m.rows} | {m.accuracy:.4f} | {m.macro_f1:.4f} | {auc} "
+                f"| {m.log_loss:.4f} | {m.brier:.4f} |"
+            )
+    best = figures[chosen]["test"]
+    lines += ["", f"## {chosen} on the test split, a class at a time", ""]
+    lines += ["| class | precision | recall | F1 | mails |", "|---|---:|---:|---:|---:|"]
+    for label, of in best.per_class.items():
+        lines.append(f"| {_cell(label)} | {of.precision:.4f} | {of.recall:.4f} | {of.f1:.4f} | {of.support} |")
+    names = [_cell(label) for label in best.classes]
+    lines += ["", f"Confusion (rows: true, columns: predicted, threshold {best.threshold}):", ""]
+    lines += [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
+    lines += [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(names, best.confusion, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(label: str) -> str:
+    """A label as text in a Markdown table: labels come from outside."""
+    safe = label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return safe.replace("|", "\\|").replace("\n", " ").replace("`", "'")

@@ -1,0 +1,72 @@
+"""The last thing a run prints: where everything lies, and how the model did."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mailmill.storage.filesystems import join
+from mailmill.storage.manifests import Manifest
+from mailmill.storage.tables import Workspace
+
+PLACES = {
+    "clean table": "clean",
+    "rejects": "rejects",
+    "labels": "labels",
+    "features": "features",
+    "metrics": "metrics",
+    "scores": "scores",
+}
+
+
+def summarise(workspace: Workspace) -> str:
+    """A few lines for people: counts that add up, places, and the figures of each model on the test split."""
+    lines = [""]
+    clean = workspace.find("clean")
+    if clean:
+        s = clean.statistics
+        lines.append(
+            f"{s['messages']} messages = {clean.rows} clean + {s['rejects']} rejects + {s['duplicates']} duplicates"
+        )
+    labels = workspace.find("labels")
+    if labels:
+        s = labels.statistics
+        classes = ", ".join(f"{n} {name}" for name, n in s["classes"].items())
+        lines.append(
+            f"{s['labelled']} labelled ({classes}), {s['unlabelled']} without a label; "
+            f"in the file {s['unmatched']} unmatched, {s['contradictory']} contradictory"
+        )
+    metrics = workspace.find("metrics")
+    if metrics:
+        lines += ["", *_figures(json.loads(_read(workspace, metrics, "metrics.json")))]
+    lines.append("")
+    for title, name in PLACES.items():
+        if found := workspace.find(name):
+            lines.append(f"{title:<12} {join(workspace.root, name, f'run_id={found.run_id}')}")
+    if metrics:
+        chosen = workspace.find(f"models/{metrics.statistics['chosen']}")
+        if chosen:
+            place = join(workspace.root, chosen.table, f"run_id={chosen.run_id}")
+            lines.append(f"{'model':<12} {place}")
+    return "\n".join(lines)
+
+
+def _figures(document: dict[str, Any]) -> list[str]:
+    lines = [f"{'model':<10} {'class':<10} {'precision':>9} {'recall':>8} {'F1':>8} {'mails':>7}   (test split)"]
+    for name, splits in document["models"].items():
+        test = splits["test"]
+        mark = "*" if name == document["chosen"] else " "
+        for label, of in test["per_class"].items():
+            lines.append(
+                f"{mark}{name:<9} {label:<10.10} {of['precision']:>9.3f} {of['recall']:>8.3f} {of['f1']:>8.3f} "
+                f"{of['support']:>7}"
+            )
+        auc = "-" if test["roc_auc"] is None else f"{test['roc_auc']:.3f}"
+        lines.append(f" {name:<9} accuracy {test['accuracy']:.3f}, ROC AUC {auc}, log loss {test['log_loss']:.3f}")
+    lines.append(f"* chosen by {document['chosen_by']} on the validation split")
+    return lines
+
+
+def _read(workspace: Workspace, manifest: Manifest, name: str) -> bytes:
+    path = next(file.path for file in manifest.files if file.path.endswith(name))
+    return workspace.storage.read(join(workspace.uri_of(manifest.table), path))

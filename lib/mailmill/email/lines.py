@@ -1,0 +1,185 @@
+"""A line of the plain rendering with what can be said about it alone.
+
+Zones are decided line by line. What a rule sees of one line (its quote depth, the HTML evidence, which
+pattern kinds it hits, how much it looks like prose or like a name) is gathered here; what depends on
+the neighbours is `zones.py`'s. Most lines are never asked for more than their first character, so
+everything beyond it is computed when first asked for and then kept. `Line.hits` and `Line.shape` are
+also the features that a learned labeller can read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mailmill.email.patterns import MAX_LINE, PATTERNS
+
+_QUOTE = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
+_INITIALS = re.compile(r"[ \t]{0,3}[A-Za-z][A-Za-z.]{0,4}>(?=[\s>]|$)")
+_PHONE = re.compile(r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\bx ?\d{4,5}\b|^\d-\d{4}$")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_URL = re.compile(r"(?:https?://|www\.|ftp://)\S{3}", re.IGNORECASE)
+_POSTCODE = re.compile(
+    r"\b[A-Z]{2}\.?,? {1,3}\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2}\b|^(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ]\w+$"
+)
+_DATE = re.compile(
+    r"\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b.{0,12}?\d{1,2}[:.]\d{2}|\b\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]m)?\b",
+    re.IGNORECASE,
+)
+_DASHES = " \t-_=*~#+.>"
+_EDGE = ' \t*_>|«»"“”'
+_LEADING = ' \t-–—_=*~#+.>|«»"“”[(<!'
+
+#: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
+KINDS = ("greeting", "thanks", "signoff", "closing", "disclaimer", "mobile", "footer", "contact", "postscript")
+
+#: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
+LONG_KINDS = frozenset({"disclaimer", "footer"})
+SHORT = 110
+
+
+class Line:
+    """One line: `text` without its newline, `start` its offset in the rendering.
+
+    `bare` is the stripped text without quote marks, `depth` the number of quote marks before it,
+    `evidence` what the HTML said ('' for plain text).
+    """
+
+    __slots__ = ("_folded", "_hits", "_shape", "bare", "depth", "evidence", "start", "text")
+
+    def __init__(self, text: str, start: int, evidence: str = "") -> None:
+        self.text = text
+        self.start = start
+        self.evidence = evidence
+        self.depth = 0
+        self._folded: str | None = None
+        self._hits: dict[str, str] | None = None
+        self._shape: Shape | None = None
+        bare = text.strip()
+        if bare and (bare[0] in ">|" or ">" in bare[:6]):
+            marks = _QUOTE.match(text)
+            if marks:
+                self.depth = max(1, marks[0].count(">") + marks[0].count("|"))
+                bare = text[marks.end() :].strip()
+            else:
+                initials = _INITIALS.match(text)
+                if initials:
+                    self.depth = 1
+                    bare = text[initials.end() :].strip()
+        self.bare = bare
+
+    @property
+    def blank(self) -> bool:
+        """Nothing but white space and quote marks."""
+        return not self.bare
+
+    @property
+    def hits(self) -> dict[str, str]:
+        """Pattern kind -> name of the rule, for every kind of `KINDS` that the line alone matches."""
+        if self._hits is None:
+            self._hits = {kind: rule for kind in KINDS if (rule := self.rule(kind))}
+        return self._hits
+
+    def rule(self, kind: str) -> str:
+        """The name of the rule of one of `KINDS` that this line alone matches, or ''."""
+        folded = self._folded
+        if folded is None:
+            folded = self._folded = fold(self.bare)
+        if not folded or (len(folded) > SHORT and kind not in LONG_KINDS):
+            return ""
+        return PATTERNS.matchers[kind].rule(folded)
+
+    @property
+    def shape(self) -> Shape:
+        """Counts and signs that do not need a pattern table."""
+        if self._shape is None:
+            self._shape = Shape(self.bare)
+        return self._shape
+
+
+class Shape:
+    """What a stripped line looks like: words, capitals, telephone numbers, addresses, dates."""
+
+    __slots__ = ("address", "capitals", "chars", "date", "ends", "lower", "phone", "title", "words")
+
+    def __init__(self, bare: str) -> None:
+        words = bare.split(None, 60)
+        self.chars = len(bare)
+        self.words = len(words)
+        self.capitals = sum(w[:1].isupper() or w[1:2].isupper() for w in words)
+        self.lower = sum(w[:1].islower() for w in words)
+        self.ends = bare[-1:]
+        self.phone = bool(_PHONE.search(bare)) if any(map(str.isdigit, bare)) else False
+        self.address = bool(_EMAIL.search(bare)) if "@" in bare else bool(_URL.search(bare) or _POSTCODE.search(bare))
+        self.date = bool(_DATE.search(bare)) if self.chars < 120 else False
+        titles = PATTERNS.titles
+        self.title = self.words <= 9 and any(w.strip(".,;:()|&-").lower() in titles for w in words)
+
+    @property
+    def prose(self) -> bool:
+        """A sentence, or a full line of running text."""
+        if self.words >= 12 or self.chars > 90:
+            return True
+        if self.words >= 6 and self.lower * 2 >= self.words:
+            return True
+        return self.words >= 3 and self.lower * 3 >= self.words * 2 and self.ends in ".?!…"
+
+    @property
+    def contact(self) -> bool:
+        """Carries a telephone number, an address, or a title, and is no sentence."""
+        return (self.phone or self.address or self.title) and not self.prose
+
+    @property
+    def name(self) -> bool:
+        """Up to four words, each with a capital (particles aside), no sentence."""
+        return 0 < self.words <= 4 and self.chars <= 40 and self.capitals >= 1 and self.lower <= self.words // 3
+
+
+def fold(text: str) -> str:
+    """Lower case, straight apostrophes, no decoration at the edges; at most `MAX_LINE` characters."""
+    return (
+        text[:MAX_LINE].replace("’", "'").replace("\xa0", " ").replace("=20", "").lstrip(_LEADING).rstrip(_EDGE).lower()
+    )
+
+
+def field_of(line: Line) -> tuple[str, str] | None:
+    """(role, rule) when the line opens with a header field's name ("From: …", "Gesendet: …")."""
+    text = line.bare
+    colon = text.find(":", 1, 40)
+    if colon < 0:
+        return None
+    return PATTERNS.fields.get(text[:colon].replace("\xa0", " ").strip(_EDGE).lower())
+
+
+def banner_of(line: Line) -> tuple[str, str] | None:
+    """("banner" | "forward", rule) for "-----Original Message-----" and its kin.
+
+    Banners stand between dashes, or alone on a line that ends with a colon ("Begin forwarded message:").
+    """
+    text = line.bare
+    if len(text) > 160 or not text:
+        return None
+    if text[0] in "-_=*~#+" or text[-1] in ":-=_":
+        core = text.strip(_DASHES + "<|").removesuffix(":").lower().replace("’", "'")
+        if not 8 <= len(core) <= 140:
+            return None
+        for kind in ("forward", "banner"):
+            rule = PATTERNS.matchers[kind].rule(core)
+            if rule:
+                return kind, rule
+    return None
+
+
+def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> list[Line]:
+    """The lines of `rendering`; `evidence` gives one entry a line where there is any."""
+    lines = []
+    start = 0
+    if evidence is None:
+        for text in rendering.split("\n"):
+            lines.append(Line(text, start))
+            start += len(text) + 1
+    else:
+        for text, mark in zip(rendering.split("\n"), evidence, strict=True):
+            lines.append(Line(text, start, mark))
+            start += len(text) + 1
+    return lines

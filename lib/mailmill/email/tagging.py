@@ -1,0 +1,143 @@
+"""Labels for messages: from a file of (id, label), or from a header of the message itself.
+
+An id is a Message-ID, a key, or a source path. An id that the file gives two labels is
+contradictory: it labels nothing and is counted. The label table keeps every vote, so that
+agreement between several taggers has its place.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mailmill import schemas
+from mailmill.email.labels import header_value, message_id
+from mailmill.errors import DataError
+
+IdKind = Literal["message_id", "key", "source"]
+#: Output beside the labels: which ids of the file were found, to count those that were not.
+MATCHES = pa.schema([pa.field("id", pa.string(), nullable=False)])
+
+
+class Finder(Protocol):
+    """A lookup of hashed ids; see `storage.lookup.Lookup`."""
+
+    def find(self, keys: list[str]) -> list[str | None]:
+        """The label of each id, or None."""
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """What a label file says: hashed id -> label, and how many ids contradict themselves."""
+
+    labels: Mapping[str, str]
+    contradictory: int
+    rows: int
+
+
+def hash_id(text: str) -> str:
+    """32 hex digits for an id; the angle brackets and white space around a Message-ID do not count."""
+    return hashlib.blake2b(text.strip().strip("<>").encode(), digest_size=16).hexdigest()
+
+
+def read_labels(content: bytes, name: str, id_column: str, label_column: str) -> LabelFile:
+    """Read a CSV (UTF-8, with a header line) or Parquet file of labels.
+
+    Raises DataError naming the file where it cannot be parsed, or a column that it does not have.
+    """
+    labels: dict[str, str] = {}
+    contradictory: set[str] = set()
+    rows = 0
+    for identifier, label in _pairs(content, name, id_column, label_column):
+        rows += 1
+        if identifier is None or label is None or not str(label).strip():
+            continue
+        hashed, text = hash_id(str(identifier)), str(label).strip()
+        if labels.setdefault(hashed, text) != text:
+            contradictory.add(hashed)
+    for hashed in contradictory:
+        del labels[hashed]
+    return LabelFile(labels, len(contradictory), rows)
+
+
+def _pairs(content: bytes, name: str, id_column: str, label_column: str) -> Iterator[tuple[object, object]]:
+    if name.lower().endswith((".parquet", ".pq")):
+        try:
+            table = pq.read_table(io.BytesIO(content))
+        except pa.ArrowInvalid:
+            raise DataError(f"labels {name} is not a Parquet file, or damaged") from None
+        _require(name, table.column_names, id_column, label_column)
+        yield from zip(table[id_column].to_pylist(), table[label_column].to_pylist(), strict=True)
+        return
+    try:
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        _require(name, list(reader.fieldnames or ()), id_column, label_column)
+        yield from ((row[id_column], row[label_column]) for row in reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"labels {name} is not CSV in UTF-8 ({type(error).__name__})") from None
+
+
+def _require(name: str, found: list[str], *wanted: str) -> None:
+    for column in wanted:
+        if column not in found:
+            raise DataError(
+                f"labels {name} has no column {column!r}; it has: {', '.join(found) or 'none'}",
+                hint="set labels.id_column and labels.label_column",
+            )
+
+
+@dataclass(frozen=True)
+class LabelsKernel:
+    """Rows of the raw table -> rows of the labels table, and the ids that matched.
+
+    With `header`, the label is that header's value; otherwise `labels` is asked for the id.
+    """
+
+    header: str | None
+    id_kind: IdKind
+    labels: Finder | None
+    tagger: str
+
+    @property
+    def outputs(self) -> Mapping[str, pa.Schema]:
+        """The label rows, and the ids found."""
+        return {"labels": schemas.LABELS, "matches": MATCHES}
+
+    @property
+    def columns(self) -> list[str] | None:
+        """Only what the id needs: the raw bytes for a header or a Message-ID."""
+        needed = {"message_id": "raw", "source": "source", "key": None}["message_id" if self.header else self.id_kind]
+        return ["key", needed] if needed else ["key"]
+
+    def __call__(self, batch: pa.RecordBatch) -> Mapping[str, pa.RecordBatch]:
+        """Label the rows that have a label; the others give no row."""
+        keys: list[str] = batch.column("key").to_pylist()
+        found, ids = self._from_header(batch) if self.header else self._from_file(batch, keys)
+        rows = [
+            {"key": key, "votes": [{"tagger": self.tagger, "label": label}], "label": label, "agreement": 1.0}
+            for key, label in zip(keys, found, strict=True)
+            if label
+        ]
+        matches = [{"id": i} for i, label in zip(ids, found, strict=True) if label] if ids else []
+        return {
+            "labels": pa.RecordBatch.from_pylist(rows, schemas.LABELS),
+            "matches": pa.RecordBatch.from_pylist(matches, MATCHES),
+        }
+
+    def _from_header(self, batch: pa.RecordBatch) -> tuple[list[str | None], list[str]]:
+        values = [header_value(raw, self.header or "") for raw in batch.column("raw").to_pylist()]
+        return [value.strip() if value else None for value in values], []
+
+    def _from_file(self, batch: pa.RecordBatch, keys: list[str]) -> tuple[list[str | None], list[str]]:
+        if self.id_kind == "message_id":
+            ids = [hash_id(message_id(raw)) for raw in batch.column("raw").to_pylist()]
+        else:
+            ids = [hash_id(text) for text in (keys if self.id_kind == "key" else batch.column("source").to_pylist())]
+        return (self.labels.find(ids) if self.labels else [None] * len(ids)), ids

@@ -1,0 +1,215 @@
+"""What an engine does, and all that is the same on every engine.
+
+    run             function(task, broadcast) for many tasks, results as they end
+    map_table       row-wise ETL: a table's batches through a kernel into a sink
+    map_reduce      training and profiling: partial results merged in a fixed order
+    combine_by_key  the only shuffle: sums, minima and maxima by key
+
+An engine implements `run` and `combine_by_key`; Spark also brings its own reader for `map_table`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+import pyarrow as pa
+
+from mailmill.engines.merging import TreeMerge, block_size, tree_merge
+from mailmill.errors import DataError, MailmillError
+from mailmill.progress import SILENT, Progress
+from mailmill.storage.fragments import Scan, Sink, SinkWriter, Written
+from mailmill.storage.tables import Table
+
+T = TypeVar("T")
+B = TypeVar("B")
+R = TypeVar("R")
+S = TypeVar("S")
+
+Aggregation = Literal["sum", "min", "max"]
+
+
+class Kernel(Protocol):
+    """A pure, picklable, row-wise function: one Arrow batch in, one batch for each named output.
+
+    A row's result must depend on that row alone: engines cut batches as they like.
+    """
+
+    @property
+    def outputs(self) -> Mapping[str, pa.Schema]:
+        """The outputs and their schemas. Rows that raise go to the one named "rejects", if there is one."""
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The columns read of the table; None: all."""
+
+    def __call__(self, batch: pa.RecordBatch) -> Mapping[str, pa.RecordBatch]:
+        """Compute the outputs' rows for the batch's rows."""
+
+
+class Engine(ABC):
+    """Schedules tasks on one process, a Dask cluster or Spark. A context manager: leaving it lets go of workers."""
+
+    name: ClassVar[str]
+    workers: int = 1
+    task_bytes: int = 32 * 2**20
+
+    @abstractmethod
+    def run(
+        self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B, progress: Progress = SILENT
+    ) -> Iterator[tuple[int, R]]:
+        """Compute `function(task, broadcast)` for every task; yield (task's number, result) as tasks end.
+
+        The function is importable by name and the tasks picklable. `broadcast` reaches each worker once.
+        `progress` advances by one a task. What a task raises is raised here, and the rest is cancelled.
+        """
+
+    @abstractmethod
+    def combine_by_key(
+        self,
+        tasks: Sequence[T],
+        emit: Callable[[T], pa.Table],
+        keys: Sequence[str],
+        aggregations: Mapping[str, Aggregation],
+        sink: Sink,
+        output: str,
+        progress: Progress = SILENT,
+    ) -> list[Written]:
+        """Group the rows that `emit(task)` gives for all tasks by `keys` and aggregate the other columns.
+
+        Only sums of integers, minima and maxima, so the result does not depend on order. The groups go to
+        the sink's `output`, whose schema has the keys and the aggregated columns; each file is sorted by key.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One line for people: what computes, with how much, and where to watch it."""
+
+    def close(self) -> None:  # noqa: B027 - an engine without workers has nothing to let go of
+        """Let go of workers. Idempotent."""
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def map_table(self, table: Table, kernel: Kernel, sink: Sink, progress: Progress = SILENT) -> list[Written]:
+        """Put every row of `table` through `kernel` and write what comes out to `sink`.
+
+        Returns the written files. `progress` advances by rows. An unexpected exception on one row makes
+        that row a reject (or, for a kernel without rejects, a DataError that names its key); errors of
+        mailmill, of the storage and of memory end the run.
+        """
+        scans = table.scans(self.task_bytes, at_least=self.workers * 2)
+        tasks = [_Mapping(number, scan) for number, scan in enumerate(scans)]
+        return self.write_tasks(_map_scan, tasks, _MapJob(kernel, sink), progress, [scan.rows for scan in scans])
+
+    def write_tasks(
+        self,
+        function: Callable[[T, B], list[Written]],
+        tasks: Sequence[T],
+        broadcast: B,
+        progress: Progress = SILENT,
+        rows: Sequence[int] | None = None,
+    ) -> list[Written]:
+        """Run tasks that write files themselves, and gather what they wrote, in the tasks' order."""
+        results: dict[int, list[Written]] = {}
+        for number, written in self.run(function, tasks, broadcast):
+            results[number] = written
+            progress.advance(rows[number] if rows else sum(file.rows for _, file in written))
+        return [file for number in sorted(results) for file in results[number]]
+
+    def map_reduce(
+        self,
+        fragments: Sequence[T],
+        partial: Callable[[T, B], S],
+        merge: Callable[[S, S], S],
+        broadcast: B,
+        progress: Progress = SILENT,
+    ) -> S:
+        """merge over all fragments of partial(fragment, broadcast), along one fixed tree (see `merging`).
+
+        The same fragments give the same bits on every engine and number of workers. `progress` advances by
+        fragments. Raises DataError where there is no fragment.
+        """
+        if not fragments:
+            raise DataError("nothing to compute on: the table has no rows")
+        size = block_size(len(fragments), self.workers * 2)
+        blocks = [tuple(fragments[at : at + size]) for at in range(0, len(fragments), size)]
+        tree: TreeMerge[S] = TreeMerge(len(blocks), merge)
+        job = _ReduceJob(partial, merge, broadcast)
+        for number, part in self.run(_reduce_block, blocks, job):
+            tree.add(number, part)
+            progress.advance(len(blocks[number]))
+        return tree.result()
+
+
+@dataclass(frozen=True)
+class _Mapping:
+    number: int
+    scan: Scan
+
+
+@dataclass(frozen=True)
+class _MapJob:
+    kernel: Kernel
+    sink: Sink
+
+
+@dataclass(frozen=True)
+class _ReduceJob:
+    partial: Callable[[Any, Any], Any]
+    merge: Callable[[Any, Any], Any]
+    broadcast: Any
+
+
+def _map_scan(task: _Mapping, job: _MapJob) -> list[Written]:
+    return map_batches(task.scan.batches(job.kernel.columns), job.kernel, job.sink, task.number)
+
+
+def map_batches(batches: Iterable[pa.RecordBatch], kernel: Kernel, sink: Sink, part: int) -> list[Written]:
+    """Put batches through a kernel into the files of task number `part`."""
+    with sink.open(part) as writer:
+        for batch in batches:
+            _guarded(kernel, batch, writer)
+    return writer.written
+
+
+def _guarded(kernel: Kernel, batch: pa.RecordBatch, writer: SinkWriter) -> None:
+    """Apply the kernel; where it fails, halve the batch until the one row that fails stands alone."""
+    try:
+        outputs = kernel(batch)
+    except (MailmillError, OSError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - any bug that one row lays bare must not stop the night's run
+        if batch.num_rows > 1:
+            half = batch.num_rows // 2
+            _guarded(kernel, batch.slice(0, half), writer)
+            _guarded(kernel, batch.slice(half), writer)
+            return
+        outputs = {"rejects": _reject(kernel, batch, error)}
+    for name, rows in outputs.items():
+        writer.write(name, rows)
+
+
+def _reject(kernel: Kernel, row: pa.RecordBatch, error: Exception) -> pa.RecordBatch:
+    key = row.column("key")[0].as_py()
+    if "rejects" not in kernel.outputs:
+        raise DataError(f"row {key}: {type(kernel).__name__} failed with {type(error).__name__}") from error
+    source = row.column("source")[0].as_py() if "source" in row.schema.names else ""
+    values = {
+        "key": key,
+        "source": source,
+        "stage": type(kernel).__name__.removesuffix("Kernel").lower(),
+        "reason": "kernel_error",
+        "detail": type(error).__name__,  # never the message: it may quote the body
+    }
+    return pa.RecordBatch.from_pylist([values], kernel.outputs["rejects"])
+
+
+def _reduce_block(block: tuple[Any, ...], job: _ReduceJob) -> Any:
+    parts = (job.partial(fragment, job.broadcast) for fragment in block)
+    return tree_merge(parts, len(block), job.merge)

@@ -1,0 +1,47 @@
+"""Which engine a run takes, and opening it."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+from mailmill.config import EngineSection
+from mailmill.engines.base import Engine
+from mailmill.errors import ConfigError
+
+EXTRAS = {"dask": "distributed", "spark": "pyspark"}
+
+
+def choose(settings: EngineSection) -> str:
+    """The engine's name. `auto`: Spark where a master was given or spark-submit started this process; else Dask
+    where it is installed; else local."""
+    if settings.kind != "auto":
+        return settings.kind
+    if settings.address:
+        return "dask"
+    if settings.master or "PYSPARK_GATEWAY_PORT" in os.environ:
+        return "spark"
+    return "dask" if find_spec("distributed") else "local"
+
+
+def open_engine(settings: EngineSection) -> Engine:
+    """Start, or connect to, the engine that `settings` choose. Use it as a context manager.
+
+    Raises:
+        ConfigError: its library is not installed, or Java is missing or too old.
+        InfrastructureError: the scheduler or the master does not answer.
+    """
+    name = choose(settings)
+    if name in EXTRAS and not find_spec(EXTRAS[name]):
+        raise ConfigError(f"engine {name} needs {EXTRAS[name]}", hint=f"pip install 'mailmill[{name}]'")
+    if name == "spark":
+        from mailmill.engines.spark import SparkEngine
+
+        return SparkEngine(settings)
+    if name == "dask":
+        from mailmill.engines.dask import DaskEngine
+
+        return DaskEngine(settings)
+    from mailmill.engines.local import LocalEngine
+
+    return LocalEngine()

@@ -1,0 +1,149 @@
+"""The Dask engine: worker processes with a memory limit on this box, or a running cluster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import dask
+import distributed
+import pyarrow as pa
+
+from mailmill.config import EngineSection
+from mailmill.engines import resources
+from mailmill.engines.base import Aggregation, Engine
+from mailmill.engines.local import write_groups
+from mailmill.errors import InfrastructureError
+from mailmill.progress import SILENT, Progress
+from mailmill.storage.fragments import Sink, Written
+
+T = TypeVar("T")
+B = TypeVar("B")
+R = TypeVar("R")
+
+AHEAD = 4  # tasks a worker is given before it has finished one: enough to stay busy, few enough to stay small
+MEMORY_SHARE = 0.8
+
+
+class DaskEngine(Engine):
+    """Runs tasks on Dask workers, one thread each: kernels are pure and hold the interpreter's lock."""
+
+    name: ClassVar[str] = "dask"
+
+    def __init__(self, settings: EngineSection) -> None:
+        self._cluster: Any = None
+        logging.getLogger("distributed").setLevel(logging.ERROR)
+        if settings.address:
+            try:
+                self._client = distributed.Client(settings.address, timeout=10)
+            except (OSError, ValueError) as error:
+                raise InfrastructureError(
+                    f"no Dask scheduler answers at {settings.address} ({type(error).__name__})",
+                    hint="check engine.address, or leave it out to start workers on this machine",
+                ) from None
+            self.workers = max(1, sum(self._client.nthreads().values()))
+        else:
+            self.workers = settings.workers or resources.cores()
+            budget = settings.memory or int(resources.memory() * MEMORY_SHARE / self.workers)
+            self.task_bytes = max(2**20, min(self.task_bytes, budget // 32))
+            with dask.config.set({"distributed.worker.memory.spill-compression": None}):
+                self._cluster = distributed.LocalCluster(
+                    n_workers=self.workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    memory_limit=budget,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.ERROR,
+                )
+            self._client = distributed.Client(self._cluster)
+
+    def run(
+        self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B, progress: Progress = SILENT
+    ) -> Iterator[tuple[int, R]]:
+        """See `Engine.run`. A few tasks a worker are in flight, so millions of tasks need no memory."""
+        client = self._client
+        shared = client.scatter(broadcast, broadcast=True, hash=False)
+        numbers: dict[str, int] = {}
+        waiting = iter(enumerate(tasks))
+
+        def submit() -> Any:
+            for number, task in waiting:
+                future = client.submit(_call, function, task, shared, pure=False)
+                numbers[future.key] = number
+                return future
+            return None
+
+        first = [future for _ in range(self.workers * AHEAD) if (future := submit()) is not None]
+        pending = distributed.as_completed(first)
+        try:
+            for future in pending:
+                result = future.result()
+                if (following := submit()) is not None:
+                    pending.add(following)
+                yield numbers.pop(future.key), result
+                progress.advance(1)
+                future.release()
+        except distributed.KilledWorker as error:
+            raise InfrastructureError(
+                f"Dask gave up on a task: its worker died {error.allowed_failures + 1} times",
+                hint="most often memory: raise engine.memory or lower engine.workers",
+            ) from None
+        finally:
+            client.cancel(list(pending.futures), force=True)
+
+    def combine_by_key(
+        self,
+        tasks: Sequence[T],
+        emit: Callable[[T], pa.Table],
+        keys: Sequence[str],
+        aggregations: Mapping[str, Aggregation],
+        sink: Sink,
+        output: str,
+        progress: Progress = SILENT,
+    ) -> list[Written]:
+        """See `Engine.combine_by_key`. Dask's own group-by shuffles."""
+        import dask.dataframe as dd
+
+        schema = sink.schemas[output]
+        empty = _to_pandas(schema.empty_table())
+        with dask.config.set({"dataframe.convert-string": True}):
+            frame = dd.from_map(_emit_pandas, list(tasks), emit=emit, meta=empty)
+            groups = frame.groupby(list(keys), sort=False).agg(dict(aggregations), split_out=max(1, self.workers))
+            parts = groups.reset_index().to_delayed()
+        delayed = [
+            dask.delayed(_write_pandas)(part, list(keys), list(aggregations), sink, output, number)
+            for number, part in enumerate(parts)
+        ]
+        results = self._client.gather(self._client.compute(delayed))
+        progress.advance(len(tasks))
+        return [file for written in results for file in written]
+
+    def describe(self) -> str:
+        """See `Engine.describe`."""
+        return f"dask: {self.workers} worker processes, dashboard {self._client.dashboard_link}"
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+
+def _call(function: Callable[[Any, Any], Any], task: Any, broadcast: Any) -> Any:
+    return function(task, broadcast)
+
+
+def _to_pandas(table: pa.Table) -> Any:
+    import pandas as pd
+
+    return table.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get)
+
+
+def _emit_pandas(task: Any, emit: Callable[[Any], pa.Table]) -> Any:
+    return _to_pandas(emit(task))
+
+
+def _write_pandas(frame: Any, keys: list[str], values: list[str], sink: Sink, output: str, part: int) -> list[Written]:
+    table = pa.Table.from_pandas(frame[[*keys, *values]], preserve_index=False)
+    return write_groups(table, keys, sink, output, part) if table.num_rows else []

@@ -1,0 +1,92 @@
+"""The local engine: one process, no library. The reference that the others are compared with."""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from mailmill.engines.base import Aggregation, Engine
+from mailmill.progress import SILENT, Progress
+from mailmill.storage.fragments import Sink, Written
+
+T = TypeVar("T")
+B = TypeVar("B")
+R = TypeVar("R")
+
+BUCKETS = 16
+
+
+class LocalEngine(Engine):
+    """Runs every task in turn in this process."""
+
+    name: ClassVar[str] = "local"
+
+    def run(
+        self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B, progress: Progress = SILENT
+    ) -> Iterator[tuple[int, R]]:
+        """See `Engine.run`."""
+        for number, task in enumerate(tasks):
+            yield number, function(task, broadcast)
+            progress.advance(1)
+
+    def combine_by_key(
+        self,
+        tasks: Sequence[T],
+        emit: Callable[[T], pa.Table],
+        keys: Sequence[str],
+        aggregations: Mapping[str, Aggregation],
+        sink: Sink,
+        output: str,
+        progress: Progress = SILENT,
+    ) -> list[Written]:
+        """See `Engine.combine_by_key`. Rows are spilled into buckets by a hash of the key, then grouped bucket-wise."""
+        written: list[Written] = []
+        with tempfile.TemporaryDirectory(prefix="mailmill-") as folder:
+            for number, task in enumerate(tasks):
+                _spill(emit(task), keys, Path(folder), number)
+                progress.advance(1)
+            for bucket in range(BUCKETS):
+                paths = sorted(Path(folder).glob(f"{bucket:03d}-*.arrow"))
+                if paths:
+                    table = pa.concat_tables(pa.ipc.open_file(path).read_all() for path in paths)
+                    written += write_groups(group(table, keys, aggregations), keys, sink, output, bucket)
+        return written
+
+    def describe(self) -> str:
+        """See `Engine.describe`."""
+        return "local: one process"
+
+
+def group(table: pa.Table, keys: Sequence[str], aggregations: Mapping[str, Aggregation]) -> pa.Table:
+    """Group by `keys`; the aggregated columns keep their names."""
+    grouped = table.group_by(list(keys), use_threads=False).aggregate(list(aggregations.items()))
+    named = grouped.select([*keys, *(f"{column}_{how}" for column, how in aggregations.items())])
+    return named.rename_columns([*keys, *aggregations])
+
+
+def write_groups(table: pa.Table, keys: Sequence[str], sink: Sink, output: str, part: int) -> list[Written]:
+    """Sort by key and write as one part of the sink's output."""
+    ordered = table.sort_by([(key, "ascending") for key in keys]).cast(sink.schemas[output])
+    with sink.open(part, prefix="groups") as writer:
+        for batch in ordered.to_batches(max_chunksize=65536):
+            writer.write(output, batch)
+    return writer.written
+
+
+def _spill(table: pa.Table, keys: Sequence[str], folder: Path, number: int) -> None:
+    if not table.num_rows:
+        return
+    columns = [table.column(key).to_pylist() for key in keys]
+    texts = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
+    buckets = np.fromiter((zlib.crc32(str(text).encode()) % BUCKETS for text in texts), np.int16, table.num_rows)
+    for bucket in np.unique(buckets).tolist():
+        part = table.filter(pa.array(buckets == bucket))
+        path = str(folder / f"{bucket:03d}-{number:06d}.arrow")
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, part.schema) as writer:
+            writer.write_table(part)

@@ -1,0 +1,62 @@
+"""Reduction in one fixed order: pairs, pairs of pairs, and so on, by task number.
+
+Floating-point addition is not associative, so a sum depends on its order. Here parts are merged
+along the same binary tree on every engine, whichever worker is faster:
+
+    ((0 1) (2 3)) ((4 5) 6)
+
+An aligned block of 2^k tasks is a whole subtree, so a worker can reduce a block by itself and the
+driver the blocks, with the same result to the last bit as one process merging them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+S = TypeVar("S")
+
+
+class TreeMerge(Generic[S]):
+    """Merges numbered parts that may arrive in any order, along the fixed tree."""
+
+    def __init__(self, parts: int, merge: Callable[[S, S], S]) -> None:
+        self._merge = merge
+        self._widths = [parts]
+        while self._widths[-1] > 1:
+            self._widths.append((self._widths[-1] + 1) // 2)
+        self._waiting: dict[tuple[int, int], S] = {}
+
+    def add(self, number: int, part: S) -> None:
+        """Take part `number` (0 .. parts - 1) and merge as far up the tree as its neighbours allow."""
+        level = 0
+        while level < len(self._widths) - 1:
+            sibling = number ^ 1
+            if sibling < self._widths[level]:
+                if (level, sibling) not in self._waiting:
+                    break
+                other = self._waiting.pop((level, sibling))
+                part = self._merge(part, other) if number < sibling else self._merge(other, part)
+            number, level = number // 2, level + 1
+        self._waiting[level, number] = part
+
+    def result(self) -> S:
+        """The root. Every part must have been added."""
+        ((_, root),) = self._waiting.items()
+        return root
+
+
+def tree_merge(parts: Iterable[S], count: int, merge: Callable[[S, S], S]) -> S:
+    """Merge `count` parts given in order. Holds O(log count) of them at a time."""
+    tree = TreeMerge(count, merge)
+    for number, part in enumerate(parts):
+        tree.add(number, part)
+    return tree.result()
+
+
+def block_size(tasks: int, blocks_wanted: int) -> int:
+    """The largest power of two that still cuts `tasks` into at least `blocks_wanted` blocks (at least 1)."""
+    size = 1
+    while tasks // (size * 2) >= blocks_wanted:
+        size *= 2
+    return size

@@ -1,0 +1,318 @@
+"""The Spark engine: a session from spark-submit, or one of its own.
+
+Tables are read by Spark (`spark.read.parquet -> mapInArrow`), so its splits, retries, speculation
+and UI serve them; the kernel's outputs are written by the task itself through mailmill's sink and
+only the files' names travel back. One pass thus fills several tables (clean and rejects), needs no
+committer on S3, and leaves the same files as the other engines. A task that Spark runs twice
+replaces its own files by the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import pyarrow as pa
+import pyspark
+from pyspark import InheritableThread, TaskContext
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark user reads
+
+from mailmill import errors
+from mailmill.config import EngineSection
+from mailmill.engines import resources
+from mailmill.engines.base import Aggregation, Engine, Kernel, map_batches
+from mailmill.engines.local import write_groups
+from mailmill.errors import ConfigError, InfrastructureError, MailmillError
+from mailmill.progress import SILENT, Progress
+from mailmill.storage.filesystems import is_s3
+from mailmill.storage.fragments import Sink, Written
+from mailmill.storage.manifests import File
+from mailmill.storage.tables import Table
+
+T = TypeVar("T")
+B = TypeVar("B")
+R = TypeVar("R")
+
+DEFAULTS = {
+    "spark.app.name": "mailmill",
+    "spark.log.level": "ERROR",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "512",  # raw mail is large: 512 rows are a few megabytes
+    "spark.sql.files.openCostInBytes": str(2**20),
+    "spark.python.worker.reuse": "true",
+}
+LOCAL_DEFAULTS = {
+    "spark.driver.memory": "2g",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "8",
+    "spark.ui.enabled": "false",
+}
+WRITTEN = "output string, path string, rows long, bytes long, digest string"
+WRITTEN_SCHEMA = pa.schema(
+    [
+        ("output", pa.string()),
+        ("path", pa.string()),
+        ("rows", pa.int64()),
+        ("bytes", pa.int64()),
+        ("digest", pa.string()),
+    ]
+)
+FAILED = "!failed"  # an output's name that says: `path` holds an error
+SPARK_TYPES = {pa.string(): "string", pa.int64(): "long", pa.int32(): "int", pa.float64(): "double"}
+POLL_SECONDS = 0.2
+
+
+class SparkEngine(Engine):
+    """Runs tasks as Spark tasks."""
+
+    name: ClassVar[str] = "spark"
+
+    def __init__(self, settings: EngineSection) -> None:
+        needed = 17 if int(pyspark.__version__.split(".")[0]) >= 4 else 8
+        found = resources.java_version()
+        if found is None or found < needed:
+            have = "no Java was found" if found is None else f"Java {found} was found"
+            raise ConfigError(
+                f"Spark {pyspark.__version__} needs Java {needed} or newer; {have}",
+                hint="install a JDK and set JAVA_HOME, or use --engine dask",
+            )
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = SparkSession.builder
+        submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+        master = settings.master or (None if submitted else f"local[{settings.workers or resources.cores()}]")
+        if master:
+            builder = builder.master(master)
+        properties = DEFAULTS | (LOCAL_DEFAULTS if master and master.startswith("local") else {})
+        for name, value in (properties | settings.spark).items():
+            builder = builder.config(name, value)
+        try:
+            self._spark = builder.getOrCreate()
+        except Exception as error:
+            raise InfrastructureError(
+                f"Spark did not start on {master or 'the submitted master'}: {_cause(error)}",
+                hint="check engine.master and the cluster's log",
+            ) from error
+        self._context = self._spark.sparkContext
+        self.workers = max(1, self._context.defaultParallelism)
+
+    def run(
+        self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B, progress: Progress = SILENT
+    ) -> Iterator[tuple[int, R]]:
+        """See `Engine.run`. One Spark task each; a task lost with its executor is run again by Spark."""
+        if not tasks:
+            return
+        shared = self._context.broadcast(broadcast)
+        numbered = self._context.parallelize(list(enumerate(tasks)), min(len(tasks), 10_000))
+        try:
+            results = self._watched(numbered.map(_Call(function, shared)).collect, len(tasks), progress)
+        finally:
+            shared.unpersist()
+        for number, result in results:
+            if isinstance(result, MailmillError):
+                raise result
+            yield number, result
+
+    def map_table(self, table: Table, kernel: Kernel, sink: Sink, progress: Progress = SILENT) -> list[Written]:
+        """See `Engine.map_table`. Read by Spark where it has a filesystem for the table's URIs."""
+        uris = table.uris()
+        if not uris:
+            return []
+        if not self._reads(uris[0]):
+            return super().map_table(table, kernel, sink, progress)
+        size = sum(file.bytes for file in table.manifest.files)
+        split = max(2**20, min(128 * 2**20, size // (self.workers * 3)))
+        self._spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
+        frame = self._spark.read.parquet(*uris)
+        if kernel.columns is not None:
+            frame = frame.select(*kernel.columns)
+        files = frame.mapInArrow(_MapPartition(kernel, sink), WRITTEN)
+        return _gathered(self._watched(files.collect, table.rows, progress))
+
+    def combine_by_key(
+        self,
+        tasks: Sequence[T],
+        emit: Callable[[T], pa.Table],
+        keys: Sequence[str],
+        aggregations: Mapping[str, Aggregation],
+        sink: Sink,
+        output: str,
+        progress: Progress = SILENT,
+    ) -> list[Written]:
+        """See `Engine.combine_by_key`. Spark's own group-by shuffles."""
+        if not tasks:
+            return []
+        schema = sink.schemas[output]
+        ddl = ", ".join(f"`{name}` {SPARK_TYPES[schema.field(name).type]}" for name in [*keys, *aggregations])
+        shared = self._context.broadcast(list(tasks))
+        numbers = self._spark.range(0, len(tasks), 1, len(tasks))
+        rows = numbers.mapInArrow(_Emit(emit, shared), ddl)
+        functions = {"sum": F.sum, "min": F.min, "max": F.max}
+        groups = rows.groupBy(*keys).agg(*(functions[how](name).alias(name) for name, how in aggregations.items()))
+        files = groups.mapInArrow(_WriteGroups(tuple(keys), sink, output), WRITTEN)
+        try:
+            return _gathered(self._watched(files.collect, len(tasks), progress))
+        finally:
+            shared.unpersist()
+
+    def describe(self) -> str:
+        """See `Engine.describe`."""
+        ui = self._context.uiWebUrl
+        return f"spark {self._spark.version}: {self._context.master}, {self.workers} cores" + (
+            f", UI {ui}" if ui else ""
+        )
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._spark.stop()
+
+    def _reads(self, uri: str) -> bool:
+        """Whether Spark has a filesystem for `uri`: always for a path, on S3 where its connector is installed."""
+        if not is_s3(uri):
+            return True
+        try:
+            jvm: Any = self._context._jvm
+            configuration = self._context._jsc.hadoopConfiguration()
+            jvm.org.apache.hadoop.fs.FileSystem.getFileSystemClass(uri.split("://", 1)[0], configuration)
+        except Exception:  # noqa: BLE001 - Py4J raises one type for whatever Java threw
+            return False
+        return True
+
+    def _watched(self, action: Callable[[], list[Any]], total: int, progress: Progress) -> list[Any]:
+        """Run a Spark action, reporting the share of its tasks that are done; cancel it if we are interrupted."""
+        group, outcome = f"mailmill-{uuid.uuid4().hex[:12]}", _Outcome[list[Any]]()
+
+        def work() -> None:
+            self._context.setJobGroup(group, "mailmill", interruptOnCancel=True)
+            try:
+                outcome.value = action()
+            except Exception as error:  # noqa: BLE001 - raised again below, in the caller's thread
+                outcome.error = error
+
+        thread = InheritableThread(target=work, daemon=True)
+        thread.start()
+        reported = 0
+        try:
+            while thread.is_alive():
+                thread.join(POLL_SECONDS)
+                done = min(total, int(total * self._share_done(group)))
+                if done > reported:
+                    progress.advance(done - reported)
+                    reported = done
+        except BaseException:
+            self._context.cancelJobGroup(group)
+            thread.join()
+            raise
+        if outcome.error is not None:
+            raise InfrastructureError(
+                f"Spark gave up on a task: {_cause(outcome.error)}", hint="see the executor's log for the whole story"
+            ) from outcome.error
+        progress.advance(total - reported)
+        return outcome.value or []
+
+    def _share_done(self, group: str) -> float:
+        tracker = self._context.statusTracker()
+        done = total = 0
+        for job in tracker.getJobIdsForGroup(group):
+            info = tracker.getJobInfo(job)
+            for stage in info.stageIds if info else ():
+                if (found := tracker.getStageInfo(stage)) is not None:
+                    done, total = done + found.numCompletedTasks, total + found.numTasks
+        return done / total if total else 0.0
+
+
+@dataclass
+class _Outcome(Generic[R]):
+    value: R | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class _Call:
+    function: Callable[[Any, Any], Any]
+    shared: Any
+
+    def __call__(self, item: tuple[int, Any]) -> tuple[int, Any]:
+        number, task = item
+        try:
+            return number, self.function(task, self.shared.value)
+        except InfrastructureError:
+            raise  # Spark tries the task again, elsewhere
+        except MailmillError as error:
+            return number, error  # it would fail again: hand the error itself to the driver
+
+
+@dataclass(frozen=True)
+class _MapPartition:
+    kernel: Kernel
+    sink: Sink
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield _report(lambda: map_batches(batches, self.kernel, self.sink, _partition()))
+
+
+@dataclass(frozen=True)
+class _Emit:
+    emit: Callable[[Any], pa.Table]
+    tasks: Any
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield from self.emit(self.tasks.value[number]).to_batches()
+
+
+@dataclass(frozen=True)
+class _WriteGroups:
+    keys: tuple[str, ...]
+    sink: Sink
+    output: str
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = list(batches)
+        if rows:
+            table = pa.Table.from_batches(rows)
+            yield _report(lambda: write_groups(table, self.keys, self.sink, self.output, _partition()))
+
+
+def _partition() -> int:
+    context = TaskContext.get()
+    return context.partitionId() if context else 0
+
+
+def _report(work: Callable[[], list[Written]]) -> pa.RecordBatch:
+    """The written files as rows for the driver; or, as a row, the error that trying again would not mend."""
+    try:
+        rows = [(output, file.path, file.rows, file.bytes, file.digest) for output, file in work()]
+    except InfrastructureError:
+        raise
+    except MailmillError as error:
+        state = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+        rows = [(FAILED, json.dumps(state), 0, 0, "")]
+    columns = list(zip(*rows, strict=True)) or [()] * len(WRITTEN_SCHEMA)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, WRITTEN_SCHEMA, strict=True)],
+        schema=WRITTEN_SCHEMA,
+    )
+
+
+def _gathered(rows: list[Any]) -> list[Written]:
+    for row in rows:
+        if row.output == FAILED:
+            state = json.loads(row.path)
+            raise getattr(errors, state["kind"], InfrastructureError)(state["message"], hint=state["hint"])
+    return [(row.output, File(row.path, row.rows, row.bytes, row.digest)) for row in rows]
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost line that says what happened: Spark wraps Python's traceback in Java's."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if "Error:" in line or "Exception:" in line]
+    return (named or lines or [type(error).__name__])[-1 if not named else 0][:300]

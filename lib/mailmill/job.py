@@ -1,0 +1,78 @@
+"""A job: one configuration bound to its storage, its workspace and (only when needed) its engine."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from mailmill import config as configuration
+from mailmill.config import Config
+from mailmill.engines import Engine, open_engine
+from mailmill.quality import profile
+from mailmill.storage.filesystems import Storage
+from mailmill.storage.sources import SourceObject, is_junk
+from mailmill.storage.tables import Stage, Table, Workspace
+
+log = logging.getLogger("mailmill")
+
+
+class Job:
+    """What every stage is given. A context manager: leaving it lets go of the engine's workers.
+
+    The engine starts at its first use, so a run that has nothing to do starts none.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.storage = Storage(config.storage)
+        self.workspace = Workspace(self.storage, config.run.work, config.tables)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that the configuration chooses, started."""
+        engine = open_engine(self.config.engine)
+        log.info("engine %s", engine.describe())
+        return engine
+
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "engine" in self.__dict__:
+            self.engine.close()
+
+    def inputs(self) -> list[SourceObject]:
+        """Every object below `input.paths`, once, by path. Raises DataError for a path that holds none."""
+        found = {item.path: item for path in self.config.input.paths for item in self.storage.find(path)}
+        return [found[path] for path in sorted(found) if not is_junk(path)]
+
+    def stage(self, inputs: Mapping[str, str], settings: list[Any], outputs: Mapping[str, pa.Schema]) -> Stage:
+        """Begin a stage; see `Workspace.stage`. `settings`: the sections that its outputs depend on."""
+        return self.workspace.stage(inputs, configuration.fingerprint(*settings), outputs)
+
+    def count(self, table: Table, *columns: str) -> Counter[tuple[Any, ...]]:
+        """How many rows have each combination of the columns' values."""
+        scans = table.scans(self.engine.task_bytes)
+        if not scans:
+            return Counter()
+        return self.engine.map_reduce(scans, profile.count_values, profile.add, profile.Columns(columns))
+
+
+def skipped(stage: Stage, name: str) -> Table:
+    """Say that a stage has nothing to do, and give the table that stands."""
+    table = stage.current(name)
+    log.info("%s unchanged: rows=%d run=%s", name, table.rows, table.manifest.run_id)
+    return table
+
+
+def done(tables: Mapping[str, Table], name: str) -> Table:
+    """Say what a stage published, and give its table."""
+    table = tables[name]
+    counts = {k: v for k, v in table.manifest.statistics.items() if isinstance(v, int | float)}
+    log.info("%s published: rows=%d %s", name, table.rows, " ".join(f"{k}={v}" for k, v in counts.items()))
+    return table

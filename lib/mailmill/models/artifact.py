@@ -1,0 +1,246 @@
+"""A model on disk or in a bucket: `model.json` says what it is, `weights.npz` holds its numbers.
+
+No pickle: a model from a stranger cannot run code, read outside its arrays, or loop. Equal models give
+byte-identical files, so a model's hash names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.errors import ConfigError, DataError
+from mailmill.models.arrays import pack, unpack
+from mailmill.models.evidence import Evidence
+from mailmill.models.forest import ForestModel, ForestSettings
+from mailmill.models.logistic import LogisticModel, LogisticSettings
+from mailmill.models.metrics import Metrics
+from mailmill.models.scoring import Model
+from mailmill.models.tree import Tree
+
+S = TypeVar("S", LogisticSettings, ForestSettings)
+
+FORMAT, VERSION = "mailmill.model", 1
+DOCUMENT, WEIGHTS = "model.json", "weights.npz"
+
+_LOGISTIC = {"coef": ("<f8", 1), "intercept": ("<f8", 1)}
+_FOREST = {
+    "offsets": ("<i8", 1),
+    "feature": ("<i4", 1),
+    "bin": ("|u1", 1),
+    "threshold": ("<f4", 1),
+    "left": ("<i4", 1),
+    "right": ("<i4", 1),
+    "counts": ("<i8", 2),
+}
+_DOCUMENT_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model and what was recorded with it, each a JSON object.
+
+    feature_spec: how text became columns. training: the training table's name and fingerprint. evidence and
+    metrics: `Evidence.to_dict` and `Metrics.to_dict`, or {}.
+    """
+
+    model: Model
+    feature_spec: dict[str, Any]
+    training: dict[str, Any]
+    evidence: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+def to_bytes(
+    model: Model,
+    *,
+    feature_spec: Mapping[str, Any],
+    training: Mapping[str, Any],
+    evidence: Evidence | None = None,
+    metrics: Metrics | None = None,
+) -> dict[str, bytes]:
+    """The artifact's files by name; equal arguments give equal bytes.
+
+    model.json: format "mailmill.model", version 1, kind "logistic" or "forest", classes, columns,
+    hyperparameters, feature_spec, training, evidence, metrics, and the SHA-256 of weights.npz; UTF-8, sorted
+    keys. weights.npz: coef and intercept, or all trees' nodes one after another with offsets (trees + 1,).
+
+    Raises:
+        DataError: feature_spec or training cannot be written as JSON.
+    """
+    weights = pack(_forest_arrays(model) if isinstance(model, ForestModel) else _logistic_arrays(model))
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": "forest" if isinstance(model, ForestModel) else "logistic",
+        "classes": list(model.classes),
+        "columns": model.columns,
+        "hyperparameters": asdict(model.settings),
+        "feature_spec": dict(feature_spec),
+        "training": dict(training),
+        "evidence": evidence.to_dict() if evidence else {},
+        "metrics": metrics.to_dict() if metrics else {},
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    try:
+        text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        encoded = text.encode()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the model's description cannot be written as JSON: {error}") from None
+    return {DOCUMENT: encoded, WEIGHTS: weights}
+
+
+def from_bytes(files: Mapping[str, bytes]) -> Artifact:
+    """The artifact in `files`, checked: format, version, hash, hyperparameters, dtypes, shapes, index ranges.
+
+    Raises:
+        DataError: anything is missing, unknown, damaged or out of range.
+    """
+    for name in (DOCUMENT, WEIGHTS):
+        if name not in files:
+            raise DataError(f"the model has no {name}")
+    document = _document(files[DOCUMENT])
+    if document.get("format") != FORMAT or repr(document.get("version")) != str(VERSION):
+        raise DataError(
+            f"{DOCUMENT} is not of format {FORMAT!r}, version {VERSION}",
+            hint="Train the model again with this version, or use the version that wrote it.",
+        )
+    if document.get("weights_sha256") != hashlib.sha256(files[WEIGHTS]).hexdigest():
+        raise DataError(f"{WEIGHTS} is damaged: its SHA-256 is not the one in {DOCUMENT}")
+    classes, columns = _classes(document.get("classes")), document.get("columns")
+    if type(columns) is not int or not 1 <= columns <= 2**31:
+        raise DataError(f"{DOCUMENT}: columns must be a number of columns")
+    kind, values = document.get("kind"), _object(document, "hyperparameters")
+    model: Model
+    if kind == "logistic":
+        model = _logistic(classes, columns, _settings(LogisticSettings, values), files[WEIGHTS])
+    elif kind == "forest":
+        model = _forest(classes, columns, _settings(ForestSettings, values), files[WEIGHTS])
+    else:
+        raise DataError(f"{DOCUMENT}: kind must be 'logistic' or 'forest'")
+    return Artifact(model, *(_object(document, name) for name in ("feature_spec", "training", "evidence", "metrics")))
+
+
+def save(
+    model: Model,
+    directory: Path,
+    *,
+    feature_spec: Mapping[str, Any],
+    training: Mapping[str, Any],
+    evidence: Evidence | None = None,
+    metrics: Metrics | None = None,
+) -> None:
+    """Write `to_bytes` into `directory`, made if missing; each file appears whole, model.json last."""
+    files = to_bytes(model, feature_spec=feature_spec, training=training, evidence=evidence, metrics=metrics)
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS, DOCUMENT):
+        partial = directory / f".{name}.{os.getpid()}"
+        partial.write_bytes(files[name])
+        partial.replace(directory / name)
+
+
+def load(directory: Path) -> Artifact:
+    """The artifact in `directory`, see `from_bytes`.
+
+    Raises:
+        DataError: a file cannot be read, or `from_bytes` refuses it.
+    """
+    try:
+        files = {name: (directory / name).read_bytes() for name in (DOCUMENT, WEIGHTS)}
+    except OSError as error:
+        raise DataError(f"no model in {directory}: {error.strerror} ({Path(str(error.filename)).name})") from None
+    return from_bytes(files)
+
+
+def _document(data: bytes) -> dict[str, Any]:
+    if len(data) > _DOCUMENT_BYTES:
+        raise DataError(f"{DOCUMENT} is larger than {_DOCUMENT_BYTES} bytes")
+    try:
+        document = json.loads(data.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{DOCUMENT} is not valid JSON ({type(error).__name__})") from None
+    if not isinstance(document, dict):
+        raise DataError(f"{DOCUMENT} is not a JSON object")
+    return document
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)
+
+
+def _object(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = document.get(name)
+    if not isinstance(value, dict):
+        raise DataError(f"{DOCUMENT}: {name} must be an object")
+    return value
+
+
+def _classes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise DataError(f"{DOCUMENT}: classes must be a list of names")
+    if len(value) < 2 or len(set(value)) != len(value):
+        raise DataError(f"{DOCUMENT}: classes must be two names or more, all different")
+    return tuple(value)
+
+
+def _settings(kind: type[S], values: Mapping[str, Any]) -> S:
+    names = {field.name for field in fields(kind)}
+    if set(values) != names:
+        raise DataError(f"{DOCUMENT}: hyperparameters must be exactly {sorted(names)}")
+    try:
+        arguments: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return kind(**arguments)
+    except (ConfigError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{DOCUMENT}: {error}") from None
+
+
+def _logistic_arrays(model: LogisticModel) -> dict[str, NDArray[Any]]:
+    return {"coef": model.coef, "intercept": np.array([model.intercept])}
+
+
+def _logistic(classes: tuple[str, ...], columns: int, settings: LogisticSettings, weights: bytes) -> LogisticModel:
+    arrays = unpack(weights, _LOGISTIC)
+    coef, intercept = arrays["coef"], arrays["intercept"]
+    if len(classes) != 2 or coef.shape != (columns,) or intercept.shape != (1,):
+        raise DataError("a logistic model needs two classes, a coefficient a column and one intercept")
+    if not np.isfinite(coef).all() or not np.isfinite(intercept).all():
+        raise DataError("a coefficient of the logistic model is not finite")
+    return LogisticModel(classes, coef, float(intercept[0]), settings)
+
+
+def _forest_arrays(model: ForestModel) -> dict[str, NDArray[Any]]:
+    sizes = [len(tree.feature) for tree in model.trees]
+    arrays = {
+        name: np.concatenate([getattr(tree, name) for tree in model.trees]) for name in _FOREST if name != "offsets"
+    }
+    return {"offsets": np.cumsum([0, *sizes], dtype=np.int64), **arrays}
+
+
+def _forest(classes: tuple[str, ...], columns: int, settings: ForestSettings, weights: bytes) -> ForestModel:
+    arrays = unpack(weights, _FOREST)
+    offsets = arrays.pop("offsets")
+    nodes = len(arrays["feature"])
+    if any(len(array) != nodes for array in arrays.values()) or arrays["counts"].shape[1] != len(classes):
+        raise DataError("the forest's arrays do not agree in length, or in classes")
+    if (
+        len(offsets) != settings.trees + 1
+        or offsets[0] != 0
+        or offsets[-1] != nodes
+        or (offsets[1:] <= offsets[:-1]).any()
+    ):
+        raise DataError("the forest's offsets do not divide its nodes into trees")
+    trees = []
+    for start, stop in pairwise(offsets):
+        tree = Tree(**{name: array[start:stop] for name, array in arrays.items()})
+        tree.validate(columns, settings.depth)
+        trees.append(tree)
+    return ForestModel(classes, columns, tuple(trees), settings)

@@ -1,0 +1,113 @@
+"""Turns float columns into at most 256 ordered bins, so that a split is found by counting.
+
+Bin edges come from a sample of the rows with the smallest hashed ids: a bottom-k sample, which merges
+exactly and is therefore the same whatever the partitioning or the order of rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.errors import DataError
+from mailmill.models.data import TrainingArrays
+from mailmill.models.hashing import SAMPLE, mix, splitmix64
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The rows whose hashed ids are among the `size` smallest: hashes uint64 (m,), X float32 (m, d).
+
+    All rows tied at the largest hash are kept, so m may exceed `size` where ids repeat.
+    """
+
+    size: int
+    hashes: NDArray[np.uint64]
+    X: NDArray[np.float32]
+
+    def merge(self, other: Sample) -> Sample:
+        """The sample of both sets of rows; exact, associative and commutative as a set of rows."""
+        if not len(other.X):
+            return self
+        if not len(self.X):
+            return other
+        if self.X.shape[1] != other.X.shape[1]:
+            raise DataError(f"feature vectors of {self.X.shape[1]} and of {other.X.shape[1]} columns in one table")
+        hashes, X = np.concatenate([self.hashes, other.hashes]), np.concatenate([self.X, other.X])
+        return _bottom(self.size, hashes, X)
+
+
+def draw_sample(arrays: TrainingArrays, size: int, seed: int) -> Sample:
+    """The bottom-k sample of one fragment: rows with splitmix64(id ^ key(seed)) among the `size` smallest.
+
+    Bar-Yossef et al., "Counting distinct elements in a data stream", 2002; Cohen & Kaplan, "Summarizing data
+    using bottom-k sketches", PODC 2007.
+    """
+    return _bottom(size, splitmix64(arrays.ids ^ mix(seed, SAMPLE)), arrays.X)
+
+
+def _bottom(size: int, hashes: NDArray[np.uint64], X: NDArray[np.float32]) -> Sample:
+    if len(hashes) <= size:
+        return Sample(size, hashes, X)
+    kept = np.flatnonzero(hashes <= np.partition(hashes, size - 1)[size - 1])
+    if len(kept) > 2 * size:
+        raise DataError("most rows share one id", hint="Ids must be the first 64 bits of each row's key.")
+    return Sample(size, hashes[kept], X[kept])
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bin edges: edges float32 (d, max_bins - 1), ascending, padded with +inf; counts int32 (d,) bins a column.
+
+    Code j of column f holds the values x with edges[f, j - 1] < x <= edges[f, j].
+    """
+
+    edges: NDArray[np.float32]
+    counts: NDArray[np.int32]
+
+    def encode(self, X: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """code[f, i] = #{j : edges[f, j] < X[i, f]}: so code <= j exactly when X <= edges[f, j].
+
+        X float32 (n, d); returns uint8 (d, n), one contiguous row a column, because trees read by column.
+        """
+        codes = np.empty((X.shape[1], X.shape[0]), np.uint8)
+        for f, count in enumerate(self.counts):
+            codes[f] = np.searchsorted(self.edges[f, : count - 1], np.ascontiguousarray(X[:, f]), side="left")
+        return codes
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the edges: the name under which codes may be cached."""
+        return hashlib.sha256(self.edges.tobytes() + self.counts.tobytes()).hexdigest()
+
+
+def quantile_bins(X: NDArray[np.float32], max_bins: int) -> Bins:
+    """Edges halfway between neighbouring values at the ranks floor(j n / max_bins), j = 1 .. max_bins - 1.
+
+    A column with at most `max_bins` distinct values gets one bin a value. X float32 (m, d), m >= 1, finite;
+    2 <= max_bins <= 256. The result depends on the set of rows alone, not on their order.
+    """
+    ordered = np.sort(X.T + np.float32(0), axis=1)  # adding zero turns -0.0 into 0.0
+    edges = np.full((X.shape[1], max_bins - 1), np.inf, np.float32)
+    counts = np.empty(X.shape[1], np.int32)
+    for f, values in enumerate(ordered):
+        found = _edges(values, max_bins)
+        edges[f, : len(found)] = found
+        counts[f] = len(found) + 1
+    return Bins(edges, counts)
+
+
+def _edges(values: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:
+    distinct = np.unique(values)
+    if len(distinct) <= max_bins:
+        low, high = distinct[:-1], distinct[1:]
+    else:
+        ranks = np.arange(1, max_bins) * len(values) // max_bins
+        low, high = values[ranks - 1], values[ranks]
+    middle = ((low.astype(np.float64) + high) / 2).astype(np.float32)
+    middle = np.where((low <= middle) & (middle < high), middle, low)  # rounding must not reach the upper value
+    edges: NDArray[np.float32] = np.unique(middle)
+    return np.asarray(edges[edges < values[-1]], np.float32)

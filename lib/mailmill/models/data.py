@@ -1,0 +1,156 @@
+"""What training asks of its surroundings: fragments of a table, and one way to map and reduce them.
+
+Training never sees the whole table. A `Fragment` yields the arrays of one file, a `MapReduce` runs a
+kernel on every fragment and merges the results; engines implement the second, the pipeline the first.
+`MemoryFragment` and `in_process` serve notebooks and tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.errors import DataError
+
+S = TypeVar("S")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True)
+class TrainingArrays:
+    """Labelled rows: X float32 (n, d) C-contiguous, y class indices (n,), ids uint64 (n,) of the rows' keys."""
+
+    X: NDArray[np.float32]
+    y: NDArray[np.integer]
+    ids: NDArray[np.uint64]
+
+    def __post_init__(self) -> None:
+        rows = len(self.X)
+        if self.X.ndim != 2 or self.X.dtype != np.float32 or not self.X.flags.c_contiguous:
+            raise DataError("features must be a C-contiguous float32 matrix")
+        if self.y.shape != (rows,) or self.y.dtype.kind not in "ui":
+            raise DataError("labels must be one integer class index a row")
+        if self.ids.shape != (rows,) or self.ids.dtype != np.uint64:
+            raise DataError("ids must be one uint64 a row")
+
+
+class Fragment(Protocol):
+    """One part of a table, small enough for a worker's memory."""
+
+    def arrays(self, split: str) -> TrainingArrays:
+        """The labelled rows of this fragment that belong to `split`; possibly none."""
+        ...
+
+
+@runtime_checkable
+class CachingFragment(Protocol):
+    """A fragment that keeps derived bytes on the worker's disk, so that a forest bins its columns only once."""
+
+    def cached(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """The uint8 array stored under `name`, made and stored at the first call; read-only is fine."""
+        ...
+
+
+class MapReduce(Protocol):
+    """Runs `partial(fragment, broadcast)` on every fragment and merges the results.
+
+    The caller has bound the fragments. `merge` is associative and leaves its arguments as they were;
+    the order of merging is a fixed binary tree over the fragments, so a run repeats to the last bit.
+    `partial` is a module-level function and `broadcast` a frozen dataclass, so both travel by reference
+    or as plain arrays.
+    """
+
+    def __call__(self, partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B) -> S: ...
+
+
+class MemoryFragment:
+    """A fragment over arrays in memory; `splits` maps a split's name to its rows."""
+
+    def __init__(self, splits: dict[str, TrainingArrays]) -> None:
+        self.splits = splits
+        self._cache: dict[str, NDArray[np.uint8]] = {}
+
+    def arrays(self, split: str) -> TrainingArrays:
+        return self.splits[split]
+
+    def cached(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        if name not in self._cache:
+            self._cache[name] = make()
+        return self._cache[name]
+
+
+def in_process(fragments: Sequence[Fragment]) -> MapReduce:
+    """A `MapReduce` over `fragments` in this process: neighbours are merged pairwise, round by round."""
+    if not fragments:
+        raise DataError("no fragment to train on")
+
+    def map_reduce(partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B) -> S:
+        states = [partial(fragment, broadcast) for fragment in fragments]
+        while len(states) > 1:
+            pairs = [merge(*states[i : i + 2]) for i in range(0, len(states) - 1, 2)]
+            states = pairs + states[2 * len(pairs) :]
+        return states[0]
+
+    return map_reduce
+
+
+@dataclass(frozen=True)
+class Census:
+    """What a first look at the rows counts: rows, columns (0 if no row), rows a class, rows that cannot be used."""
+
+    rows: int
+    columns: tuple[int, ...]
+    class_counts: tuple[int, ...]
+    unknown_classes: int
+    not_finite: int
+
+    def merge(self, other: Census) -> Census:
+        return Census(
+            self.rows + other.rows,
+            tuple(sorted({*self.columns, *other.columns})),
+            tuple(a + b for a, b in zip(self.class_counts, other.class_counts, strict=True)),
+            self.unknown_classes + other.unknown_classes,
+            self.not_finite + other.not_finite,
+        )
+
+    def check(self, classes: tuple[str, ...], split: str) -> int:
+        """The number of columns.
+
+        Raises:
+            DataError: no rows, rows of different widths, a class index outside `classes`, a value that is
+                NaN or infinite, or fewer than two classes present; the message names the classes found.
+        """
+        if not self.rows:
+            raise DataError(
+                f"split {split!r} has no labelled row", hint="Check the labels table and the split's share."
+            )
+        if len(self.columns) != 1 or self.columns[0] == 0:
+            raise DataError(f"the feature vectors of split {split!r} have widths {list(self.columns)}; one is needed")
+        if self.unknown_classes:
+            raise DataError(f"{self.unknown_classes} rows of split {split!r} have a label outside {list(classes)}")
+        if self.not_finite:
+            raise DataError(f"{self.not_finite} rows of split {split!r} have a feature that is NaN or infinite")
+        found = [name for name, count in zip(classes, self.class_counts, strict=True) if count]
+        if len(found) < 2:
+            raise DataError(f"split {split!r} has the class {found[0]!r} alone; at least two are needed to train")
+        return self.columns[0]
+
+
+def take_census(arrays: TrainingArrays, n_classes: int) -> Census:
+    """Count the rows of one fragment; nothing is raised here, so that the counts cover every fragment."""
+    rows, columns = arrays.X.shape
+    known = (arrays.y >= 0) & (arrays.y < n_classes)
+    # A float64 sum of finite float32 values cannot overflow, so it is finite exactly when each value is.
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(arrays.X.sum(axis=1, dtype=np.float64))
+    return Census(
+        rows,
+        (columns,) if rows else (),
+        tuple(int(n) for n in np.bincount(arrays.y[known].astype(np.int64), minlength=n_classes)),
+        int(rows - known.sum()),
+        int(rows - finite.sum()),
+    )

@@ -1,0 +1,29 @@
+"""What a fit can show for itself, so that an iteration limit is never mistaken for convergence."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How a fit went; fields that do not apply to a kind of model are None.
+
+    rows: training rows. passes: complete passes over the data, the first look and the out-of-bag pass included.
+    converged, iterations, gradient_norm, objective: of logistic regression, see `logistic`; the norm is the
+    largest absolute component at the returned coefficients.
+    out_of_bag_rows, out_of_bag_error: of a forest, see `forest`.
+    """
+
+    rows: int
+    passes: int
+    converged: bool | None = None
+    iterations: int | None = None
+    gradient_norm: float | None = None
+    objective: float | None = None
+    out_of_bag_rows: int | None = None
+    out_of_bag_error: float | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields that apply, ready for JSON."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

@@ -1,0 +1,93 @@
+"""Random draws that are functions of ids and a seed, so that no draw depends on which worker makes it.
+
+A generator's state depends on what was drawn before; a hash does not. Every draw below is a pure
+function of (id, tree, node, feature, seed), the same on every engine and for every partitioning.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MASK = (1 << 64) - 1
+
+#: Streams keep the draws for different purposes independent of one another.
+BOOTSTRAP, FEATURES, SAMPLE = 1, 2, 3
+
+
+def splitmix64(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The SplitMix64 step: one bijective, avalanching hash of 64 bits to 64 bits, elementwise.
+
+    x + 0x9E3779B97F4A7C15, then twice `z = (z ^ z >> s) * m`, then `z ^ z >> 31`, all modulo 2^64.
+    Any shape, dtype uint64. Steele, Lea & Flood, "Fast splittable pseudorandom number generators",
+    OOPSLA 2014; constants of Vigna's reference code.
+    """
+    with np.errstate(over="ignore"):
+        z = x + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+def mix(*parts: int | NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """h_0 = 0, h_i = splitmix64(h_{i-1} ^ part_i): one hash of several parts, which broadcast as arrays do.
+
+    Integers are taken modulo 2^64. Returns uint64 of the broadcast shape, at least one-dimensional.
+    """
+    hashed = np.zeros(1, np.uint64)
+    for part in parts:
+        word = np.uint64(part & _MASK) if isinstance(part, int) else part
+        hashed = splitmix64(hashed ^ word)
+    return hashed
+
+
+def _poisson_thresholds() -> NDArray[np.uint64]:
+    """floor(2^64 P(K <= k)) for K ~ Poisson(1), k = 0, 1, ..., from integer arithmetic alone."""
+    scale = 1 << 192
+    term, exp_minus_one = scale, 0
+    for k in range(1, 60):
+        exp_minus_one += term if k % 2 else -term
+        term //= k
+    bounds, total, mass = [], 0, exp_minus_one
+    for k in range(1, 60):
+        total += mass
+        bounds.append(min(total >> 128, _MASK))
+        mass //= k
+    distinct = [low for low, high in pairwise(bounds) if low < high]
+    return np.array(distinct, np.uint64)
+
+
+_POISSON = _poisson_thresholds()
+
+#: The largest weight a row can draw.
+MAX_WEIGHT = len(_POISSON)
+
+
+def bootstrap_weights(ids: NDArray[np.uint64], tree: int, seed: int) -> NDArray[np.int64]:
+    """How often each row enters a tree's bootstrap sample: w ~ Poisson(1), P(w = k) = e^-1 / k!.
+
+    w = #{k : hash(id, tree, seed) >= floor(2^64 P(K <= k))}, by integer comparison. Poisson counts are the
+    bootstrap's multinomial counts without their fixed total, so each row draws alone (Oza & Russell,
+    "Online bagging and boosting", 2001). ids uint64 (n,); returns int64 (n,), at most `MAX_WEIGHT`.
+    """
+    hashed = splitmix64(ids ^ mix(seed, BOOTSTRAP, tree))
+    return np.searchsorted(_POISSON, hashed, side="right").astype(np.int64, copy=False)
+
+
+def draw_features(
+    trees: NDArray[np.int64], paths: NDArray[np.uint64], columns: int, size: int, seed: int
+) -> NDArray[np.int32]:
+    """For each node, `size` of `columns` features without replacement: those with the smallest hashes.
+
+    trees int64 (k,) and paths uint64 (k,) name the nodes; a path is the node's number in heap order (root 1,
+    children 2p and 2p + 1). Returns int32 (k, size), each row ascending. The hashes of one node's features
+    are distinct, because `splitmix64` is a bijection.
+    """
+    node = mix(seed, FEATURES, trees.astype(np.uint64), paths)[:, None]
+    if size >= columns:
+        return np.tile(np.arange(columns, dtype=np.int32), (len(trees), 1))
+    hashed = splitmix64(node ^ np.arange(columns, dtype=np.uint64))
+    chosen = np.argpartition(hashed, size - 1, axis=1)[:, :size]
+    return np.sort(chosen, axis=1).astype(np.int32)

@@ -1,0 +1,151 @@
+"""A decision tree as flat arrays: small to send, quick to walk for many rows at once, simple to check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.errors import DataError
+from mailmill.models.binning import Bins
+from mailmill.models.split import Splits
+
+T = TypeVar("T", np.int32, np.uint8, np.float32)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Nodes in order of creation, level by level; node 0 is the root, children follow their parent.
+
+    feature int32 (k,), -1 at a leaf. A row goes left when its code <= bin (uint8) or, the same thing, its
+    value <= threshold (float32). left, right int32 (k,), -1 at a leaf. counts int64 (k, classes): bootstrap
+    weight of each class. At a leaf bin and threshold are 0.
+    """
+
+    feature: NDArray[np.int32]
+    bin: NDArray[np.uint8]
+    threshold: NDArray[np.float32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    counts: NDArray[np.int64]
+
+    def leaves_of_codes(self, codes: NDArray[np.uint8], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The leaf that each of `rows` reaches; codes uint8 (d, n) as `Bins.encode` makes them."""
+        return self._descend(codes.reshape(-1), self.bin, rows, codes.shape[1])
+
+    def leaves(self, X: NDArray[np.float32]) -> NDArray[np.intp]:
+        """The leaf that each row of X float32 (n, d) reaches."""
+        rows = np.arange(len(X)) * X.shape[1]
+        return self._descend(np.ascontiguousarray(X).reshape(-1), self.threshold, rows, 1)
+
+    def _descend(
+        self,
+        values: NDArray[np.uint8] | NDArray[np.float32],
+        bounds: NDArray[np.uint8] | NDArray[np.float32],
+        offsets: NDArray[np.intp],
+        stride: int,
+    ) -> NDArray[np.intp]:
+        """All rows step down together; the value of feature f for offset o lies at o + f * stride."""
+        nodes = np.zeros(len(offsets), np.intp)
+        column = self.feature.astype(np.intp) * stride
+        active = np.arange(len(offsets)) if self.feature[0] >= 0 else np.empty(0, np.intp)
+        at = nodes
+        while len(active):
+            goes_left = values.take(offsets.take(active) + column.take(at)) <= bounds.take(at)
+            after = np.where(goes_left, self.left.take(at), self.right.take(at)).astype(np.intp)
+            nodes[active] = after
+            inner = self.feature.take(after) >= 0
+            active, at = active[inner], after[inner]
+        return nodes
+
+    def frequencies(self) -> NDArray[np.float64]:
+        """counts / Σ counts of every node, float64 (k, classes); uniform where a node has no row."""
+        total = self.counts.sum(axis=1, keepdims=True)
+        uniform = np.full(self.counts.shape, 1.0 / self.counts.shape[1])
+        np.divide(self.counts, total, out=uniform, where=total > 0)
+        return uniform
+
+    def validate(self, columns: int, depth: int) -> None:
+        """Check that walking the tree ends and stays inside its arrays and `columns` columns; 1 <= depth.
+
+        Raises:
+            DataError: shapes disagree, an index is out of range, a child precedes its parent or has two, a
+                path has more than `depth` splits, a threshold is not finite, or class
+                counts are negative or not the sum of the children's.
+        """
+        size = len(self.feature)
+        if not size or any(len(a) != size for a in (self.bin, self.threshold, self.left, self.right, self.counts)):
+            raise DataError("a tree's arrays are empty or differ in length")
+        inner = np.flatnonzero(self.feature >= 0)
+        leaf = self.feature == -1
+        if len(inner) + leaf.sum() != size or (self.feature >= columns).any():
+            raise DataError("a tree splits on a feature that does not exist")
+        children = np.concatenate([self.left[inner], self.right[inner]]).astype(np.int64)
+        if (children <= np.concatenate([inner, inner])).any() or (children >= size).any():
+            raise DataError("a tree has a child outside its arrays or before its parent")
+        if len(children) != size - 1 or len(np.unique(children)) != size - 1:
+            raise DataError("a tree has a node with no parent or with two")
+        if (self.left[leaf] != -1).any() or (self.right[leaf] != -1).any():
+            raise DataError("a tree has a leaf with children")
+        level = np.zeros(1, np.intp)
+        for _ in range(depth):
+            level = level[self.feature[level] >= 0]
+            level = np.concatenate([self.left[level], self.right[level]])
+        if (self.feature[level] >= 0).any():
+            raise DataError(f"a tree is deeper than {depth}")
+        if not np.isfinite(self.threshold).all():
+            raise DataError("a tree has a threshold that is not finite")
+        if (self.counts < 0).any() or (self.counts > 2**53 // max(1, self.counts.shape[1])).any():
+            raise DataError("a tree has class counts out of range")
+        if (self.counts[self.left[inner]] + self.counts[self.right[inner]] != self.counts[inner]).any():
+            raise DataError("a tree has class counts that are not the sum of its children's")
+
+
+class TreeBuilder:
+    """A tree while it grows: `tree` so far, heap `paths` of its nodes, and `frontier`, the nodes to split next."""
+
+    def __init__(self, classes: int) -> None:
+        root = np.full(1, -1, np.int32)
+        counts = np.zeros((1, classes), np.int64)
+        self.tree = Tree(root, np.zeros(1, np.uint8), np.zeros(1, np.float32), root, root, counts)
+        self.paths = np.ones(1, np.uint64)
+        self.frontier = np.zeros(1, np.intp)
+
+    def split(self, splits: Splits, bins: Bins, min_leaf: int) -> None:
+        """Apply one split a frontier node, in order; children that may be split again are the new frontier.
+
+        A child may be split if it has two classes and at least 2 `min_leaf` bootstrap rows.
+        """
+        old = self.tree
+        counts = old.counts.copy()
+        counts[self.frontier] = splits.total  # known already, but for the root
+        found = np.flatnonzero(splits.found)
+        nodes, feature, code = self.frontier[found], splits.feature[found], splits.bin[found]
+        first = len(old.feature) + 2 * np.arange(len(found), dtype=np.int32)
+        leaf = np.full(2 * len(found), -1, np.int32)
+        below = splits.left[found]
+        children = np.stack([below, splits.total[found] - below], axis=1).reshape(-1, counts.shape[1])
+        self.tree = Tree(
+            _grow(old.feature, nodes, feature, leaf),
+            _grow(old.bin, nodes, code, np.zeros(len(leaf), np.uint8)),
+            _grow(old.threshold, nodes, bins.edges[feature, code], np.zeros(len(leaf), np.float32)),
+            _grow(old.left, nodes, first, leaf),
+            _grow(old.right, nodes, first + 1, leaf),
+            np.concatenate([counts, children]),
+        )
+        twice = np.repeat(self.paths[nodes] * np.uint64(2), 2)
+        twice[1::2] += np.uint64(1)
+        self.paths = np.concatenate([self.paths, twice])
+        total = children.sum(axis=1)
+        self.frontier = len(old.feature) + np.flatnonzero(
+            (children.max(axis=1, initial=0) < total) & (total >= 2 * min_leaf)
+        )
+
+
+def _grow(old: NDArray[T], nodes: NDArray[np.intp], values: NDArray[T], new: NDArray[T]) -> NDArray[T]:
+    """A copy of `old` with `values` at `nodes`, and `new` behind it."""
+    changed = old.copy()
+    changed[nodes] = values
+    return np.concatenate([changed, new])

@@ -1,0 +1,323 @@
+"""The pipeline: START HERE. One function a stage; each reads published tables and publishes one.
+
+    mail ──ingest──▶ raw ──clean──▶ clean ──features──▶ features ──train──▶ models ──evaluate──▶ metrics
+                      └───label───▶ labels ────────────────┘                   └──────score────▶ scores
+
+A stage whose inputs, settings and code are unchanged is skipped. What a stage cannot use is counted
+and kept as a reject, so that clean + rejects + duplicates = the messages that came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from mailmill import schemas
+from mailmill.config import ModelName
+from mailmill.docs import choice
+from mailmill.email import CleanKernel, CleanOptions
+from mailmill.email.tagging import MATCHES, LabelFile, LabelsKernel, read_labels
+from mailmill.errors import ConfigError, DataError
+from mailmill.features import vectors
+from mailmill.features.kernel import FeaturesKernel
+from mailmill.features.spec import FeatureSpec
+from mailmill.job import Job, done, skipped
+from mailmill.models import artifact, metrics, queue
+from mailmill.models.data import MapReduce
+from mailmill.models.dataset import fragments
+from mailmill.models.forest import ForestSettings, fit_forest
+from mailmill.models.logistic import LogisticSettings, fit_logistic
+from mailmill.progress import Progress, watch
+from mailmill.storage import duplicates, loading
+from mailmill.storage.containers import Limits
+from mailmill.storage.fragments import Written
+from mailmill.storage.lookup import Lookup
+from mailmill.storage.sources import plan_batches
+from mailmill.storage.tables import Stage, Table
+
+#: Outputs that are files rather than rows: a model, metrics.
+FILES = pa.schema([])
+
+
+def run(job: Job) -> None:
+    """Every stage in order. Without labels the run ends after the features: there is nothing to learn from."""
+    ingest(job)
+    clean(job)
+    if has_labels(job):
+        label(job)
+    features(job)
+    if has_labels(job):
+        train(job)
+        evaluate(job)
+        score(job)
+
+
+def ingest(job: Job) -> Table:
+    """Objects -> `raw`: one row a message, compacted; exact duplicates once; what cannot be read -> `raw_rejects`."""
+    settings = job.config.ingest
+    objects = job.inputs()
+    outputs = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS}
+    stage = job.stage({found.path: f"{found.size}:{found.etag}" for found in objects}, [settings], outputs)
+    if stage.unchanged:
+        return skipped(stage, "raw")
+    planned = plan_batches(objects, settings.batch_bytes, settings.batch_objects)
+    batches = [loading.Batch(number, tuple(batch)) for number, batch in enumerate(planned)]
+    limits = Limits(settings.max_message_bytes, settings.max_archive_bytes)
+    task = loading.Loading(job.storage, stage.sink, limits)
+    with watch("ingest", len(objects), "objects") as progress:
+        sizes = [len(batch.objects) for batch in batches]
+        written = job.engine.write_tasks(loading.load_batch, batches, task, progress, sizes)
+    read = _rows(written, "raw")
+    written = _drop_duplicates(job, stage, written)
+    unreadable = _rows(written, "raw_rejects")
+    counts = {"objects": len(objects), "messages": read + unreadable, "duplicates": read - _rows(written, "raw")}
+    return done(stage.publish(written, counts | {"rejects": unreadable}), "raw")
+
+
+def _drop_duplicates(job: Job, stage: Stage, written: list[Written]) -> list[Written]:
+    """Count keys in one shuffle; where some repeat, write the files that hold superfluous copies again."""
+    raw = stage.draft("raw", written, schemas.RAW)
+    sink = stage.sink_for({"copies": duplicates.COPIES})
+    with watch("duplicates", raw.rows) as progress:
+        scans = raw.scans(job.engine.task_bytes, at_least=job.engine.workers)
+        groups = job.engine.combine_by_key(
+            scans, duplicates.emit_keys, ["key"], {"source": "min", "copies": "sum"}, sink, "copies"
+        )
+        progress.advance(raw.rows)
+    if _rows(groups, "copies") == raw.rows:
+        return written
+    copies = stage.draft("copies", groups, duplicates.COPIES)
+    winners = dict(duplicates.repeated(copies.scans()))
+    lookup = Lookup.build(job.storage, stage.scratch_uri("winners"), list(winners), list(winners.values()))
+    task = duplicates.Dropping(lookup, stage.sink_for({"raw": schemas.RAW}))
+    kept = job.engine.write_tasks(duplicates.drop_duplicates, duplicates.originals(raw), task)
+    return [item for item in written if item[0] != "raw"] + kept
+
+
+def clean(job: Job) -> Table:
+    """`raw` -> `clean`: the author's own words, and a span for every character; unusable mail -> `rejects`."""
+    raw = job.workspace.open("raw", schemas.RAW)
+    unreadable = job.workspace.open("raw_rejects", schemas.REJECTS)
+    kernel = CleanKernel(CleanOptions(sender_domain=job.config.clean.sender_domain))
+    stage = job.stage(_fingerprints(raw, unreadable), [job.config.clean], kernel.outputs)
+    if stage.unchanged:
+        return skipped(stage, "clean")
+    with watch("clean", raw.rows) as progress:
+        written = job.engine.map_table(raw, kernel, stage.sink, progress)
+    with stage.sink_for({"rejects": schemas.REJECTS}).open(0, prefix="ingest") as writer:
+        for scan in unreadable.scans():
+            for batch in scan.batches():
+                writer.write("rejects", batch)
+    written += writer.written
+    messages, copies = raw.manifest.statistics["messages"], raw.manifest.statistics["duplicates"]
+    kept, rejected = _rows(written, "clean"), _rows(written, "rejects")
+    if kept + rejected + copies != messages:
+        raise DataError(f"{messages} messages came in, but {kept} clean + {rejected} rejects + {copies} duplicates")
+    reasons = {r: n for (r,), n in job.count(stage.draft("rejects", written, schemas.REJECTS), "reason").items()}
+    if rejected > job.config.clean.max_reject_share * messages:
+        worst = ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items(), key=lambda item: -item[1]))
+        raise DataError(
+            f"{rejected} of {messages} messages were rejected: {worst}",
+            hint="look at what input.paths names, or raise clean.max_reject_share",
+        )
+    statistics = {"messages": messages, "duplicates": copies, "rejects": rejected, "reasons": reasons}
+    return done(stage.publish(written, statistics), "clean")
+
+
+def has_labels(job: Job) -> bool:
+    """Whether the configuration says where labels come from."""
+    return bool(job.config.labels.source or job.config.labels.header)
+
+
+def label(job: Job) -> Table:
+    """`raw` and a label file, or a header -> `labels`; ids without a message, and contradictions, are counted."""
+    settings = job.config.labels
+    if not has_labels(job):
+        raise ConfigError("no labels: labels.source and labels.header are both empty", hint="set one of them")
+    raw = job.workspace.open("raw", schemas.RAW)
+    content = job.storage.read(settings.source) if settings.source else b""
+    inputs = _fingerprints(raw) | {"source": loading.message_key(content)}
+    stage = job.stage(inputs, [settings], {"labels": schemas.LABELS})
+    if stage.unchanged:
+        return skipped(stage, "labels")
+    file, lookup = LabelFile({}, 0, 0), None
+    if settings.source:
+        file = read_labels(content, settings.source, settings.id_column, settings.label_column)
+        names = list(file.labels)
+        lookup = Lookup.build(job.storage, stage.scratch_uri("ids"), names, [file.labels[name] for name in names])
+    tagger = settings.header or (settings.source or "").rsplit("/", 1)[-1]
+    kernel = LabelsKernel(settings.header, settings.id_kind, lookup, tagger)
+    with watch("label", raw.rows) as progress:
+        written = job.engine.map_table(raw, kernel, stage.sink_for(kernel.outputs), progress)
+    matched = {i for scan in stage.draft("matches", written, MATCHES).scans() for i in scan.read()["id"].to_pylist()}
+    classes = job.count(stage.draft("labels", written, schemas.LABELS), "label")
+    counts = {
+        "labelled": _rows(written, "labels"),
+        "unlabelled": raw.rows - _rows(written, "labels"),
+        "unmatched": len(file.labels) - len(matched) if settings.source else 0,
+        "contradictory": file.contradictory,
+        "classes": {name: n for (name,), n in sorted(classes.items())},
+    }
+    if not classes:
+        raise DataError(
+            f"no message got a label from {settings.source or 'header ' + str(settings.header)}",
+            hint="check labels.id_kind and labels.id_column: do its ids look like the mail's?",
+        )
+    return done(stage.publish(written, counts), "labels")
+
+
+def features(job: Job) -> Table:
+    """`clean` (and `labels`) -> `features`: pooled word vectors, the label, and the split of the conversation."""
+    settings, seed = job.config.features, job.config.run.seed
+    texts = job.workspace.open("clean", schemas.CLEAN)
+    labels = job.workspace.open("labels", schemas.LABELS) if has_labels(job) else None
+    store = vectors.prepare(job.storage, job.config.run.work, settings.vectors)
+    spec = FeatureSpec.of(store, max_words=settings.max_words, pooling=settings.pooling)
+    inputs = _fingerprints(texts, *([labels] if labels else [])) | {"vectors": store.fingerprint}
+    stage = job.stage(inputs, [settings, seed], {"features": schemas.features(store.dimension)})
+    if stage.unchanged:
+        return skipped(stage, "features")
+    found = labels.read(["key", "label"]) if labels else schemas.LABELS.empty_table()
+    lookup = Lookup.build(
+        job.storage, stage.scratch_uri("labels"), found["key"].to_pylist(), found["label"].to_pylist()
+    )
+    shares = (1 - settings.validation_share - settings.test_share, settings.validation_share, settings.test_share)
+    kernel = FeaturesKernel(spec, store, seed, shares, lookup)
+    with watch("features", texts.rows) as progress:
+        written = job.engine.map_table(texts, kernel, stage.sink, progress)
+    rows = job.count(stage.draft("features", written, stage.outputs["features"]), "split", "label")
+    splits = {name: sum(n for (split, _), n in rows.items() if split == name) for name in schemas.SPLITS}
+    classes = sorted({name for _, name in rows if name is not None})
+    statistics = {"splits": splits, "classes": classes, "specification": spec.to_dict()}
+    return done(stage.publish(written, statistics), "features")
+
+
+def train(job: Job) -> dict[ModelName, Table]:
+    """`features` -> `models/NAME` for every configured model: model.json and weights.npz."""
+    table = open_features(job)
+    classes = _classes(job, table)
+    trained: dict[ModelName, Table] = {}
+    for name in job.config.train.models:
+        settings = getattr(job.config, name)
+        output = f"models/{name}"
+        stage = job.stage(_fingerprints(table), [settings, job.config.run.seed, classes], {output: FILES})
+        if stage.unchanged:
+            trained[name] = skipped(stage, output)
+            continue
+        with watch(f"train {name}", None, "passes") as progress:
+            map_reduce = _bound(job, table, classes, progress)
+            if name == "logistic":
+                model, evidence = fit_logistic(map_reduce, classes, _logistic(job))
+            else:
+                model, evidence = fit_forest(map_reduce, classes, _forest(job))
+            figures = metrics.evaluate(map_reduce, model, split="validation", threshold=job.config.evaluate.threshold)
+        files = artifact.to_bytes(
+            model,
+            feature_spec=table.manifest.statistics["specification"],
+            training={"table": table.name, "fingerprint": table.fingerprint, "rows": evidence.rows},
+            evidence=evidence,
+            metrics=figures,
+        )
+        trained[name] = done(stage.publish(stage.write_files(output, files), evidence.to_dict()), output)
+    return trained
+
+
+def evaluate(job: Job) -> Table:
+    """`features` and the models -> `metrics`: figures a class on each split, and which model was chosen and why."""
+    table = open_features(job)
+    models = {name: job.workspace.open(f"models/{name}", FILES) for name in job.config.train.models}
+    inputs = _fingerprints(table, *models.values())
+    stage = job.stage(inputs, [job.config.evaluate, job.config.train], {"metrics": FILES})
+    if stage.unchanged:
+        return skipped(stage, "metrics")
+    threshold = job.config.evaluate.threshold
+    figures: dict[str, dict[str, metrics.Metrics]] = {}
+    with watch("evaluate", len(models) * 2, "passes") as progress:
+        for name in models:
+            model = load_model(job, name).model
+            map_reduce = _bound(job, table, model.classes, progress)
+            splits = ("validation", "test")
+            figures[name] = {s: metrics.evaluate(map_reduce, model, split=s, threshold=threshold) for s in splits}
+    chosen = choice.choose(
+        {name: splits["validation"] for name, splits in figures.items()}, job.config.evaluate.choose_by
+    )
+    files = choice.report(figures, chosen, job.config.evaluate.choose_by)
+    best = figures[chosen]["test"]
+    statistics = {"chosen": chosen, "test_rows": best.rows, "accuracy": best.accuracy, "macro_f1": best.macro_f1}
+    return done(stage.publish(stage.write_files("metrics", files), statistics), "metrics")
+
+
+def score(job: Job) -> Table:
+    """`features` and the chosen model -> `scores`: sentiment in [-1, 1], ranked most negative first."""
+    table = open_features(job)
+    name = job.config.score.model
+    if name == "chosen":
+        name = job.workspace.open("metrics", FILES).manifest.statistics["chosen"]
+    model = job.workspace.open(f"models/{name}", FILES)
+    settings = [name, job.config.evaluate.threshold]
+    stage = job.stage(_fingerprints(table, model), settings, {"scores": schemas.SCORES})
+    if stage.unchanged:
+        return skipped(stage, "scores")
+    kernel = queue.ScoreKernel(load_model(job, name).model, job.config.evaluate.threshold)
+    with watch("score", table.rows) as progress:
+        written = job.engine.map_table(table, kernel, stage.sink_for(kernel.outputs), progress)
+    scans = stage.draft("unranked", written, queue.UNRANKED).scans(job.engine.task_bytes)
+    counts = job.engine.map_reduce(scans, queue.cell_counts, queue.add, None)
+    task = queue.Ranking(tuple(scans), stage.sink)
+    with watch("rank", table.rows) as progress:
+        written = job.engine.write_tasks(queue.rank, queue.ranges(counts), task, progress)
+    return done(stage.publish(written, {"model": name}), "scores")
+
+
+def open_features(job: Job) -> Table:
+    """The features table; the width of its vectors is what its specification says."""
+    specification = job.workspace.manifest("features").statistics["specification"]
+    return job.workspace.open("features", schemas.features(specification["dimension"]))
+
+
+def load_model(job: Job, name: str) -> artifact.Artifact:
+    """A published model by name, checked before any of it is used."""
+    table = job.workspace.open(f"models/{name}", FILES)
+    return artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
+
+
+def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:
+    """`map_reduce` of the job's engine over the table's fragments, counting passes."""
+    parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers)
+
+    def map_reduce(partial: Callable[[Any, Any], Any], merge: Callable[[Any, Any], Any], broadcast: Any) -> Any:
+        result = job.engine.map_reduce(parts, partial, merge, broadcast)
+        progress.advance(1)
+        return result
+
+    return map_reduce
+
+
+def _classes(job: Job, table: Table) -> tuple[str, ...]:
+    """The label's classes, the positive one last."""
+    found, positive = table.manifest.statistics["classes"], job.config.train.positive
+    if len(found) != 2 or positive not in found:
+        raise DataError(
+            f"labels have the classes {', '.join(found) or 'none'}; needed are two, one of them {positive!r}",
+            hint="set train.positive to the class that means a positive sentiment",
+        )
+    return (*(name for name in found if name != positive), positive)
+
+
+def _logistic(job: Job) -> LogisticSettings:
+    wanted = job.config.logistic
+    return LogisticSettings(l2=wanted.l2, tolerance=wanted.tolerance, max_iterations=wanted.max_iterations)
+
+
+def _forest(job: Job) -> ForestSettings:
+    return ForestSettings(**job.config.forest.model_dump(), seed=job.config.run.seed)
+
+
+def _rows(written: list[Written], name: str) -> int:
+    return sum(file.rows for output, file in written if output == name)
+
+
+def _fingerprints(*tables: Table) -> dict[str, str]:
+    return {table.name: table.fingerprint for table in tables}

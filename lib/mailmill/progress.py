@@ -1,0 +1,91 @@
+"""Progress of long work: a bar on a terminal, a log line now and then elsewhere.
+
+A stage wraps its work in `watch(...)` and hands the returned `Progress` to the engine, which calls
+`advance(rows)` as tasks end. On a terminal people see rows, rate and time left; in a job's log a
+line of `key=value` pairs is written at most every ten seconds and once at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+log = logging.getLogger("mailmill")
+EVERY_SECONDS = 10.0
+
+
+class Progress(Protocol):
+    """What an engine reports to."""
+
+    def advance(self, rows: int) -> None:
+        """`rows` more rows are done."""
+
+
+class Silent:
+    """Reports to nobody."""
+
+    def advance(self, rows: int) -> None:
+        """Do nothing."""
+
+
+SILENT = Silent()
+
+
+class _Lines:
+    """One log line every ten seconds, and one at the end."""
+
+    def __init__(self, what: str, total: int | None, unit: str) -> None:
+        self._what, self._total, self._unit = what, total, unit
+        self._done, self._began = 0, time.monotonic()
+        self._next = self._began + EVERY_SECONDS
+
+    def advance(self, rows: int) -> None:
+        self._done += rows
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + EVERY_SECONDS
+            rate = self._done / (now - self._began)
+            left = f" left={(self._total - self._done) / rate:.0f}s" if self._total and rate else ""
+            total = f"/{self._total}" if self._total else ""
+            log.info("%s progress=%d%s%s unit=%s rate=%.0f/s", self._what, self._done, total, left, self._unit, rate)
+
+    def finish(self) -> None:
+        seconds = time.monotonic() - self._began
+        rate = self._done / seconds if seconds else 0.0
+        log.info("%s done=%d unit=%s seconds=%.1f rate=%.0f/s", self._what, self._done, self._unit, seconds, rate)
+
+
+class _Bar:
+    def __init__(self, bar: RichProgress, task: object) -> None:
+        self._bar, self._task = bar, task
+
+    def advance(self, rows: int) -> None:
+        self._bar.advance(self._task, rows)  # type: ignore[arg-type]
+
+
+@contextmanager
+def watch(what: str, total: int | None, unit: str = "mails") -> Iterator[Progress]:
+    """Show the progress of one piece of work that is `total` units long (None: not known)."""
+    if not sys.stderr.isatty():
+        lines = _Lines(what, total, unit)
+        yield lines
+        lines.finish()
+        return
+    columns = (
+        TextColumn("[bold]{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with RichProgress(*columns, console=Console(stderr=True)) as bar:
+        yield _Bar(bar, bar.add_task(what, total=total))

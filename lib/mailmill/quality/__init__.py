@@ -1,0 +1,1 @@
+"""Quality: what a table holds, counted in one mergeable pass."""

@@ -1,0 +1,170 @@
+"""Parquet fragments: how a task writes them, and how the next stage reads them.
+
+A task opens the sink under its own number and writes batches for any of the stage's outputs. Its
+files have names made of that number alone, and appear whole: a task that runs twice (a lost worker,
+speculation) replaces its file by the same one. Only the files that the driver hears of enter the
+manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mailmill.config import TablesSection
+from mailmill.errors import DataError
+from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.fingerprint import combine, digest
+from mailmill.storage.manifests import File
+
+#: A file of one of a stage's outputs, as a task reports it to the driver.
+Written = tuple[str, File]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Some row groups of one Parquet file: what one task reads. Picklable."""
+
+    storage: Storage
+    uri: str
+    row_groups: tuple[int, ...]
+    rows: int
+
+    def batches(self, columns: list[str] | None = None, batch_bytes: int = 4 * 2**20) -> Iterator[pa.RecordBatch]:
+        """The rows, in batches of about `batch_bytes` (uncompressed), one row group in memory at a time."""
+        with self.storage.translated(self.uri), self.storage.open(self.uri) as stream:
+            parquet = pq.ParquetFile(stream)
+            size = sum(parquet.metadata.row_group(g).total_byte_size for g in self.row_groups)
+            batch_rows = max(16, min(8192, batch_bytes * self.rows // max(size, 1)))
+            for group in self.row_groups:
+                yield from parquet.iter_batches(batch_rows, row_groups=[group], columns=columns, use_threads=False)
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """All rows at once."""
+        with self.storage.translated(self.uri), self.storage.open(self.uri) as stream:
+            return pq.ParquetFile(stream).read_row_groups(list(self.row_groups), columns=columns, use_threads=False)
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Where the outputs of one stage's run go. Picklable: it is sent to every task.
+
+    `folders` maps an output's name to (the table's URI, the run's folder in it).
+    """
+
+    storage: Storage
+    folders: Mapping[str, tuple[str, str]]
+    schemas: Mapping[str, pa.Schema]
+    settings: TablesSection
+
+    def open(self, part: int, prefix: str = "part") -> SinkWriter:
+        """The writer of task number `part`; use it as a context manager."""
+        return SinkWriter(self, f"{prefix}-{part:06d}")
+
+
+class SinkWriter:
+    """Writes one task's rows. Files are complete and reported in `written` once the block has ended well."""
+
+    def __init__(self, sink: Sink, stem: str) -> None:
+        self._sink = sink
+        self._outputs = {name: _Output(sink, name, stem) for name in sink.schemas}
+        self.written: list[Written] = []
+
+    def write(self, name: str, batch: pa.RecordBatch) -> None:
+        """Add rows to the output `name`."""
+        self._outputs[name].write(batch)
+
+    def __enter__(self) -> SinkWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for name, output in self._outputs.items():
+            if error is None:
+                output.close()
+                self.written += [(name, file) for file in output.files]
+            else:
+                output.abort(kind, error, tb)
+
+
+class _Output:
+    """The files of one output of one task: row groups of an even size, a new file once one is full."""
+
+    def __init__(self, sink: Sink, name: str, stem: str) -> None:
+        self._sink, self._name, self._stem = sink, name, stem
+        self._schema = sink.schemas[name]
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_bytes = 0
+        self._stack = ExitStack()
+        self._writer: Any = None
+        self._digests: list[int] = []
+        self._rows = 0
+        self.files: list[File] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if not batch.num_rows:
+            return
+        batch = conform(batch, self._schema, self._name)
+        self._digests.append(digest(batch))
+        self._rows += batch.num_rows
+        self._pending.append(batch)
+        self._pending_bytes += batch.nbytes
+        if self._pending_bytes >= self._sink.settings.row_group_bytes:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        if self._writer is None:
+            table_uri, folder = self._sink.folders[self._name]
+            self._path = f"{folder}/{self._stem}-{len(self.files):04d}.parquet"
+            self._stream = self._stack.enter_context(self._sink.storage.create(join(table_uri, self._path)))
+            self._writer = self._stack.enter_context(
+                pq.ParquetWriter(self._stream, self._schema, compression="zstd", store_schema=True)
+            )
+        table = pa.Table.from_batches(self._pending, self._schema)
+        self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
+        self._pending, self._pending_bytes = [], 0
+        if self._stream.tell() >= self._sink.settings.fragment_bytes:
+            self._finish_file()
+
+    def _finish_file(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.close()
+        size = self._stream.tell()
+        self._stack.close()
+        self.files.append(File(self._path, self._rows, size, f"{combine(self._digests):032x}"))
+        self._writer, self._rows, self._digests = None, 0, []
+
+    def close(self) -> None:
+        self._flush()
+        self._finish_file()
+
+    def abort(self, kind: Any, error: BaseException, tb: Any) -> None:
+        self._stack.__exit__(kind, error, tb)
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema, name: str = "table") -> pa.RecordBatch:
+    """`batch` with exactly the columns and types of `schema` (Spark hands over wider or nullable types).
+
+    Raises DataError naming the column that is missing or of another type.
+    """
+    if batch.schema.equals(schema):
+        return batch
+    columns = []
+    for field in schema:
+        index = batch.schema.get_field_index(field.name)
+        if index < 0:
+            raise DataError(f"{name}: column {field.name} is missing")
+        try:
+            columns.append(batch.column(index).cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            found = batch.column(index).type
+            raise DataError(f"{name}: column {field.name} is {found}, not {field.type}") from None
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,0 +1,100 @@
+"""Loading: objects of any kind in, rows of the raw table out, a batch of objects a task."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mailmill import schemas
+from mailmill.storage.containers import Limits, Rejected, read_container
+from mailmill.storage.filesystems import Storage
+from mailmill.storage.fragments import Sink, SinkWriter, Written
+from mailmill.storage.sources import SourceObject
+
+SMALL = 2**20  # objects up to this size are fetched many at a time
+FLUSH_ROWS, FLUSH_BYTES = 1000, 4 * 2**20
+
+
+def message_key(raw: bytes) -> str:
+    """A message's key: 32 hex digits of BLAKE2b-128 over its bytes. The same bytes are the same message."""
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A task: objects to read, and the task's number."""
+
+    number: int
+    objects: tuple[SourceObject, ...]
+
+
+@dataclass(frozen=True)
+class Loading:
+    """What every task needs: where to read, where to write (outputs "raw" and "raw_rejects"), and limits."""
+
+    storage: Storage
+    sink: Sink
+    limits: Limits
+
+
+def load_batch(batch: Batch, loading: Loading) -> list[Written]:
+    """Read every message of the batch's objects into the sink; what cannot be read becomes a reject."""
+    with loading.sink.open(batch.number) as writer:
+        rows = _Rows(writer)
+        for found in _messages(batch.objects, loading):
+            if isinstance(found, Rejected):
+                rows.reject(found)
+            else:
+                rows.add(*found)
+        rows.flush()
+    return writer.written
+
+
+def _messages(objects: Sequence[SourceObject], loading: Loading) -> Iterator[tuple[str, bytes] | Rejected]:
+    small = [found.path for found in objects if found.size <= SMALL]
+    for path, content in loading.storage.read_many(small):
+        if isinstance(content, bytes):
+            yield from read_container(io.BytesIO(content), path, loading.limits)
+        else:
+            yield Rejected(path, "unreadable_object", type(content).__name__)
+    for found in objects:
+        if found.size > SMALL:
+            with loading.storage.open(found.path) as stream:
+                yield from read_container(stream, found.path, loading.limits)
+
+
+class _Rows:
+    """Collects rows and hands them to the writer in batches of bounded size."""
+
+    def __init__(self, writer: SinkWriter) -> None:
+        self._writer = writer
+        self._rows: list[tuple[str, str, bytes]] = []
+        self._bytes = 0
+
+    def add(self, source: str, raw: bytes) -> None:
+        self._rows.append((message_key(raw), source, raw))
+        self._bytes += len(raw)
+        if len(self._rows) >= FLUSH_ROWS or self._bytes >= FLUSH_BYTES:
+            self.flush()
+
+    def reject(self, rejected: Rejected) -> None:
+        row = {
+            "key": message_key(rejected.source.encode()),
+            "source": rejected.source,
+            "stage": "ingest",
+            "reason": rejected.reason,
+            "detail": rejected.detail,
+        }
+        self._writer.write("raw_rejects", pa.RecordBatch.from_pylist([row], schemas.REJECTS))
+
+    def flush(self) -> None:
+        if self._rows:
+            columns = [
+                pa.array(column, f.type) for column, f in zip(zip(*self._rows, strict=True), schemas.RAW, strict=True)
+            ]
+            self._writer.write("raw", pa.RecordBatch.from_arrays(columns, schema=schemas.RAW))
+            self._rows, self._bytes = [], 0

@@ -1,0 +1,71 @@
+"""A sorted, memory-mapped table of key -> short string, shared by all processes of a machine.
+
+Labels and the winners among duplicates are looked up by row on every engine. A dictionary in each
+worker, or a shuffle, would cost memory or time in proportion to the data; here the keys lie sorted
+in one file, the pages are shared, and a lookup is a binary search over a whole batch at once.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mailmill.storage.filesystems import Storage, is_s3, join
+
+WIDTH = 32  # keys are 32 hex digits
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A published lookup. Picklable: it is only a name; files are mapped where they are used."""
+
+    storage: Storage
+    uri: str
+
+    @classmethod
+    def build(cls, storage: Storage, uri: str, keys: Sequence[str], values: Sequence[str]) -> Lookup:
+        """Write the lookup. `keys`: distinct strings of 32 hex digits; `values`: as many strings."""
+        order = np.argsort(names := np.asarray(keys, dtype=f"S{WIDTH}"), kind="stable")
+        words, codes = np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)
+        storage.write(join(uri, "keys.bin"), names[order].tobytes())
+        storage.write(join(uri, "codes.bin"), codes.astype("<i4")[order].tobytes())
+        storage.write(join(uri, "words.json"), json.dumps(words.tolist()).encode())
+        return cls(storage, uri)
+
+    def find(self, keys: Sequence[str]) -> list[str | None]:
+        """The value of each key, or None. Time O(m log n) for m keys in a lookup of n."""
+        table, codes, words = _mapped(self.storage, self.uri)
+        if not len(table) or not len(keys):
+            return [None] * len(keys)
+        wanted = np.asarray(keys, dtype=f"S{WIDTH}")
+        at = np.minimum(np.searchsorted(table, wanted), len(table) - 1)
+        found = table[at] == wanted
+        return [words[code] if hit else None for hit, code in zip(found.tolist(), codes[at].tolist(), strict=True)]
+
+
+@lru_cache(maxsize=4)
+def _mapped(storage: Storage, uri: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    folder = Path(localize(storage, uri, ("keys.bin", "codes.bin", "words.json")))
+    words = json.loads((folder / "words.json").read_text())
+    if not (folder / "keys.bin").stat().st_size:
+        return np.empty(0, f"S{WIDTH}"), np.empty(0, "<i4"), words
+    keys = np.memmap(folder / "keys.bin", dtype=f"S{WIDTH}", mode="r")
+    return keys, np.memmap(folder / "codes.bin", dtype="<i4", mode="r"), words
+
+
+def localize(storage: Storage, uri: str, names: Sequence[str]) -> str:
+    """A local folder with the files `names` of the folder `uri`: itself, or a copy made once a process."""
+    if not is_s3(uri):
+        return uri.removeprefix("file://")
+    folder = Path(tempfile.mkdtemp(prefix="mailmill-"))
+    for name in names:
+        with storage.open(join(uri, name)) as source, open(folder / name, "wb") as target:
+            while chunk := source.read(2**24):
+                target.write(chunk)
+    return str(folder)

@@ -1,0 +1,138 @@
+"""The manifest: the one small file that makes a run of a table visible.
+
+A stage writes Parquet files under `<table>/run_id=<id>/` and then, last and in one atomic write,
+`<table>/_manifest.json`. Readers start from the manifest, so a half-written run is never seen, and
+whatever a killed run left behind is swept when the next run publishes. The manifest also says from
+what the table was made (fingerprints of the inputs, of the settings and of the code), which is
+how a stage knows that it has nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pyarrow as pa
+
+from mailmill import __version__
+from mailmill.errors import DataError
+from mailmill.storage.filesystems import Storage, join
+
+FORMAT = "mailmill.manifest"
+VERSION = 1
+NAME = "_manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One published file: its path below the table's folder, rows, bytes, and the digest of its rows (hex)."""
+
+    path: str
+    rows: int
+    bytes: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What `_manifest.json` holds; see the module's docstring.
+
+    `origin` is the hash of everything the table is a function of: the inputs' fingerprints, the
+    settings and the code. `statistics` are the stage's counts, for people and for later stages.
+    """
+
+    table: str
+    run_id: str
+    created: str
+    rows: int
+    fingerprint: str
+    columns: list[dict[str, Any]]
+    files: list[File]
+    inputs: dict[str, str]
+    settings: str
+    code: str
+    statistics: dict[str, Any] = field(default_factory=dict)
+    previous_run: str | None = None
+    format: str = FORMAT
+    version: int = VERSION
+
+    def made_from(self, inputs: dict[str, str], settings: str, code: str) -> bool:
+        """Whether this table is what the given inputs, settings and code would make again."""
+        return (self.inputs, self.settings, self.code) == (inputs, settings, code)
+
+    def to_bytes(self) -> bytes:
+        """The file's content: indented JSON, sorted keys."""
+        return (json.dumps(asdict(self), indent=1, sort_keys=True) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, uri: str) -> Manifest:
+        """Parse; raises DataError where it is damaged or of a later version."""
+        try:
+            document = json.loads(content)
+            if document["format"] != FORMAT or document["version"] != VERSION:
+                raise DataError(
+                    f"{uri} is a {document['format']} of version {document['version']}, not {VERSION}",
+                    hint="it was written by another version of mailmill",
+                )
+            return cls(**{**document, "files": [File(**f) for f in document["files"]]})
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"manifest {uri} is damaged ({type(error).__name__})") from None
+
+
+def read(storage: Storage, table_uri: str) -> Manifest | None:
+    """The published manifest of the table at `table_uri`, or None where nothing was published."""
+    uri = join(table_uri, NAME)
+    if not storage.exists(uri):
+        return None
+    return Manifest.from_bytes(storage.read(uri), uri)
+
+
+def publish(storage: Storage, table_uri: str, manifest: Manifest) -> None:
+    """Make `manifest` the table. Then sweep: only its files and those of the run before it stay.
+
+    The run before stays for readers that are still on it.
+    """
+    keep = {manifest.run_id, manifest.previous_run}
+    named = {file.path for file in manifest.files}
+    folder = f"run_id={manifest.run_id}"
+    for name in storage.children(join(table_uri, folder)):
+        if f"{folder}/{name}" not in named:  # left by a task's lost attempt, or scratch
+            storage.delete(join(table_uri, folder, name))
+    storage.write(join(table_uri, NAME), manifest.to_bytes())
+    for name in storage.children(table_uri):
+        if name.startswith("run_id=") and name.removeprefix("run_id=") not in keep:
+            storage.delete(join(table_uri, name))
+
+
+def new_run_id() -> str:
+    """An identifier that sorts by time: 20261121T103000-1a2b3c4d."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
+
+
+def columns(schema: pa.Schema) -> list[dict[str, Any]]:
+    """The schema as plain JSON: name, type, nullable."""
+    return [{"name": f.name, "type": str(f.type), "nullable": f.nullable} for f in schema]
+
+
+@cache
+def code_version() -> str:
+    """Version of the package and a hash over its source and data files: a changed line runs stages again."""
+    state = hashlib.blake2b(digest_size=8)
+    _hash_tree(resources.files("mailmill"), "", state)
+    return f"{__version__}+{state.hexdigest()}"
+
+
+def _hash_tree(folder: Any, prefix: str, state: Any) -> None:
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        name = f"{prefix}/{entry.name}"
+        if entry.is_dir():
+            if entry.name != "__pycache__":
+                _hash_tree(entry, name, state)
+        elif not entry.name.endswith((".pyc", ".pyo")):
+            state.update(name.encode() + b"\0" + entry.read_bytes())

@@ -1,0 +1,209 @@
+"""A workspace of published tables, and the stage's way of publishing one.
+
+stage = workspace.stage("clean", inputs={"raw": raw.fingerprint}, settings=..., outputs=...)
+if stage.unchanged: nothing to do
+... tasks write through stage.sink ...
+stage.publish(files, statistics)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mailmill.config import TablesSection
+from mailmill.errors import DataError
+from mailmill.storage import manifests
+from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.fingerprint import combine, table_fingerprint
+from mailmill.storage.fragments import Scan, Sink, Written
+from mailmill.storage.manifests import File, Manifest
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table. Everything about it comes from its manifest."""
+
+    storage: Storage
+    uri: str
+    manifest: Manifest
+    schema: pa.Schema
+
+    @property
+    def name(self) -> str:
+        """The table's name, e.g. "clean"."""
+        return self.manifest.table
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.manifest.rows
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the rows, whatever their order and files."""
+        return self.manifest.fingerprint
+
+    def uris(self) -> list[str]:
+        """The Parquet files."""
+        return [join(self.uri, file.path) for file in self.manifest.files]
+
+    def scans(self, target_bytes: int = 32 * 2**20, at_least: int = 1) -> list[Scan]:
+        """Cut the table into tasks of about `target_bytes` on disk, and into `at_least` where row groups allow."""
+        total = sum(file.bytes for file in self.manifest.files)
+        target = max(1, min(target_bytes, total // max(at_least, 1)))
+        return [scan for file in self.manifest.files for scan in self._cut(file, target)]
+
+    def file(self, name: str) -> bytes:
+        """A published file that is no table's, by its name."""
+        for file in self.manifest.files:
+            if file.path.endswith("/" + name):
+                return self.storage.read(join(self.uri, file.path))
+        raise DataError(f"{self.uri} has no file {name}")
+
+    def _cut(self, file: File, target: int) -> list[Scan]:
+        uri = join(self.uri, file.path)
+        with self.storage.translated(uri), self.storage.open(uri) as stream:
+            metadata = pq.ParquetFile(stream).metadata
+        groups = range(metadata.num_row_groups)
+        rows = [metadata.row_group(group).num_rows for group in groups]
+        parts = max(1, min(len(rows), round(file.bytes / target)))
+        bounds = [len(rows) * i // parts for i in range(parts + 1)]
+        cuts = [tuple(groups[a:b]) for a, b in pairwise(bounds)]
+        return [Scan(self.storage, uri, cut, sum(rows[g] for g in cut)) for cut in cuts if cut]
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """The whole table in memory, sorted by key where it has one: for small tables and tests."""
+        wanted = self.schema if columns is None else pa.schema([self.schema.field(c) for c in columns])
+        parts = [scan.read(columns).cast(wanted) for scan in self.scans()]
+        table = pa.concat_tables(parts) if parts else wanted.empty_table()
+        return table.sort_by("key") if "key" in table.column_names else table
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of a stage: its sink while it works, its manifests when it is done."""
+
+    workspace: Workspace
+    inputs: dict[str, str]
+    settings: str
+    outputs: Mapping[str, pa.Schema]
+    run_id: str
+    previous: Mapping[str, Manifest | None]
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether every output is already what this stage would make."""
+        code = manifests.code_version()
+        return all(m is not None and m.made_from(self.inputs, self.settings, code) for m in self.previous.values())
+
+    @property
+    def sink(self) -> Sink:
+        """Where tasks write the outputs that will be published."""
+        return self.sink_for(self.outputs)
+
+    def sink_for(self, schemas: Mapping[str, pa.Schema]) -> Sink:
+        """A sink into this run; a name that is no output is scratch below the first output, swept at publication."""
+        anchor = self.workspace.uri_of(next(iter(self.outputs)))
+        run = f"run_id={self.run_id}"
+        folders = {
+            name: (self.workspace.uri_of(name), run) if name in self.outputs else (anchor, f"{run}/{name}")
+            for name in schemas
+        }
+        return Sink(self.workspace.storage, folders, dict(schemas), self.workspace.settings)
+
+    def scratch_uri(self, name: str) -> str:
+        """A folder of this run for what its tasks share; swept at publication."""
+        return join(self.workspace.uri_of(next(iter(self.outputs))), f"run_id={self.run_id}", name)
+
+    def write_files(self, output: str, files: Mapping[str, bytes]) -> list[Written]:
+        """Write files that are no table's (a model, metrics) as this run's `output`."""
+        written = []
+        for name, content in files.items():
+            path = f"run_id={self.run_id}/{name}"
+            self.workspace.storage.write(join(self.workspace.uri_of(output), path), content)
+            digest = hashlib.blake2b(name.encode() + b"\0" + content, digest_size=16).hexdigest()
+            written.append((output, File(path, 0, len(content), digest)))
+        return written
+
+    def draft(self, name: str, written: Iterable[Written], schema: pa.Schema) -> Table:
+        """What the tasks wrote for one output or scratch so far, as a table that nobody else sees."""
+        return self._table(name, written, {}, schema)
+
+    def publish(self, written: Iterable[Written], statistics: Mapping[str, Any]) -> dict[str, Table]:
+        """Write the manifests, the first output's last: it is the one that `unchanged` and readers trust."""
+        written = list(written)
+        published = {}
+        for name in reversed(list(self.outputs)):
+            published[name] = table = self._table(name, written, statistics, self.outputs[name])
+            manifests.publish(self.workspace.storage, table.uri, table.manifest)
+        return published
+
+    def _table(self, name: str, written: Iterable[Written], statistics: Mapping[str, Any], schema: pa.Schema) -> Table:
+        files = sorted((file for output, file in written if output == name), key=lambda file: file.path)
+        previous = self.previous.get(name)
+        folder = name if name in self.outputs else next(iter(self.outputs))  # scratch lies below the first output
+        rows = sum(file.rows for file in files)
+        manifest = Manifest(
+            table=name,
+            run_id=self.run_id,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            rows=rows,
+            fingerprint=table_fingerprint(schema, rows, combine([int(file.digest, 16) for file in files])),
+            columns=manifests.columns(schema),
+            files=files,
+            inputs=self.inputs,
+            settings=self.settings,
+            code=manifests.code_version(),
+            statistics=dict(statistics),
+            previous_run=previous.run_id if previous else None,
+        )
+        return Table(self.workspace.storage, self.workspace.uri_of(folder), manifest, schema)
+
+    def current(self, name: str) -> Table:
+        """The table as published before this run."""
+        return self.workspace.open(name, self.outputs[name])
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder or prefix `run.work`: one folder a table."""
+
+    storage: Storage
+    root: str
+    settings: TablesSection
+
+    def uri_of(self, name: str) -> str:
+        """The folder of a table."""
+        return join(self.root, name)
+
+    def find(self, name: str) -> Manifest | None:
+        """The manifest of a table, or None where it was never published."""
+        return manifests.read(self.storage, self.uri_of(name))
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest of a table. Raises DataError where it was never published."""
+        if (manifest := self.find(name)) is None:
+            raise DataError(
+                f"table {name} is not in {self.root}", hint="run the stage that makes it, or `mailmill run`"
+            )
+        return manifest
+
+    def open(self, name: str, schema: pa.Schema) -> Table:
+        """The published table. Raises DataError where it was never published or has other columns."""
+        manifest, uri = self.manifest(name), self.uri_of(name)
+        if manifest.columns != manifests.columns(schema):
+            raise DataError(f"table {uri} has other columns than this version of mailmill expects")
+        return Table(self.storage, uri, manifest, schema)
+
+    def stage(self, inputs: Mapping[str, str], settings: str, outputs: Mapping[str, pa.Schema]) -> Stage:
+        """Begin a run that turns `inputs` (name -> fingerprint) into `outputs`, the table proper first."""
+        previous = {name: self.find(name) for name in outputs}
+        return Stage(self, dict(inputs), settings, dict(outputs), manifests.new_run_id(), previous)

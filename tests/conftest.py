@@ -1,0 +1,70 @@
+"""Fixtures for every test: shared data, storage, and one engine of each kind a module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from mailmill.config import EngineSection, StorageSection, TablesSection
+from mailmill.engines import Engine, open_engine, resources
+from mailmill.storage.filesystems import Storage
+from mailmill.storage.tables import Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIRE_SPARK = os.environ.get("MAILMILL_REQUIRE_SPARK") == "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one engine share workers: with xdist, keep each module on one worker."""
+    for item in items:
+        if "spark" in item.nodeid:
+            item.add_marker(pytest.mark.spark)
+
+
+def missing_spark() -> str | None:
+    """Why Spark cannot run here, or None."""
+    if not find_spec("pyspark"):
+        return "pyspark is not installed"
+    version = resources.java_version()
+    if version is None or version < 17:
+        return f"Spark's tests need Java 17 or newer; found {version or 'none'}"
+    return None
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data sets that measurements rest on; users of mailmill have no such folder."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the shared data sets are not beside this checkout")
+    return folder
+
+
+@pytest.fixture
+def storage() -> Storage:
+    return Storage(StorageSection())
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, storage: Storage) -> Workspace:
+    """An empty workspace whose row groups are small, so that little data makes many tasks."""
+    settings = TablesSection(fragment_bytes=64 * 2**10, row_group_bytes=4 * 2**10)
+    return Workspace(storage, str(tmp_path / "work"), settings)
+
+
+@pytest.fixture(scope="module", params=["local", "dask", "spark"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn, one of each a module."""
+    yield from make_engine(request.param)
+
+
+def make_engine(kind: str) -> Iterator[Engine]:
+    """Open an engine of two workers; skip, or fail where it is required, if it cannot run here."""
+    if kind == "spark" and (reason := missing_spark()):
+        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    with open_engine(EngineSection(kind=kind, workers=2)) as opened:  # type: ignore[arg-type]
+        yield opened

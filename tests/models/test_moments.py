@@ -1,0 +1,34 @@
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailmill.models.data import TrainingArrays
+from mailmill.models.moments import take_moments
+
+from .problems import problem, take
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 500), max_size=5), st.floats(-1e4, 1e4))
+def test_merged_moments_are_those_of_the_whole(at: list[int], shift: float) -> None:
+    data = problem(500, 3)
+    data = TrainingArrays(data.X + np.float32(shift), data.y, data.ids)
+    bounds = [0, *sorted(at), 500]
+    merged = take_moments(take(data, slice(0, 0)), 2)
+    for low, high in pairwise(bounds):
+        merged = merged.merge(take_moments(take(data, slice(low, high)), 2))
+    exact = data.X.astype(np.float64)
+    np.testing.assert_allclose(merged.mean, exact.mean(axis=0), rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(merged.scale, exact.std(axis=0), rtol=1e-9)
+    assert not merged.constant.any()
+
+
+def test_a_constant_column_is_recognised_whatever_its_rounding() -> None:
+    data = problem(20_000, 2)
+    X = data.X.copy()
+    X[:, 1] = 0.1
+    moments = take_moments(TrainingArrays(X, data.y, data.ids), 2)
+    assert moments.constant.tolist() == [False, True]
+    assert moments.scale[1] == 1

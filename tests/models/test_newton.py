@@ -47,3 +47,12 @@ def test_a_flat_direction_is_an_error() -> None:
             tolerance=1e-9,
             max_iterations=5,
         )
+
+
+def test_a_minimum_at_infinity_is_recognised_once_nothing_falls() -> None:
+    def levelling(theta: np.ndarray) -> Point:
+        value = np.exp(-theta)
+        return Point(theta, 1 + float(value[0]), -value, np.diag(value))
+
+    with pytest.raises(DataError, match="unique minimum"):
+        minimise(levelling, np.zeros(1), tolerance=1e-6, max_iterations=100)

@@ -26,12 +26,14 @@ _DATE = re.compile(
     r"\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b.{0,12}?\d{1,2}[:.]\d{2}|\b\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]m)?\b",
     re.IGNORECASE,
 )
+# Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
+_SOFT = re.compile(r"(?:=09|=20)+|=$")
 _DASHES = " \t-_=*~#+.>"
 _EDGE = ' \t*_>|«»"“”'
 _LEADING = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
-KINDS = ("greeting", "thanks", "signoff", "closing", "disclaimer", "mobile", "footer", "contact", "postscript")
+KINDS = ("greeting", "thanks", "signoff", "closing", "disclaimer", "mobile", "footer", "contact", "postscript", "caution")
 
 #: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
 LONG_KINDS = frozenset({"disclaimer", "footer"})
@@ -66,6 +68,8 @@ class Line:
                 if initials:
                     self.depth = 1
                     bare = text[initials.end() :].strip()
+        if bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
+            bare = _SOFT.sub(" ", bare).strip()
         self.bare = bare
 
     @property

@@ -58,6 +58,7 @@ _TOKEN = re.compile(
             rf"{_any(_SLASHED)}(?![\w/])",
             r"(?:(?<!\S)[+-])?(?:\d+(?:[.,:/]\d+)+|\.\d+)(?:-?[^\W_]+)*",
             r"(?<!\S)[+-]\d+(?![-\w])",
+            rf"c\+\+{_END}",
             r"(?:us|a|c|hk|nz|s|r)\$(?=\d)",
             rf"'(?:\d0s|\d\d){_END}|'(?:em|til|tis|twas|cause){_END}|'n'{_END}",
             rf"'{_CLITIC}{_END}|n't{_END}|y'(?=all{_END})",

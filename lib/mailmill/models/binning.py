@@ -87,10 +87,11 @@ class Bins:
 def quantile_bins(X: NDArray[np.float32], max_bins: int) -> Bins:
     """Edges halfway between neighbouring values at the ranks floor(j n / max_bins), j = 1 .. max_bins - 1.
 
-    A column with at most `max_bins` distinct values gets one bin a value. X float32 (m, d), m >= 1, finite;
+    A rank inside a run of equal values moves to the nearer end of the run, so that a frequent value is set
+    apart. A column with at most `max_bins` distinct values gets one bin a value. X float32 (m, d), m >= 1, finite;
     2 <= max_bins <= 256. The result depends on the set of rows alone, not on their order.
     """
-    ordered = np.sort(X.T + np.float32(0), axis=1)  # adding zero turns -0.0 into 0.0
+    ordered = np.sort(X.T, axis=1)  # adding zero turns -0.0 into 0.0
     edges = np.full((X.shape[1], max_bins - 1), np.inf, np.float32)
     counts = np.empty(X.shape[1], np.int32)
     for f, values in enumerate(ordered):
@@ -106,8 +107,11 @@ def _edges(values: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:
         low, high = distinct[:-1], distinct[1:]
     else:
         ranks = np.arange(1, max_bins) * len(values) // max_bins
-        low, high = values[ranks - 1], values[ranks]
+        first = np.searchsorted(values, values[ranks], side="left")
+        after = np.searchsorted(values, values[ranks], side="right")
+        ends = (after == len(values)) | ((first > 0) & (ranks - first <= after - ranks))
+        cuts = np.where(ends, first, after)
+        low, high = values[cuts - 1], values[cuts]
     middle = ((low.astype(np.float64) + high) / 2).astype(np.float32)
     middle = np.where((low <= middle) & (middle < high), middle, low)  # rounding must not reach the upper value
-    edges: NDArray[np.float32] = np.unique(middle)
-    return np.asarray(edges[edges < values[-1]], np.float32)
+    return np.asarray(np.unique(middle), np.float32)

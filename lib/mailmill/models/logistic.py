@@ -18,7 +18,7 @@ from mailmill.models.evidence import Evidence
 from mailmill.models.moments import Moments, take_moments
 from mailmill.models.newton import Point, Vector, minimise
 
-_TRAINING_BLOCK = 4096
+_TRAINING_BLOCK = 1024
 _SCORING_BLOCK = 2048
 
 
@@ -139,7 +139,7 @@ def newton_sums(fragment: Fragment, task: NewtonTask) -> NewtonSums:
         y = arrays.y[start : start + _TRAINING_BLOCK].astype(np.int64)
         Z = np.ones((len(x), width))
         np.subtract(x, task.mean, out=Z[:, :-1])
-        Z[:, :-1] /= task.scale
+        Z[:, :-1] *= 1.0 / task.scale
         weight = np.asarray(task.class_weight)[y]
         z = Z @ task.theta
         signed = np.where(y == 1, z, -z)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mailmill.models.data import Census, TrainingArrays, take_census
 
-_BLOCK = 8192
+_BLOCK = 2048
 
 
 @dataclass(frozen=True)

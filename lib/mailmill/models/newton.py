@@ -52,11 +52,15 @@ def newton_step(point: Point) -> Vector:
     except np.linalg.LinAlgError:
         smallest = 0.0
     if not smallest**2 > len(unit) * np.finfo(np.float64).eps:
-        raise DataError(
-            "the objective has no unique minimum: columns are linearly dependent or separate the classes",
-            hint="Set l2 above zero.",
-        )
+        raise _no_minimum()
     return np.asarray(-np.linalg.solve(scaled, point.gradient / unit) / unit, np.float64)
+
+
+def _no_minimum() -> DataError:
+    return DataError(
+        "the objective has no unique minimum: columns are linearly dependent or separate the classes",
+        hint="Set a larger l2.",
+    )
 
 
 def minimise(
@@ -72,7 +76,8 @@ def minimise(
     2006, algorithm 3.2.
 
     Raises:
-        DataError: a singular Hessian, see `newton_step`.
+        DataError: a singular Hessian, see `newton_step`; or gradient and decrease have vanished and steps have
+            not, so that the minimum lies at infinity.
     """
     point = evaluate(start)
     for iteration in range(1, max_iterations + 1):
@@ -83,6 +88,8 @@ def minimise(
         found = _search(evaluate, point, step)
         if found is None:
             return point, False, iteration
+        if point.gradient_norm <= tolerance and found.value >= point.value * (1 - _ROUNDING):
+            raise _no_minimum()
         point = found
     return point, False, max_iterations
 

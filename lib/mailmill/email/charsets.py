@@ -1,0 +1,124 @@
+"""Bytes to text when the declared charset is missing, unknown or a lie.
+
+Mail names charsets carelessly: "latin1" usually means Windows-1252, "gb2312" the larger GB18030,
+"us-ascii" whatever the sender's editor produced. The superset is decoded instead (the WHATWG Encoding
+Standard does the same), valid UTF-8 is believed whatever the label says, and codecs that are no
+charsets (Python's own escapes) are refused.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+# Declared name (lower case, without punctuation) -> the superset that is meant.
+_SUPERSETS = {
+    "usascii": "cp1252", "ascii": "cp1252", "iso88591": "cp1252", "latin1": "cp1252", "l1": "cp1252",
+    "iso8859": "cp1252", "88591": "cp1252", "windows1252": "cp1252", "ansix341968": "cp1252", "ansi": "cp1252",
+    "iso88599": "cp1254", "latin5": "cp1254", "iso885911": "cp874", "tis620": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "cngb": "gb18030", "cp936": "gb18030", "xgbk": "gb18030", "hzgb2312": "hz",
+    "ksc56011987": "cp949", "ksc5601": "cp949", "euckr": "cp949", "ksc56011989": "cp949", "windows949": "cp949",
+    "shiftjis": "cp932", "sjis": "cp932", "xsjis": "cp932", "windows31j": "cp932", "mskanji": "cp932",
+    "big5": "big5hkscs", "xxbig5": "big5hkscs", "cnbig5": "big5hkscs", "iso88598i": "iso8859_8", "iso88598e": "iso8859_8",
+    "unicode11utf7": "utf_7", "unicode11utf8": "utf_8", "utf8mb4": "utf_8", "xmacroman": "mac_roman", "macintosh": "mac_roman",
+    "xuserdefined": "cp1252", "iso2022jp": "iso2022_jp_2", "csiso2022jp": "iso2022_jp_2",
+}  # fmt: skip
+
+# Labels that say nothing.
+_EMPTY = frozenset({"", "unknown", "xunknown", "unknown8bit", "8bit", "7bit", "default", "none", "binary", "utf"})
+
+# Text codecs of Python that no mail means, or that can be made to work very long.
+_REFUSED = frozenset({"unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined", "mbcs", "oem", "unicode-escape", "raw-unicode-escape"})
+
+_NOISE = re.compile(r"[^a-z0-9]+")
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def decode_text(payload: bytes, charset: str = "") -> tuple[str, bool]:
+    """(`payload` as text, was the declared charset not usable).
+
+    Newlines become LF; NUL characters and a byte-order mark are dropped. Never raises: what no
+    charset explains is read as Windows-1252 with U+FFFD for the rest.
+    """
+    text, guessed = _decode(payload, charset)
+    return normalise(text), guessed
+
+
+def normalise(text: str) -> str:
+    """LF newlines, no NUL, no lone surrogate, no leading byte-order mark."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if not text.isascii():
+        if _SURROGATES.search(text):
+            text = _SURROGATES.sub("\ufffd", text)
+        text = text.removeprefix("\ufeff")
+    return text
+
+
+def _decode(payload: bytes, charset: str) -> tuple[str, bool]:
+    name = _NOISE.sub("", charset.lower()) if charset else ""
+    if payload.isascii() and b"\0" not in payload and not name.startswith(("utf7", "utf16", "utf32", "iso2022", "hz", "unicode")):
+        return payload.decode("ascii"), False
+    for mark, encoding in _BOMS:
+        if payload.startswith(mark):
+            try:
+                return payload.decode(encoding), False
+            except UnicodeDecodeError:
+                break
+    wide = _without_bom(payload)
+    if wide:
+        return payload.decode(wide, "replace"), not name.startswith("utf16")
+    if name == "utf8":
+        try:
+            return payload.decode("utf-8"), False
+        except UnicodeDecodeError:
+            return _fallback(payload)
+    codec = _codec(name, charset)
+    if codec in ("", "cp1252"):
+        try:
+            return payload.decode("utf-8"), True
+        except UnicodeDecodeError:
+            return payload.decode("cp1252", "replace"), not codec
+    try:
+        return payload.decode(codec), False
+    except (UnicodeError, ValueError):
+        try:
+            return payload.decode("utf-8"), True
+        except UnicodeDecodeError:
+            return payload.decode(codec, "replace"), True
+
+
+def _fallback(payload: bytes) -> tuple[str, bool]:
+    """Declared UTF-8 and not quite: mostly UTF-8 with a few broken bytes, or Windows-1252 altogether."""
+    text = payload.decode("utf-8", "replace")
+    high = len(payload) - len(payload.translate(None, bytes(range(128, 256))))
+    return (text if text.count("\ufffd") * 4 < high else payload.decode("cp1252", "replace")), True
+
+
+def _without_bom(payload: bytes) -> str:
+    """The UTF-16 flavour that the NULs of `payload` betray, or ''."""
+    if b"\0" not in payload[:400] or len(payload) < 8:
+        return ""
+    sample = payload[: 400 - len(payload[:400]) % 2]
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    half = len(sample) // 2
+    if odd * 10 > half * 4 and even * 10 < half:
+        return "utf-16-le"
+    return "utf-16-be" if even * 10 > half * 4 and odd * 10 < half else ""
+
+
+def _codec(name: str, charset: str) -> str:
+    """Python's name of the charset that is meant, '' when unknown."""
+    if name in _EMPTY:
+        return ""
+    known = _SUPERSETS.get(name)
+    if known:
+        return known
+    try:
+        info = codecs.lookup(charset.strip(" \"'<>"))
+    except (LookupError, ValueError):
+        return ""
+    return info.name if getattr(info, "_is_text_encoding", True) and info.name not in _REFUSED else ""

@@ -1,0 +1,214 @@
+"""Where an earlier message begins: attributions, banners and blocks of header fields.
+
+    On Tue, 4 Mar 2025, Ada wrote:        an attribution: usually '>' lines follow
+    -----Original Message-----            a banner: all that follows is the earlier message
+    From: … Sent: … To: … Subject: …      a block of fields: the same
+    Ada Byron/LON/Firm                    a Notes header: a name, a date, then fields
+    07/26/2000 05:20 PM
+    To: …
+
+Only lines that can open or end such a passage are looked at (a colon, a row of dashes); the names of
+fields, the verbs and the banners come from the pattern tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mailmill.email.lines import Line, banner_of, field_of, fold
+from mailmill.email.patterns import PATTERNS, openings
+
+_DATE_LINE = re.compile(
+    r"[^\n]{0,90}?(?:\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b|\b\d{1,2}\.? \w{3,9}\.? \d{4}\b|\b\w{3,9} \d{1,2}, \d{4}\b)"
+    r"[^\n]{0,30}\b\d{1,2}[:.]\d{2}"
+)
+_TIME_LINE = re.compile(r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE)
+_RULE_LINE = re.compile(r"[_=*-]{5,200}$")
+_DIGIT = re.compile(r"\d")
+
+#: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
+_ANCHORED = frozenset(name for name, text in PATTERNS.matchers["attribution"].fragments if openings(text) is not None)
+
+#: A block of fields may not be longer than this; recipients' lists can run over dozens of lines.
+MAX_FIELD_LINES = 120
+
+
+class Header(NamedTuple):
+    """Lines `start` to `end` (exclusive) introduce an earlier message.
+
+    `kind` is attribution, banner, forward or fields; `rule` the pattern that decided.
+    """
+
+    start: int
+    end: int
+    kind: str
+    rule: str
+
+
+def find_headers(lines: Sequence[Line]) -> Iterator[Header]:
+    """The headers among unquoted lines, from the top. All but attributions end the search.
+
+    After a banner or a block of fields everything belongs to the earlier message.
+    """
+    i, floor = 0, 0
+    while i < len(lines):
+        line = lines[i]
+        bare = line.bare
+        if line.depth or not bare or line.evidence:
+            i += 1
+            continue
+        header = None
+        if bare[0] in "-_=*~#+" or bare[-1] in ":-=_":
+            header = _banner(lines, i, floor)
+        if header is None and ":" in bare[1:40]:
+            header = _fields(lines, i, floor)
+        if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
+            header = _attribution(lines, i, floor)
+        if header is None:
+            i += 1
+            continue
+        yield header
+        if header.kind != "attribution":
+            return
+        i = floor = header.end
+
+
+def next_solid(lines: Sequence[Line], start: int) -> int:
+    """Index of the first line from `start` that is not blank, or `len(lines)`."""
+    while start < len(lines) and not lines[start].bare and not lines[start].depth:
+        start += 1
+    return start
+
+
+def _attribution(lines: Sequence[Line], last: int, floor: int) -> Header | None:
+    match = PATTERNS.matchers["attribution"].rule
+    text, found = "", None
+    for start in range(last, max(floor, last - 3) - 1, -1):
+        line = lines[start]
+        if not line.bare or line.depth or line.evidence:
+            break
+        text = f"{line.bare} {text}" if text else line.bare
+        rule = match(fold(text))
+        if not rule:
+            continue
+        if rule in _ANCHORED:
+            found = Header(start, last + 1, "attribution", rule)
+            break
+        found = found or Header(start, last + 1, "attribution", rule)
+    if found is None:
+        return None
+    follow = next_solid(lines, last + 1)
+    if follow < len(lines) and (lines[follow].depth or lines[follow].evidence):
+        return found
+    passage = " ".join(line.bare for line in lines[found.start : found.end])
+    proof = "@" in passage or (found.rule in _ANCHORED and _DIGIT.search(passage) is not None)
+    return found if proof and follow < len(lines) else None
+
+
+def _banner(lines: Sequence[Line], i: int, floor: int) -> Header | None:
+    hit = banner_of(lines[i])
+    end = i + 1
+    if hit is None and i + 1 < len(lines) and lines[i].bare[:3] in ("---", "___", "***", "===") and lines[i + 1].bare[-3:] in ("---", "--=", "***", "==="):
+        # The banner was wrapped: "---- Forwarded by … on" / "01/05/2000 01:16 PM ----"
+        joined = Line(f"{lines[i].bare} {lines[i + 1].bare}", 0)
+        hit, end = banner_of(joined), i + 2
+    if hit is None:
+        return None
+    kind, rule = hit
+    while end < len(lines) and lines[end].bare and not lines[end].bare.strip("-=_ "):
+        end += 1
+    fields = next_solid(lines, end)
+    block = _fields(lines, fields, floor, least=1, upward=False) if fields < len(lines) else None
+    if block is None:
+        probe = _notes_fields(lines, fields)
+        block = _fields(lines, probe, floor, least=1, upward=False) if probe else None
+    return Header(i, block.end if block else end, kind, rule)
+
+
+def _notes_fields(lines: Sequence[Line], start: int) -> int:
+    """Index of the first field within the few lines of name and date that Notes writes before it, or 0."""
+    for i in range(start, min(start + 12, len(lines))):
+        if lines[i].depth:
+            return 0
+        if ":" in lines[i].bare[1:40] and field_of(lines[i]):
+            return i
+    return 0
+
+
+def _fields(lines: Sequence[Line], first: int, floor: int, least: int = 2, upward: bool = True) -> Header | None:
+    """The block of header fields that starts at `first`; at least `least` different roles."""
+    hit = field_of(lines[first])
+    if hit is None or hit[0] == "other":
+        return None
+    roles = {hit[0]}
+    last_role = hit[0]
+    end = first + 1
+    blanks = 0
+    for i in range(first + 1, min(first + MAX_FIELD_LINES, len(lines))):
+        line = lines[i]
+        if line.depth:
+            break
+        if not line.bare:
+            blanks += 1
+            if blanks > 2 or "subject" in roles:
+                break
+            continue
+        hit = field_of(line) if ":" in line.bare[1:40] else None
+        if hit is not None and hit[0] == last_role and hit[0] in ("from", "subject"):
+            break
+        if hit is not None:
+            last_role = hit[0]
+            roles.add(last_role)
+        elif blanks or last_role not in ("to", "cc") or not _recipients(line.bare):
+            if blanks or last_role not in ("subject", "from", "date") or line.bare[:1].isalpha() and line.text[:1].isalpha():
+                break
+        end, blanks = i + 1, 0
+    roles.discard("other")
+    people = roles & {"from", "to"}
+    if len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
+        return None
+    rule = f"{(field_of(lines[first]) or ('', 'field'))[1]}"
+    return Header(_rise(lines, first, floor) if upward else first, end, "fields", rule)
+
+
+def _recipients(text: str) -> bool:
+    return any(mark in text for mark in "@/;,<")
+
+
+def _rise(lines: Sequence[Line], first: int, floor: int) -> int:
+    """How far above its first field a header reaches: a rule, a date, the sender's name, a letterhead."""
+    start = first
+    seen_date = _DATE_LINE.match(lines[first].bare) is not None
+    i, blanks = first - 1, 0
+    while i >= max(floor, first - 10):
+        line = lines[i]
+        if line.depth or line.evidence:
+            break
+        if not line.bare:
+            blanks += 1
+            if blanks > 3:
+                break
+            i -= 1
+            continue
+        text = line.bare
+        indented = line.text[:1] in "\t" or line.text.startswith("=09")
+        if _RULE_LINE.match(text) and not seen_date:
+            start = i
+            break
+        if not blanks and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) and len(text) < 120:
+            seen_date = True
+        elif field_of(line) is not None and not blanks:
+            pass
+        elif indented and len(text) < 60 and not text.endswith((".", "?", "!")):
+            pass
+        elif seen_date and not blanks and start == i + 1 and len(text) < 80 and not text.endswith((".", "?", "!")):
+            start = i
+            break
+        else:
+            break
+        start = i
+        blanks = 0
+        i -= 1
+    return start

@@ -1,0 +1,254 @@
+"""HTML mail as plain lines, each with the structural evidence that stands behind it.
+
+Mail programs wrap what they quote in elements that name it (`gmail_quote`, `divRplyFwdMsg`,
+`<blockquote type="cite">`, `moz-signature`), in every language alike; flattening HTML to text throws
+that away. Here each line of the plain rendering keeps it. The markup is repaired by lexbor, serialised,
+and read once from left to right with an explicit stack, so nesting costs no recursion; documents whose
+nesting would make the repair quadratic are read without it.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from selectolax.lexbor import LexborHTMLParser
+
+#: More open elements than this at once, and the markup is read as it stands instead of repaired.
+MAX_DEPTH = 1500
+
+_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)((?:\"[^\"]*\"|[^\">])*)>|<!--.*?-->|([^<]+)", re.DOTALL)
+_RAW_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/<>]{0,40})([^<>]{0,4000})>|([^<]+)")
+_RAW_DROP = re.compile(r"(?is)<(?:!--.*?(?:-->|\Z)|(script|style|title|head)\b.*?(?:</\1[^>]{0,50}>|\Z))")
+_OPEN_OR_CLOSE = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
+
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr basefont frame keygen".split())
+_SELF_CLOSING = frozenset("p li td th tr dt dd option thead tbody tfoot".split())  # their siblings close them
+_DROPPED = frozenset("script style head title template noscript noframes noembed iframe object applet svg math select textarea audio video canvas map button datalist xmp".split())
+_UNPARSED = ["script", "style", "noscript", "noframes", "noembed", "iframe", "xmp", "plaintext", "template"]
+_BLOCKS = frozenset("address article aside body center dd details dir div dl dt fieldset figcaption figure footer form header html legend li main menu nav section summary tbody tfoot thead tr".split())
+_PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 blockquote ul ol table pre listing".split())
+
+# What the mail programs write. The first that matches an element's attributes is its evidence.
+_MARKS = (
+    ("html.gmail_attr", r"gmail_attr|gmail_quote_attribution"),
+    ("html.moz_cite_prefix", r"moz-cite-prefix|moz-email-headers-table"),
+    ("html.gmail_signature", r"gmail_signature"),
+    ("html.moz_signature", r"moz-signature"),
+    ("html.outlook_mobile_signature", r"ms-outlook-mobile-signature|AppleMailSignature|mobile_signature"),
+    ("html.protonmail_signature", r"protonmail_signature"),
+    ("html.signature", r"(?:class|id)=\"[^\"]{0,60}(?:\bsignature\b|email-signature|elementToProof-signature|mail_signature|x_signature|data-signature)"),
+    ("html.outlook_signature", r"id=\"[^\"]{0,20}_?Signature\""),
+    ("html.gmail_quote", r"gmail_quote|gmail_extra_quote"),
+    ("html.outlook_reply", r"divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|stopSpelling|mail-editor-reference-message-container|divtagdefaultwrapper_reply|reply-intro-marker"),
+    ("html.yahoo_quoted", r"yahoo_quoted|yahoo-quoted"),
+    ("html.protonmail_quote", r"protonmail_quote"),
+    ("html.zimbra_quote", r"zmail_extra|zwchr|OriginalEmail|ZmQuoted"),
+    ("html.blockquote_cite", r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote|mailmill-never"),
+    ("html.outlook_border", r"border:\s?none;\s?border-top:\s?solid #[0-9a-fA-F]{6} 1\.0pt"),
+    ("hidden", r"display:\s?none|visibility:\s?hidden|mso-hide:\s?all|font-size:\s?[01](?:px|pt)?(?:\s?[;\"!])|max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d])"),
+)  # fmt: skip
+_EVIDENCE = re.compile("|".join(f"({pattern})" for _, pattern in _MARKS), re.IGNORECASE)
+_NAMES = tuple(name for name, _ in _MARKS)
+_LASTING = frozenset({"html.outlook_reply", "html.outlook_border"})  # all that follows belongs to the reply
+_STRUCTURE = re.compile("|".join(pattern for name, pattern in _MARKS if name != "hidden" and "ignature" not in name))
+
+_ALT = re.compile(r"\balt=\"([^\"]{1,200})\"")
+_PIXEL = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
+_IMAGE_FILE = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
+_START = re.compile(r"\bstart=\"(\d{1,6})\"")
+
+
+def has_structure(markup: str) -> bool:
+    """Does the markup name what is quoted in it?"""
+    return _STRUCTURE.search(markup) is not None
+
+
+def render(markup: str) -> tuple[list[str], list[str]]:
+    """`markup` as (lines, evidence a line); '' is no evidence.
+
+    Paragraphs are parted by one blank line, list items open with a bullet or a number, cells of a table
+    row share a line, links are their text, preformatted text stays as it is. Scripts, styles, hidden
+    elements (preheaders) and tracking pixels are dropped. Never raises, time linear in `markup`.
+    """
+    if _too_deep(markup):
+        tokens = _RAW_TOKEN.findall(_RAW_DROP.sub(" ", markup))
+    else:
+        parser = LexborHTMLParser(markup)
+        parser.strip_tags(_UNPARSED)
+        tokens = _TOKEN.findall(parser.html or "")
+    page = _Page()
+    for slash, tag, attributes, text in tokens:
+        if text:
+            page.text(text)
+        elif not tag:
+            continue
+        elif slash:
+            page.close(tag.lower())
+        else:
+            page.open(tag.lower(), attributes)
+    page.flush()
+    while page.lines and not page.lines[-1]:
+        page.lines.pop()
+        page.evidence.pop()
+    return page.lines, page.evidence
+
+
+def _too_deep(markup: str) -> bool:
+    """Would more than `MAX_DEPTH` elements be open at once? Counted without repair, siblings aside."""
+    if markup.count("<") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for slash, tag in _OPEN_OR_CLOSE.findall(markup):
+        tag = tag.lower()
+        if tag in _VOID or tag in _SELF_CLOSING:
+            continue
+        if slash:
+            depth -= depth > 0
+        else:
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+    return False
+
+
+class _Page:
+    """The rendering in the making: finished lines, the line being written, the open elements."""
+
+    __slots__ = ("_cell", "_counters", "_hidden", "_lasting", "_parts", "_pre", "_space", "_stack", "evidence", "lines", "now")
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.evidence: list[str] = []
+        self.now = ""  # evidence of the open elements
+        self._lasting = ""
+        self._parts: list[str] = []
+        self._space = False
+        self._cell = False
+        self._hidden = 0
+        self._pre = 0
+        self._stack: list[tuple[str, str, int, int]] = []
+        self._counters: list[int] = []
+
+    def text(self, raw: str) -> None:
+        if self._hidden:
+            return
+        if "&" in raw:
+            raw = unescape(raw)
+        if self._pre:
+            first, *rest = raw.replace("\r", "").split("\n")
+            self._parts.append(first)
+            for piece in rest:
+                self.flush(keep=True)
+                self._parts.append(piece)
+            return
+        words = " ".join(raw.split())
+        if not words:
+            self._space = True
+            return
+        if self._parts:
+            if self._cell:
+                self._parts.append(" | ")
+            elif self._space or raw[0].isspace():
+                self._parts.append(" ")
+        self._parts.append(words)
+        self._cell = False
+        self._space = raw[-1].isspace()
+
+    def open(self, tag: str, attributes: str) -> None:
+        found = _EVIDENCE.search(attributes) if len(attributes) > 4 else None
+        mark = _NAMES[found.lastindex - 1] if found and found.lastindex else ""
+        if tag in _VOID:
+            self._void(tag, attributes, mark)
+            return
+        if len(self._stack) < 100_000:
+            self._stack.append((tag, self.now, self._hidden, self._pre))
+        if self._hidden or tag in _DROPPED or (mark == "hidden" and tag not in ("body", "html")):
+            self._hidden = 1
+            return
+        if tag in _PARAGRAPHS:
+            self._blank()
+        elif tag in _BLOCKS:
+            self.flush()
+        elif tag in ("td", "th"):
+            self._cell = bool(self._parts)
+        if mark in _LASTING:
+            self.flush()
+            self._lasting = self._lasting or mark
+        elif mark and mark != "hidden" and not self.now:
+            self.flush()
+            self.now = mark
+        elif tag == "blockquote" and not self.now:
+            self.now = "html.blockquote"
+        if tag == "ol":
+            start = _START.search(attributes)
+            self._counters.append(int(start[1]) if start else 1)
+        elif tag == "ul":
+            self._counters.append(0)
+        elif tag == "li":
+            self._item()
+        elif tag in ("pre", "listing"):
+            self._pre = 1
+
+    def close(self, tag: str) -> None:
+        stack = self._stack
+        if not stack or tag in _VOID:
+            return
+        # After lexbor's repair the last element is always the one; unrepaired markup may skip a few.
+        for back in range(1, min(len(stack), 16) + 1):
+            if stack[-back][0] == tag:
+                break
+        else:
+            return
+        hidden, now = self._hidden, self.now
+        _, outer, self._hidden, self._pre = stack[-back]
+        del stack[-back:]
+        if hidden:
+            return
+        if tag in _PARAGRAPHS:
+            self._blank()
+        elif tag in _BLOCKS or outer != now:
+            self.flush()
+        if tag in ("ul", "ol") and self._counters:
+            self._counters.pop()
+        self.now = outer
+
+    def flush(self, keep: bool = False) -> None:
+        """End the line being written; an empty one only counts when `keep` is set."""
+        if self._parts or keep:
+            text = "".join(self._parts).replace("\xa0", " ")
+            self.lines.append(text if self._pre else text.strip())
+            self.evidence.append(self.now or self._lasting)
+            self._parts = []
+        self._space = self._cell = False
+
+    def _blank(self) -> None:
+        self.flush()
+        if self.lines and self.lines[-1].strip():
+            self.lines.append("")
+            self.evidence.append("")
+
+    def _item(self) -> None:
+        if self._counters and self._counters[-1]:
+            self._parts.append(f"{self._counters[-1]}. ")
+            self._counters[-1] += 1
+        else:
+            self._parts.append("• ")
+
+    def _void(self, tag: str, attributes: str, mark: str) -> None:
+        if mark in _LASTING:
+            self.flush()
+            self._lasting = self._lasting or mark
+        if self._hidden:
+            return
+        if tag == "br":
+            if self._parts or not self.lines or self.lines[-1].strip():
+                self.flush(keep=True)
+        elif tag == "hr":
+            self.flush()
+            self._parts.append("_" * 32)
+            self.flush()
+        elif tag == "img" and mark != "hidden" and not _PIXEL.search(attributes):
+            alt = _ALT.search(attributes)
+            if alt and not _IMAGE_FILE.search(alt[1].strip()):
+                self.text(f" {alt[1]} ")

@@ -1,0 +1,237 @@
+"""Word vectors in a memory-mapped store: built once, opened in a blink, shared by all processes.
+
+Half a gigabyte of text takes half a minute to parse and gigabytes as Python objects; on a machine
+with a worker a core that is paid once a worker. The store is the same numbers in files that the
+operating system maps and shares: the vectors, and an index of sorted 64-bit hashes of the words,
+with the words themselves beside it so that two words of one hash are told apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.errors import ConfigError, DataError, InfrastructureError
+from mailmill.features.vector_files import Block, VectorFile, size_of
+
+FORMAT = 1
+META, VECTORS, HASHES, ROWS, WORDS, OFFSETS = (
+    "meta.json", "vectors.npy", "hashes.npy", "rows.npy", "words.bin", "offsets.npy",
+)  # fmt: skip
+
+_REMEMBERED_TOKENS = 1 << 18
+_REMEMBERED_LENGTH = 32
+
+
+class GloveStore:
+    """An opened store. Picklable: it is only a folder's name; files are mapped where it is used.
+
+    `vectors` float32 (n, d), read-only; `name` is the source's; `fingerprint`, 32 hex digits, is a hash of
+    all words and vectors in their order, so the same vectors have the same one from .txt, .gz or .zip.
+    """
+
+    def __init__(self, directory: Path, meta: dict[str, Any]) -> None:
+        self.directory = directory
+        self.name: str = meta["name"]
+        self.dimension: int = meta["dimension"]
+        self.count: int = meta["count"]
+        self.fingerprint: str = meta["fingerprint"]
+        self.vectors: NDArray[np.float32] = np.load(directory / VECTORS, mmap_mode="r")
+        self._hashes = np.load(directory / HASHES, mmap_mode="r")
+        self._rows = np.load(directory / ROWS, mmap_mode="r")
+        self._words = np.memmap(directory / WORDS, np.uint8, mode="r")
+        self._offsets = np.load(directory / OFFSETS, mmap_mode="r")
+        self._seen: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, directory: str | Path) -> GloveStore:
+        """Map a store that `build_store` wrote. Raises DataError where it is missing, damaged or of another format."""
+        directory = Path(directory)
+        try:
+            return cls(directory, _read_meta(directory))
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{directory} is not a complete store of word vectors ({type(error).__name__})",
+                hint="delete the folder and run the stage again: it is built anew",
+            ) from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return GloveStore.open, (str(self.directory),)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def word(self, row: int) -> str:
+        """The word of a row of `vectors`."""
+        return bytes(self._words[self._offsets[row] : self._offsets[row + 1]]).decode()
+
+    def lookup(self, tokens: Sequence[str]) -> NDArray[np.int32]:
+        """The row of `vectors` for each token, -1 for one that the vocabulary does not hold; int32 (m,).
+
+        Tokens met before in this process come from a bounded cache, others from a binary search, O(log n).
+        """
+        seen = self._seen
+        rows = list(map(seen.get, tokens))
+        if None in rows:
+            if len(seen) > _REMEMBERED_TOKENS:
+                seen.clear()
+            unseen = list({token for token, row in zip(tokens, rows, strict=True) if row is None})
+            found = dict(zip(unseen, self._search(unseen), strict=True))
+            seen.update((token, row) for token, row in found.items() if len(token) <= _REMEMBERED_LENGTH)
+            rows = [found[token] if row is None else row for token, row in zip(tokens, rows, strict=True)]
+        return np.array(rows, dtype=np.int32)
+
+    def _search(self, tokens: list[str]) -> list[int]:
+        encoded = [token.encode("utf-8", "surrogatepass") for token in tokens]
+        hashes = _hashed(encoded)
+        first = np.searchsorted(self._hashes, hashes, side="left").tolist()
+        return [self._confirm(word, value, at) for word, value, at in zip(encoded, hashes, first, strict=True)]
+
+    def _confirm(self, word: bytes, value: np.uint64, at: int) -> int:
+        while at < self.count and self._hashes[at] == value:
+            row = int(self._rows[at])
+            if self._words[self._offsets[row] : self._offsets[row + 1]].tobytes() == word:
+                return row
+            at += 1
+        return -1
+
+
+def build_store(source: str, directory: str | Path) -> GloveStore:
+    """Read word vectors once and write them to `directory` as a store; keep the one there if it is current.
+
+    `source` is a path to .txt, .txt.gz or .zip (`x.zip!member.txt` chooses one), or `package:NAME`. A
+    store is current while its source has the same name, size and time of change. It appears whole, by a
+    rename, or not at all. Two processes may build it at once: one of the two equal stores stays.
+
+    Raises:
+        DataError: the source is missing, cut, damaged, or holds a word twice; names the file and the line.
+        ConfigError: a package is not installed, or `directory` holds something else.
+        InfrastructureError: the disk failed.
+    """
+    found, directory = VectorFile.find(source), Path(directory)
+    if _is_current(directory, found):
+        return GloveStore.open(directory)
+    if directory.exists() and not (directory / META).is_file() and (directory.is_file() or any(directory.iterdir())):
+        raise ConfigError(f"{directory} is no store of word vectors and will not be replaced", hint="name another one")
+    temporary = directory.with_name(f".{directory.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        _write(found, temporary)
+        _publish(temporary, directory, found)
+    except OSError as error:
+        raise InfrastructureError(f"{directory}: the store cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return GloveStore.open(directory)
+
+
+def _read_meta(directory: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = json.loads((directory / META).read_text(encoding="utf-8"))
+    if meta["format"] != FORMAT:
+        raise ValueError(f"format {meta['format']}")
+    if any(size_of(directory / name) != size for name, size in meta["files"].items()):
+        raise ValueError("a file has the wrong size")
+    return meta
+
+
+def _is_current(directory: Path, found: VectorFile) -> bool:
+    try:
+        return bool(_read_meta(directory)["signature"] == found.signature)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _publish(temporary: Path, directory: Path, found: VectorFile) -> None:
+    """Rename the finished store into place; an older one steps aside and is deleted."""
+    while not _is_current(directory, found):  # else another process was faster, with the same content
+        try:
+            os.rename(temporary, directory)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(directory, temporary / "replaced")
+            shutil.rmtree(temporary / "replaced")
+
+
+def _write(found: VectorFile, folder: Path) -> None:
+    digest = hashlib.blake2b(digest_size=16)
+    hashes: list[NDArray[np.uint64]] = []
+    lengths: list[int] = []
+    dimension, first_line = 0, 1
+    with open(folder / VECTORS, "wb") as vectors, open(folder / WORDS, "wb") as words:
+        for block in found.blocks():
+            if not lengths:
+                dimension, first_line = block.vectors.shape[1], block.line
+                _npy_header(vectors, 0, dimension)
+            _add(block, vectors, words, digest)
+            hashes.append(_hashed(block.words))
+            lengths += map(len, block.words)
+        _npy_header(vectors, len(lengths), dimension)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    unsorted = np.concatenate(hashes)
+    rows = np.argsort(unsorted, kind="stable").astype(np.int32)
+    _refuse_duplicates(unsorted[rows], rows, offsets, folder / WORDS, found.name, first_line)
+    np.save(folder / HASHES, unsorted[rows])
+    np.save(folder / ROWS, rows)
+    np.save(folder / OFFSETS, offsets)
+    meta = {
+        "format": FORMAT,
+        "name": found.name,
+        "dimension": dimension,
+        "count": len(lengths),
+        "fingerprint": digest.hexdigest(),
+        "signature": found.signature,
+        "files": {name: size_of(folder / name) for name in (VECTORS, HASHES, ROWS, WORDS, OFFSETS)},
+    }
+    (folder / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+
+
+def _add(block: Block, vectors: BinaryIO, words: BinaryIO, digest: Any) -> None:
+    """Append a block; the digest takes, word by word, the word, a zero byte and the vector's bytes."""
+    values = block.vectors.astype("<f4", copy=False)
+    vectors.write(values.tobytes())
+    words.write(b"".join(block.words))
+    for word, value in zip(block.words, values, strict=True):
+        digest.update(word + b"\0" + value.tobytes())
+
+
+def _hashed(words: Sequence[bytes]) -> NDArray[np.uint64]:
+    """The first 64 bits of BLAKE2b of each word."""
+    joined = b"".join([hashlib.blake2b(word, digest_size=8).digest() for word in words])
+    return np.frombuffer(joined, dtype="<u8")
+
+
+def _refuse_duplicates(
+    hashes: NDArray[np.uint64], rows: NDArray[np.int32], offsets: NDArray[np.int64], path: Path, name: str, line: int
+) -> None:
+    repeated = np.flatnonzero(hashes[1:] == hashes[:-1])
+    if not len(repeated):
+        return
+    words = path.read_bytes()
+    for at in repeated.tolist():
+        one, two = int(rows[at]), int(rows[at + 1])
+        if words[offsets[one] : offsets[one + 1]] == words[offsets[two] : offsets[two + 1]]:
+            raise DataError(
+                f"word vectors {name}: line {two + line} repeats the word of line {one + line}",
+                hint="keep one of the two lines",
+            )
+
+
+def _npy_header(stream: BinaryIO, count: int, dimension: int) -> None:
+    """Write, or write over, a header of 128 bytes at the beginning of an .npy file (format version 1.0)."""
+    text = repr({"descr": "<f4", "fortran_order": False, "shape": (count, dimension)})
+    stream.seek(0)
+    stream.write(b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117).encode() + b"\n")

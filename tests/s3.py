@@ -1,0 +1,91 @@
+"""A real S3 server for tests: SeaweedFS, from PyPI, on free ports of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ACCESS, SECRET = "mailmill-test", "mailmill-test-secret"
+WEED = Path(sys.executable).with_name("weed")
+SECONDS_TO_START = 60
+
+
+@contextlib.contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """Start the server with one bucket `test`; yields its endpoint. Credentials are in the environment meanwhile."""
+    ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
+    identity = {"name": "test", "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}], "actions": ["Admin"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    (folder / "data").mkdir()
+    command = [
+        str(WEED), "server", "-s3", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=64",
+        *(f"-{name}.port={port}" for name, port in ports.items()),
+    ]  # fmt: skip
+    endpoint = f"http://127.0.0.1:{ports['s3']}"
+    with open(folder / "weed.log", "wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    before = {name: os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    os.environ.update(AWS_ACCESS_KEY_ID=ACCESS, AWS_SECRET_ACCESS_KEY=SECRET)
+    try:
+        _wait_until_ready(endpoint, server, folder / "weed.log")
+        yield endpoint
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _wait_until_ready(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    import s3fs
+
+    deadline = time.monotonic() + SECONDS_TO_START
+    while True:
+        with contextlib.suppress(urllib.error.HTTPError), contextlib.suppress(OSError):
+            urllib.request.urlopen(endpoint, timeout=2).close()
+        try:
+            client = s3fs.S3FileSystem(
+                client_kwargs={"endpoint_url": endpoint, "region_name": "us-east-1"},
+                config_kwargs={"connect_timeout": 2, "read_timeout": 5, "retries": {"max_attempts": 1}},
+                skip_instance_cache=True,
+            )
+            client.mkdir("test", exist_ok=True)
+            client.pipe_file("test/ready", b"yes")
+            if client.cat_file("test/ready") == b"yes":
+                client.rm_file("test/ready")
+                return
+        except Exception:
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise RuntimeError(f"the S3 server did not start:\n{log.read_text()[-2000:]}") from None
+        time.sleep(0.3)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports whose gRPC partner (port + 10000) is free as well."""
+    found: list[int] = []
+    while len(found) < count:
+        with socket.socket() as a, socket.socket() as b:
+            a.bind(("127.0.0.1", 0))
+            port = a.getsockname()[1]
+            if port > 50000 or port in found:
+                port = 20000 + port % 20000
+            try:
+                b.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+            if port not in found:
+                found.append(port)
+    return found

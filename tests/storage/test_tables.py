@@ -1,0 +1,221 @@
+"""Tables: visible whole or not at all, swept of what killed runs left, skipped when nothing changed."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailmill import schemas
+from mailmill.config import TablesSection
+from mailmill.errors import DataError
+from mailmill.storage import fingerprint, manifests
+from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.fragments import conform
+from mailmill.storage.lookup import Lookup
+from mailmill.storage.tables import Table, Workspace
+
+SMALL = TablesSection(fragment_bytes=6_000, row_group_bytes=4_000)
+Place = tuple[Storage, str]
+
+
+def rows(low: int, high: int) -> pa.RecordBatch:
+    found = [{"key": f"{n:032x}", "source": f"s{n}", "raw": bytes([n % 251]) * (n % 97)} for n in range(low, high)]
+    return pa.RecordBatch.from_pylist(found, schemas.RAW)
+
+
+def publish(workspace: Workspace, *parts: tuple[int, int], settings: str = "s") -> Table:
+    stage = workspace.stage({"mail": "m"}, settings, {"raw": schemas.RAW})
+    written = []
+    for number, (low, high) in enumerate(parts):
+        with stage.sink.open(number) as writer:
+            for start in range(low, high, 64):
+                writer.write("raw", rows(start, min(start + 64, high)))
+        written += writer.written
+    return stage.publish(written, {"n": 1})["raw"]
+
+
+def test_published_rows_come_back(place: Place) -> None:
+    workspace = Workspace(*place, SMALL)
+    table = publish(workspace, (0, 500), (500, 700))
+    assert table.rows == 700
+    assert len(table.manifest.files) > 2, "fragments must roll over"
+    again = workspace.open("raw", schemas.RAW)
+    assert again.read().equals(pa.Table.from_batches([rows(0, 700)]))
+    assert again.read(["source"]).column_names == ["source"]
+    assert sum(scan.rows for scan in again.scans()) == 700
+    batches = [b for scan in again.scans(at_least=50) for b in scan.batches(["key"])]
+    assert sum(b.num_rows for b in batches) == 700
+
+
+def test_files_are_plain_parquet(workspace: Workspace) -> None:
+    table = publish(workspace, (0, 100))
+    assert pq.read_table(table.uris()[0], partitioning=None).schema.names == ["key", "source", "raw"]
+    assert pq.ParquetFile(table.uris()[0]).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_the_fingerprint_does_not_depend_on_files_or_order(workspace: Workspace) -> None:
+    one = publish(workspace, (0, 300)).fingerprint
+    assert publish(workspace, (200, 300), (0, 100), (100, 200)).fingerprint == one
+    assert publish(workspace, (0, 299)).fingerprint != one
+    assert publish(workspace, (0, 299), (298, 299)).fingerprint != one
+
+
+def test_unchanged_only_when_inputs_settings_and_code_are(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = {"raw": schemas.RAW}
+    assert not workspace.stage({"mail": "m"}, "s", outputs).unchanged
+    publish(workspace, (0, 10))
+    assert workspace.stage({"mail": "m"}, "s", outputs).unchanged
+    assert not workspace.stage({"mail": "other"}, "s", outputs).unchanged
+    assert not workspace.stage({"mail": "m"}, "other", outputs).unchanged
+    monkeypatch.setattr(manifests, "code_version", lambda: "0+changed")
+    assert not workspace.stage({"mail": "m"}, "s", outputs).unchanged
+
+
+def test_a_run_in_progress_is_invisible_and_swept(place: Place) -> None:
+    storage, root = place
+    workspace = Workspace(storage, root, SMALL)
+    first = publish(workspace, (0, 50))
+    killed = workspace.stage({"mail": "m"}, "s", {"raw": schemas.RAW})
+    with killed.sink.open(0) as writer:
+        writer.write("raw", rows(0, 10))
+    assert workspace.open("raw", schemas.RAW).manifest == first.manifest
+    second = publish(workspace, (0, 60))
+    runs = {name for name in storage.children(workspace.uri_of("raw")) if name.startswith("run_id=")}
+    assert runs == {f"run_id={first.manifest.run_id}", f"run_id={second.manifest.run_id}"}, "the killed run stays"
+    third = publish(workspace, (0, 70))
+    runs = {name for name in storage.children(workspace.uri_of("raw")) if name.startswith("run_id=")}
+    assert runs == {f"run_id={second.manifest.run_id}", f"run_id={third.manifest.run_id}"}
+
+
+def test_files_of_lost_attempts_and_scratch_are_swept(workspace: Workspace) -> None:
+    stage = workspace.stage({}, "s", {"raw": schemas.RAW})
+    with stage.sink.open(0) as writer:
+        writer.write("raw", rows(0, 10))
+    with stage.sink.open(7) as lost:
+        lost.write("raw", rows(0, 10))
+    workspace.storage.write(join(stage.scratch_uri("ids"), "keys.bin"), b"x")
+    table = stage.publish(writer.written, {})["raw"]
+    folder = join(table.uri, f"run_id={stage.run_id}")
+    assert workspace.storage.children(folder) == ["part-000000-0000.parquet"]
+
+
+def test_a_task_that_runs_twice_leaves_one_file(workspace: Workspace) -> None:
+    stage = workspace.stage({}, "s", {"raw": schemas.RAW})
+    for _ in range(2):
+        with stage.sink.open(3) as writer:
+            writer.write("raw", rows(0, 40))
+    table = stage.publish(writer.written, {})["raw"]
+    assert table.read().num_rows == 40
+
+
+def test_a_writer_that_fails_leaves_no_file(workspace: Workspace) -> None:
+    stage = workspace.stage({}, "s", {"raw": schemas.RAW})
+    with pytest.raises(RuntimeError), stage.sink.open(0) as writer:
+        writer.write("raw", rows(0, 300))
+        raise RuntimeError
+    assert writer.written == []
+    run = join(workspace.uri_of("raw"), f"run_id={stage.run_id}")
+    complete = [name for name in workspace.storage.children(run) if name.endswith(".tmp")]
+    assert complete == []
+
+
+def test_missing_damaged_and_foreign_tables(workspace: Workspace) -> None:
+    with pytest.raises(DataError, match="raw is not in"):
+        workspace.open("raw", schemas.RAW)
+    table = publish(workspace, (0, 10))
+    with pytest.raises(DataError, match="other columns"):
+        workspace.open("raw", schemas.REJECTS)
+    document = json.loads(workspace.storage.read(join(table.uri, manifests.NAME)))
+    for content, message in (
+        (b"{", "damaged"),
+        (b"[]", "damaged"),
+        (json.dumps(document | {"version": 9}).encode(), "version 9"),
+        (json.dumps({k: v for k, v in document.items() if k != "files"}).encode(), "damaged"),
+    ):
+        workspace.storage.write(join(table.uri, manifests.NAME), content)
+        with pytest.raises(DataError, match=message):
+            workspace.open("raw", schemas.RAW)
+
+
+def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:
+    table = publish(workspace, (0, 100))
+    uri = table.uris()[0]
+    content = workspace.storage.read(uri)
+    workspace.storage.write(uri, content[: len(content) // 2])
+    with pytest.raises(DataError, match="damaged") as caught:
+        table.read()
+    assert uri in caught.value.message
+
+
+def test_conform_refuses_other_columns() -> None:
+    with pytest.raises(DataError, match="column raw is missing"):
+        conform(rows(0, 1).select(["key", "source"]), schemas.RAW, "raw")
+    wrong = pa.RecordBatch.from_pydict({"key": ["k"], "source": ["s"], "raw": [1.5]})
+    with pytest.raises(DataError, match="column raw is double"):
+        conform(wrong, schemas.RAW)
+
+
+texts = st.lists(st.text(max_size=8), max_size=4)
+clean_rows = st.lists(
+    st.fixed_dictionaries({"key": st.text(max_size=3), "flags": texts, "spans": st.lists(st.tuples(st.text(max_size=3), st.integers(0, 9)), max_size=3), "when": st.none() | st.integers(0, 10**15)}),
+    max_size=12,
+)  # fmt: skip
+NESTED = pa.schema([
+    ("key", pa.string()), ("flags", pa.list_(pa.string())),
+    ("spans", pa.list_(pa.struct([("zone", pa.string()), ("start", pa.int32())]))),
+    ("when", pa.timestamp("us", tz="UTC")),
+])  # fmt: skip
+
+
+def nested(found: list[dict[str, object]]) -> pa.RecordBatch:
+    plain = [{**r, "spans": [{"zone": z, "start": s} for z, s in r["spans"]]} for r in found]  # type: ignore[attr-defined]
+    return pa.RecordBatch.from_pylist(plain, NESTED)
+
+
+@settings(max_examples=60)
+@given(clean_rows, st.integers(0, 12), st.randoms(use_true_random=False))
+def test_digests_add_up_in_any_order(found: list[dict[str, object]], cut: int, random: object) -> None:
+    whole = fingerprint.digest(nested(found))
+    batch = nested(found)
+    parts = [batch.slice(0, min(cut, len(found))), batch.slice(min(cut, len(found)))]
+    assert fingerprint.combine([fingerprint.digest(p) for p in parts]) == whole
+    shuffled = list(found)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert fingerprint.digest(nested(shuffled)) == whole
+
+
+@settings(max_examples=60)
+@given(clean_rows, clean_rows)
+def test_different_rows_have_different_digests(a: list[dict[str, object]], b: list[dict[str, object]]) -> None:
+    same = sorted(map(repr, a)) == sorted(map(repr, b))
+    assert (fingerprint.digest(nested(a)) == fingerprint.digest(nested(b))) == same
+
+
+@settings(max_examples=30)
+@given(
+    st.dictionaries(
+        st.integers(0, 2**128 - 1), st.text(st.characters(exclude_characters="\0"), max_size=5), max_size=40
+    )
+)
+def test_lookup_finds_what_was_put_in(tmp_path_factory: pytest.TempPathFactory, found: dict[int, str]) -> None:
+    from mailmill.config import StorageSection
+
+    keys = {f"{k:032x}": v for k, v in found.items()}
+    folder = str(tmp_path_factory.mktemp("lookup"))
+    lookup = Lookup.build(Storage(StorageSection()), folder, list(keys), list(keys.values()))
+    assert lookup.find(list(keys)) == list(keys.values())
+    others = [f"{k ^ 1:032x}" for k in found if k ^ 1 not in found]
+    assert lookup.find(others) == [None] * len(others)
+
+
+def test_lookup_on_s3(place: Place) -> None:
+    storage, root = place
+    lookup = Lookup.build(storage, join(root, "l"), ["b" * 32, "a" * 32], ["x", "y"])
+    assert lookup.find(["a" * 32, "c" * 32, "b" * 32]) == ["y", None, "x"]

@@ -1,0 +1,106 @@
+"""Configuration: everything in conf/ loads, and a typo never starts a run."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from mailmill.config import Config, fingerprint, load, parse, parse_bytes
+from mailmill.errors import ConfigError
+from tests.conftest import ROOT
+
+FILES = sorted((ROOT / "conf").rglob("*.toml"))
+
+
+def test_conf_has_the_promised_files() -> None:
+    assert {"demo.toml", "local.toml", "dask.toml", "emr.toml"} <= {path.name for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_in_conf_loads(path: Path) -> None:
+    assert load(path).input.paths
+
+
+def test_unknown_keys_are_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse({"input": {"paths": ["mail"]}, "forest": {"treees": 5}, "featurs": {}}, origin="x.toml")
+    assert "forest.treees: unknown key; did you mean forest.trees?" in caught.value.message
+    assert "featurs: unknown key; did you mean features?" in caught.value.message
+    assert caught.value.exit_code == 2
+
+
+def test_all_problems_come_in_one_report() -> None:
+    document = {"run": {"seed": -1}, "engine": {"workers": 0, "memory": "much"}, "tables": {"fragment_byte": 1}}
+    with pytest.raises(ConfigError) as caught:
+        parse(document, origin="conf/x.toml")
+    report = caught.value.message
+    assert report.startswith("conf/x.toml: 5 problems")
+    for name in ("run.seed", "engine.workers", "engine.memory", "tables.fragment_byte", "input: missing"):
+        assert name in report
+
+
+def test_overrides_are_typed_and_win() -> None:
+    config = parse(
+        {"input": {"paths": ["a"]}, "forest": {"trees": 5}},
+        ["forest.trees=7", "run.work=s3://b/x", 'input.paths=["b", "c"]', "engine.spark.spark.executor.memory=4g"],
+    )
+    assert config.forest.trees == 7
+    assert config.run.work == "s3://b/x"
+    assert config.input.paths == ("b", "c")
+    assert config.engine.spark == {"spark.executor.memory": "4g"}
+
+
+@pytest.mark.parametrize("override", ["forest.trees", "trees=5", "=5", "input.paths.x=1"])
+def test_malformed_overrides_are_refused(override: str) -> None:
+    with pytest.raises(ConfigError):
+        parse({"input": {"paths": ["a"]}}, [override])
+
+
+def test_missing_and_broken_files(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
+        load(tmp_path / "no.toml")
+    (tmp_path / "bad.toml").write_text("[run\n")
+    with pytest.raises(ConfigError, match=r"bad\.toml cannot be read"):
+        load(tmp_path / "bad.toml")
+
+
+def test_labels_have_one_source() -> None:
+    with pytest.raises(ConfigError, match="not both"):
+        parse({"input": {"paths": ["a"]}, "labels": {"source": "x.csv", "header": "X-Label"}})
+
+
+def test_config_is_frozen() -> None:
+    config = parse({"input": {"paths": ["a"]}})
+    with pytest.raises(ValidationError):
+        config.run.seed = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("64MiB", 64 * 2**20), ("2 GB", 2 * 10**9), ("1.5KiB", 1536), ("7", 7), (9, 9)]
+)
+def test_sizes(text: object, expected: int) -> None:
+    assert parse_bytes(text) == expected
+
+
+@given(st.integers(0, 2**40))
+def test_sizes_in_bytes_are_themselves(size: int) -> None:
+    assert parse_bytes(str(size)) == parse_bytes(f"{size}B") == size
+
+
+def test_fingerprint_sees_every_setting_and_nothing_else() -> None:
+    base = parse({"input": {"paths": ["a"]}})
+    changed = parse({"input": {"paths": ["a"]}, "forest": {"trees": 51}})
+    assert fingerprint(base.forest) != fingerprint(changed.forest)
+    assert fingerprint(base.logistic) == fingerprint(changed.logistic)
+    assert fingerprint(base.forest, 1) != fingerprint(base.forest, 2)
+
+
+def test_every_setting_of_the_examples_is_known() -> None:
+    """The examples are read by people who copy them: no section may be misspelt there."""
+    for path in FILES:
+        assert set(tomllib.loads(path.read_text())) <= set(Config.model_fields)

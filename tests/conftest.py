@@ -17,14 +17,8 @@ from mailmill.storage.tables import Workspace
 from tests import s3
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ.update(s3.CREDENTIALS)
 REQUIRE_SPARK = os.environ.get("MAILMILL_REQUIRE_SPARK") == "1"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one engine share workers: with xdist, keep each module on one worker."""
-    for item in items:
-        if "spark" in item.nodeid:
-            item.add_marker(pytest.mark.spark)
 
 
 def missing_spark() -> str | None:

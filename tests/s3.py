@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -15,13 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ACCESS, SECRET = "mailmill-test", "mailmill-test-secret"
+#: Set before any engine starts, because its workers inherit their environment from it.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET}
 WEED = Path(sys.executable).with_name("weed")
 SECONDS_TO_START = 60
 
 
 @contextlib.contextmanager
 def s3_server(folder: Path) -> Iterator[str]:
-    """Start the server with one bucket `test`; yields its endpoint. Credentials are in the environment meanwhile."""
+    """Start the server with one bucket `test`; yields its endpoint. `CREDENTIALS` must be in the environment."""
     ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
     identity = {"name": "test", "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}], "actions": ["Admin"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
@@ -34,19 +35,12 @@ def s3_server(folder: Path) -> Iterator[str]:
     endpoint = f"http://127.0.0.1:{ports['s3']}"
     with open(folder / "weed.log", "wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
-    before = {name: os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
-    os.environ.update(AWS_ACCESS_KEY_ID=ACCESS, AWS_SECRET_ACCESS_KEY=SECRET)
     try:
         _wait_until_ready(endpoint, server, folder / "weed.log")
         yield endpoint
     finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        server.kill()
+        server.wait()
 
 
 def _wait_until_ready(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:

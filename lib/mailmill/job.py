@@ -48,8 +48,13 @@ class Job:
 
     def inputs(self) -> list[SourceObject]:
         """Every object below `input.paths`, once, by path. Raises DataError for a path that holds none."""
-        found = {item.path: item for path in self.config.input.paths for item in self.storage.find(path)}
-        return [found[path] for path in sorted(found) if not is_junk(path)]
+        found = {
+            item.path: item
+            for root in self.config.input.paths
+            for item in self.storage.find(root)
+            if not is_junk(item.path, root)
+        }
+        return [found[path] for path in sorted(found)]
 
     def stage(self, inputs: Mapping[str, str], settings: list[Any], outputs: Mapping[str, pa.Schema]) -> Stage:
         """Begin a stage; see `Workspace.stage`. `settings`: the sections that its outputs depend on."""

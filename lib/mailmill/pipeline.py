@@ -174,9 +174,9 @@ def features(job: Job) -> Table:
     texts = job.workspace.open("clean", schemas.CLEAN)
     labels = job.workspace.open("labels", schemas.LABELS) if has_labels(job) else None
     store = vectors.prepare(job.storage, job.config.run.work, settings.vectors)
-    spec = FeatureSpec.of(store, max_words=settings.max_words, pooling=settings.pooling)
+    spec = FeatureSpec.of(store.open(), max_words=settings.max_words, pooling=settings.pooling)
     inputs = _fingerprints(texts, *([labels] if labels else [])) | {"vectors": store.fingerprint}
-    stage = job.stage(inputs, [settings, seed], {"features": schemas.features(store.dimension)})
+    stage = job.stage(inputs, [settings, seed], {"features": schemas.features(spec.dimension)})
     if stage.unchanged:
         return skipped(stage, "features")
     found = labels.read(["key", "label"]) if labels else schemas.LABELS.empty_table()
@@ -184,7 +184,7 @@ def features(job: Job) -> Table:
         job.storage, stage.scratch_uri("labels"), found["key"].to_pylist(), found["label"].to_pylist()
     )
     shares = (1 - settings.validation_share - settings.test_share, settings.validation_share, settings.test_share)
-    kernel = FeaturesKernel(spec, store, seed, shares, lookup)
+    kernel = FeaturesKernel(spec, str(store.open().directory), seed, shares, lookup)
     with watch("features", texts.rows) as progress:
         written = job.engine.map_table(texts, kernel, stage.sink, progress)
     rows = job.count(stage.draft("features", written, stage.outputs["features"]), "split", "label")

@@ -56,6 +56,25 @@ def test_mirrored_splits_are_equal_and_the_lowest_feature_wins() -> None:
             assert (splits.feature[0], splits.bin[0]) == (4, 0)
 
 
+def test_splits_closer_than_a_float_can_tell_are_compared_exactly() -> None:
+    # With 10^9 rows of each class, a left side of l rows whose classes differ by d scores 1 + d^2 / (l (n - l)),
+    # up to a factor. For l = n / 2 and n / 4 that compares 3 p^2 with 4 q^2, here for p / q near sqrt(4 / 3).
+    n = 2 * 10**9
+    p, q, p_before, q_before = 1, 1, 1, 0
+    for quotient in [6, 2] * 7:  # sqrt(4 / 3) = [1; 6, 2, 6, 2, ...]
+        p, p_before = quotient * p + p_before, p
+        q, q_before = quotient * q + q_before, q
+        assert 4 * q <= n // 4
+        features = []
+        for size, d in ((n // 2, 2 * p), (n // 4, 2 * q)):
+            left = [(size + d) // 2, (size - d) // 2]
+            features.append([[left[0], n // 2 - left[0]], [left[1], n // 2 - left[1]]])
+        better = 0 if 3 * p * p > 4 * q * q else 1
+        for order in (features, features[::-1]):
+            splits = best_splits(table(*order), np.array([[0, 1]], np.int32), 1, "gini")
+            assert order[splits.feature[0]] is features[better]
+
+
 def test_entropy_and_gini_may_differ_and_entropy_is_right() -> None:
     rng = np.random.default_rng(0)
     histogram = rng.integers(0, 40, (1, 5, 3, 8))

@@ -163,10 +163,13 @@ def test_conform_refuses_other_columns() -> None:
 
 
 texts = st.lists(st.text(max_size=8), max_size=4)
+spans = st.lists(st.tuples(st.text(max_size=3), st.integers(0, 9)), max_size=3)
 clean_rows = st.lists(
-    st.fixed_dictionaries({"key": st.text(max_size=3), "flags": texts, "spans": st.lists(st.tuples(st.text(max_size=3), st.integers(0, 9)), max_size=3), "when": st.none() | st.integers(0, 10**15)}),
+    st.fixed_dictionaries(
+        {"key": st.text(max_size=3), "flags": texts, "spans": spans, "when": st.none() | st.integers(0, 10**15)}
+    ),
     max_size=12,
-)  # fmt: skip
+)
 NESTED = pa.schema([
     ("key", pa.string()), ("flags", pa.list_(pa.string())),
     ("spans", pa.list_(pa.struct([("zone", pa.string()), ("start", pa.int32())]))),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from typing import Any
 
 from mailmill.corpus import envelope
 from mailmill.corpus.data import table
@@ -70,7 +71,9 @@ def clients() -> tuple[Client, ...]:
     """All clients of `data/clients.toml`, in its order."""
     made = []
     for name, entry in table("clients").items():
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+        }
         made.append(Client(name=name, **values))
     return tuple(made)
 
@@ -90,7 +93,9 @@ def fill_ids(template: str, draw: Draw, domain: str) -> str:
         elif piece == "domain":
             pieces.append(domain)
         elif piece == "b":
-            pieces.append("".join(draw.pick("abcdefghkmnpqrstuvwxyzABCDEFGHKLMNPQRSTUVWXYZ23456789") for _ in range(20)))
+            pieces.append(
+                "".join(draw.pick("abcdefghkmnpqrstuvwxyzABCDEFGHKLMNPQRSTUVWXYZ23456789") for _ in range(20))
+            )
         elif piece.startswith("dec"):
             pieces.append(str(draw.bits() * draw.bits() + 10**18)[-int(piece[3:]) :])
         else:

@@ -20,7 +20,7 @@ def words(language: str) -> dict[str, Any]:
 
 def greeting(draw: Draw, language: str, to: Person) -> str:
     """A line that addresses `to`."""
-    template = draw.pick(words(language)["greetings"])
+    template: str = draw.pick(words(language)["greetings"])
     return template.format(first=to.first, last=to.last, formal=to.formal, desk=desk_name(to.address))
 
 

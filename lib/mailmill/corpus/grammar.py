@@ -109,8 +109,16 @@ def _date(draw: Draw) -> str:
     return f"{names[month]} {day}" if style == 1 else f"{day:02d}/{month + 1:02d}"
 
 
-def _sentence(sort: str, draw: Draw, fixed: Facts) -> str:
-    text = _fill(draw.pick(_sentences().sorts[sort]), draw, fixed)
+def _sentence(sort: str, draw: Draw, fixed: Facts, used: set[Template] | None = None) -> str:
+    """A sentence of `sort`; a template in `used` is drawn again, a few times at most."""
+    template = draw.pick(_sentences().sorts[sort])
+    if used is not None:
+        for _ in range(4):
+            if template not in used:
+                break
+            template = draw.pick(_sentences().sorts[sort])
+        used.add(template)
+    text = _fill(template, draw, fixed)
     return text[0].upper() + text[1:]
 
 
@@ -138,7 +146,8 @@ def _plan(label: str, length: int, draw: Draw) -> list[str]:
 def customer_paragraphs(label: str, draw: Draw, fixed: Facts, longest: int = 15) -> list[str]:
     """Paragraphs of one customer's mail whose outcome is `label` ("neg" or "pos"), 1 to `longest` sentences."""
     length = min(longest, 1 + draw.weighted(_LENGTHS))
-    sentences = [_sentence(sort, draw, fixed) for sort in _plan(label, length, draw)]
+    used: set[Template] = set()
+    sentences = [_sentence(sort, draw, fixed, used) for sort in _plan(label, length, draw)]
     paragraphs = _paragraphs(sentences, draw)
     if draw.chance(0.15):
         paragraphs = [_mistype(text, draw) for text in paragraphs]
@@ -151,7 +160,8 @@ def agent_paragraphs(good_news: bool, draw: Draw, fixed: Facts) -> list[str]:
     sorts = ["agent/opening"] + [news] * draw.between(1, 3)
     if draw.chance(0.6):
         sorts.append("agent/closing")
-    return _paragraphs([_sentence(sort, draw, fixed) for sort in sorts], draw)
+    used: set[Template] = set()
+    return _paragraphs([_sentence(sort, draw, fixed, used) for sort in sorts], draw)
 
 
 def subject(draw: Draw, fixed: Facts, kind: str = "customer") -> str:

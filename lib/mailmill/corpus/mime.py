@@ -20,6 +20,7 @@ _CHARSET_WEIGHTS = (56, 15, 12, 14, 3)
 _CODECS = {"utf-16": "utf-16-le"}
 _C1 = re.compile("[\x80-\x9f]")
 _LONGEST_LINE = 900
+_WORD_OCTETS = 19  # three characters each in Q, and 17 around them: within the 75 of RFC 2047
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 
 
@@ -139,11 +140,8 @@ def encoded_words(draw: Draw, text: str) -> str:
         except UnicodeEncodeError:
             pass
     in_base64 = draw.chance(0.5)
-    words, start = [], 0
-    while start < len(text):
-        size = 14 if charset == "utf-8" else 18
-        data = text[start : start + size].encode(charset)
-        start += size
+    words = []
+    for data in _chunks(text, charset):
         if in_base64:
             words.append(f"=?{charset}?B?{base64.b64encode(data).decode()}?=")
         else:
@@ -153,6 +151,17 @@ def encoded_words(draw: Draw, text: str) -> str:
             )
             words.append(f"=?{charset}?Q?{shown}?=")
     return "\n ".join(words)
+
+
+def _chunks(text: str, charset: str) -> list[bytes]:
+    """`text` encoded and cut between characters into runs of at most `_WORD_OCTETS`."""
+    chunks = [b""]
+    for letter in text:
+        octets = letter.encode(charset)
+        if len(chunks[-1]) + len(octets) > _WORD_OCTETS:
+            chunks.append(b"")
+        chunks[-1] += octets
+    return chunks
 
 
 def _parameter(name: str, value: str) -> str:

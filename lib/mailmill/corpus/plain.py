@@ -92,9 +92,7 @@ class _Plain:
             return
         rule = "_" * 32 if client.plain == "rule" else words[client.banner_key]
         self.write(rule, "header")
-        for label, value in envelope.field_lines(
-            self.language, letter.who, letter.to, letter.date, letter.subject
-        ):
+        for label, value in envelope.field_lines(self.language, letter.who, letter.to, letter.date, letter.subject):
             self.write(f"{label} {value}", "header")
         self.blank()
 

@@ -22,6 +22,7 @@ from mailmill.corpus.schedule import WINDOW
 from mailmill.errors import DataError
 
 _BATCH = 1024
+_BLOCK_BYTES = 8 * 2**20
 _MOST_LABELS = 1000
 _BREAK = re.compile(r"\s*(?:<(?:br|/?p|hr)\s*/?>\s*)+|[ \t]*\n\s*", re.IGNORECASE)
 _INLINE = re.compile(r"</?(?:i|b|u|em|strong|font|span|a)(?:\s[^<>]*)?>", re.IGNORECASE)
@@ -30,7 +31,7 @@ _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 
 @dataclass(frozen=True)
 class TextRow:
-    """One given text; `label` and `group` are None where the file has none."""
+    """One given text; `label` and `group` are None where the file has none, or an empty string."""
 
     text: str
     label: str | None
@@ -59,7 +60,8 @@ class TextFile:
                 raise DataError(f"{self.path}: row {number}: column {self.text_column} is not text")
             rest = [None if value is None else str(value) for value in values[1:]]
             label = rest.pop(0) if self.label_column else None
-            yield TextRow(text or "", label, rest.pop(0) if self.group_column else None)
+            group = rest.pop(0) if self.group_column else None
+            yield TextRow(text or "", label or None, group or None)
 
     def labels(self) -> tuple[str, ...]:
         """The distinct labels, sorted; () without a label column. One pass over that column alone."""
@@ -67,7 +69,7 @@ class TextFile:
             return ()
         found: set[str] = set()
         for (value,) in self._values([self.label_column], 0):
-            if value is not None:
+            if value not in (None, ""):
                 found.add(str(value))
             if len(found) > _MOST_LABELS:
                 raise DataError(
@@ -88,7 +90,7 @@ class TextFile:
             yield from readers[suffix](self.path, columns, start)
         except FileNotFoundError:
             raise DataError(f"texts {self.path} do not exist") from None
-        except (OSError, pa.ArrowInvalid, UnicodeDecodeError) as error:
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
             raise DataError(f"texts {self.path} cannot be read: {type(error).__name__}") from None
 
 
@@ -114,7 +116,8 @@ def _parquet(path: str, columns: list[str], start: int) -> Iterator[tuple[Any, .
 def _csv(path: str, columns: list[str], start: int) -> Iterator[tuple[Any, ...]]:
     convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False)
     parse = pa.csv.ParseOptions(newlines_in_values=True)
-    with pa.csv.open_csv(path, parse_options=parse, convert_options=convert) as reader:
+    read = pa.csv.ReadOptions(block_size=_BLOCK_BYTES)
+    with pa.csv.open_csv(path, read_options=read, parse_options=parse, convert_options=convert) as reader:
         _missing(path, columns, reader.schema.names)
         yield from _rows(reader, columns, start)
 

@@ -19,8 +19,10 @@ _SUPERSETS = {
     "gb2312": "gb18030", "gbk": "gb18030", "cngb": "gb18030", "cp936": "gb18030", "xgbk": "gb18030", "hzgb2312": "hz",
     "ksc56011987": "cp949", "ksc5601": "cp949", "euckr": "cp949", "ksc56011989": "cp949", "windows949": "cp949",
     "shiftjis": "cp932", "sjis": "cp932", "xsjis": "cp932", "windows31j": "cp932", "mskanji": "cp932",
-    "big5": "big5hkscs", "xxbig5": "big5hkscs", "cnbig5": "big5hkscs", "iso88598i": "iso8859_8", "iso88598e": "iso8859_8",
-    "unicode11utf7": "utf_7", "unicode11utf8": "utf_8", "utf8mb4": "utf_8", "xmacroman": "mac_roman", "macintosh": "mac_roman",
+    "big5": "big5hkscs", "xxbig5": "big5hkscs", "cnbig5": "big5hkscs",
+    "iso88598i": "iso8859_8", "iso88598e": "iso8859_8",
+    "unicode11utf7": "utf_7", "unicode11utf8": "utf_8", "utf8mb4": "utf_8",
+    "xmacroman": "mac_roman", "macintosh": "mac_roman",
     "xuserdefined": "cp1252", "iso2022jp": "iso2022_jp_2", "csiso2022jp": "iso2022_jp_2",
 }  # fmt: skip
 
@@ -28,10 +30,28 @@ _SUPERSETS = {
 _EMPTY = frozenset({"", "unknown", "xunknown", "unknown8bit", "8bit", "7bit", "default", "none", "binary", "utf"})
 
 # Text codecs of Python that no mail means, or that can be made to work very long.
-_REFUSED = frozenset({"unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined", "mbcs", "oem", "unicode-escape", "raw-unicode-escape"})
+_REFUSED = frozenset(
+    {
+        "unicode_escape",
+        "raw_unicode_escape",
+        "idna",
+        "punycode",
+        "undefined",
+        "mbcs",
+        "oem",
+        "unicode-escape",
+        "raw-unicode-escape",
+    }
+)
 
 _NOISE = re.compile(r"[^a-z0-9]+")
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -60,7 +80,11 @@ def normalise(text: str) -> str:
 
 def _decode(payload: bytes, charset: str) -> tuple[str, bool]:
     name = _NOISE.sub("", charset.lower()) if charset else ""
-    if payload.isascii() and b"\0" not in payload and not name.startswith(("utf7", "utf16", "utf32", "iso2022", "hz", "unicode")):
+    if (
+        payload.isascii()
+        and b"\0" not in payload
+        and not name.startswith(("utf7", "utf16", "utf32", "iso2022", "hz", "unicode"))
+    ):
         return payload.decode("ascii"), False
     for mark, encoding in _BOMS:
         if payload.startswith(mark):

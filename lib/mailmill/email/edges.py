@@ -12,110 +12,45 @@ import re
 from collections.abc import Sequence
 
 from mailmill.email.lines import Line
+from mailmill.email.patterns import PATTERNS
+from mailmill.email.tails import (
+    RULED,
+    Marks,
+    mark,
+    strip_attachments,
+    strip_caution,
+    strip_footers,
+    strip_signature_below_delimiter,
+)
 
-#: (zone, rule) of a line, None while undecided.
-Marks = list[tuple[str, str] | None]
-
-MAX_SIGNATURE = 25
 MAX_CLOSING = 14
-_MAX_FOOTER_SEARCH = 60
 
-_DELIMITER = re.compile(r"[-–—]{2,3}\s*$")
-_RULED = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
-_DASHED_NAME = re.compile(r"[-–—~*=]{1,4}>?\s{0,2}(?=[^\W\d_])[^.!?:,]{1,30}\.?$")
+_DASHED_NAME = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
 _WORD = re.compile(r"[^\W\d_]+")
-_VOCATIVE = re.compile(r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}\s?(?:[,:;]|--?|–|—|\.{2,4}|!)\s*$")
-_TRAILER = re.compile(r".*(?:--|[-–—] ?)\s?[A-Z][a-z]{1,14}\.?$")
+_VOCATIVE = re.compile(
+    r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
+    r"\s?(?:[,:;]|--?|–|—|\.{2,4}|!)\s*$"
+)
+_NAME_LIST = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
 
-def mark_edges(lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool, last: bool) -> None:
+def mark_edges(
+    lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool, last: bool
+) -> None:
     """Mark the edges of the own lines `start` to `end` in place.
 
     `first` and `last`: the segment is the message's first or last; between quotes only clear rules apply.
     """
     solid = [i for i in range(start, end) if lines[i].bare]
     if first:
-        solid = _caution(lines, marks, solid)
-    solid = _tails(lines, marks, solid)
-    solid = _delimiter(lines, marks, solid)
+        solid = strip_caution(lines, marks, solid)
+    solid = strip_footers(lines, marks, solid)
+    solid = strip_attachments(lines, marks, solid)
+    solid = strip_signature_below_delimiter(lines, marks, solid)
     if first or last:
         solid = _closing(lines, marks, solid, names)
     if first:
         _greeting(lines, marks, solid, names)
-
-
-def _mark(lines: Sequence[Line], marks: Marks, indices: Sequence[int], zone: str, rule: str) -> None:
-    for i in indices:
-        marks[i] = (zone, rule)
-
-
-def _caution(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
-    """A warning that a mail gateway put above the text ("External email: …"), one paragraph."""
-    if not solid:
-        return solid
-    rule = lines[solid[0]].rule("caution")
-    if not rule:
-        return solid
-    cut = next((k for k in range(1, len(solid)) if solid[k] > solid[k - 1] + 1), len(solid))
-    if cut == len(solid):
-        return solid
-    _mark(lines, marks, solid[:cut], "disclaimer", rule)
-    return solid[cut:]
-
-
-def _tails(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
-    """Footers, disclaimers and mobile tags at the end; what is left above them."""
-    low = max(0, len(solid) - _MAX_FOOTER_SEARCH)
-    for k in range(low, len(solid)):
-        line = lines[solid[k]]
-        ruled = _RULED.match(line.bare) is not None
-        opens = k == 0 or solid[k] > solid[k - 1] + 1 or ruled or _RULED.match(lines[solid[k - 1]].bare) is not None
-        zone, rule = "", ""
-        if ruled:
-            for j in solid[k : k + 3]:
-                rule = lines[j].rule("footer") or ""
-                zone = "footer" if rule else ""
-                if not rule and j != solid[k]:
-                    rule = lines[j].rule("disclaimer")
-                    zone = "disclaimer" if rule else ""
-                if rule:
-                    break
-        if not rule and k and opens:
-            rule = line.rule("disclaimer")
-            zone = "disclaimer" if rule else ""
-        if not rule and (opens or k * 2 > len(solid)):
-            rule = line.rule("footer")
-            zone = "footer" if rule else ""
-        if not rule:
-            rule = line.rule("mobile")
-            zone = "mobile" if rule else ""
-        if not rule:
-            continue
-        if zone == "mobile":
-            if len(solid) - k <= 8:
-                marks[solid[k]] = (zone, rule)
-            continue
-        stop = _foot(lines, solid, k, zone)
-        _mark(lines, marks, solid[k:stop], zone, rule)
-        if stop == len(solid):
-            return [i for i in solid[:k] if marks[i] is None]
-    return [i for i in solid if marks[i] is None]
-
-
-def _foot(lines: Sequence[Line], solid: list[int], k: int, zone: str) -> int:
-    """Where a footer or disclaimer that starts at `solid[k]` stops: to the end if that is near or little is left."""
-    if zone == "disclaimer" or len(solid) - k <= 12:
-        return len(solid)
-    return next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
-
-
-def _delimiter(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
-    """The signature below a line of two dashes (RFC 3676, section 4.3)."""
-    for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
-        if k and _DELIMITER.match(lines[solid[k]].bare):
-            _mark(lines, marks, solid[k:], "signature", "delimiter")
-            return solid[:k]
-    return solid
 
 
 def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -125,8 +60,7 @@ def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: froze
     signature = len(solid)
     for k in range(len(solid) - 1, max(-1, len(solid) - 1 - MAX_CLOSING), -1):
         line = lines[solid[k]]
-        rule = line.rule("signoff") or line.rule("thanks")
-        if rule:
+        if _signs_off(lines, solid, k):
             best = k
             continue
         if best >= 0 and k < best - 1:
@@ -137,17 +71,47 @@ def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: froze
             break
         if line.shape.prose:
             break
-    if best > 0:
-        line = lines[solid[best]]
-        rule = line.rule("signoff") or line.rule("thanks") or line.rule("closing")
+    if best >= 0:
+        rule = _signs_off(lines, solid, best) or lines[solid[best]].rule("closing")
         signature = _name_lines(lines, solid, best)
-        _mark(lines, marks, solid[best:signature], "signoff", rule)
-        _mark(lines, marks, solid[signature:], "signature", "signature.below")
+        mark(marks, solid[best:signature], "signoff", rule)
+        mark(marks, solid[signature:], "signature", "signature.below")
         return solid[:best]
-    if best == 0 and len(solid) > 1:
-        return solid
+    left = _inner_signoff(lines, marks, solid)
+    if len(left) < len(solid):
+        return left
     solid = _signature_block(lines, marks, solid, names)
     return _last_name(lines, marks, solid, names)
+
+
+def _signs_off(lines: Sequence[Line], solid: list[int], k: int) -> str:
+    """The rule by which line `k` of the solid lines is a sign-off by itself, or ''."""
+    line = lines[solid[k]]
+    rule = line.rule("signoff") or line.rule("thanks")
+    if (
+        not rule
+        and k
+        and line.bare[0] in "-–—~"
+        and _DASHED_NAME.match(line.bare)
+        and lines[solid[k - 1]].bare[0] not in "-–—~"
+    ):
+        rule = "name.dashed"
+    return rule
+
+
+def _inner_signoff(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+    """A sign-off and a name with more text below them (an unmarked postscript): only the two go."""
+    for k in range(len(solid) - 3, max(0, len(solid) - MAX_CLOSING * 3), -1):
+        line = lines[solid[k]]
+        if len(line.bare) > 30 or solid[k + 2] == solid[k + 1] + 1:
+            continue
+        if solid[k] == solid[k - 1] + 1 or not lines[solid[k + 1]].shape.name:
+            continue
+        rule = line.rule("signoff") or line.rule("thanks")
+        if rule:
+            mark(marks, solid[k : k + 2], "signoff", rule)
+            return solid[:k] + solid[k + 2 :]
+    return solid
 
 
 def _before_postscript(lines: Sequence[Line], solid: list[int]) -> list[int]:
@@ -178,37 +142,59 @@ def _signature_block(lines: Sequence[Line], marks: Marks, solid: list[int], name
     """A block of short lines with a name on top and contact details below, at the very end."""
     low = len(solid)
     contacts = 0
-    for k in range(len(solid) - 1, max(0, len(solid) - 1 - MAX_CLOSING), -1):
+    for k in range(len(solid) - 1, max(-1, len(solid) - 1 - MAX_CLOSING), -1):
         line = lines[solid[k]]
         shape = line.shape
+        if contacts and RULED.match(line.bare) and not any(map(str.isalnum, line.bare)):
+            low = k
+            break
         if shape.prose or shape.words > 9:
             break
-        if shape.contact or line.rule("contact"):
+        contact = line.rule("contact")
+        if ":" in line.bare[1:30] and not contact and not line.bare[:4].lower().startswith(("http", "www")):
+            break
+        if shape.contact or contact:
             contacts += 1
             low = k
-        elif shape.name or _is_sender(line, names):
+        elif shape.name or _is_sender(line, names) or (contacts and shape.words == 1 and shape.chars <= 14):
             low = k
-            if contacts and _is_sender(line, names):
+            if contacts and (_is_sender(line, names) or (shape.name and k and solid[k] > solid[k - 1] + 1)):
                 break
+        elif contacts and shape.words <= 3 and shape.chars <= 24:
+            low = k
         else:
             break
-    if not contacts or low == len(solid) or low == 0:
+    if not contacts or low == len(solid):
         return solid
     top = lines[solid[low]]
-    opens = solid[low] > solid[low - 1] + 1 or lines[solid[low - 1]].bare[-1:] in ".!?"
+    if low == 0:
+        opens = contacts >= 2 and (top.shape.name or _is_sender(top, names))
+        if not opens:
+            return solid
+    else:
+        opens = (
+            solid[low] > solid[low - 1] + 1
+            or lines[solid[low - 1]].bare[-1:] in ".!?"
+            or RULED.match(top.bare) is not None
+        )
     if not (top.shape.name or _is_sender(top, names)) and not (opens and contacts * 2 >= len(solid) - low):
         return solid
     if not opens and not _is_sender(top, names):
         return solid
-    _mark(lines, marks, solid[low:], "signature", "signature.block")
+    mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
 
 
 def _last_name(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """The author's name alone on the last line."""
-    if len(solid) < 2:
+    if not solid:
         return solid
     line = lines[solid[-1]]
+    if len(solid) == 1:
+        if _is_sender(line, names):
+            marks[solid[0]] = ("signoff", "name.sender")
+            return []
+        return solid
     previous = lines[solid[-2]]
     gap = solid[-1] > solid[-2] + 1
     shape = line.shape
@@ -217,7 +203,8 @@ def _last_name(lines: Sequence[Line], marks: Marks, solid: list[int], names: fro
     elif shape.words <= 3 and _DASHED_NAME.match(line.bare):
         rule = "name.dashed"
     elif shape.name and shape.words <= 3 and line.bare[-1] not in "?!:;)" and not any(map(str.isdigit, line.bare)):
-        if not gap and not previous.shape.prose:
+        before = previous.bare[-1]
+        if (gap and before == ":") or (not gap and (before not in ".!?)…" or not previous.shape.prose)):
             return solid
         rule = "name.shape"
     else:
@@ -257,9 +244,22 @@ def _greeting(lines: Sequence[Line], marks: Marks, solid: list[int], names: froz
         thanks = line.rule("thanks")
         if thanks and shape.words <= 4:
             rule = thanks
-        elif shape.words <= 5 and shape.capitals and shape.capitals * 2 >= shape.words and _VOCATIVE.match(bare):
+        elif (
+            shape.words <= 5
+            and shape.capitals
+            and (shape.capitals * 2 >= shape.words or _group(bare))
+            and not (shape.words == 1 and not shape.mixed)
+            and _VOCATIVE.match(bare)
+        ):
             rule = "vocative.mark"
-        elif shape.words == 1 and shape.capitals and bare.isalpha() and len(bare) <= 14:
+        elif _NAME_LIST.match(bare):
+            rule = "vocative.list"
+        elif shape.words == 1 and shape.capitals and shape.mixed and bare.isalpha() and len(bare) <= 14:
             rule = "vocative.word"
     if rule:
         marks[solid[0]] = ("greeting", rule)
+
+
+def _group(bare: str) -> bool:
+    """Does the line name a group of people ("Traders et al:")?"""
+    return any(word in PATTERNS.groups for word in _WORD.findall(bare.lower()))

@@ -26,6 +26,7 @@ _DATE_LINE = re.compile(
 )
 _TIME_LINE = re.compile(r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE)
 _RULE_LINE = re.compile(r"[_=*-]{5,200}$")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
 _DIGIT = re.compile(r"\d")
 
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
@@ -56,6 +57,9 @@ def find_headers(lines: Sequence[Line]) -> Iterator[Header]:
     while i < len(lines):
         line = lines[i]
         bare = line.bare
+        if line.depth >= 3 and line.text.rstrip().endswith(">>>") and _EMAIL.search(bare):
+            yield Header(i, i + 1, "banner", "banner.angles")  # GroupWise: >>> Ada <ada@firm.example> 2/16/01 10:41 >>>
+            return
         if line.depth or not bare or line.evidence:
             i += 1
             continue
@@ -85,12 +89,16 @@ def next_solid(lines: Sequence[Line], start: int) -> int:
 def _attribution(lines: Sequence[Line], last: int, floor: int) -> Header | None:
     match = PATTERNS.matchers["attribution"].rule
     text, found = "", None
+    follow = next_solid(lines, last + 1)
+    quoted = follow < len(lines) and bool(lines[follow].depth or lines[follow].evidence)
     for start in range(last, max(floor, last - 3) - 1, -1):
         line = lines[start]
         if not line.bare or line.depth or line.evidence:
             break
         text = f"{line.bare} {text}" if text else line.bare
         rule = match(fold(text))
+        if not rule and quoted and _EMAIL.search(text) and _DIGIT.search(text) and len(text) < 200:
+            rule = "attribution.shape"
         if not rule:
             continue
         if rule in _ANCHORED:
@@ -99,8 +107,7 @@ def _attribution(lines: Sequence[Line], last: int, floor: int) -> Header | None:
         found = found or Header(start, last + 1, "attribution", rule)
     if found is None:
         return None
-    follow = next_solid(lines, last + 1)
-    if follow < len(lines) and (lines[follow].depth or lines[follow].evidence):
+    if quoted:
         return found
     passage = " ".join(line.bare for line in lines[found.start : found.end])
     proof = "@" in passage or (found.rule in _ANCHORED and _DIGIT.search(passage) is not None)
@@ -110,7 +117,12 @@ def _attribution(lines: Sequence[Line], last: int, floor: int) -> Header | None:
 def _banner(lines: Sequence[Line], i: int, floor: int) -> Header | None:
     hit = banner_of(lines[i])
     end = i + 1
-    if hit is None and i + 1 < len(lines) and lines[i].bare[:3] in ("---", "___", "***", "===") and lines[i + 1].bare[-3:] in ("---", "--=", "***", "==="):
+    if (
+        hit is None
+        and i + 1 < len(lines)
+        and lines[i].bare[:3] in ("---", "___", "***", "===")
+        and lines[i + 1].bare[-3:] in ("---", "--=", "***", "===")
+    ):
         # The banner was wrapped: "---- Forwarded by … on" / "01/05/2000 01:16 PM ----"
         joined = Line(f"{lines[i].bare} {lines[i + 1].bare}", 0)
         hit, end = banner_of(joined), i + 2
@@ -161,9 +173,8 @@ def _fields(lines: Sequence[Line], first: int, floor: int, least: int = 2, upwar
         if hit is not None:
             last_role = hit[0]
             roles.add(last_role)
-        elif blanks or last_role not in ("to", "cc") or not _recipients(line.bare):
-            if blanks or last_role not in ("subject", "from", "date") or line.bare[:1].isalpha() and line.text[:1].isalpha():
-                break
+        elif blanks or not _continues(line, last_role):
+            break
         end, blanks = i + 1, 0
     roles.discard("other")
     people = roles & {"from", "to"}
@@ -173,8 +184,11 @@ def _fields(lines: Sequence[Line], first: int, floor: int, least: int = 2, upwar
     return Header(_rise(lines, first, floor) if upward else first, end, "fields", rule)
 
 
-def _recipients(text: str) -> bool:
-    return any(mark in text for mark in "@/;,<")
+def _continues(line: Line, role: str) -> bool:
+    """May an unnamed line be the rest of the field above it: more recipients, or an indented line."""
+    if role in ("to", "cc") and any(mark in line.bare for mark in "@/;,<"):
+        return True
+    return role in ("subject", "from", "date") and not (line.bare[:1].isalpha() and line.text[:1].isalpha())
 
 
 def _rise(lines: Sequence[Line], first: int, floor: int) -> int:
@@ -188,7 +202,7 @@ def _rise(lines: Sequence[Line], first: int, floor: int) -> int:
             break
         if not line.bare:
             blanks += 1
-            if blanks > 3:
+            if blanks > 5:
                 break
             i -= 1
             continue
@@ -197,10 +211,9 @@ def _rise(lines: Sequence[Line], first: int, floor: int) -> int:
         if _RULE_LINE.match(text) and not seen_date:
             start = i
             break
-        if not blanks and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) and len(text) < 120:
-            seen_date = True
-        elif field_of(line) is not None and not blanks:
-            pass
+        dated = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None
+        if (dated and blanks <= 1) or (field_of(line) is not None and (dated or not blanks)):
+            seen_date = seen_date or dated
         elif indented and len(text) < 60 and not text.endswith((".", "?", "!")):
             pass
         elif seen_date and not blanks and start == i + 1 and len(text) < 80 and not text.endswith((".", "?", "!")):

@@ -14,54 +14,43 @@ from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser
 
+from mailmill.email.evidence import HEADERS, LASTING, evidence_of
+
 #: More open elements than this at once, and the markup is read as it stands instead of repaired.
 MAX_DEPTH = 1500
 
-_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)((?:\"[^\"]*\"|[^\">])*)>|<!--.*?-->|([^<]+)", re.DOTALL)
+_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)([^\">]*(?:\"[^\"]*\"[^\">]*)*)>|<!--.*?-->|([^<]+)", re.DOTALL)
 _RAW_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/<>]{0,40})([^<>]{0,4000})>|([^<]+)")
 _RAW_DROP = re.compile(r"(?is)<(?:!--.*?(?:-->|\Z)|(script|style|title|head)\b.*?(?:</\1[^>]{0,50}>|\Z))")
 _OPEN_OR_CLOSE = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr basefont frame keygen".split())
-_SELF_CLOSING = frozenset("p li td th tr dt dd option thead tbody tfoot".split())  # their siblings close them
-_DROPPED = frozenset("script style head title template noscript noframes noembed iframe object applet svg math select textarea audio video canvas map button datalist xmp".split())
+_VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr", "basefont", "frame", "keygen",
+})  # fmt: skip
+# Elements whose siblings close them.
+_SELF_CLOSING = frozenset({
+    "p", "li", "td", "th", "tr", "dt", "dd", "option", "thead", "tbody", "tfoot",
+})  # fmt: skip
+_DROPPED = frozenset({
+    "script", "style", "head", "title", "template", "noscript", "noframes", "noembed", "iframe", "object",
+    "applet", "svg", "math", "select", "textarea", "audio", "video", "canvas", "map", "button", "datalist",
+    "xmp",
+})  # fmt: skip
 _UNPARSED = ["script", "style", "noscript", "noframes", "noembed", "iframe", "xmp", "plaintext", "template"]
-_BLOCKS = frozenset("address article aside body center dd details dir div dl dt fieldset figcaption figure footer form header html legend li main menu nav section summary tbody tfoot thead tr".split())
-_PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 blockquote ul ol table pre listing".split())
-
-# What the mail programs write. The first that matches an element's attributes is its evidence.
-_MARKS = (
-    ("html.gmail_attr", r"gmail_attr|gmail_quote_attribution"),
-    ("html.moz_cite_prefix", r"moz-cite-prefix|moz-email-headers-table"),
-    ("html.gmail_signature", r"gmail_signature"),
-    ("html.moz_signature", r"moz-signature"),
-    ("html.outlook_mobile_signature", r"ms-outlook-mobile-signature|AppleMailSignature|mobile_signature"),
-    ("html.protonmail_signature", r"protonmail_signature"),
-    ("html.signature", r"(?:class|id)=\"[^\"]{0,60}(?:\bsignature\b|email-signature|elementToProof-signature|mail_signature|x_signature|data-signature)"),
-    ("html.outlook_signature", r"id=\"[^\"]{0,20}_?Signature\""),
-    ("html.gmail_quote", r"gmail_quote|gmail_extra_quote"),
-    ("html.outlook_reply", r"divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|stopSpelling|mail-editor-reference-message-container|divtagdefaultwrapper_reply|reply-intro-marker"),
-    ("html.yahoo_quoted", r"yahoo_quoted|yahoo-quoted"),
-    ("html.protonmail_quote", r"protonmail_quote"),
-    ("html.zimbra_quote", r"zmail_extra|zwchr|OriginalEmail|ZmQuoted"),
-    ("html.blockquote_cite", r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote|mailmill-never"),
-    ("html.outlook_border", r"border:\s?none;\s?border-top:\s?solid #[0-9a-fA-F]{6} 1\.0pt"),
-    ("hidden", r"display:\s?none|visibility:\s?hidden|mso-hide:\s?all|font-size:\s?[01](?:px|pt)?(?:\s?[;\"!])|max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d])"),
-)  # fmt: skip
-_EVIDENCE = re.compile("|".join(f"({pattern})" for _, pattern in _MARKS), re.IGNORECASE)
-_NAMES = tuple(name for name, _ in _MARKS)
-_LASTING = frozenset({"html.outlook_reply", "html.outlook_border"})  # all that follows belongs to the reply
-_STRUCTURE = re.compile("|".join(pattern for name, pattern in _MARKS if name != "hidden" and "ignature" not in name))
+_BLOCKS = frozenset({
+    "address", "article", "aside", "body", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset",
+    "figcaption", "figure", "footer", "form", "header", "html", "legend", "li", "main", "menu", "nav",
+    "section", "summary", "tbody", "tfoot", "thead", "tr",
+})  # fmt: skip
+_PARAGRAPHS = frozenset({
+    "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre", "listing",
+})  # fmt: skip
 
 _ALT = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _PIXEL = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
 _IMAGE_FILE = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 _START = re.compile(r"\bstart=\"(\d{1,6})\"")
-
-
-def has_structure(markup: str) -> bool:
-    """Does the markup name what is quoted in it?"""
-    return _STRUCTURE.search(markup) is not None
 
 
 def render(markup: str) -> tuple[list[str], list[str]]:
@@ -115,7 +104,19 @@ def _too_deep(markup: str) -> bool:
 class _Page:
     """The rendering in the making: finished lines, the line being written, the open elements."""
 
-    __slots__ = ("_cell", "_counters", "_hidden", "_lasting", "_parts", "_pre", "_space", "_stack", "evidence", "lines", "now")
+    __slots__ = (
+        "_cell",
+        "_counters",
+        "_hidden",
+        "_lasting",
+        "_parts",
+        "_pre",
+        "_space",
+        "_stack",
+        "evidence",
+        "lines",
+        "now",
+    )
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -156,8 +157,7 @@ class _Page:
         self._space = raw[-1].isspace()
 
     def open(self, tag: str, attributes: str) -> None:
-        found = _EVIDENCE.search(attributes) if len(attributes) > 4 else None
-        mark = _NAMES[found.lastindex - 1] if found and found.lastindex else ""
+        mark = evidence_of(attributes) if len(attributes) > 4 else ""
         if tag in _VOID:
             self._void(tag, attributes, mark)
             return
@@ -172,10 +172,10 @@ class _Page:
             self.flush()
         elif tag in ("td", "th"):
             self._cell = bool(self._parts)
-        if mark in _LASTING:
+        if mark in LASTING:
             self.flush()
             self._lasting = self._lasting or mark
-        elif mark and mark != "hidden" and not self.now:
+        elif mark and mark != "hidden" and (not self.now or mark in HEADERS):
             self.flush()
             self.now = mark
         elif tag == "blockquote" and not self.now:
@@ -200,18 +200,16 @@ class _Page:
                 break
         else:
             return
-        hidden, now = self._hidden, self.now
-        _, outer, self._hidden, self._pre = stack[-back]
+        _, outer, outer_hidden, outer_pre = stack[-back]
         del stack[-back:]
-        if hidden:
-            return
-        if tag in _PARAGRAPHS:
-            self._blank()
-        elif tag in _BLOCKS or outer != now:
-            self.flush()
-        if tag in ("ul", "ol") and self._counters:
-            self._counters.pop()
-        self.now = outer
+        if not self._hidden:
+            if tag in _PARAGRAPHS:
+                self._blank()
+            elif tag in _BLOCKS or outer != self.now:
+                self.flush()
+            if tag in ("ul", "ol") and self._counters:
+                self._counters.pop()
+        self.now, self._hidden, self._pre = outer, outer_hidden, outer_pre
 
     def flush(self, keep: bool = False) -> None:
         """End the line being written; an empty one only counts when `keep` is set."""
@@ -236,7 +234,7 @@ class _Page:
             self._parts.append("• ")
 
     def _void(self, tag: str, attributes: str, mark: str) -> None:
-        if mark in _LASTING:
+        if mark in LASTING:
             self.flush()
             self._lasting = self._lasting or mark
         if self._hidden:

@@ -22,7 +22,9 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
 @cache
 def _finder(name: str) -> re.Pattern[bytes]:
-    return re.compile(rb"(?im)^" + re.escape(name.encode("ascii", "replace")) + rb"[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)")
+    return re.compile(
+        rb"(?im)^" + re.escape(name.encode("ascii", "replace")) + rb"[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)"
+    )
 
 
 def header_block(raw: bytes) -> bytes:

@@ -16,11 +16,14 @@ from mailmill.email.patterns import MAX_LINE, PATTERNS
 
 _QUOTE = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
 _INITIALS = re.compile(r"[ \t]{0,3}[A-Za-z][A-Za-z.]{0,4}>(?=[\s>]|$)")
-_PHONE = re.compile(r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\bx ?\d{4,5}\b|^\d-\d{4}$")
+_PHONE = re.compile(
+    r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
+)
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _URL = re.compile(r"(?:https?://|www\.|ftp://)\S{3}", re.IGNORECASE)
 _POSTCODE = re.compile(
-    r"\b[A-Z]{2}\.?,? {1,3}\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2}\b|^(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ]\w+$"
+    r"\b[A-Z]{2}\.?,? {1,3}\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2}\b|"
+    r"^(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ]\w+$"
 )
 _DATE = re.compile(
     r"\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b.{0,12}?\d{1,2}[:.]\d{2}|\b\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]m)?\b",
@@ -33,7 +36,18 @@ _EDGE = ' \t*_>|«»"“”'
 _LEADING = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
-KINDS = ("greeting", "thanks", "signoff", "closing", "disclaimer", "mobile", "footer", "contact", "postscript", "caution")
+KINDS = (
+    "greeting",
+    "thanks",
+    "signoff",
+    "closing",
+    "disclaimer",
+    "mobile",
+    "footer",
+    "contact",
+    "postscript",
+    "caution",
+)
 
 #: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
 LONG_KINDS = frozenset({"disclaimer", "footer"})
@@ -58,7 +72,7 @@ class Line:
         self._hits: dict[str, str] | None = None
         self._shape: Shape | None = None
         bare = text.strip()
-        if bare and (bare[0] in ">|" or ">" in bare[:6]):
+        if bare and (bare[0] in ">|" or ">" in bare[:6]) and bare[:6] != ">From ":  # mbox escapes "From "
             marks = _QUOTE.match(text)
             if marks:
                 self.depth = max(1, marks[0].count(">") + marks[0].count("|"))
@@ -104,20 +118,26 @@ class Line:
 class Shape:
     """What a stripped line looks like: words, capitals, telephone numbers, addresses, dates."""
 
-    __slots__ = ("address", "capitals", "chars", "date", "ends", "lower", "phone", "title", "words")
+    __slots__ = ("_bare", "address", "capitals", "chars", "ends", "lower", "mixed", "phone", "title", "words")
 
     def __init__(self, bare: str) -> None:
         words = bare.split(None, 60)
+        self._bare = bare
         self.chars = len(bare)
         self.words = len(words)
         self.capitals = sum(w[:1].isupper() or w[1:2].isupper() for w in words)
         self.lower = sum(w[:1].islower() for w in words)
         self.ends = bare[-1:]
+        self.mixed = not bare.isupper()
         self.phone = bool(_PHONE.search(bare)) if any(map(str.isdigit, bare)) else False
         self.address = bool(_EMAIL.search(bare)) if "@" in bare else bool(_URL.search(bare) or _POSTCODE.search(bare))
-        self.date = bool(_DATE.search(bare)) if self.chars < 120 else False
         titles = PATTERNS.titles
         self.title = self.words <= 9 and any(w.strip(".,;:()|&-").lower() in titles for w in words)
+
+    @property
+    def date(self) -> bool:
+        """Carries a date with a time, or a time."""
+        return self.chars < 120 and _DATE.search(self._bare) is not None
 
     @property
     def prose(self) -> bool:
@@ -136,7 +156,13 @@ class Shape:
     @property
     def name(self) -> bool:
         """Up to four words, each with a capital (particles aside), no sentence."""
-        return 0 < self.words <= 4 and self.chars <= 40 and self.capitals >= 1 and self.lower <= self.words // 3
+        return (
+            0 < self.words <= 4
+            and self.chars <= 40
+            and self.capitals >= 1
+            and self.lower <= self.words // 3
+            and self.mixed
+        )
 
 
 def fold(text: str) -> str:

@@ -195,17 +195,15 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
 
 PATTERNS = compile_tables(read_table(language) for language in LANGUAGES)
 
-#: A word may be a stop word of several languages; a vote counts for each of them.
-_WORD = re.compile(r"[^\W\d_]+")
 
-
-def guess_language(text: str, most_words: int = 200) -> str:
+def guess_language(text: str, most_words: int = 150) -> str:
     """The language whose stop words are most frequent among the first words of `text`, or ''.
 
+    A stop word of several languages is a vote for each of them.
     Unsure, and so '', under three hits, under 4 % of the words, or when the second best language has
     more than four fifths of the best one's hits.
     """
-    words = _WORD.findall(text[: most_words * 8].lower())[:most_words]
+    words = text[: most_words * 8].lower().split(None, most_words)[:most_words]
     votes = dict.fromkeys(PATTERNS.languages, 0)
     lookup = PATTERNS.stop_words.get
     for word in words:

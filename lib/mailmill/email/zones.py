@@ -12,36 +12,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailmill.email.edges import Marks, mark_edges
+from mailmill.email.edges import mark_edges
+from mailmill.email.evidence import EVIDENCE_ZONES
 from mailmill.email.headers import Header, find_headers, next_solid
-from mailmill.email.lines import Line
-
-#: What a mark of the HTML renderer or the MIME reader means: zone of the lines that carry it.
-EVIDENCE_ZONES = {
-    "html.gmail_quote": "quoted",
-    "html.blockquote_cite": "quoted",
-    "html.blockquote": "quoted",
-    "html.yahoo_quoted": "quoted",
-    "html.protonmail_quote": "quoted",
-    "html.zimbra_quote": "quoted",
-    "html.outlook_reply": "quoted",
-    "html.outlook_border": "quoted",
-    "html.apple_forward": "quoted",
-    "html.gmail_attr": "header",
-    "html.moz_cite_prefix": "header",
-    "html.outlook_header": "header",
-    "html.gmail_signature": "signature",
-    "html.moz_signature": "signature",
-    "html.outlook_signature": "signature",
-    "html.outlook_mobile_signature": "mobile",
-    "html.protonmail_signature": "signature",
-    "html.signature": "signature",
-    "mime.rfc822": "forwarded",
-}
+from mailmill.email.lines import Line, field_of
+from mailmill.email.tails import Marks
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
 _CLEAR = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
-_CLEAR_EVIDENCE = frozenset({"html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix", "html.outlook_header"})
+_WORDS = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
+_CLEAR_EVIDENCE = frozenset({"html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix"})
 
 #: How sure a rule is by the first part of its name; `confidence` is their mean over characters.
 CERTAINTY = {
@@ -118,9 +98,20 @@ def _mark_evidence(lines: Sequence[Line], marks: Marks) -> bool:
 def _mark_quotes(lines: Sequence[Line], marks: Marks) -> list[Header]:
     """Mark '>' lines, headers, and all that follows a header that does not mark its quotes."""
     size = len(lines)
+    armour = colons = False
     for i, line in enumerate(lines):
-        if line.depth and marks[i] is None:
-            marks[i] = ("quoted", "quote.mark")
+        if line.depth:
+            marks[i] = marks[i] or ("quoted", "quote.mark")
+        elif line.bare[:2] == ": ":
+            colons = colons or field_of(Line(line.bare[2:], 0)) is not None or _below_colon(lines, i)
+        elif line.bare[:10] == "-----BEGIN":
+            armour = True
+    if armour:
+        _mark_armour(lines, marks)
+    if colons:
+        for i, line in enumerate(lines):
+            if line.bare[:1] == ":":
+                marks[i] = marks[i] or ("quoted", "quote.colon")
     headers = []
     for header in find_headers(lines):
         headers.append(header)
@@ -136,6 +127,25 @@ def _mark_quotes(lines: Sequence[Line], marks: Marks) -> list[Header]:
         break
     _mark_wrapped(lines, marks)
     return headers
+
+
+def _below_colon(lines: Sequence[Line], i: int) -> bool:
+    """Does an attribution ("…:") stand right above the passage of ": " lines that begins at `i`?"""
+    above = [line.bare for line in lines[max(0, i - 2) : i] if line.bare]
+    return bool(above) and above[-1][:1] != ":" and above[-1][-1] == ":" and "@" in above[-1]
+
+
+def _mark_armour(lines: Sequence[Line], marks: Marks) -> None:
+    """OpenPGP armour (RFC 9580, section 6): header lines of a signed text, and signatures and keys as a whole."""
+    inside = ""
+    for i, line in enumerate(lines):
+        bare = line.bare
+        if bare.startswith("-----BEGIN PGP "):
+            inside = "text" if "SIGNED MESSAGE" in bare else "block"
+        if inside and bare:
+            marks[i] = marks[i] or ("signature", "signature.armour")
+        if bare.startswith("-----END PGP ") or (inside == "text" and not bare):
+            inside = ""
 
 
 def _is_marked(lines: Sequence[Line], follow: int) -> bool:
@@ -160,7 +170,8 @@ def _mark_wrapped(lines: Sequence[Line], marks: Marks) -> None:
                 continue
             after = lines[i + 1] if i + 1 < len(lines) else None
             wrapped = (
-                (len(previous.text) >= 64 and len(line.bare) < 60)
+                len(previous.text) >= 80
+                or (len(previous.text) >= 64 and len(line.bare) < 60)
                 or (after is not None and after.depth > 0 and len(line.bare) < 50)
                 or _LOWER_START.match(line.bare) is not None
             )
@@ -205,8 +216,8 @@ def _keep_something(lines: Sequence[Line], marks: Marks, headers: bool) -> bool:
         if mark is None or not lines[i].bare:
             continue
         zone, rule = mark
-        if zone in ("greeting", "signoff") or rule.startswith("signature."):
-            keep = True
+        if zone in ("greeting", "signoff", "signature") and not rule.startswith("html."):
+            keep = not headers or rule.startswith(_WORDS)
         elif zone in ("quoted", "header"):
             keep = rule.startswith("html.") and rule not in _CLEAR_EVIDENCE and not headers and not _has_clear(marks)
         else:

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -137,8 +137,8 @@ def _open_text(path: Path, member: str) -> Iterator[IO[bytes]]:
             with archive.open(chosen[0]) as stream:
                 yield stream
     elif path.suffix == ".gz":
-        with gzip.open(path, "rb") as stream:
-            yield stream
+        with gzip.open(path, "rb") as unpacked:
+            yield cast(IO[bytes], unpacked)
     else:
         with path.open("rb") as stream:
             yield stream

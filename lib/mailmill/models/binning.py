@@ -91,7 +91,7 @@ def quantile_bins(X: NDArray[np.float32], max_bins: int) -> Bins:
     apart. A column with at most `max_bins` distinct values gets one bin a value. X float32 (m, d), m >= 1, finite;
     2 <= max_bins <= 256. The result depends on the set of rows alone, not on their order.
     """
-    ordered = np.sort(X.T, axis=1)  # adding zero turns -0.0 into 0.0
+    ordered = np.sort(X.T, axis=1)
     edges = np.full((X.shape[1], max_bins - 1), np.inf, np.float32)
     counts = np.empty(X.shape[1], np.int32)
     for f, values in enumerate(ordered):

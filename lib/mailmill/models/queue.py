@@ -54,7 +54,7 @@ class ScoreKernel:
 
 def cell_counts(scan: Scan, _: None) -> NDArray[np.int64]:
     """How many rows fall into each of `CELLS` equal cells of the sentiment: int64 (CELLS,)."""
-    return np.bincount(_cells(scan.read(["sentiment"])["sentiment"]), minlength=CELLS)
+    return np.asarray(np.bincount(_cells(scan.read(["sentiment"])["sentiment"]), minlength=CELLS), np.int64)
 
 
 def add(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:

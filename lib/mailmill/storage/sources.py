@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["message", "mbox", "tar", "zip", "jsonl", "parquet", "compressed"]
+Kind = Literal["message", "mbox", "tar", "zip", "jsonl", "parquet", "compressed", "unsupported"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,13 @@ _ENDINGS: tuple[tuple[str, Kind], ...] = (
     (".parquet", "parquet"),
     (".tgz", "compressed"),
     (".tbz2", "compressed"),
-    (".txz", "compressed"),
     (".gz", "compressed"),
     (".bz2", "compressed"),
-    (".xz", "compressed"),
+    (".xz", "unsupported"),
+    (".txz", "unsupported"),
+    (".zst", "unsupported"),
+    (".7z", "unsupported"),
+    (".rar", "unsupported"),
 )
 
 _MAGIC: tuple[tuple[bytes, Kind], ...] = (
@@ -47,7 +50,10 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"PAR1", "parquet"),
     (b"\x1f\x8b\x08", "compressed"),
     (b"BZh", "compressed"),
-    (b"\xfd7zXZ\x00", "compressed"),
+    (b"\xfd7zXZ\x00", "unsupported"),
+    (b"\x28\xb5\x2f\xfd", "unsupported"),
+    (b"7z\xbc\xaf\x27\x1c", "unsupported"),
+    (b"Rar!\x1a\x07", "unsupported"),
 )
 
 #: Bytes of an object's beginning that `kind_of` wants to see: a tar names itself at byte 257.

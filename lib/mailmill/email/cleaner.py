@@ -1,0 +1,228 @@
+"""The story of one mail: bytes -> parts -> plain rendering -> lines -> zones -> spans -> the author's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+
+from mailmill.email.charsets import normalise
+from mailmill.email.html import render
+from mailmill.email.labels import clean_line, decode_words, first_identifier
+from mailmill.email.lines import Line, split_lines
+from mailmill.email.mime import Message, Part, read_message
+from mailmill.email.patterns import guess_language
+from mailmill.email.zones import CERTAINTY, assign_zones
+
+_ADDRESS = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
+_NAME_PART = re.compile(r"[^\W\d_]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class CleanOptions:
+    """What is kept of the sender and where bounds lie.
+
+    `sender_domain`: "hash" keeps a keyed-by-purpose BLAKE2b of the domain (16 hex digits), "keep" the
+    domain, "drop" nothing. Messages over `max_message_bytes` are rejected; renderings are cut at
+    `max_rendered_chars` (flag "truncated").
+    """
+
+    sender_domain: Literal["hash", "keep", "drop"] = "hash"
+    max_message_bytes: int = 50 * 2**20
+    max_rendered_chars: int = 1_000_000
+
+
+class Span(NamedTuple):
+    """Characters `start` to `end` (exclusive) of the rendering belong to `zone`, decided by `rule`."""
+
+    zone: str
+    start: int
+    end: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanMessage:
+    """One cleaned mail. The spans tile the rendering: contiguous from 0 to its length, no overlap."""
+
+    message_id: str
+    thread: str
+    date: datetime | None
+    sender_domain: str
+    subject: str
+    text: str
+    rendering: str
+    spans: tuple[Span, ...]
+    language: str
+    confidence: float
+    flags: tuple[str, ...] = field(default=())
+
+
+DEFAULTS = CleanOptions()
+
+
+def clean_message(raw: bytes, options: CleanOptions = DEFAULTS) -> CleanMessage:
+    """The author's own words of one raw message, and what became of every other character.
+
+    raw: an RFC 5322 message (an mbox "From " line before it is skipped). The result's `thread` is
+    BLAKE2b-16 of the thread's root identifier: the first of References, else In-Reply-To, else the
+    Message-ID, else a hash of the bytes; `date` is aware, in UTC.
+
+    Raises RejectedMessage and nothing else: reasons empty, not_mail, no_text, too_large.
+    """
+    message = read_message(raw, options.max_message_bytes, options.max_rendered_chars)
+    headers = message.headers
+    rendering, evidence = _render(message.parts)
+    lines = split_lines(rendering, evidence)
+    sender = headers.get("from", "")
+    zoned = assign_zones(lines, sender_names(sender))
+    spans = _spans(lines, zoned.marks, len(rendering))
+    text = _text(rendering, spans)
+    identifier = first_identifier(decode_words(headers.get("message-id", "")))
+    flags = message.flags
+    if zoned.kept_low_confidence:
+        flags = tuple(sorted({*flags, "kept_low_confidence"}))
+    return CleanMessage(
+        message_id=identifier,
+        thread=_thread(headers.get("references", ""), headers.get("in-reply-to", ""), identifier, raw),
+        date=_date(headers.get("date", "")),
+        sender_domain=_domain(sender, options.sender_domain),
+        subject=decode_words(headers.get("subject", "")),
+        text=text,
+        rendering=rendering,
+        spans=spans,
+        language=guess_language(text or rendering),
+        confidence=_confidence(spans, flags),
+        flags=flags,
+    )
+
+
+class _CleanText:
+    """`clean_text` with its attribute `wants_sender`, which tells an evaluator to pass the sender."""
+
+    wants_sender = True
+    __name__ = "clean_text"
+
+    def __call__(self, text: str, sender: str = "") -> str:
+        """The author's own new text of one plain-text mail body, outer white space removed.
+
+        sender: the From field (name, address or both), '' when unknown; it helps to tell a name under
+        the message from its last line. Text that is the author's own throughout comes back unchanged.
+        """
+        rendering = normalise(text)
+        lines = split_lines(rendering)
+        marks = assign_zones(lines, sender_names(sender)).marks
+        return _text(rendering, _spans(lines, marks, len(rendering)))
+
+
+clean_text = _CleanText()
+
+
+@lru_cache(maxsize=4096)
+def sender_names(sender: str) -> frozenset[str]:
+    """Lower-cased parts of the display name and of the local part of a From field, and the initials."""
+    display, _, rest = sender[:400].partition("<")
+    local = (rest or display).partition("@")[0]
+    words = [w.lower() for w in _NAME_PART.findall(display.partition("@")[0])]
+    names = {*words, *(w.lower() for w in _NAME_PART.findall(local))}
+    if len(words) > 1:
+        names.add("".join(w[0] for w in words))
+    return frozenset(names)
+
+
+def _render(parts: Sequence[Part]) -> tuple[str, list[str] | None]:
+    """The parts one below the other as plain text, and the evidence of each line where there is any."""
+    if len(parts) == 1 and not parts[0].html and not parts[0].forwarded:
+        return parts[0].text, None
+    lines: list[str] = []
+    evidence: list[str] = []
+    for part in parts:
+        if part.html:
+            page, marks = render(part.text)
+        else:
+            page = part.text.split("\n")
+            marks = [""] * len(page)
+        if part.forwarded:
+            marks = ["mime.rfc822"] * len(page)
+        if lines and page:
+            lines.append("")
+            evidence.append("")
+        lines.extend(page)
+        evidence.extend(marks)
+    # A stray newline inside a rendered line would part lines from their evidence.
+    return "\n".join(line.replace("\n", " ") for line in lines), evidence if lines else None
+
+
+def _spans(lines: Sequence[Line], marks: Sequence[tuple[str, str]], size: int) -> tuple[Span, ...]:
+    """Neighbouring lines of one zone and rule as one span; newlines belong to the line before them."""
+    spans: list[Span] = []
+    start = 0
+    for i in range(1, len(lines)):
+        if marks[i] != marks[i - 1]:
+            here = lines[i].start
+            spans.append(Span(marks[i - 1][0], start, here, marks[i - 1][1]))
+            start = here
+    if size:
+        spans.append(Span(marks[-1][0], start, size, marks[-1][1])) if start < size else None
+    return tuple(spans)
+
+
+def _text(rendering: str, spans: Sequence[Span]) -> str:
+    pieces = [rendering[s.start : s.end].strip("\n") for s in spans if s.zone == "body"]
+    return "\n\n".join(pieces).strip()
+
+
+def _confidence(spans: Sequence[Span], flags: Sequence[str]) -> float:
+    """Mean certainty of the rules over the rendering's characters, lower where flags say so; in [0, 1]."""
+    total = sum(s.end - s.start for s in spans if s.zone != "blank")
+    if not total:
+        return 0.0
+    mean = (
+        sum(CERTAINTY.get(s.rule.partition(".")[0], 0.8) * (s.end - s.start) for s in spans if s.zone != "blank")
+        / total
+    )
+    if "kept_low_confidence" in flags:
+        mean *= 0.5
+    if "lenient_mime" in flags:
+        mean *= 0.9
+    return round(mean, 4)
+
+
+def _thread(references: str, reply_to: str, identifier: str, raw: bytes) -> str:
+    root = first_identifier(references) or first_identifier(reply_to) or identifier
+    seed = root.encode("utf-8", "replace") if root else blake2b(raw, digest_size=16).hexdigest().encode()
+    return blake2b(seed, digest_size=16).hexdigest()
+
+
+def _date(value: str) -> datetime | None:
+    if not value:
+        return None
+    try:
+        date = parsedate_to_datetime(value[:200])
+        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
+        return None
+    return date if 1970 <= date.year < 2200 else None
+
+
+def _domain(sender: str, mode: str) -> str:
+    if mode == "drop":
+        return ""
+    found = _ADDRESS.search(sender[:1000])
+    domain = clean_line((found[1] or found[2]) if found else "").lower().strip(".")
+    if mode == "keep" or not domain:
+        return domain
+    return _hashed_domain(domain)
+
+
+@lru_cache(maxsize=4096)
+def _hashed_domain(domain: str) -> str:
+    return blake2b(domain.encode("utf-8", "replace"), digest_size=8, person=b"mailmill.domain").hexdigest()
+
+
+__all__ = ["DEFAULTS", "CleanMessage", "CleanOptions", "Message", "Span", "clean_message", "clean_text", "sender_names"]

@@ -1,0 +1,90 @@
+"""What mail programs write around quotes, signatures and hidden text, and what it means.
+
+Classes, ids and styles are the same in every language, which makes them better evidence than words.
+The names here are matched against an element's attributes in lower case; the first that matches wins.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+#: Evidence of class, id or type attributes: name -> pattern.
+_NAMED = {
+    "html.gmail_attr": r"gmail_attr|gmail_quote_attribution",
+    "html.moz_cite_prefix": r"moz-cite-prefix|moz-email-headers-table",
+    "html.gmail_signature": r"gmail_signature",
+    "html.moz_signature": r"moz-signature",
+    "html.outlook_mobile_signature": r"ms-outlook-mobile-signature|applemailsignature|mobile_signature",
+    "html.protonmail_signature": r"protonmail_signature",
+    "html.signature": r"(?:class|id)=\"[^\"]{0,60}(?:\bsignature\b|mail_signature|x_signature)",
+    "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
+    "html.gmail_quote": r"gmail_quote",
+    "html.outlook_reply": r"divrplyfwdmsg|appendonsend|olk_src_body_section|stopspelling|reference-message-container",
+    "html.yahoo_quoted": r"yahoo_quoted|yahoo-quoted",
+    "html.protonmail_quote": r"protonmail_quote",
+    "html.zimbra_quote": r"zmail_extra|zmquoted|originalemail",
+    "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
+}
+
+#: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes.
+_STYLED = {
+    "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt",
+    "hidden": r"display:\s?none|visibility:\s?hidden|mso-hide:\s?all|font-size:\s?[01](?:px|pt)?\s?[;\"!]|"
+    r"max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d])",
+}
+
+#: From these on, all that follows in the document belongs to the earlier message.
+LASTING = frozenset({"html.outlook_reply", "html.outlook_border"})
+
+#: Headers of a quote count wherever they stand, even inside the quote's own element.
+HEADERS = frozenset({"html.gmail_attr", "html.moz_cite_prefix"})
+
+#: What a mark of the HTML renderer or the MIME reader means: the zone of the lines that carry it.
+EVIDENCE_ZONES = {
+    "html.gmail_attr": "header",
+    "html.moz_cite_prefix": "header",
+    "html.gmail_signature": "signature",
+    "html.moz_signature": "signature",
+    "html.outlook_mobile_signature": "mobile",
+    "html.protonmail_signature": "signature",
+    "html.signature": "signature",
+    "html.outlook_signature": "signature",
+    "html.gmail_quote": "quoted",
+    "html.outlook_reply": "quoted",
+    "html.outlook_border": "quoted",
+    "html.yahoo_quoted": "quoted",
+    "html.protonmail_quote": "quoted",
+    "html.zimbra_quote": "quoted",
+    "html.blockquote_cite": "quoted",
+    "html.blockquote": "quoted",
+    "mime.rfc822": "forwarded",
+}
+
+_NAMES = (tuple(_NAMED), tuple(_STYLED))
+_NAMED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _NAMED.values())).search
+_STYLED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _STYLED.values())).search
+_STRUCTURE = re.compile(
+    "gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote|divRplyFwdMsg|OLK_SRC_BODY_SECTION|zmail_extra|"
+    "type=[\"']?cite|tutanota_quote|border-top:solid #[0-9a-fA-F]{6} 1"
+)
+
+
+def has_structure(markup: str) -> bool:
+    """Does the markup name what is quoted in it?"""
+    return _STRUCTURE.search(markup) is not None
+
+
+@lru_cache(maxsize=4096)
+def evidence_of(attributes: str) -> str:
+    """The evidence that an element's attributes carry, "hidden", or ''."""
+    lowered = attributes.lower()
+    if "class=" in lowered or "id=" in lowered or "type=" in lowered:
+        found = _NAMED_SEARCH(lowered)
+        if found and found.lastindex:
+            return _NAMES[0][found.lastindex - 1]
+    if "style=" in lowered:
+        found = _STYLED_SEARCH(lowered)
+        if found and found.lastindex:
+            return _NAMES[1][found.lastindex - 1]
+    return ""

@@ -1,0 +1,113 @@
+"""What stands below a text without being part of it: footers, disclaimers, attachments, "-- " signatures.
+
+Each function takes the indices of the author's lines that are not blank, marks what it recognises at
+their edge, and returns the indices that are left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mailmill.email.lines import Line
+
+#: (zone, rule) of a line, None while undecided.
+Marks = list[tuple[str, str] | None]
+
+MAX_SIGNATURE = 25
+_MAX_FOOTER_SEARCH = 60
+
+_DELIMITER = re.compile(r"[-–—]{2,3}\s*$")
+_RULE_OF_DASHES = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
+RULED = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
+_ATTACHMENT = re.compile(
+    r"[-<(\[ ]{1,4}[^<>]{1,90}\."
+    r"(?:docx?|xlsx?|pptx?|pdf|wpd|txt|zip|gif|jpe?g|png|bmp|html?|rtf|csv|tiff?|vcf|mp3|wav|eml)[>)\] ]{0,3}$",
+    re.IGNORECASE,
+)
+
+
+def mark(marks: Marks, indices: Sequence[int], zone: str, rule: str) -> None:
+    """Give the lines `indices` a zone and the rule that decided."""
+    for i in indices:
+        marks[i] = (zone, rule)
+
+
+def strip_caution(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+    """A warning that a mail gateway put above the text ("External email: …"), one paragraph."""
+    if not solid:
+        return solid
+    rule = lines[solid[0]].rule("caution")
+    if not rule:
+        return solid
+    cut = next((k for k in range(1, len(solid)) if solid[k] > solid[k - 1] + 1), len(solid))
+    if cut == len(solid):
+        return solid
+    mark(marks, solid[:cut], "disclaimer", rule)
+    return solid[cut:]
+
+
+def strip_footers(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+    """Footers, disclaimers and mobile tags at the end; what is left above them."""
+    low = max(0, len(solid) - _MAX_FOOTER_SEARCH)
+    ruled = False
+    for k in range(low, len(solid)):
+        line = lines[solid[k]]
+        above, ruled = ruled, not line.bare[0].isalnum() and RULED.match(line.bare) is not None
+        opens = k == low or solid[k] > solid[k - 1] + 1 or ruled or above
+        zone, rule = "", ""
+        if ruled:
+            for j in solid[k : k + 3]:
+                rule = lines[j].rule("footer") or ""
+                zone = "footer" if rule else ""
+                if not rule and j != solid[k]:
+                    rule = lines[j].rule("disclaimer")
+                    zone = "disclaimer" if rule else ""
+                if rule:
+                    break
+        if not rule and k and opens:
+            rule = line.rule("disclaimer")
+            zone = "disclaimer" if rule else ""
+        if not rule and k and k * 2 >= len(solid) and (opens or len(solid) - k <= 12):
+            rule = line.rule("footer")
+            zone = "footer" if rule else ""
+        if not rule and len(solid) - k <= 8:
+            rule = line.rule("mobile")
+            if rule:
+                marks[solid[k]] = ("mobile", rule)
+            continue
+        if not rule:
+            continue
+        stop = _foot(lines, solid, k, zone)
+        mark(marks, solid[k:stop], zone, rule)
+        if stop == len(solid):
+            return [i for i in solid[:k] if marks[i] is None]
+    return [i for i in solid if marks[i] is None]
+
+
+def strip_attachments(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+    """Names of attachments that some programs list below the text (" - budget.xls")."""
+    k = len(solid)
+    while k and lines[solid[k - 1]].bare[:1] in "-<([" and _ATTACHMENT.match(lines[solid[k - 1]].bare):
+        k -= 1
+    mark(marks, solid[k:], "footer", "footer.attachment")
+    return solid[:k]
+
+
+def _foot(lines: Sequence[Line], solid: list[int], k: int, zone: str) -> int:
+    """Where a footer or disclaimer that starts at `solid[k]` stops: to the end if that is near or little is left."""
+    if zone == "disclaimer" or len(solid) - k <= 12:
+        return len(solid)
+    return next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
+
+
+def strip_signature_below_delimiter(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+    """The signature below a line of two dashes (RFC 3676, section 4.3)."""
+    for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
+        bare = lines[solid[k]].bare
+        if bare[0] in "-–—_" and (
+            _DELIMITER.match(bare) or (k and len(solid) - k <= 6 and _RULE_OF_DASHES.match(bare))
+        ):
+            mark(marks, solid[k:], "signature", "delimiter")
+            return solid[:k]
+    return solid

@@ -1,0 +1,38 @@
+"""Train, validation or test: decided by conversation, so that no thread leaks from one into another.
+
+A reply repeats its thread's people, topic and often its words. Splitting by message would let the
+model meet its test set in training; splitting by a hash of the thread needs no shuffle, and mail that
+arrives next year falls where its thread already lies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.errors import ConfigError
+from mailmill.schemas import SPLITS
+
+
+def split_of(threads: Sequence[str], seed: int, shares: tuple[float, float, float]) -> NDArray[np.object_]:
+    """The split of each thread: the first i with u < share_0 + ... + share_i, u = BLAKE2b-64(thread; seed) / 2^64.
+
+    `shares` of train, validation and test, non-negative, sum 1. Returns an object array (n,) of `schemas.SPLITS`.
+    It depends on thread and seed alone, and a growing share of training only takes threads in.
+    Raises ConfigError for shares that are none.
+    """
+    if min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+        raise ConfigError(f"shares of train, validation and test {shares} are not non-negative with sum 1")
+    salt = hashlib.blake2b(str(seed).encode(), digest_size=16, person=b"mailmill split").digest()
+    digests = [
+        hashlib.blake2b(thread.encode("utf-8", "surrogatepass"), digest_size=8, key=salt).digest() for thread in threads
+    ]
+    drawn = np.frombuffer(b"".join(digests), dtype="<u8") / 2.0**64
+    # A last share of 0 must stay empty although u may round to 1 and the sum of the others below it.
+    bounds = np.cumsum(shares[:2])
+    last = max(index for index, share in enumerate(shares) if share > 0)
+    chosen = np.minimum(np.searchsorted(bounds, drawn, side="right"), last)
+    return np.array(SPLITS, dtype=object)[chosen]

@@ -1,0 +1,68 @@
+"""Word vectors where every worker can map them: beside the tables, built once.
+
+On a local disk the store lies in the workspace and all processes share its pages. With a workspace on
+S3 the driver builds it, uploads it under its fingerprint, and each worker process fetches one copy.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from mailmill.features.glove import META, GloveStore, build_store
+from mailmill.storage.filesystems import Storage, is_s3, join
+from mailmill.storage.lookup import localize
+
+FOLDER = "vectors"
+
+
+@dataclass(frozen=True)
+class SharedVectors:
+    """A prepared store by name. Picklable: `open` maps it where it is used."""
+
+    storage: Storage
+    uri: str
+    fingerprint: str
+
+    def open(self) -> GloveStore:
+        """The store, mapped once a process."""
+        return _opened(self)
+
+
+def prepare(storage: Storage, work: str, source: str) -> SharedVectors:
+    """Read `source` into a store in the workspace `work`, or find it there from an earlier run.
+
+    `source`: see `glove.build_store`; also an s3:// URI. Raises what `build_store` raises.
+    """
+    name = "".join(c if c.isalnum() else "-" for c in source.rsplit("/", 1)[-1])
+    with tempfile.TemporaryDirectory(prefix="mailmill-") as folder:
+        path = _fetched(storage, source, folder) if is_s3(source) else source
+        if not is_s3(work):
+            store = build_store(path, Path(work.removeprefix("file://")) / FOLDER / name)
+            return SharedVectors(storage, str(store.directory), store.fingerprint)
+        store = build_store(path, Path(folder) / name)
+        shared = SharedVectors(storage, join(work, FOLDER, store.fingerprint), store.fingerprint)
+        if not storage.exists(join(shared.uri, META)):
+            for file in sorted(store.directory.iterdir(), key=lambda file: file.name == META):  # META says: complete
+                with storage.create(join(shared.uri, file.name)) as target, file.open("rb") as stream:
+                    while chunk := stream.read(2**24):
+                        target.write(chunk)
+        return shared
+
+
+def _fetched(storage: Storage, uri: str, folder: str) -> str:
+    address, mark, member = uri.partition("!")
+    path = Path(folder) / address.rsplit("/", 1)[-1]
+    with storage.open(address) as stream, path.open("wb") as target:
+        while chunk := stream.read(2**24):
+            target.write(chunk)
+    return f"{path}{mark}{member}"
+
+
+@lru_cache(maxsize=4)
+def _opened(vectors: SharedVectors) -> GloveStore:
+    if not is_s3(vectors.uri):
+        return GloveStore.open(vectors.uri)
+    return GloveStore.open(localize(vectors.storage, vectors.uri, vectors.storage.children(vectors.uri)))

@@ -1,0 +1,88 @@
+"""Tokens: GloVe's conventions case by case, and what must hold for any text."""
+
+import doctest
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailmill.features import tokens
+from mailmill.features.tokens import tokenize, tokenize_counted
+
+
+def test_the_examples_of_the_docstring_hold() -> None:
+    results = doctest.testmod(tokens)
+    assert results.attempted >= 5
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("can't won't ain't cannot", "ca n't wo n't ai n't cannot"),
+        ("she'd've Y'all's dogs'", "she 'd 've y' all 's dogs '"),
+        ("c'mon o'clock O'Neill rock'n'roll", "c'mon o'clock o'neill rock'n'roll"),
+        ("'quoted' ’tis the '90s", "' quoted ' 'tis the '90s"),
+        ("don´t don\x92t don\u2019t", "do n't do n't do n't"),
+        ("U.S. e.g. 9 a.m. Ph.D. Mr. Inc.", "u.s. e.g. 9 a.m. ph.d. mr. inc."),
+        ("Who am I. No. J. Smith", "who am i . no . j. smith"),
+        ("end.The next", "end . the next"),
+        ("-5 +1 .5 1.5m 2.5-mile 7:30pm 1st", "-5 +1 .5 1.5m 2.5-mile 7:30pm 1st"),
+        ("$5 US$5 5% 1/2 24/12/2004 (800) 555-1212", "$ 5 us$ 5 5 % 1/2 24/12/2004 ( 800 ) 555-1212"),
+        ("yes/no and/or s/he 24/7", "yes / no and/or s/he 24/7"),
+        ("http://a.b/c?d=1. (www.x.org) google.com/foo.", "http://a.b/c?d=1 . ( www.x.org ) google.com/foo ."),
+        ("<a.b+c@d-e.co.uk>, mailto:x@y.org", "< a.b+c@d-e.co.uk > , mailto : x@y.org"),
+        (":-) :) ;-( :D <3 =)", ":) :) ;( :d <3 =)"),
+        ("😀😀 👍🏽 👨‍👩‍👧 🇩🇪", "😀 👍🏽 👨‍👩‍👧 🇩🇪"),
+        ("!!!!! ??? ?!?! ..... … ---- ==== ____", "!!! ??? ?! ... ... -- = _"),
+        ("wait--what e-mail mother-in-law's", "wait -- what e-mail mother-in-law 's"),
+        ("cafe\u0301 soft\u00adhy zero\u200bwidth a\u00a0b", "café softhy zerowidth a b"),
+        ("AT&T C++ foo_bar", "at&t c++ foo_bar"),
+    ],
+)
+def test_conventions(text: str, expected: str) -> None:
+    assert tokenize(text) == expected.split(" ")
+
+
+def test_words_are_counted_not_punctuation() -> None:
+    assert tokenize_counted("a, b! c. d", max_words=3) == (["a", ",", "b", "!", "c"], 3)
+    assert tokenize_counted("isn't", max_words=1) == (["is"], 1)
+    assert tokenize("?! " * 50 + "end", max_words=1)[-1] == "end"
+    assert tokenize("") == tokenize(" \n\t") == []
+
+
+@given(st.text(max_size=200), st.integers(1, 20))
+def test_a_limit_gives_a_prefix(text: str, limit: int) -> None:
+    everything, words = tokenize_counted(text, None)
+    some, count = tokenize_counted(text, limit)
+    assert everything[: len(some)] == some
+    assert count == min(words, limit)
+
+
+@given(st.text(max_size=120))
+def test_no_letter_or_digit_is_lost(text: str) -> None:
+    joined = "".join(tokenize(text, None))
+    plain = text.translate(tokens._CHARACTERS)
+    kept = [c for c in tokens.unicodedata.normalize("NFC", plain).lower() if c.isalnum()]
+    found = [c for c in joined if c.isalnum()]
+    assert found == kept or any(not c.isalnum() and c * 2 in plain.lower() for c in plain) or _has_smile(plain)
+
+
+def _has_smile(text: str) -> bool:
+    return any(c in text for c in ":;=<")
+
+
+@given(st.lists(st.text(max_size=30), max_size=6))
+def test_pieces_between_white_space_are_independent(parts: list[str]) -> None:
+    together = tokenize(" \n".join(parts), None)
+    tokens._pieces.clear()
+    assert together == [token for part in parts for token in tokenize(part, None)]
+
+
+@pytest.mark.parametrize("part", ["a.a.", "a@", "www.", "n't", "a-", "1,", ":-", "!?", "a'", "_", "😀\u200d", "a"])
+def test_time_is_linear_in_hostile_text(part: str) -> None:
+    text = part * (200_000 // len(part))
+    start = time.process_time()
+    tokenize(text, None)
+    assert time.process_time() - start < 3

@@ -1,0 +1,115 @@
+"""Who may import whom. Arrows point one way; engine libraries are imported in their own file alone."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "lib" / "mailmill"
+
+#: What each room (or module at the top) may import of mailmill, besides itself.
+GROUND = {"errors", "schemas", "config", "progress", "mailmill"}
+ALLOWED = {
+    "mailmill": set(),
+    "errors": set(),
+    "schemas": set(),
+    "config": {"errors"},
+    "progress": set(),
+    "storage": GROUND,
+    "engines": GROUND | {"storage"},
+    "email": {"errors", "schemas"},
+    "corpus": {"errors", "schemas"},
+    "features": GROUND | {"storage"},
+    "models": GROUND | {"storage"},
+    "quality": GROUND | {"storage"},
+    "docs": GROUND | {"storage", "models", "quality"},
+    "job": GROUND | {"storage", "engines", "quality"},
+    "pipeline": GROUND | {"storage", "email", "features", "models", "quality", "docs", "job"},
+    "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline"},
+    "__main__": {"cli"},
+}
+#: Libraries that only these files may import.
+FENCED = {
+    "pyspark": {"engines/spark.py"},
+    "dask": {"engines/dask.py"},
+    "distributed": {"engines/dask.py"},
+    "pickle": set(),
+    "cloudpickle": set(),
+    "joblib": set(),
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            base = node.module or ""
+            if base == "mailmill":
+                yield from (f"mailmill.{alias.name}" for alias in node.names if alias.name != "__version__")
+            else:
+                yield base
+
+
+def room(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    name = relative.parts[0] if len(relative.parts) > 1 else relative.stem
+    return "mailmill" if name == "__init__" else name
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_arrows_point_one_way(path: Path) -> None:
+    own = room(path)
+    assert own in ALLOWED, f"{own} is not on the plan; see CONTRIBUTING.md"
+    for name in imports(path):
+        if name.split(".")[0] == "mailmill":
+            target = name.split(".")[1] if "." in name else "mailmill"
+            assert target == own or target in ALLOWED[own], f"{path.relative_to(PACKAGE)} must not import {name}"
+        fence = FENCED.get(name.split(".")[0])
+        if fence is not None:
+            assert str(path.relative_to(PACKAGE)) in fence, f"{path.relative_to(PACKAGE)} must not import {name}"
+
+
+def test_the_plan_has_no_circle() -> None:
+    order: list[str] = []
+    while len(order) < len(ALLOWED):
+        free = [r for r, needs in ALLOWED.items() if r not in order and needs - {r} <= set(order)]
+        assert free, f"a circle among {set(ALLOWED) - set(order)}"
+        order += free
+
+
+def test_jobs_call_the_command_line_alone() -> None:
+    for path in (ROOT / "jobs").glob("*.py"):
+        assert {name for name in imports(path) if name.startswith("mailmill")} == {"mailmill.cli"}
+        assert len(path.read_text().splitlines()) < 15
+
+
+def test_scoring_and_help_need_no_engine_library() -> None:
+    """Importing the pipeline must not pull in a cluster's library, nor s3fs."""
+    program = (
+        "import sys, mailmill.pipeline, mailmill.cli;"
+        "print([m for m in ('pyspark', 'dask', 'distributed', 'pandas', 's3fs', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_says_why_it_exists(path: Path) -> None:
+    assert len(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "") > 20
+
+
+def test_modules_stay_small() -> None:
+    long = {str(p.relative_to(PACKAGE)): n for p in MODULES if (n := len(p.read_text().splitlines())) > 330}
+    assert not long, "one noun a file: split these"

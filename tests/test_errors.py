@@ -1,0 +1,30 @@
+"""Errors keep their type, message, hint and code when they cross a process boundary."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from mailmill import errors
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ConfigError("key x", hint="do y"), 2),
+        (errors.DataError("file z"), 3),
+        (errors.InfrastructureError("endpoint", hint="h"), 4),
+        (errors.RejectedMessage("empty", "no bytes"), 3),
+    ],
+)
+def test_errors_survive_pickling(error: errors.MailmillError, code: int) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert copy.__dict__ == error.__dict__
+    assert copy.exit_code == code
+
+
+def test_the_hint_stands_on_its_own_line() -> None:
+    assert str(errors.ConfigError("what", hint="way out")) == "what\nway out"

@@ -1,0 +1,270 @@
+"""The main job end to end on every engine: the same tables, the same forest, counts that add up."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from mailmill import pipeline, schemas
+from mailmill.config import Config
+from mailmill.errors import ConfigError, DataError
+from mailmill.job import Job
+from mailmill.storage.tables import Table
+from tests import mail
+from tests.conftest import REQUIRE_SPARK, missing_spark
+
+TABLES = {"raw": schemas.RAW, "clean": schemas.CLEAN, "rejects": schemas.REJECTS, "labels": schemas.LABELS,
+          "features": schemas.features(mail.DIMENSION), "scores": schemas.SCORES}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mail.make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def vectors(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mail.make_vectors(corpus, tmp_path_factory.mktemp("vectors") / "glove.txt")
+
+
+@pytest.fixture(scope="module")
+def reference(corpus: Path, vectors: Path, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """The whole pipeline on the local engine."""
+    config = mail.make_config(str(tmp_path_factory.mktemp("reference")), corpus, vectors)
+    with Job(config) as job:
+        pipeline.run(job)
+    return config
+
+
+def tables(config: Config) -> dict[str, Table]:
+    job = Job(config)
+    return {name: job.workspace.open(name, schema) for name, schema in TABLES.items()}
+
+
+def test_counts_add_up(reference: Config, corpus: Path) -> None:
+    found, truth = tables(reference), pq.read_table(corpus / "truth.parquet")
+    files = sum(1 for _ in (corpus / "mail").rglob("*.eml"))
+    statistics = found["clean"].manifest.statistics
+    assert statistics["messages"] == files == truth.num_rows
+    assert found["clean"].rows + found["rejects"].rows + statistics["duplicates"] == files
+    assert statistics["duplicates"] >= pc.sum(pc.equal(truth["kind"], "duplicate")).as_py() > 0
+    assert found["raw"].rows == len(set(found["raw"].read()["key"].to_pylist()))
+    assert sum(statistics["reasons"].values()) == found["rejects"].rows > 0
+    assert set(statistics["reasons"]) <= set(schemas.REJECT_REASONS)
+
+
+def test_every_removed_character_is_accounted_for(reference: Config) -> None:
+    for row in tables(reference)["clean"].read().to_pylist():
+        at = 0
+        for span in row["spans"]:
+            assert span["start"] == at < span["end"]
+            assert span["zone"] in schemas.ZONES
+            assert span["rule"]
+            at = span["end"]
+        assert at == row["rendered_chars"]
+
+
+def test_labels_join_by_message_id(reference: Config, corpus: Path) -> None:
+    found = tables(reference)
+    with (corpus / "labels.csv").open(encoding="utf-8") as file:
+        given = sum(1 for _ in csv.DictReader(file))
+    statistics = found["labels"].manifest.statistics
+    assert found["labels"].rows == statistics["labelled"] <= given
+    assert statistics["labelled"] + statistics["unlabelled"] == found["raw"].rows
+    assert statistics["contradictory"] == 0
+    labelled = pc.sum(pc.is_valid(found["features"].read()["label"])).as_py()
+    assert labelled == statistics["labelled"]
+
+
+def test_no_conversation_straddles_a_split(reference: Config) -> None:
+    found = tables(reference)
+    joined = found["clean"].read(["key", "thread"]).join(found["features"].read(["key", "split"]), "key")
+    per_thread = joined.group_by("thread").aggregate([("split", "count_distinct")])
+    assert pc.max(per_thread["split_count_distinct"]).as_py() == 1
+    assert set(joined["split"].to_pylist()) == set(schemas.SPLITS)
+
+
+def test_scores_are_a_queue(reference: Config) -> None:
+    scores = tables(reference)["scores"].read().sort_by("priority")
+    assert scores["priority"].to_pylist() == list(range(1, scores.num_rows + 1))
+    sentiment = scores["sentiment"].to_numpy()
+    assert np.all(np.diff(sentiment) >= 0)
+    assert sentiment.min() >= -1
+    assert sentiment.max() <= 1
+    np.testing.assert_array_equal(2 * scores["probability"].to_numpy() - 1, sentiment)
+
+
+def test_the_choice_is_documented(reference: Config) -> None:
+    import json
+
+    table = Job(reference).workspace.open("metrics", pipeline.FILES)
+    document = json.loads(table.file("metrics.json"))
+    on = {name: splits["validation"] for name, splits in document["models"].items()}
+    best = max(on, key=lambda name: (on[name]["macro_f1"], -on[name]["log_loss"]))
+    assert document["chosen"] == best == table.manifest.statistics["chosen"]
+    page = table.file("choice.md").decode()
+    assert f"**{best}** was chosen" in page
+    assert all(f"| {label} |" in page for label in ("neg", "pos"))
+
+
+@pytest.mark.parametrize("kind", ["dask", "spark"])
+def test_other_engines_make_the_same(kind: str, reference: Config, corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    if kind == "spark" and (reason := missing_spark()):
+        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    config = mail.make_config(str(tmp_path), corpus, vectors, f"engine.kind={kind}")
+    with Job(config) as job:
+        pipeline.run(job)
+    ours, theirs = tables(config), tables(reference)
+    for name in ("raw", "clean", "rejects", "labels", "features"):
+        assert ours[name].fingerprint == theirs[name].fingerprint, name
+        assert ours[name].read().equals(theirs[name].read()), name
+    models = [{n: pipeline.load_model(Job(c), n).model for n in ("logistic", "forest")} for c in (config, reference)]
+    for a, b in zip(models[0]["forest"].trees, models[1]["forest"].trees, strict=True):
+        for field in ("feature", "threshold", "left", "right", "counts"):
+            np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
+    np.testing.assert_allclose(models[0]["logistic"].coef, models[1]["logistic"].coef, rtol=1e-8, atol=1e-12)
+    a, b = ours["scores"].read(), theirs["scores"].read()
+    np.testing.assert_allclose(a["sentiment"].to_numpy(), b["sentiment"].to_numpy(), rtol=0, atol=1e-8)
+
+
+def test_a_second_run_does_nothing_and_says_so(
+    reference: Config, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {name: table.manifest for name, table in tables(reference).items()}
+    monkeypatch.setattr("mailmill.job.open_engine", lambda _: pytest.fail("an engine was started"))
+    with caplog.at_level(logging.INFO, logger="mailmill"), Job(reference) as job:
+        pipeline.run(job)
+    assert caplog.text.count("unchanged") == 8
+    assert {name: table.manifest for name, table in tables(reference).items()} == before
+
+
+def test_only_what_depends_on_a_change_runs_again(reference: Config, caplog: pytest.LogCaptureFixture) -> None:
+    changed = reference.model_copy(update={"forest": reference.forest.model_copy(update={"trees": 9})})
+    with caplog.at_level(logging.INFO, logger="mailmill"), Job(changed) as job:
+        pipeline.run(job)
+    again = {line.split()[0] for line in caplog.messages if " published: " in line}
+    assert again >= {"models/forest", "metrics"}
+    assert not again & {"raw", "clean", "labels", "features", "models/logistic"}
+    with Job(reference) as job:  # leave the reference as it was, for the other tests
+        pipeline.run(job)
+
+
+@pytest.mark.parametrize("form", ["mbox", "tar.gz", "parquet"])
+def test_every_container_gives_the_same_messages(
+    form: str, reference: Config, corpus: Path, vectors: Path, tmp_path: Path
+) -> None:
+    from mailmill.corpus import CorpusSpec, write
+
+    write(CorpusSpec(count=300, seed=3, malformed=0.04, duplicates=0.04), tmp_path / "mail", form)
+    config = mail.make_config(str(tmp_path / "work"), tmp_path / "mail", vectors)
+    with Job(config) as job:
+        raw = pipeline.ingest(job)
+    expected = set(tables(reference)["raw"].read()["key"].to_pylist())
+    found = set(raw.read()["key"].to_pylist())
+    if form == "mbox":  # an mbox ends each message with a line break, and cannot hold an empty one
+        assert raw.rows >= 0.9 * len(expected)
+    else:
+        assert found == expected
+
+
+def test_labels_from_a_header(vectors: Path, tmp_path: Path) -> None:
+    corpus = mail.make_corpus(tmp_path / "mail", 120, label_header="X-Sentiment")
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, labels={"header": "X-Sentiment"})
+    with Job(config) as job:
+        pipeline.ingest(job)
+        labels = pipeline.label(job)
+    assert set(labels.manifest.statistics["classes"]) == {"neg", "pos"}
+    assert labels.rows > 90
+    assert labels.read()["votes"][0].as_py()[0]["tagger"] == "X-Sentiment"
+
+
+def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    lines = (corpus / "labels.csv").read_text().splitlines()
+    first, label = lines[1].rsplit(",", 1)
+    other = "neg" if label == "pos" else "pos"
+    (tmp_path / "labels.csv").write_text("\n".join([*lines, f"{first},{other}", "nobody@nowhere,pos"]) + "\n")
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, f"labels.source={tmp_path / 'labels.csv'}")
+    with Job(config) as job:
+        pipeline.ingest(job)
+        statistics = pipeline.label(job).manifest.statistics
+    assert (statistics["unmatched"], statistics["contradictory"]) == (1, 1)
+
+
+def test_labels_that_match_nothing_are_an_error(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("message_id,label\nx@y,pos\n")
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, f"labels.source={tmp_path / 'labels.csv'}")
+    with Job(config) as job:
+        pipeline.ingest(job)
+        with pytest.raises(DataError, match="no message got a label"):
+            pipeline.label(job)
+
+
+def test_without_labels_the_run_ends_after_the_features(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, labels={})
+    with Job(config) as job:
+        pipeline.run(job)
+        assert job.workspace.find("features") is not None
+        assert job.workspace.find("labels") is None
+        with pytest.raises(ConfigError, match="no labels"):
+            pipeline.label(job)
+        with pytest.raises(DataError, match="classes"):
+            pipeline.train(job)
+
+
+def test_too_many_rejects_stop_the_run(tmp_path: Path, vectors: Path) -> None:
+    folder = tmp_path / "mail" / "mail"
+    folder.mkdir(parents=True)
+    for n in range(10):
+        (folder / f"{n}.eml").write_bytes(b"\x00\x01 no mail at all %d" % n)
+    config = mail.make_config(str(tmp_path / "work"), tmp_path / "mail", vectors)
+    with Job(config) as job:
+        pipeline.ingest(job)
+        with pytest.raises(DataError, match="10 of 10 messages were rejected: not_mail 10"):
+            pipeline.clean(job)
+        assert job.workspace.find("clean") is None
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("kind", ["local", "dask", "spark"])
+def test_the_same_on_s3(
+    kind: str, reference: Config, corpus: Path, vectors: Path, s3_endpoint: str, tmp_path: Path
+) -> None:
+    """Input, labels, vectors and every table on S3."""
+    if kind == "spark" and (reason := missing_spark()):
+        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    config = mail.make_config(f"s3://test/{kind}/work", corpus, vectors, f"engine.kind={kind}",
+                              f"storage.endpoint={s3_endpoint}", 'input.paths=["s3://test/mail"]',
+                              "labels.source=s3://test/labels.csv", "features.vectors=s3://test/glove.txt")  # fmt: skip
+    job = Job(config)
+    job.storage.write("s3://test/labels.csv", (corpus / "labels.csv").read_bytes())
+    job.storage.write("s3://test/glove.txt", vectors.read_bytes())
+    for path in sorted((corpus / "mail").rglob("*.eml")):
+        job.storage.write(f"s3://test/mail/{path.relative_to(corpus / 'mail')}", path.read_bytes())
+    with job:
+        pipeline.run(job)
+    ours, theirs = tables(config), tables(reference)
+    for name in ("clean", "labels", "features"):
+        assert ours[name].fingerprint == theirs[name].fingerprint, name
+
+
+def test_fingerprints_see_one_changed_message(reference: Config, corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(corpus, tmp_path / "mail")
+    victim = sorted((tmp_path / "mail" / "mail").rglob("*.eml"))[7]
+    victim.write_bytes(victim.read_bytes() + b"\r\nOne more line.\r\n")
+    config = mail.make_config(str(tmp_path / "work"), tmp_path / "mail", vectors)
+    with Job(config) as job:
+        assert pipeline.ingest(job).fingerprint != tables(reference)["raw"].fingerprint
+
+
+def test_schema_of_features_is_what_the_manifest_says(reference: Config) -> None:
+    table = pipeline.open_features(Job(reference))
+    assert table.schema.field("vector").type == pa.list_(pa.field("element", pa.float32(), nullable=False), 12)

@@ -13,13 +13,16 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mailmill import __version__
 from mailmill.config import load, parse_bytes
 from mailmill.errors import EXIT_UNEXPECTED, ConfigError, MailmillError
+
+if TYPE_CHECKING:
+    from mailmill.corpus.formats import Format
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 EXIT_INTERRUPTED = 130
@@ -62,7 +65,7 @@ def _stage(name: str, text: str) -> Callable[..., None]:
         changes = [*overrides, *([f"engine.kind={engine}"] if engine else [])]
         run_stage(name, config, changes)
 
-    return command  # type: ignore[no-any-return]
+    return command
 
 
 _stage("run", "Run every stage in order, skip those with nothing new, and say where everything lies.")
@@ -114,7 +117,7 @@ def run_stage(name: str, config: Path, overrides: Sequence[str]) -> None:
     "--wrong-labels", type=click.FloatRange(0, 1), help="Share of labels that are wrong.  [default: 0.03; texts: 0]"
 )
 @click.option("--label-header", help="Also write the label into this header of each message.")
-def corpus(out: Path, form: str, size: str | None, **options: Any) -> None:
+def corpus(out: Path, form: Format, size: str | None, **options: Any) -> None:
     """Generate realistic raw mail with known truth: mail/, labels.csv and truth.parquet.
 
     Without --texts, a grammar of support mail is the source. The same options give the same bytes.

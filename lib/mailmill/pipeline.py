@@ -24,11 +24,9 @@ from mailmill.features import vectors
 from mailmill.features.kernel import FeaturesKernel
 from mailmill.features.spec import FeatureSpec
 from mailmill.job import Job, done, skipped
-from mailmill.models import artifact, metrics, queue
+from mailmill.models import artifact, metrics, queue, training
 from mailmill.models.data import MapReduce
 from mailmill.models.dataset import fragments
-from mailmill.models.forest import ForestSettings, fit_forest
-from mailmill.models.logistic import LogisticSettings, fit_logistic
 from mailmill.progress import Progress, watch
 from mailmill.storage import duplicates, loading
 from mailmill.storage.containers import Limits
@@ -197,7 +195,7 @@ def features(job: Job) -> Table:
 def train(job: Job) -> dict[ModelName, Table]:
     """`features` -> `models/NAME` for every configured model: model.json and weights.npz."""
     table = open_features(job)
-    classes = _classes(job, table)
+    classes = training.ordered(table.manifest.statistics["classes"], job.config.train.positive)
     trained: dict[ModelName, Table] = {}
     for name in job.config.train.models:
         settings = getattr(job.config, name)
@@ -208,10 +206,7 @@ def train(job: Job) -> dict[ModelName, Table]:
             continue
         with watch(f"train {name}", None, "passes") as progress:
             map_reduce = _bound(job, table, classes, progress)
-            if name == "logistic":
-                model, evidence = fit_logistic(map_reduce, classes, _logistic(job))
-            else:
-                model, evidence = fit_forest(map_reduce, classes, _forest(job))
+            model, evidence = training.fit(name, job.config, map_reduce, classes)
             figures = metrics.evaluate(map_reduce, model, split="validation", threshold=job.config.evaluate.threshold)
         files = artifact.to_bytes(
             model,
@@ -293,26 +288,6 @@ def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress)
         return result
 
     return map_reduce
-
-
-def _classes(job: Job, table: Table) -> tuple[str, ...]:
-    """The label's classes, the positive one last."""
-    found, positive = table.manifest.statistics["classes"], job.config.train.positive
-    if len(found) != 2 or positive not in found:
-        raise DataError(
-            f"labels have the classes {', '.join(found) or 'none'}; needed are two, one of them {positive!r}",
-            hint="set train.positive to the class that means a positive sentiment",
-        )
-    return (*(name for name in found if name != positive), positive)
-
-
-def _logistic(job: Job) -> LogisticSettings:
-    wanted = job.config.logistic
-    return LogisticSettings(l2=wanted.l2, tolerance=wanted.tolerance, max_iterations=wanted.max_iterations)
-
-
-def _forest(job: Job) -> ForestSettings:
-    return ForestSettings(**job.config.forest.model_dump(), seed=job.config.run.seed)
 
 
 def _rows(written: list[Written], name: str) -> int:

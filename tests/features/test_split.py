@@ -9,6 +9,7 @@ from mailmill.errors import ConfigError
 from mailmill.features.split import split_of
 
 SHARES = (0.7, 0.1, 0.2)
+KNOWN = ["test", "train", "train", "test", "test", *["train"] * 7]  # of threads 0 to 11, seed 1
 THREADS = [f"thread-{number}" for number in range(20_000)]
 
 
@@ -48,6 +49,3 @@ def test_a_share_of_zero_is_empty() -> None:
 def test_shares_that_are_none_are_refused(shares: tuple[float, float, float]) -> None:
     with pytest.raises(ConfigError, match="sum 1"):
         split_of(["a"], 1, shares)
-
-
-KNOWN = []

@@ -2,6 +2,7 @@
 
 import doctest
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -46,7 +47,7 @@ def test_conventions(text: str, expected: str) -> None:
 
 
 def test_words_are_counted_not_punctuation() -> None:
-    assert tokenize_counted("a, b! c. d", max_words=3) == (["a", ",", "b", "!", "c"], 3)
+    assert tokenize_counted("a, b! so. d", max_words=3) == (["a", ",", "b", "!", "so"], 3)
     assert tokenize_counted("isn't", max_words=1) == (["is"], 1)
     assert tokenize("?! " * 50 + "end", max_words=1)[-1] == "end"
     assert tokenize("") == tokenize(" \n\t") == []
@@ -60,17 +61,10 @@ def test_a_limit_gives_a_prefix(text: str, limit: int) -> None:
     assert count == min(words, limit)
 
 
-@given(st.text(max_size=120))
+@given(st.text(st.characters(exclude_characters=":;="), max_size=120))
 def test_no_letter_or_digit_is_lost(text: str) -> None:
-    joined = "".join(tokenize(text, None))
-    plain = text.translate(tokens._CHARACTERS)
-    kept = [c for c in tokens.unicodedata.normalize("NFC", plain).lower() if c.isalnum()]
-    found = [c for c in joined if c.isalnum()]
-    assert found == kept or any(not c.isalnum() and c * 2 in plain.lower() for c in plain) or _has_smile(plain)
-
-
-def _has_smile(text: str) -> bool:
-    return any(c in text for c in ":;=<")
+    plain = unicodedata.normalize("NFC", text.translate(tokens._CHARACTERS)).lower()
+    assert [c for c in "".join(tokenize(text, None)) if c.isalnum()] == [c for c in plain if c.isalnum()]
 
 
 @given(st.lists(st.text(max_size=30), max_size=6))

@@ -18,6 +18,7 @@ from mailmill.email.lines import Line, split_lines
 from mailmill.email.mime import Message, Part, read_message
 from mailmill.email.patterns import guess_language
 from mailmill.email.zones import CERTAINTY, assign_zones
+from mailmill.errors import RejectedMessage
 
 _ADDRESS = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
 _NAME_PART = re.compile(r"[^\W\d_]{2,}")
@@ -78,6 +79,8 @@ def clean_message(raw: bytes, options: CleanOptions = DEFAULTS) -> CleanMessage:
     message = read_message(raw, options.max_message_bytes, options.max_rendered_chars)
     headers = message.headers
     rendering, evidence = _render(message.parts)
+    if not rendering or rendering.isspace():
+        raise RejectedMessage("no_text", "nothing visible")
     lines = split_lines(rendering, evidence)
     sender = headers.get("from", "")
     zoned = assign_zones(lines, sender_names(sender))

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from mailmill.email.patterns import MAX_LINE, PATTERNS
 
 _QUOTE = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
+# mbox files escape a line that begins with "From ".
+_ESCAPED = re.compile(r">{1,3}From [A-Za-z]")
 _INITIALS = re.compile(r"[ \t]{0,3}[A-Za-z][A-Za-z.]{0,4}>(?=[\s>]|$)")
 _PHONE = re.compile(
     r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
@@ -72,7 +74,7 @@ class Line:
         self._hits: dict[str, str] | None = None
         self._shape: Shape | None = None
         bare = text.strip()
-        if bare and (bare[0] in ">|" or ">" in bare[:6]) and bare[:6] != ">From ":  # mbox escapes "From "
+        if bare and (bare[0] in ">|" or ">" in bare[:6]) and not _ESCAPED.match(bare):
             marks = _QUOTE.match(text)
             if marks:
                 self.depth = max(1, marks[0].count(">") + marks[0].count("|"))

@@ -8,18 +8,18 @@ decision carries the name of its rule, so that each character removed can be acc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailmill.email.edges import mark_edges
-from mailmill.email.evidence import EVIDENCE_ZONES
-from mailmill.email.headers import Header, find_headers, next_solid
-from mailmill.email.lines import Line, field_of
+from mailmill.email.headers import Header, next_solid
+from mailmill.email.lines import Line
+from mailmill.email.quotes import mark_evidence, mark_quotes, mark_weak_quotes
 from mailmill.email.tails import Marks
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
 _CLEAR = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
+_EDGES = frozenset({"greeting", "signoff", "signature", "footer", "disclaimer"})
 _WORDS = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
 _CLEAR_EVIDENCE = frozenset({"html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix"})
 
@@ -48,8 +48,6 @@ CERTAINTY = {
     "mobile": 0.97,
 }
 
-_LOWER_START = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
-
 
 @dataclass(frozen=True, slots=True)
 class Zoned:
@@ -67,128 +65,19 @@ def assign_zones(lines: Sequence[Line], names: frozenset[str] = frozenset()) -> 
     When nothing would be left although some removed lines are not clearly somebody else's, those are kept.
     """
     marks: Marks = [None] * len(lines)
-    weak = _mark_evidence(lines, marks)
-    headers = _mark_quotes(lines, marks)
+    weak = mark_evidence(lines, marks)
+    headers = mark_quotes(lines, marks)
     if weak:
-        _mark_weak_quotes(lines, marks, bool(headers))
+        mark_weak_quotes(lines, marks, bool(headers))
     segments = _segments(lines, marks)
     for position, (start, end) in enumerate(segments):
         mark_edges(lines, marks, start, end, names, first=position == 0, last=position == len(segments) - 1)
     kept = False
     if not any(mark is None and line.bare for line, mark in zip(lines, marks, strict=True)):
-        kept = _keep_something(lines, marks, bool(headers))
+        kept = _keep_something(lines, marks, headers)
         if not kept and headers:
             _rename_forward(marks, headers)
     return Zoned(_settle(lines, marks), kept, bool(headers))
-
-
-def _mark_evidence(lines: Sequence[Line], marks: Marks) -> bool:
-    """Mark what HTML structure says; True when plain block quotes wait for a decision."""
-    weak = False
-    for i, line in enumerate(lines):
-        evidence = line.evidence
-        if evidence:
-            if evidence == "html.blockquote":
-                weak = True
-            elif line.bare:
-                marks[i] = (EVIDENCE_ZONES[evidence], evidence)
-    return weak
-
-
-def _mark_quotes(lines: Sequence[Line], marks: Marks) -> list[Header]:
-    """Mark '>' lines, headers, and all that follows a header that does not mark its quotes."""
-    size = len(lines)
-    armour = colons = False
-    for i, line in enumerate(lines):
-        if line.depth:
-            marks[i] = marks[i] or ("quoted", "quote.mark")
-        elif line.bare[:2] == ": ":
-            colons = colons or field_of(Line(line.bare[2:], 0)) is not None or _below_colon(lines, i)
-        elif line.bare[:10] == "-----BEGIN":
-            armour = True
-    if armour:
-        _mark_armour(lines, marks)
-    if colons:
-        for i, line in enumerate(lines):
-            if line.bare[:1] == ":":
-                marks[i] = marks[i] or ("quoted", "quote.colon")
-    headers = []
-    for header in find_headers(lines):
-        headers.append(header)
-        for i in range(header.start, header.end):
-            if lines[i].bare:
-                marks[i] = ("header", header.rule)
-        follow = next_solid(lines, header.end)
-        if header.kind == "attribution" and _is_marked(lines, follow):
-            continue
-        for i in range(header.end, size):
-            if marks[i] is None and lines[i].bare:
-                marks[i] = ("quoted", f"quote.after.{header.rule}")
-        break
-    _mark_wrapped(lines, marks)
-    return headers
-
-
-def _below_colon(lines: Sequence[Line], i: int) -> bool:
-    """Does an attribution ("…:") stand right above the passage of ": " lines that begins at `i`?"""
-    above = [line.bare for line in lines[max(0, i - 2) : i] if line.bare]
-    return bool(above) and above[-1][:1] != ":" and above[-1][-1] == ":" and "@" in above[-1]
-
-
-def _mark_armour(lines: Sequence[Line], marks: Marks) -> None:
-    """OpenPGP armour (RFC 9580, section 6): header lines of a signed text, and signatures and keys as a whole."""
-    inside = ""
-    for i, line in enumerate(lines):
-        bare = line.bare
-        if bare.startswith("-----BEGIN PGP "):
-            inside = "text" if "SIGNED MESSAGE" in bare else "block"
-        if inside and bare:
-            marks[i] = marks[i] or ("signature", "signature.armour")
-        if bare.startswith("-----END PGP ") or (inside == "text" and not bare):
-            inside = ""
-
-
-def _is_marked(lines: Sequence[Line], follow: int) -> bool:
-    """Do quote marks (or HTML quotes) follow within the first lines below an attribution?"""
-    return any(line.depth or line.evidence for line in lines[follow : follow + 4])
-
-
-def _mark_wrapped(lines: Sequence[Line], marks: Marks) -> None:
-    """Mark the rest of a quoted line that some program wrapped without repeating the quote mark.
-
-    It hangs directly below a quoted line, and either that line is long or quotes go on right after it
-    or it starts in the middle of a sentence.
-    """
-    previous: Line | None = None
-    run = 0
-    for i, line in enumerate(lines):
-        if line.depth:
-            previous, run = line, 0
-        elif previous is not None:
-            if not line.bare or marks[i] is not None or run > 3:
-                previous = None
-                continue
-            after = lines[i + 1] if i + 1 < len(lines) else None
-            wrapped = (
-                len(previous.text) >= 80
-                or (len(previous.text) >= 64 and len(line.bare) < 60)
-                or (after is not None and after.depth > 0 and len(line.bare) < 50)
-                or _LOWER_START.match(line.bare) is not None
-            )
-            if wrapped or run:
-                marks[i] = ("quoted", "quote.wrapped")
-                run += 1
-            else:
-                previous = None
-
-
-def _mark_weak_quotes(lines: Sequence[Line], marks: Marks, headers: bool) -> None:
-    """A plain <blockquote> may be an indented paragraph: it is a quote where own lines stand beside it
-    and a header introduces it or the message."""
-    own = any(line.bare and marks[i] is None and not line.evidence for i, line in enumerate(lines))
-    for i, line in enumerate(lines):
-        if line.evidence == "html.blockquote" and line.bare and marks[i] is None and own and headers:
-            marks[i] = ("quoted", "html.blockquote")
 
 
 def _segments(lines: Sequence[Line], marks: Marks) -> list[tuple[int, int]]:
@@ -209,23 +98,44 @@ def _segments(lines: Sequence[Line], marks: Marks) -> list[tuple[int, int]]:
     return runs
 
 
-def _keep_something(lines: Sequence[Line], marks: Marks, headers: bool) -> bool:
-    """Undo removals of lines that may be the author's; True when there were any."""
+def _keep_something(lines: Sequence[Line], marks: Marks, headers: Sequence[Header]) -> bool:
+    """Undo removals of lines that may be the author's; True when there were any.
+
+    Without a header everything that is not marked as quoted comes back. Below a header at the very top
+    that is followed by marked quotes, the unmarked lines are an answer at the bottom.
+    """
+    clear = _has_clear(marks)
+    bottom = _bottom_answer(lines, headers)
     kept = False
     for i, mark in enumerate(marks):
         if mark is None or not lines[i].bare:
             continue
         zone, rule = mark
-        if zone in ("greeting", "signoff", "signature") and not rule.startswith("html."):
+        if zone in _EDGES and not rule.startswith("html."):
             keep = not headers or rule.startswith(_WORDS)
-        elif zone in ("quoted", "header"):
-            keep = rule.startswith("html.") and rule not in _CLEAR_EVIDENCE and not headers and not _has_clear(marks)
+        elif zone in ("quoted", "header") and rule.startswith("html."):
+            keep = rule not in _CLEAR_EVIDENCE and not headers and not clear
         else:
-            keep = False
+            keep = zone == "quoted" and i >= bottom and rule.startswith("quote.after.") and not lines[i].depth
         if keep:
             marks[i] = ("body", "body.kept")
             kept = True
     return kept
+
+
+def _bottom_answer(lines: Sequence[Line], headers: Sequence[Header]) -> int:
+    """Index from which unmarked lines are an answer below quotes, or more than there are lines.
+
+    So it is when the message opens with a header, not of a forward, and marked quotes follow at once.
+    """
+    if not headers or headers[0].kind == "forward":
+        return len(lines)
+    first = headers[0]
+    if any(line.bare for line in lines[: first.start]):
+        return len(lines)
+    follow = next_solid(lines, first.end)
+    marked = [i for i in range(follow, min(follow + 3, len(lines))) if lines[i].depth]
+    return marked[0] if marked else len(lines)
 
 
 def _has_clear(marks: Marks) -> bool:

@@ -47,15 +47,20 @@ class DaskEngine(Engine):
             self.workers = settings.workers or resources.cores()
             budget = settings.memory or int(resources.memory() * MEMORY_SHARE / self.workers)
             self.task_bytes = max(2**20, min(self.task_bytes, budget // 32))
-            with dask.config.set({"distributed.worker.memory.spill-compression": None}):
+            try:
                 self._cluster = distributed.LocalCluster(
                     n_workers=self.workers,
                     threads_per_worker=1,
                     processes=True,
                     memory_limit=budget,
                     dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.ERROR,
+                    silence_logs=logging.CRITICAL,
                 )
+            except (OSError, RuntimeError) as error:
+                raise InfrastructureError(
+                    f"Dask workers did not start on this machine: {error}",
+                    hint="a script needs `if __name__ == '__main__':` around what it runs; else see the free memory",
+                ) from None
             self._client = distributed.Client(self._cluster)
 
     def run(

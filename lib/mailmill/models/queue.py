@@ -54,7 +54,8 @@ class ScoreKernel:
 
 def cell_counts(scan: Scan, _: None) -> NDArray[np.int64]:
     """How many rows fall into each of `CELLS` equal cells of the sentiment: int64 (CELLS,)."""
-    return np.asarray(np.bincount(_cells(scan.read(["sentiment"])["sentiment"]), minlength=CELLS), np.int64)
+    counts: NDArray[np.int64] = np.bincount(_cells(scan.read(["sentiment"])["sentiment"]), minlength=CELLS)
+    return counts
 
 
 def add(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -114,4 +115,5 @@ def _within(scan: Scan, task: Range) -> pa.Table:
 
 def _cells(sentiment: pa.ChunkedArray) -> NDArray[np.int64]:
     scaled = (pc.cast(sentiment, pa.float64()).to_numpy() + 1.0) / 2.0 * CELLS
-    return np.clip(scaled.astype(np.int64), 0, CELLS - 1)
+    cells: NDArray[np.int64] = np.clip(scaled.astype(np.int64), 0, CELLS - 1)
+    return cells

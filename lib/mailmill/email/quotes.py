@@ -1,0 +1,145 @@
+"""What is quoted: by HTML structure, by marks before the lines, by a header above them.
+
+Marks are trusted more than headers: below "On … wrote:" only the marked lines are somebody else's, so an
+answer below or between them stays the author's. Where a header's quotes carry no marks at all
+(Outlook, Notes), everything below it is the earlier message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mailmill.email.evidence import EVIDENCE_ZONES
+from mailmill.email.headers import Header, find_headers, next_solid
+from mailmill.email.lines import Line, field_of
+from mailmill.email.tails import Marks
+
+_LOWER_START = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
+# Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
+_OWN_PREFIX = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
+
+
+def mark_evidence(lines: Sequence[Line], marks: Marks) -> bool:
+    """Mark what HTML structure says; True when plain block quotes wait for a decision."""
+    weak = False
+    for i, line in enumerate(lines):
+        evidence = line.evidence
+        if evidence:
+            if evidence == "html.blockquote":
+                weak = True
+            elif line.bare:
+                marks[i] = (EVIDENCE_ZONES[evidence], evidence)
+    return weak
+
+
+def mark_quotes(lines: Sequence[Line], marks: Marks) -> list[Header]:
+    """Mark '>' lines, headers, and all that follows a header that does not mark its quotes."""
+    size = len(lines)
+    armour = colons = False
+    for i, line in enumerate(lines):
+        if line.depth:
+            marks[i] = marks[i] or ("quoted", "quote.mark")
+        elif line.bare[:2] == ": ":
+            colons = colons or field_of(Line(line.bare[2:], 0)) is not None or _below_colon(lines, i)
+        elif line.bare[:10] == "-----BEGIN":
+            armour = True
+    if armour:
+        _mark_armour(lines, marks)
+    if colons:
+        for i, line in enumerate(lines):
+            if line.bare[:1] == ":":
+                marks[i] = marks[i] or ("quoted", "quote.colon")
+    headers = []
+    for header in find_headers(lines):
+        headers.append(header)
+        for i in range(header.start, header.end):
+            if lines[i].bare:
+                marks[i] = ("header", header.rule)
+        follow = next_solid(lines, header.end)
+        if header.kind == "attribution" and (_is_marked(lines, follow) or _adopt_prefix(lines, marks, follow)):
+            continue
+        for i in range(header.end, size):
+            if marks[i] is None and lines[i].bare:
+                marks[i] = ("quoted", f"quote.after.{header.rule}")
+        break
+    _mark_wrapped(lines, marks)
+    return headers
+
+
+def _adopt_prefix(lines: Sequence[Line], marks: Marks, follow: int) -> bool:
+    """Treat an unusual prefix that the first line below an attribution shares with others as a quote mark."""
+    found = _OWN_PREFIX.match(lines[follow].bare) if follow < len(lines) else None
+    if not found:
+        return False
+    prefix = found[0]
+    quoted = [i for i in range(follow, len(lines)) if lines[i].bare.startswith(prefix) and not lines[i].depth]
+    if len(quoted) < 2 and len(prefix) < 3:
+        return False
+    for i in quoted:
+        lines[i].depth = 1
+        lines[i].bare = lines[i].bare[len(prefix) :].strip()
+        marks[i] = marks[i] or ("quoted", "quote.prefix")
+    return True
+
+
+def _below_colon(lines: Sequence[Line], i: int) -> bool:
+    """Does an attribution ("…:") stand right above the passage of ": " lines that begins at `i`?"""
+    above = [line.bare for line in lines[max(0, i - 2) : i] if line.bare]
+    return bool(above) and above[-1][:1] != ":" and above[-1][-1] == ":" and "@" in above[-1]
+
+
+def _mark_armour(lines: Sequence[Line], marks: Marks) -> None:
+    """OpenPGP armour (RFC 9580, section 6): header lines of a signed text, and signatures and keys as a whole."""
+    inside = ""
+    for i, line in enumerate(lines):
+        bare = line.bare
+        if bare.startswith("-----BEGIN PGP "):
+            inside = "text" if "SIGNED MESSAGE" in bare else "block"
+        if inside and bare:
+            marks[i] = marks[i] or ("signature", "signature.armour")
+        if bare.startswith("-----END PGP ") or (inside == "text" and not bare):
+            inside = ""
+
+
+def _is_marked(lines: Sequence[Line], follow: int) -> bool:
+    """Do quote marks (or HTML quotes) follow within the first lines below an attribution?"""
+    return any(line.depth or line.evidence for line in lines[follow : follow + 4])
+
+
+def _mark_wrapped(lines: Sequence[Line], marks: Marks) -> None:
+    """Mark the rest of a quoted line that some program wrapped without repeating the quote mark.
+
+    It is what hangs directly below a quoted line, when that line is long, or quotes go on right after it,
+    or it starts in the middle of a sentence; more than a few such lines are an answer, not a rest.
+    """
+    i = 1
+    while i < len(lines):
+        previous = lines[i - 1]
+        if not previous.depth or lines[i].depth or not lines[i].bare or marks[i] is not None:
+            i += 1
+            continue
+        end = i
+        while end < len(lines) and lines[end].bare and not lines[end].depth and marks[end] is None:
+            end += 1
+        length, run, first = len(previous.text), end - i, lines[i].bare
+        goes_on = end < len(lines) and lines[end].depth > 0
+        wrapped = (
+            (length >= 80 and run <= 12)
+            or (length >= 64 and len(first) < 60 and run <= 2)
+            or (goes_on and run == 1 and len(first) < 50)
+            or (_LOWER_START.match(first) is not None and run <= 3)
+        )
+        if wrapped:
+            for k in range(i, end):
+                marks[k] = ("quoted", "quote.wrapped")
+        i = end
+
+
+def mark_weak_quotes(lines: Sequence[Line], marks: Marks, headers: bool) -> None:
+    """A plain <blockquote> may be an indented paragraph: it is a quote where own lines stand beside it
+    and a header introduces it or the message."""
+    own = any(line.bare and marks[i] is None and not line.evidence for i, line in enumerate(lines))
+    for i, line in enumerate(lines):
+        if line.evidence == "html.blockquote" and line.bare and marks[i] is None and own and headers:
+            marks[i] = ("quoted", "html.blockquote")

@@ -1,0 +1,468 @@
+"""Containers: the same messages out as went in, and hostile or damaged ones that end in counted rejects."""
+
+import base64
+import bz2
+import gzip
+import io
+import json
+import mailbox
+import random
+import struct
+import tarfile
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from mailmill.schemas import REJECT_REASONS
+from mailmill.storage.containers import Item, Limits, Rejected, read_container
+
+MAILS = [f"Subject: {n}\nFrom: a@b.c\n\nBody {n}\n{'line of text ' * n}\n".encode() for n in range(12)]
+TIGHT = Limits(max_message_bytes=4096, max_archive_bytes=2**20, max_ratio=50, grace_bytes=2**16)
+
+
+def read(content: bytes, name: str, limits: Limits = Limits()) -> list[Item]:
+    return list(read_container(io.BytesIO(content), name, limits))
+
+
+def raws(items: list[Item]) -> list[bytes]:
+    return [item[1] for item in items if not isinstance(item, Rejected)]
+
+
+def rejects(items: list[Item]) -> list[Rejected]:
+    return [item for item in items if isinstance(item, Rejected)]
+
+
+def tarred(members: list[tuple[str, bytes]], mode: str = "w", kind: bytes = tarfile.REGTYPE) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.type, info.size = kind, len(content)
+            info.linkname = "/etc/passwd" if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else ""
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def zipped(members: list[tuple[str, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def mboxed(mails: list[bytes]) -> bytes:
+    return b"".join(b"From a@b.c Thu Jan  1 00:00:00 1970\n" + mail + b"\n" for mail in mails)
+
+
+def json_lines(mails: list[bytes]) -> bytes:
+    return b"".join(json.dumps({"raw": mail.decode()}).encode() + b"\n" for mail in mails)
+
+
+def parquet(mails: list[bytes | None], **columns: list[str]) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"raw": pa.array(mails, pa.binary()), **columns}), buffer, row_group_size=5)
+    return buffer.getvalue()
+
+
+NAMED = [(f"box/{n}.eml", mail) for n, mail in enumerate(MAILS)]
+CONTAINERS = {
+    "a.mbox": mboxed(MAILS),
+    "a.mbox.gz": gzip.compress(mboxed(MAILS)),
+    "a.tar": tarred(NAMED),
+    "a.tar.gz": tarred(NAMED, "w:gz"),
+    "a.tgz": tarred(NAMED, "w:gz"),
+    "a.tar.bz2": tarred(NAMED, "w:bz2"),
+    "a.zip": zipped(NAMED),
+    "a.jsonl": json_lines(MAILS),
+    "a.jsonl.gz": gzip.compress(json_lines(MAILS)),
+    "a.parquet": parquet(MAILS),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_message_comes_out_in_order(name: str) -> None:
+    items = read(CONTAINERS[name], name)
+    assert raws(items) == MAILS
+    assert not rejects(items)
+    assert len({source for source, _ in items}) == len(MAILS)
+    last = "a.%s!box/11.eml" if name.startswith(("a.t", "a.z")) else "a.%s#000012"
+    assert items[-1][0] == last % name.removeprefix("a.")
+
+
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if not name.endswith((".gz", ".tgz", ".bz2", "jsonl"))])
+def test_containers_are_known_by_their_first_bytes(name: str) -> None:
+    assert raws(read(CONTAINERS[name], "object")) == MAILS
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_file_cut_anywhere_never_raises_and_loses_nothing_silently(name: str) -> None:
+    whole = CONTAINERS[name]
+    for end in [*range(0, len(whole), 97), len(whole) - 1]:
+        items = read(whole[:end], name)
+        found = raws(items)
+        assert items, "what is cut says so"
+        assert found[:-1] == MAILS[: len(found) - 1] if found else True
+        if name not in ("a.mbox", "a.jsonl") and len(found) < len(MAILS):
+            assert found == MAILS[: len(found)]
+            assert [reject.reason for reject in rejects(items)] in (["unreadable_archive"], ["empty"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(CONTAINERS)), st.integers(0, 2**32), st.integers(1, 8))
+def test_damaged_bytes_never_raise(name: str, seed: int, count: int) -> None:
+    content, draw = bytearray(CONTAINERS[name]), random.Random(seed)
+    for _ in range(count):
+        content[draw.randrange(len(content))] = draw.randrange(256)
+    for item in read(bytes(content), name, TIGHT):
+        if isinstance(item, Rejected):
+            assert item.reason in REJECT_REASONS
+            assert "Body" not in item.detail
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=600), st.sampled_from([*sorted(CONTAINERS), "x", "x.eml", "x.gz", "x.xz"]))
+def test_any_bytes_under_any_name_end_in_items(content: bytes, name: str) -> None:
+    for item in read(content, name, TIGHT):
+        assert isinstance(item, Rejected) or isinstance(item[1], bytes)
+
+
+# One message
+
+
+@pytest.mark.parametrize("name", ["a.eml", "a", "1700000000.M1P2.host:2,S", "a.eml.gz"])
+def test_a_single_message(name: str) -> None:
+    content = gzip.compress(MAILS[3]) if name.endswith(".gz") else MAILS[3]
+    assert read(content, name) == [(name, MAILS[3])]
+
+
+def test_sizes_and_emptiness() -> None:
+    limit = TIGHT.max_message_bytes
+    assert raws(read(b"x" * limit, "a.eml", TIGHT)) == [b"x" * limit]
+    assert [r.reason for r in rejects(read(b"x" * (limit + 1), "a.eml", TIGHT))] == ["too_large"]
+    assert read(b"", "a.eml") == [Rejected("a.eml", "empty")]
+    assert read(b" \r\n\t", "a") == [Rejected("a", "empty")]
+
+
+def test_archives_that_are_not_read_say_so() -> None:
+    for name, content in [("a.tar.xz", b"x"), ("a", b"\x28\xb5\x2f\xfd..."), ("b.7z", b"")]:
+        assert [r.reason for r in rejects(read(content, name))] == ["unreadable_archive"]
+
+
+# mbox
+
+
+LINE = st.sampled_from(
+    ["", "text", "From the start, it was so", "From: bob@x.org", ">quoted", "From 10:30 on, in 2004", "Subject: x", "é"]
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bodies=st.lists(st.lists(LINE, max_size=8), min_size=1, max_size=6))
+@example(bodies=[["", "From a@b Thu Jan  1 00:00:00 1970", "To: x"], []])
+def test_what_the_standard_library_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, bodies: list[list[str]]
+) -> None:
+    path = tmp_path_factory.mktemp("mbox") / "in.mbox"
+    mails = [("Subject: s\n\n" + "\n".join(body).rstrip("\n") + "\n").encode() for body in bodies]
+    box = mailbox.mbox(path)
+    for mail in mails:
+        box.add(mail)
+    box.close()
+    assert raws(read(path.read_bytes(), "in.mbox")) == mails
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_postmarks_of_many_programs(end: bytes) -> None:
+    postmarks = [
+        b"From a@b.c Thu Jan  1 00:00:00 1970",
+        b"From user at domain.org  Mon Sep  3 9:05:01 2001",
+        b"From 1234567@xxx Mon Jan 01 00:00:00 +0000 2018",
+        b"From - Tue Feb 12 10:01:02 2019",
+        b"From ",
+        b"From a@b.c",
+    ]
+    mail = end.join([b"Subject: s", b"", b"From then on I knew", b"", b"From nowhere it came", b"", b"Note", b""])
+    mixed = b"".join(mark + end + mail + end for mark in postmarks)
+    assert raws(read(mixed, "x.mbox")) == [mail] * len(postmarks)
+
+
+def test_escaped_lines_lose_one_mark() -> None:
+    written = mboxed([b"Subject: s\n\n>From me\n>>From you\n> From them\n"])
+    assert raws(read(written, "x.mbox")) == [b"Subject: s\n\nFrom me\n>From you\n> From them\n"]
+
+
+def test_messages_without_a_blank_line_between_them_are_told_apart() -> None:
+    written = mboxed(MAILS[:3]).replace(b"\n\nFrom a@b.c T", b"\nFrom a@b.c T")
+    assert raws(read(written, "x.mbox")) == MAILS[:3]
+
+
+def test_a_single_message_with_a_postmark_keeps_its_files_name() -> None:
+    assert read(mboxed(MAILS[:1]), "0001.abc") == [("0001.abc", MAILS[0])]
+    assert [source for source, _ in read(mboxed(MAILS[:2]), "0001.abc")] == ["0001.abc#000001", "0001.abc#000002"]
+    assert read(mboxed(MAILS[:1]), "x.mbox")[0][0] == "x.mbox#000001"
+
+
+def test_text_before_the_first_postmark_is_not_lost() -> None:
+    assert raws(read(b"\n\n" + mboxed(MAILS[:2]), "x.mbox")) == MAILS[:2]
+    assert raws(read(b"stray\n\n" + mboxed(MAILS[:2]), "x.mbox")) == [b"stray\n", *MAILS[:2]]
+
+
+@pytest.mark.parametrize("size", [4096, 4097, 300_000, 1_000_000])
+def test_a_message_too_large_leaves_its_neighbours(size: int) -> None:
+    large = b"Subject: l\n\n" + b"0123456789abcde\n" * (size // 16 + 1)
+    items = read(mboxed([MAILS[1], large[: size - 1] + b"\n", MAILS[2]]), "x.mbox", TIGHT)
+    assert [getattr(item, "reason", "ok") for item in items] == ["ok", "too_large" if size > 4096 else "ok", "ok"]
+    assert raws(items)[-1] == MAILS[2]
+
+
+class Trickle(io.BytesIO):
+    """A stream that gives a few bytes at a time, as a network may."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size, 7) if size and size > 0 else 7)
+
+
+@pytest.mark.parametrize("name", ["a.mbox", "a.tar", "a.tar.gz", "a.jsonl", "a.zip"])
+def test_the_sizes_of_reads_do_not_matter(name: str) -> None:
+    assert raws(list(read_container(Trickle(CONTAINERS[name]), name, Limits()))) == MAILS
+
+
+# Archives
+
+
+HOSTILE = ["/etc/passwd", "../up.eml", "a/../../b.eml", "..", "C:\\x.eml", "..\\x.eml", "\\\\host\\x"]
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_hostile_names_are_rejected_and_the_others_read(pack) -> None:  # noqa: ANN001
+    items = read(pack([*((name, MAILS[0]) for name in HOSTILE), ("fine..eml", MAILS[1])]), f"a.{pack.__name__[:3]}")
+    assert [r.reason for r in rejects(items)] == ["unsafe_path"] * len(HOSTILE)
+    assert raws(items) == [MAILS[1]]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
+def test_links_devices_and_folders_are_skipped(kind: bytes) -> None:
+    assert read(tarred([("x", b"")], kind=kind), "a.tar") == []
+
+
+def test_links_in_zips_and_litter_are_skipped() -> None:
+    link = zipfile.ZipInfo("link")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("folder/", "")
+        archive.writestr("__MACOSX/._a.eml", "x")
+        archive.writestr("a.eml", MAILS[0])
+    assert read(buffer.getvalue(), "a.zip") == [("a.zip!a.eml", MAILS[0])]
+
+
+def test_mailboxes_in_archives_are_read_and_archives_in_archives_are_not() -> None:
+    members = [
+        ("in.mbox", mboxed(MAILS[:2])),
+        ("in.tar", tarred(NAMED[:1])),
+        ("in.zip", zipped(NAMED[:1])),
+        ("in.parquet", parquet(MAILS[:1])),
+        ("in.tar.gz", tarred(NAMED[:1], "w:gz")),
+        ("m.eml.gz", gzip.compress(MAILS[4])),
+        ("m.gz", gzip.compress(gzip.compress(MAILS[4]))),
+        ("broken.gz", gzip.compress(MAILS[4])[:-20]),
+        ("last.eml", MAILS[5]),
+    ]
+    for pack in (tarred, zipped):
+        items = read(pack(members), "o." + pack.__name__[:3])
+        assert raws(items) == [*MAILS[:2], MAILS[4], MAILS[5]]
+        assert [r.reason for r in rejects(items)] == ["unreadable_archive"] * 6
+        assert items[1][0].endswith("!in.mbox#000002")
+
+
+@pytest.mark.parametrize("opener", [gzip.compress, bz2.compress])
+def test_bombs_stop_early(opener) -> None:  # noqa: ANN001
+    bomb = opener(mboxed([b"Subject: zero\n\n" + b"0" * 2000 + b"\n"] * 20_000))
+    items = read(bomb, "bomb.mbox." + ("bz2" if opener is bz2.compress else "gz"), TIGHT)
+    assert rejects(items)[-1].reason == "unreadable_archive"
+    assert "times its size" in rejects(items)[-1].detail
+    assert sum(map(len, raws(items))) < 8 * TIGHT.grace_bytes
+
+
+def test_a_member_that_is_a_bomb_takes_little_memory() -> None:
+    members = [("zeros.eml", bytes(50_000_000)), ("a.eml", MAILS[0])]
+    for name, content in [("a.zip", zipped(members)), ("a.tar.gz", tarred(members, "w:gz"))]:
+        tracemalloc.start()
+        items = read(content, name, TIGHT)
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+        tracemalloc.stop()
+        assert {r.reason for r in rejects(items)} <= {"too_large", "unreadable_archive"}
+        assert rejects(items)
+
+
+def test_a_zip_of_overlapping_members_stops_at_the_limit() -> None:
+    plain = zipped([(f"{n}.eml", b"0" * 4000) for n in range(100)])
+    items = read(plain, "a.zip", Limits(max_message_bytes=4096, max_archive_bytes=2**16))
+    assert rejects(items)[-1].detail == "unpacks to more than ingest.max_archive_bytes"
+    assert len(raws(items)) <= 2**16 // 4000
+
+
+def test_a_header_as_long_as_the_archive_is_refused() -> None:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 30_000_000
+    content = header.tobuf(tarfile.USTAR_FORMAT) + bytes(30_000_000)
+    tracemalloc.start()
+    items = read(content, "a.tar")
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
+    assert [r.detail for r in rejects(items)] == ["headers of unreasonable length"]
+
+
+def test_a_damaged_header_in_the_middle_of_a_tar_is_noticed() -> None:
+    content = bytearray(tarred(NAMED))
+    third = content.index(b"box/2.eml")
+    content[third : third + 3] = b"zzz"
+    items = read(bytes(content), "a.tar")
+    assert raws(items) == MAILS[:2]
+    assert [r.reason for r in rejects(items)] == ["unreadable_archive"]
+
+
+def test_a_tar_that_goes_on_after_its_end_is_noticed() -> None:
+    items = read(tarred(NAMED[:1]) + tarred(NAMED[1:2]), "a.tar")
+    assert raws(items) == MAILS[:1]
+    assert [r.reason for r in rejects(items)] == ["unreadable_archive"]
+
+
+def test_a_damaged_or_locked_member_of_a_zip_leaves_the_others() -> None:
+    content = bytearray(zipped(NAMED[:3]))
+    second = content.index(b"box/1.eml")
+    content[second + 12] ^= 0xFF  # in the member's data
+    items = read(bytes(content), "a.zip")
+    assert raws(items) == [MAILS[0], MAILS[2]]
+    assert rejects(items)[0].source == "a.zip!box/1.eml"
+    locked = bytearray(zipped(NAMED[:2]))
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    assert [r.detail for r in rejects(read(bytes(locked), "a.zip"))] == ["encrypted"]
+
+
+def test_names_that_are_no_text_become_text() -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT, encoding="latin-1") as archive:
+        info = tarfile.TarInfo("caf\xe9.eml")
+        info.size = len(MAILS[0])
+        archive.addfile(info, io.BytesIO(MAILS[0]))
+    source, raw = read(buffer.getvalue(), "a.tar")[0]
+    assert source.encode() and raw == MAILS[0]
+
+
+def test_a_tar_of_many_members_is_read_in_little_memory() -> None:
+    content = tarred([(f"{n}.eml", MAILS[1]) for n in range(8000)])
+    tracemalloc.start()
+    count = sum(1 for _ in read_container(io.BytesIO(content), "a.tar", Limits()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 8000
+    assert peak < 3_000_000
+
+
+# Rows
+
+
+def test_json_rows() -> None:
+    exact = bytes(range(256))
+    rows = [
+        {"raw_base64": base64.b64encode(exact).decode(), "name": "x/1"},
+        {"raw": "é"},
+        {"raw": "é", "encoding": "latin-1"},
+        {"raw": b"\xff\xe9".decode("utf-8", "surrogateescape")},
+    ]
+    bad = [b"{", b"[]", b"{}", b'{"raw": 5}', b'{"raw_base64": "x"}', b'{"raw": "\\ud800"}', b"\xff", b"[" * 100_000]
+    bad.append(b'{"raw": "\xc4\x80", "encoding": "latin-1"}')
+    content = b"\n".join([*(json.dumps(row).encode() for row in rows), b"", *bad])
+    items = read(content, "x.jsonl")
+    assert raws(items) == [exact, "é".encode(), b"\xe9", b"\xff\xe9"]
+    assert [r.reason for r in rejects(items)] == ["bad_row"] * len(bad)
+    assert [item[0] for item in items[:2]] == ["x.jsonl!x/1", "x.jsonl#000002"]
+    assert rejects(items)[0].source == "x.jsonl#000006", "blank lines count as lines"
+
+
+def test_a_json_line_without_end_takes_little_memory() -> None:
+    content = b'{"raw": "' + b"x" * 30_000_000 + b'"}\n' + json_lines(MAILS[:1])
+    tracemalloc.start()
+    items = read(content, "x.jsonl", TIGHT)
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+    assert [r.reason for r in rejects(items)] == ["too_large"]
+    assert raws(items) == MAILS[:1]
+
+
+def test_parquet_rows() -> None:
+    content = parquet([MAILS[0], None, MAILS[1]], path=["p/0", "p/1", "p/2"])
+    assert read(content, "t.parquet") == [
+        ("t.parquet!p/0", MAILS[0]),
+        Rejected("t.parquet!p/1", "bad_row", "raw is null"),
+        ("t.parquet!p/2", MAILS[1]),
+    ]
+    for kind in (pa.string(), pa.large_string(), pa.large_binary(), pa.dictionary(pa.int32(), pa.string())):
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"raw": pa.array(["é", "b"], pa.string()).cast(kind)}), buffer)
+        assert raws(read(buffer.getvalue(), "t.parquet")) == ["é".encode(), b"b"]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"raw": [1, 2], "text": ["a", "b"]}), buffer)
+    assert [r.reason for r in rejects(read(buffer.getvalue(), "t.parquet"))] == ["bad_row"]
+
+
+def test_a_parquet_bomb_stops_at_the_limit() -> None:
+    table = pa.table({"raw": pa.array([b"0" * 4000] * 100_000, pa.binary())})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    before = pa.total_allocated_bytes()
+    peak = 0
+    items = []
+    for item in read_container(io.BytesIO(buffer.getvalue()), "t.parquet", TIGHT):
+        items.append(item)
+        peak = max(peak, pa.total_allocated_bytes() - before)
+    assert rejects(items)[-1].reason == "unreadable_archive"
+    assert peak < 20_000_000
+
+
+# The storage
+
+
+class Failing(io.BytesIO):
+    """A stream whose storage fails after some bytes."""
+
+    def __init__(self, content: bytes, after: int) -> None:
+        super().__init__(content)
+        self.after = after
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() >= self.after:
+            raise ConnectionResetError("gone")
+        return super().read(min(size or 0, self.after - self.tell()) if size and size > 0 else size)
+
+
+@pytest.mark.parametrize("name", [*CONTAINERS, "a.eml"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_failing_storage_is_raised_not_taken_for_damage(name: str, share: float) -> None:
+    content = CONTAINERS.get(name, MAILS[3])
+    # A zip and a table are read from their end, so these fail at once when half is out of reach.
+    with pytest.raises(ConnectionResetError):
+        list(read_container(Failing(content, int(len(content) * share)), name, Limits()))
+
+
+def test_real_mail_comes_out_of_every_container(shared_data: Path) -> None:
+    table = pq.read_table(shared_data / "spamassassin.parquet").slice(0, 600)
+    mails, names = table["raw"].to_pylist(), table["name"].to_pylist()
+    members = [(f"{name}.eml", mail) for name, mail in zip(names, mails, strict=True)]
+    assert raws(read(tarred(members, "w:gz"), "a.tgz")) == mails
+    assert raws(read(zipped(members), "a.zip")) == mails
+    with (shared_data / "spamassassin.parquet").open("rb") as stream:
+        items = list(read_container(stream, "s.parquet", Limits()))
+    assert len(raws(items)) == 4400
+    marked = [mail for mail in mails if mail.startswith(b"From ")]
+    assert len(raws(read(b"".join(mail + b"\n" for mail in marked), "all.mbox"))) == len(marked)
+    assert struct.calcsize("P") >= 4

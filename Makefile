@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The certificates that this system trusts; the processes' memory of caches stays on one file system.
 UV := UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv
-DEMO_MAILS := 6000
+DEMO_MAILS := 20000
 WORKERS := 2
 
 .PHONY: help demo test test-all test-slow lint format clean

@@ -137,7 +137,10 @@ def corpus(out: Path, form: Format, size: str | None, **options: Any) -> None:
     spec = CorpusSpec(bytes=limit, **options)
     with watch("corpus", spec.count) as progress:
         summary = write(spec, out, form, progress.advance)
-    click.echo(f"{summary.messages} messages in {out}: {summary}")
+    click.echo(
+        f"{summary.messages} messages ({summary.bytes / 2**20:.1f} MiB, {summary.malformed} malformed, "
+        f"{summary.duplicates} duplicates) in {out / 'mail'}, {summary.labels} labels in {out / 'labels.csv'}"
+    )
 
 
 @cli.command()

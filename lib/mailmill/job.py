@@ -13,6 +13,7 @@ import pyarrow as pa
 from mailmill import config as configuration
 from mailmill.config import Config
 from mailmill.engines import Engine, open_engine
+from mailmill.errors import DataError
 from mailmill.quality import profile
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.sources import SourceObject, is_junk
@@ -54,6 +55,8 @@ class Job:
             for item in self.storage.find(root)
             if not is_junk(item.path, root)
         }
+        if not found:
+            raise DataError(f"no mail in {', '.join(self.config.input.paths)}", hint="see input.paths")
         return [found[path] for path in sorted(found)]
 
     def stage(self, inputs: Mapping[str, str], settings: list[Any], outputs: Mapping[str, pa.Schema]) -> Stage:
@@ -71,13 +74,14 @@ class Job:
 def skipped(stage: Stage, name: str) -> Table:
     """Say that a stage has nothing to do, and give the table that stands."""
     table = stage.current(name)
-    log.info("%s unchanged: rows=%d run=%s", name, table.rows, table.manifest.run_id)
+    log.info("%s unchanged: run=%s", name, table.manifest.run_id)
     return table
 
 
 def done(tables: Mapping[str, Table], name: str) -> Table:
     """Say what a stage published, and give its table."""
     table = tables[name]
-    counts = {k: v for k, v in table.manifest.statistics.items() if isinstance(v, int | float)}
-    log.info("%s published: rows=%d %s", name, table.rows, " ".join(f"{k}={v}" for k, v in counts.items()))
+    counts = {"rows": table.rows} if len(table.schema) else {}
+    counts |= {k: v for k, v in table.manifest.statistics.items() if isinstance(v, int | float) and k != "rows"}
+    log.info("%s published: %s", name, " ".join(f"{key}={value:.6g}" for key, value in counts.items()))
     return table

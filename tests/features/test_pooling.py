@@ -34,7 +34,7 @@ def test_empty_and_unknown_mails_are_zero_never_nan() -> None:
 
 
 @given(MAILS, st.randoms(use_true_random=False))
-def test_order_of_words_and_batches_change_no_bit(mails: list[list[int]], random) -> None:  # noqa: ANN001
+def test_order_of_words_and_batches_change_no_bit(mails: list[list[int]], random) -> None:
     vectors, coverage = pool(mails)
     shuffled = [random.sample(mail, len(mail)) for mail in mails]
     assert pool(shuffled)[0].tobytes() == vectors.tobytes()

@@ -7,7 +7,6 @@ import io
 import json
 import mailbox
 import random
-import struct
 import tarfile
 import tracemalloc
 import zipfile
@@ -22,11 +21,12 @@ from hypothesis import strategies as st
 from mailmill.schemas import REJECT_REASONS
 from mailmill.storage.containers import Item, Limits, Rejected, read_container
 
-MAILS = [f"Subject: {n}\nFrom: a@b.c\n\nBody {n}\n{'line of text ' * n}\n".encode() for n in range(12)]
+MAILS = [f"Subject: {n}\nFrom: a@b.c\n\nBody {n}\n{'line of text ' * n}\n".encode() for n in range(1, 13)]
+LOOSE = Limits()
 TIGHT = Limits(max_message_bytes=4096, max_archive_bytes=2**20, max_ratio=50, grace_bytes=2**16)
 
 
-def read(content: bytes, name: str, limits: Limits = Limits()) -> list[Item]:
+def read(content: bytes, name: str, limits: Limits = LOOSE) -> list[Item]:
     return list(read_container(io.BytesIO(content), name, limits))
 
 
@@ -151,7 +151,7 @@ def test_sizes_and_emptiness() -> None:
 
 
 def test_archives_that_are_not_read_say_so() -> None:
-    for name, content in [("a.tar.xz", b"x"), ("a", b"\x28\xb5\x2f\xfd..."), ("b.7z", b"")]:
+    for name, content in [("a.tar.xz", b"x"), ("a", b"\x28\xb5\x2f\xfd..."), ("b.7z", b"7z")]:
         assert [r.reason for r in rejects(read(content, name))] == ["unreadable_archive"]
 
 
@@ -241,7 +241,7 @@ HOSTILE = ["/etc/passwd", "../up.eml", "a/../../b.eml", "..", "C:\\x.eml", "..\\
 
 
 @pytest.mark.parametrize("pack", [tarred, zipped])
-def test_hostile_names_are_rejected_and_the_others_read(pack) -> None:  # noqa: ANN001
+def test_hostile_names_are_rejected_and_the_others_read(pack) -> None:
     items = read(pack([*((name, MAILS[0]) for name in HOSTILE), ("fine..eml", MAILS[1])]), f"a.{pack.__name__[:3]}")
     assert [r.reason for r in rejects(items)] == ["unsafe_path"] * len(HOSTILE)
     assert raws(items) == [MAILS[1]]
@@ -284,12 +284,13 @@ def test_mailboxes_in_archives_are_read_and_archives_in_archives_are_not() -> No
 
 
 @pytest.mark.parametrize("opener", [gzip.compress, bz2.compress])
-def test_bombs_stop_early(opener) -> None:  # noqa: ANN001
+def test_bombs_stop_early(opener) -> None:
     bomb = opener(mboxed([b"Subject: zero\n\n" + b"0" * 2000 + b"\n"] * 20_000))
-    items = read(bomb, "bomb.mbox." + ("bz2" if opener is bz2.compress else "gz"), TIGHT)
+    limits = Limits(max_message_bytes=4096, max_ratio=50, grace_bytes=2**16)
+    items = read(bomb, "bomb.mbox." + ("bz2" if opener is bz2.compress else "gz"), limits)
     assert rejects(items)[-1].reason == "unreadable_archive"
     assert "times its size" in rejects(items)[-1].detail
-    assert sum(map(len, raws(items))) < 8 * TIGHT.grace_bytes
+    assert sum(map(len, raws(items))) < 50 * len(bomb) + 2**19
 
 
 def test_a_member_that_is_a_bomb_takes_little_memory() -> None:
@@ -355,7 +356,8 @@ def test_names_that_are_no_text_become_text() -> None:
         info.size = len(MAILS[0])
         archive.addfile(info, io.BytesIO(MAILS[0]))
     source, raw = read(buffer.getvalue(), "a.tar")[0]
-    assert source.encode() and raw == MAILS[0]
+    assert source.encode().startswith(b"a.tar!caf")
+    assert raw == MAILS[0]
 
 
 def test_a_tar_of_many_members_is_read_in_little_memory() -> None:
@@ -465,4 +467,3 @@ def test_real_mail_comes_out_of_every_container(shared_data: Path) -> None:
     assert len(raws(items)) == 4400
     marked = [mail for mail in mails if mail.startswith(b"From ")]
     assert len(raws(read(b"".join(mail + b"\n" for mail in marked), "all.mbox"))) == len(marked)
-    assert struct.calcsize("P") >= 4

@@ -16,7 +16,7 @@ OBJECTS = st.lists(
 
 
 @given(OBJECTS, st.integers(1, 300), st.integers(1, 9), st.randoms(use_true_random=False))
-def test_every_object_is_in_one_batch_within_the_limits(objects, target, most, random) -> None:  # noqa: ANN001
+def test_every_object_is_in_one_batch_within_the_limits(objects, target, most, random) -> None:
     plan = plan_batches(objects, target, most)
     assert sorted(found.path for batch in plan for found in batch) == sorted(found.path for found in objects)
     for batch in plan:
@@ -30,7 +30,7 @@ def test_small_objects_fill_batches_and_big_containers_stand_alone() -> None:
     small = [SourceObject(f"m/{number:03d}.eml", 10) for number in range(100)]
     big = [SourceObject("m/050.mbox", 5000), SourceObject("m/060.tar.gz", 150)]
     plan = plan_batches([*small, *big], 500, 1000)
-    assert [len(batch) for batch in plan] == [50, 1, 50, 1] or sorted(map(len, plan)) == [1, 1, 50, 50]
+    assert sorted(map(len, plan)) == [1, 1, 50, 50]
     assert all([found] in plan for found in big)
 
 

@@ -32,7 +32,7 @@ def write(
 ) -> CorpusSummary:
     """Write the corpus `spec` under the folder `out` and count it; same spec and format, same bytes.
 
-    `progress` is called with the number of mails done, every 500 and at the end. The bytes of
+    `progress` is called with the number of mails written since its last call, every 500 and at the end. The bytes of
     tar.gz and Parquet also depend on the versions of zlib and pyarrow. `labels.csv` has one row
     (message_id, label) for each whole labelled mail, with the label a labeller gave.
 
@@ -79,12 +79,12 @@ def _stream(
                     labels += 1
                 done += 1
                 if progress is not None and done % _STEP == 0:
-                    progress(done)
+                    progress(_STEP)
         finally:
             sink.close()
             truth.close()
     if progress is not None and done % _STEP:
-        progress(done)
+        progress(done % _STEP)
     return CorpusSummary(done, counts["malformed"], counts["duplicate"], size, labels)
 
 

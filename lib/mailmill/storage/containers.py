@@ -175,15 +175,18 @@ def _read(
     reader: io.BufferedReader, path: str, source: str, meter: _Meter, inside: bool = False, packed: bool = False
 ) -> Iterator[Item]:
     """Dispatch on what `path` and the first bytes say. `inside` an archive; `packed`: unpacked once."""
-    kind = kind_of(path, reader.peek(HEAD_BYTES)[:HEAD_BYTES])
-    if kind == "message":
-        yield _message(source, reader.read(meter.limits.max_message_bytes + 1), meter.limits)
+    head = reader.peek(HEAD_BYTES)[:HEAD_BYTES]
+    kind = kind_of(path, head)
+    if not head:
+        yield Rejected(source, "empty")
+    elif kind == "message":
+        yield _message(source, _up_to(reader, meter.limits.max_message_bytes + 1), meter.limits)
     elif kind == "unsupported":
         yield Rejected(source, "unreadable_archive", "not a kind of archive that is read: tar, zip, gz, bz2")
     elif (inside and kind in ("tar", "zip", "parquet")) or (packed and kind in ("zip", "parquet", "compressed")):
         yield Rejected(source, "unreadable_archive", f"{kind} inside something {'packed' if packed else 'archived'}")
     elif kind == "compressed":
-        opened = bz2.BZ2File(reader) if reader.peek(3)[:3] == b"BZh" else gzip.GzipFile(fileobj=reader, mode="rb")
+        opened = bz2.BZ2File(reader) if head.startswith(b"BZh") else gzip.GzipFile(fileobj=reader, mode="rb")
         unpacked = cast(io.BufferedReader, io.BufferedReader(_Unpacked(opened, meter), _CHUNK))
         yield from _read(unpacked, _unpacked_name(path), source, meter, inside, packed=True)
     elif kind == "mbox":
@@ -207,21 +210,32 @@ def _message(source: str, raw: bytes | None, limits: Limits) -> Item:
     return source, raw
 
 
+def _up_to(stream: Any, limit: int) -> bytes:
+    """At most `limit` bytes. A single read of so much would reserve that much for every small message."""
+    parts = []
+    while limit > 0 and (part := stream.read(min(limit, _CHUNK))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
 # Archives
 
 
 def _tar(reader: io.BufferedReader, source: str, meter: _Meter) -> Iterator[Item]:
     stream = _Bounded(reader)
-    opened = tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|", tarinfo=_TarMember, bufsize=_CHUNK)  # noqa: SIM115
+    opened = tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|", tarinfo=_TarMember)  # noqa: SIM115
     with opened as archive:
         while (member := archive.next()) is not None:
             cast(Any, archive).members = []  # else the tarfile remembers every member of millions
             stream.end = archive.offset + _HEADERS
-            if not member.isreg() or is_junk(member.name):
+            if not member.isreg():
                 continue
             label = f"{source}!{_clean(member.name)}"
             if _is_unsafe(member.name):
                 yield Rejected(label, "unsafe_path")
+            elif is_junk(member.name):
+                continue
             elif member.issparse():
                 yield Rejected(label, "unreadable_object", "sparse member")
             else:
@@ -257,11 +271,13 @@ def _zip(reader: io.BufferedReader, source: str, meter: _Meter) -> Iterator[Item
         for info in archive.infolist():
             name = info.orig_filename
             is_link = info.create_system == 3 and stat.S_ISLNK(info.external_attr >> 16)
-            if info.is_dir() or is_link or is_junk(name):
+            if info.is_dir() or is_link:
                 continue
             label = f"{source}!{_clean(name)}"
             if _is_unsafe(name):
                 yield Rejected(label, "unsafe_path")
+            elif is_junk(name):
+                continue
             elif info.flag_bits & 1:
                 yield Rejected(label, "unreadable_object", "encrypted")
             elif info.compress_type not in _ZIP_METHODS:
@@ -269,7 +285,9 @@ def _zip(reader: io.BufferedReader, source: str, meter: _Meter) -> Iterator[Item
             else:
                 try:
                     with archive.open(info) as packed:
-                        content = io.BufferedReader(_Unpacked(packed, meter), _CHUNK)
+                        content = io.BufferedReader(
+                            _Unpacked(packed, meter), max(HEAD_BYTES, min(_CHUNK, info.file_size))
+                        )
                         yield from _member(content, name, label, info.file_size, meter)
                 except (_Refused, MemoryError):
                     raise
@@ -287,7 +305,7 @@ def _member(content: Any, name: str, label: str, size: int, meter: _Meter) -> It
         else:
             yield from _read(content, name, label, meter, inside=True)
         return
-    raw = content.read(meter.limits.max_message_bytes + 1)
+    raw = _up_to(content, meter.limits.max_message_bytes + 1)
     if kind_of(name, raw[:HEAD_BYTES]) == "message":
         yield _message(label, raw, meter.limits)
         return

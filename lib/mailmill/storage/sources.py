@@ -93,7 +93,7 @@ def is_junk(path: str, root: str = "") -> bool:
     and S3, version control, and undelivered mail in a Maildir's `tmp/`. Dot folders are not litter:
     Maildir++ calls a folder `.Sent`. `root` is where the listing began; folders above it do not count.
     """
-    below = path[len(root) :] if root and path.startswith(root) else path
+    below = path[len(root) :] if root and path != root and path.startswith(root) else path
     *folders, name = below.split("/")
     if not name or _JUNK_NAMES.match(name) or not _JUNK_FOLDERS.isdisjoint(folders):
         return True

@@ -1,0 +1,124 @@
+"""`mailmill` in processes of their own, watched by their log lines, and killed with all their workers."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+#: A line of the log, as `mailmill.cli.main` sets it up; every other line is for people.
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \S+ ")
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The command line of `mailmill` with this Python."""
+    return [sys.executable, "-m", "mailmill", *map(str, arguments)]
+
+
+def mailmill(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run `mailmill` to its end."""
+    return subprocess.run(
+        command(*arguments), env=os.environ | (environment or {}), capture_output=True, text=True, timeout=timeout
+    )
+
+
+def for_people(stderr: str) -> list[str]:
+    """The lines of `stderr` that are no log lines."""
+    return [line for line in stderr.splitlines() if line.strip() and not LOG_LINE.match(line)]
+
+
+class Running:
+    """A run that is under way in a session of its own: its log lines, each with the time at which it came."""
+
+    def __init__(self, arguments: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            command(*arguments), env=os.environ | (environment or {}), text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        self.lines: list[tuple[float, str]] = []
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, text: str, timeout: float = 180) -> float:
+        """The time at which a line that holds `text` came; raises where the run ends without it."""
+        deadline = time.monotonic() + timeout
+        with self._news:
+            while True:
+                if (at := self.when(text)) is not None:
+                    return at
+                if not self._reader.is_alive() or not self._news.wait(min(0.5, deadline - time.monotonic())):
+                    if self.process.poll() is not None and self.when(text) is None:
+                        raise AssertionError(f"the run ended ({self.process.returncode}) before {text!r}:\n{self}")
+                    if time.monotonic() > deadline:
+                        raise AssertionError(f"no line {text!r} within {timeout} s:\n{self}")
+
+    def when(self, text: str) -> float | None:
+        """The time of the first line that holds `text`."""
+        return next((at for at, line in list(self.lines) if text in line), None)
+
+    def finish(self, timeout: float = 300) -> int:
+        """Wait for the end; the exit code."""
+        code = self.process.wait(timeout)
+        self._reader.join(10)
+        return code
+
+    def interrupt(self) -> None:
+        """What Ctrl-C on a terminal does: SIGINT to the whole process group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL to every process of the session, and wait until none is left."""
+        deadline = time.monotonic() + 30
+        while pids := _session(self.process.pid):
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            self.process.poll()
+            if time.monotonic() > deadline:
+                raise AssertionError(f"processes survive SIGKILL: {pids}")
+            time.sleep(0.02)
+        self.process.wait(10)
+        self._reader.join(10)
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def __str__(self) -> str:
+        return "\n".join(line for _, line in self.lines)
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as stream:
+            for line in stream:
+                with self._news:
+                    self.lines.append((time.monotonic(), line.rstrip()))
+                    self._news.notify_all()
+
+
+def _session(leader: int) -> list[int]:
+    """The living processes of a session: Spark's Python workers leave the process group, but not the session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[3]) == leader and fields[0] not in "ZX":
+            found.append(int(entry.name))
+    return found

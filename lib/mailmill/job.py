@@ -81,7 +81,7 @@ def skipped(stage: Stage, name: str) -> Table:
 def done(tables: Mapping[str, Table], name: str) -> Table:
     """Say what a stage published, and give its table."""
     table = tables[name]
-    counts = {"rows": table.rows} if len(table.schema) else {}
+    counts: dict[str, float] = {"rows": table.rows} if len(table.schema) else {}
     counts |= {k: v for k, v in table.manifest.statistics.items() if isinstance(v, int | float) and k != "rows"}
     log.info("%s published: %s", name, " ".join(f"{key}={value:.6g}" for key, value in counts.items()))
     return table

@@ -182,7 +182,7 @@ def features(job: Job) -> Table:
         job.storage, stage.scratch_uri("labels"), found["key"].to_pylist(), found["label"].to_pylist()
     )
     shares = (1 - settings.validation_share - settings.test_share, settings.validation_share, settings.test_share)
-    kernel = FeaturesKernel(spec, str(store.open().directory), seed, shares, lookup)
+    kernel = FeaturesKernel(spec, store, seed, shares, lookup)
     with watch("features", texts.rows) as progress:
         written = job.engine.map_table(texts, kernel, stage.sink, progress)
     rows = job.count(stage.draft("features", written, stage.outputs["features"]), "split", "label")

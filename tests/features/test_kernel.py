@@ -11,11 +11,14 @@ import pyarrow as pa
 import pytest
 
 from mailmill import schemas
+from mailmill.config import StorageSection
 from mailmill.errors import ConfigError, DataError
 from mailmill.features.glove import GloveStore, build_store
 from mailmill.features.kernel import FeaturesKernel
 from mailmill.features.spec import FeatureSpec, featurize_texts
 from mailmill.features.split import split_of
+from mailmill.features.vectors import SharedVectors
+from mailmill.storage.filesystems import Storage
 
 SHARES = (0.7, 0.1, 0.2)
 TEXTS = ["Good, good day!", "", "Unheard-of", "day day bad", "bad day day", "Good " * 500]
@@ -35,10 +38,14 @@ def store(tmp_path: Path) -> GloveStore:
     return build_store(str(tmp_path / "v.txt"), tmp_path / "store")
 
 
+def shared(store: GloveStore) -> SharedVectors:
+    return SharedVectors(Storage(StorageSection()), str(store.directory), store.fingerprint)
+
+
 @pytest.fixture
 def kernel(store: GloveStore) -> FeaturesKernel:
     labels = Known((("k0", "pos"), ("k3", "neg")))
-    return FeaturesKernel(FeatureSpec.of(store), str(store.directory), 7, SHARES, labels)
+    return FeaturesKernel(FeatureSpec.of(store), shared(store), 7, SHARES, labels)
 
 
 @pytest.fixture

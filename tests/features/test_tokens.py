@@ -5,7 +5,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailmill.features import tokens
@@ -72,6 +72,16 @@ def test_pieces_between_white_space_are_independent(parts: list[str]) -> None:
     together = tokenize(" \n".join(parts), None)
     tokens._pieces.clear()
     assert together == [token for part in parts for token in tokenize(part, None)]
+
+
+@given(st.from_regex(r"[a-zé1'. ]{1,8}[.,!?:;]?", fullmatch=True) | st.text(max_size=8))
+@example("mr.")
+@example("i.")
+@example("x" * 600 + ",")
+def test_short_cuts_agree_with_the_regular_expression(text: str) -> None:
+    for piece in text.lower().split():
+        tokens._pieces.clear()
+        assert tokens._tokenize_piece(piece)[0] == tokens._scan(piece)
 
 
 @pytest.mark.parametrize("part", ["a.a.", "a@", "www.", "n't", "a-", "1,", ":-", "!?", "a'", "_", "😀\u200d", "a"])

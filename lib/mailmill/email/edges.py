@@ -177,7 +177,9 @@ def _signature_block(lines: Sequence[Line], marks: Marks, solid: list[int], name
             or lines[solid[low - 1]].bare[-1:] in ".!?"
             or RULED.match(top.bare) is not None
         )
-    if not (top.shape.name or _is_sender(top, names)) and not (opens and contacts * 2 >= len(solid) - low):
+    if not (top.shape.name or _is_sender(top, names)) and not (
+        opens and contacts >= 2 and contacts * 2 >= len(solid) - low
+    ):
         return solid
     if not opens and not _is_sender(top, names):
         return solid

@@ -17,7 +17,7 @@ _NAMED = {
     "html.moz_signature": r"moz-signature",
     "html.outlook_mobile_signature": r"ms-outlook-mobile-signature|applemailsignature|mobile_signature",
     "html.protonmail_signature": r"protonmail_signature",
-    "html.signature": r"(?:class|id)=\"[^\"]{0,60}(?:\bsignature\b|mail_signature|x_signature)",
+    "html.signature": r"(?<![\w-])signature(?![\w-])|mail_signature|x_signature",
     "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
     "html.gmail_quote": r"gmail_quote",
     "html.outlook_reply": r"divrplyfwdmsg|appendonsend|olk_src_body_section|stopspelling|reference-message-container",

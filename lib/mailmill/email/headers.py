@@ -53,7 +53,7 @@ def find_headers(lines: Sequence[Line]) -> Iterator[Header]:
 
     After a banner or a block of fields everything belongs to the earlier message.
     """
-    i, floor = 0, 0
+    i, floor, barren = 0, 0, 0
     while i < len(lines):
         line = lines[i]
         bare = line.bare
@@ -66,8 +66,8 @@ def find_headers(lines: Sequence[Line]) -> Iterator[Header]:
         header = None
         if bare[0] in "-_=*~#+" or bare[-1] in ":-=_":
             header = _banner(lines, i, floor)
-        if header is None and ":" in bare[1:40]:
-            header = _fields(lines, i, floor)
+        if header is None and i >= barren and ":" in bare[1:40]:
+            header, barren = _fields(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)
         if header is None:
@@ -91,6 +91,10 @@ def _attribution(lines: Sequence[Line], last: int, floor: int) -> Header | None:
     text, found = "", None
     follow = next_solid(lines, last + 1)
     quoted = follow < len(lines) and bool(lines[follow].depth or lines[follow].evidence)
+    if not quoted and not any(
+        _DIGIT.search(line.bare) or "@" in line.bare for line in lines[max(floor, last - 3) : last + 1]
+    ):
+        return None
     for start in range(last, max(floor, last - 3) - 1, -1):
         line = lines[start]
         if not line.bare or line.depth or line.evidence:
@@ -132,10 +136,10 @@ def _banner(lines: Sequence[Line], i: int, floor: int) -> Header | None:
     while end < len(lines) and lines[end].bare and not lines[end].bare.strip("-=_ "):
         end += 1
     fields = next_solid(lines, end)
-    block = _fields(lines, fields, floor, least=1, upward=False) if fields < len(lines) else None
+    block, _ = _fields(lines, fields, floor, least=1, upward=False) if fields < len(lines) else (None, 0)
     if block is None:
         probe = _notes_fields(lines, fields)
-        block = _fields(lines, probe, floor, least=1, upward=False) if probe else None
+        block, _ = _fields(lines, probe, floor, least=1, upward=False) if probe else (None, 0)
     return Header(i, block.end if block else end, kind, rule)
 
 
@@ -149,11 +153,16 @@ def _notes_fields(lines: Sequence[Line], start: int) -> int:
     return 0
 
 
-def _fields(lines: Sequence[Line], first: int, floor: int, least: int = 2, upward: bool = True) -> Header | None:
-    """The block of header fields that starts at `first`; at least `least` different roles."""
+def _fields(
+    lines: Sequence[Line], first: int, floor: int, least: int = 2, upward: bool = True
+) -> tuple[Header | None, int]:
+    """The block of header fields that starts at `first`; at least `least` different roles.
+
+    Without one, the line from which another block may start (no part of a barren block is one).
+    """
     hit = field_of(lines[first])
     if hit is None or hit[0] == "other":
-        return None
+        return None, first + 1
     roles = {hit[0]}
     last_role = hit[0]
     end = first + 1
@@ -179,9 +188,9 @@ def _fields(lines: Sequence[Line], first: int, floor: int, least: int = 2, upwar
     roles.discard("other")
     people = roles & {"from", "to"}
     if len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
-        return None
+        return None, end
     rule = f"{(field_of(lines[first]) or ('', 'field'))[1]}"
-    return Header(_rise(lines, first, floor) if upward else first, end, "fields", rule)
+    return Header(_rise(lines, first, floor) if upward else first, end, "fields", rule), end
 
 
 def _continues(line: Line, role: str) -> bool:

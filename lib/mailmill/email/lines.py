@@ -148,6 +148,8 @@ class Shape:
             return True
         if self.words >= 6 and self.lower * 2 >= self.words:
             return True
+        if self.words >= 5 and self.lower >= 2 and self.ends in ".?!…":
+            return True
         return self.words >= 3 and self.lower * 3 >= self.words * 2 and self.ends in ".?!…"
 
     @property

@@ -17,7 +17,7 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +47,11 @@ class GloveStore:
         self.dimension: int = meta["dimension"]
         self.count: int = meta["count"]
         self.fingerprint: str = meta["fingerprint"]
-        self.vectors: NDArray[np.float32] = np.load(directory / VECTORS, mmap_mode="r")
-        self._hashes = np.load(directory / HASHES, mmap_mode="r")
-        self._rows = np.load(directory / ROWS, mmap_mode="r")
-        self._words = np.memmap(directory / WORDS, np.uint8, mode="r")
-        self._offsets = np.load(directory / OFFSETS, mmap_mode="r")
+        self.vectors: NDArray[np.float32] = _mapped(directory / VECTORS)
+        self._hashes = _mapped(directory / HASHES)
+        self._rows = _mapped(directory / ROWS)
+        self._words = memoryview(cast(Any, np.memmap(directory / WORDS, np.uint8, mode="r")))
+        self._offsets = _mapped(directory / OFFSETS)
         self._seen: dict[str, int] = {}
 
     @classmethod
@@ -82,26 +82,32 @@ class GloveStore:
         Tokens met before in this process come from a bounded cache, others from a binary search, O(log n).
         """
         seen = self._seen
-        rows = list(map(seen.get, tokens))
-        if None in rows:
-            if len(seen) > _REMEMBERED_TOKENS:
-                seen.clear()
-            unseen = list({token for token, row in zip(tokens, rows, strict=True) if row is None})
-            found = dict(zip(unseen, self._search(unseen), strict=True))
-            seen.update((token, row) for token, row in found.items() if len(token) <= _REMEMBERED_LENGTH)
-            rows = [found[token] if row is None else row for token, row in zip(tokens, rows, strict=True)]
-        return np.array(rows, dtype=np.int32)
+        if len(seen) > _REMEMBERED_TOKENS:
+            seen.clear()
+        unseen = sorted(set(tokens).difference(seen))
+        if unseen:
+            seen.update(zip(unseen, self._search(unseen), strict=True))
+        rows = np.fromiter(map(seen.__getitem__, tokens), dtype=np.int32, count=len(tokens))
+        for token in unseen:
+            if len(token) > _REMEMBERED_LENGTH:
+                del seen[token]
+        return rows
 
     def _search(self, tokens: list[str]) -> list[int]:
         encoded = [token.encode("utf-8", "surrogatepass") for token in tokens]
         hashes = _hashed(encoded)
-        first = np.searchsorted(self._hashes, hashes, side="left").tolist()
-        return [self._confirm(word, value, at) for word, value, at in zip(encoded, hashes, first, strict=True)]
+        at = np.searchsorted(self._hashes, hashes, side="left")
+        hits = self._hashes[np.minimum(at, self.count - 1)] == hashes
+        rows = [-1] * len(tokens)
+        for index in np.flatnonzero(hits).tolist():
+            rows[index] = self._confirm(encoded[index], hashes[index], int(at[index]))
+        return rows
 
     def _confirm(self, word: bytes, value: np.uint64, at: int) -> int:
+        """The row of `word` among the words of its hash, which begin at `at` in the index; -1 for none."""
         while at < self.count and self._hashes[at] == value:
             row = int(self._rows[at])
-            if self._words[self._offsets[row] : self._offsets[row + 1]].tobytes() == word:
+            if self._words[self._offsets[row] : self._offsets[row + 1]] == word:
                 return row
             at += 1
         return -1
@@ -134,6 +140,11 @@ def build_store(source: str, directory: str | Path) -> GloveStore:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return GloveStore.open(directory)
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """A file's array, mapped; as a plain array, for indexing a `memmap` is several times slower."""
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def _read_meta(directory: Path) -> dict[str, Any]:

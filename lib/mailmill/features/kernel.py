@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol
 
 import pyarrow as pa
@@ -24,16 +23,23 @@ class Labels(Protocol):
         """The label of each key, None for a message without one."""
 
 
+class Vectors(Protocol):
+    """A prepared store by name; see `vectors.SharedVectors`."""
+
+    def open(self) -> GloveStore:
+        """The store, mapped once a process."""
+
+
 @dataclass(frozen=True)
 class FeaturesKernel:
     """Clean rows in, `schemas.features(d)` rows out, in the same order. A row depends on that row alone.
 
-    `directory` holds the word vectors' store, which each process opens once. `labels` None: no row has a
+    `vectors` names the word vectors' store, which each process opens once. `labels` None: no row has a
     label. Picklable.
     """
 
     spec: FeatureSpec
-    directory: str
+    vectors: Vectors
     seed: int
     shares: tuple[float, float, float]
     labels: Labels | None = None
@@ -56,7 +62,7 @@ class FeaturesKernel:
         schema = self.outputs[OUTPUT]
         keys = batch.column("key")
         names = keys.to_pylist()
-        store = _opened(self.directory, self.spec.fingerprint)
+        store = self.vectors.open()
         vectors, words, coverage = featurize_texts(batch.column("text").to_pylist(), self.spec, store)
         columns = {
             "key": keys,
@@ -67,9 +73,3 @@ class FeaturesKernel:
             "coverage": pa.array(coverage),
         }
         return {OUTPUT: pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)}
-
-
-@lru_cache(maxsize=4)
-def _opened(directory: str, fingerprint: str) -> GloveStore:
-    """One store a process and folder; a rebuilt store has another fingerprint and is opened anew."""
-    return GloveStore.open(directory)

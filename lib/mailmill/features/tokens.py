@@ -80,6 +80,7 @@ _CHARACTERS = str.maketrans(
     | dict.fromkeys("\u00ad\u200b\u200c\u2060\ufeff", "")
 )
 
+_ENDING_IN_STOP = frozenset(_ABBREVIATIONS.split())
 _LONGEST = 512  # a piece without white space beyond this is cut: base64, not words
 _REMEMBERED_LENGTH = 24
 _REMEMBERED_PIECES = 1 << 17
@@ -136,16 +137,26 @@ def tokenize_counted(text: str, max_words: int | None = 200) -> tuple[list[str],
 
 def _tokenize_piece(piece: str) -> _Piece:
     """Tokens and number of words of a piece without white space; remembered if it is short."""
-    found: list[str] = []
-    for start in range(0, len(piece), _LONGEST):
-        for match in _TOKEN.finditer(piece[start : start + _LONGEST]):
-            found.append(_canonical(match[0], match.lastgroup))
-    result = tuple(found), sum(map(_is_word, found))
+    stem, last = piece[:-1], piece[-1]
+    found: tuple[str, ...]
+    if piece.isalnum() and len(piece) <= _LONGEST:  # most pieces: a word, and a word with a mark after it
+        found = (piece,)
+    elif stem.isalpha() and (last in ",?!:" or (last == "." and len(stem) > 1 and stem not in _ENDING_IN_STOP)):
+        found = (stem, last) if len(stem) <= _LONGEST else _scan(piece)
+    else:
+        found = _scan(piece)
+    result = found, sum(map(_is_word, found))
     if len(piece) <= _REMEMBERED_LENGTH:
         if len(_pieces) >= _REMEMBERED_PIECES:
             _pieces.clear()
         _pieces[piece] = result
     return result
+
+
+def _scan(piece: str) -> tuple[str, ...]:
+    """The tokens of a piece by the regular expression."""
+    parts = [piece[start : start + _LONGEST] for start in range(0, len(piece), _LONGEST)]
+    return tuple(_canonical(match[0], match.lastgroup) for part in parts for match in _TOKEN.finditer(part))
 
 
 def _canonical(token: str, group: str | None) -> str:

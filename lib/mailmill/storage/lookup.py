@@ -7,7 +7,9 @@ in one file, the pages are shared, and a lookup is a binary search over a whole 
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,10 +62,11 @@ def _mapped(storage: Storage, uri: str) -> tuple[np.ndarray, np.ndarray, list[st
 
 
 def localize(storage: Storage, uri: str, names: Sequence[str]) -> str:
-    """A local folder with the files `names` of the folder `uri`: itself, or a copy made once a process."""
+    """A local folder with the files `names` of the folder `uri`: itself, or this process's own copy."""
     if not is_s3(uri):
         return uri.removeprefix("file://")
     folder = Path(tempfile.mkdtemp(prefix="mailmill-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in names:
         with storage.open(join(uri, name)) as source, open(folder / name, "wb") as target:
             while chunk := source.read(2**24):

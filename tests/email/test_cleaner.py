@@ -1,0 +1,256 @@
+"""The whole cleaner: golden mails of common programs, and what holds for every message."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailmill import schemas
+from mailmill.email import CleanMessage, CleanOptions, clean_message, clean_text
+from mailmill.errors import RejectedMessage
+from tests.email.samples import html_mail, raw_mail
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.eml"))
+
+
+def check(mail: CleanMessage) -> None:
+    """What is promised of every cleaned message."""
+    position = 0
+    for span in mail.spans:
+        assert span.zone in schemas.ZONES
+        assert span.start == position < span.end
+        assert span.rule
+        position = span.end
+    assert position == len(mail.rendering)
+    for value in (mail.text, mail.rendering, mail.subject, mail.sender_domain, mail.message_id):
+        value.encode("utf-8")
+    assert "\n" not in mail.subject
+    assert 0.0 <= mail.confidence <= 1.0
+    assert mail.date is None or mail.date.tzinfo is UTC
+    body = "\n\n".join(mail.rendering[s.start : s.end].strip("\n") for s in mail.spans if s.zone == "body")
+    assert mail.text == body.strip()
+
+
+def outcome(raw: bytes) -> CleanMessage | str:
+    """The cleaned message, checked, or the reason of its rejection."""
+    try:
+        mail = clean_message(raw)
+    except RejectedMessage as error:
+        return error.reason
+    check(mail)
+    return mail
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden_mail(path: Path) -> None:
+    mail = clean_message(path.read_bytes())
+    check(mail)
+    assert mail.text == path.with_suffix(".txt").read_text(encoding="utf-8").strip()
+
+
+def test_header_fields() -> None:
+    path = next(path for path in GOLDEN if path.stem == "gmail")
+    mail = clean_message(path.read_bytes(), CleanOptions(sender_domain="keep"))
+    assert mail.message_id == "CA+1@mail.gmail.example"
+    assert mail.date == datetime(2025, 3, 4, 8, 12, 44, tzinfo=UTC)
+    assert mail.sender_domain == "gmail.example"
+    assert mail.subject == "Re: Your order 4711"
+    assert mail.language == "en"
+
+
+def test_sender_domain_is_hashed_unless_asked_otherwise() -> None:
+    raw = raw_mail("Hello world, this is a test.", sender="Ada <ada@Firm.Example>")
+    hashed = clean_message(raw).sender_domain
+    assert len(hashed) == 16
+    assert "firm" not in hashed
+    assert clean_message(raw, CleanOptions(sender_domain="keep")).sender_domain == "firm.example"
+    assert clean_message(raw, CleanOptions(sender_domain="drop")).sender_domain == ""
+    assert clean_message(raw_mail("Some text.", sender="nobody")).sender_domain == ""
+
+
+def test_thread_is_the_root_message() -> None:
+    root = clean_message(raw_mail("First.", Message_ID="<root@x>"))
+    reply = clean_message(raw_mail("Second.", Message_ID="<b@x>", In_Reply_To="<root@x>"))
+    third = clean_message(raw_mail("Third.", Message_ID="<c@x>", References="<root@x>\n <b@x>"))
+    lone = clean_message(raw_mail("Without an identifier."))
+    assert root.thread == reply.thread == third.thread != lone.thread
+    assert len(lone.thread) == 32
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "empty"),
+        (b" \r\n\n\t ", "empty"),
+        (b"just some words\nwithout any header\n", "not_mail"),
+        (b"From: a@b\nSubject: x\n\n", "no_text"),
+        (b"From: a@b\nSubject: x\n\n \n\n", "no_text"),
+        (b"From: a@b\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=\n", "no_text"),
+        (html_mail("<style>p {}</style><p>&nbsp;</p><img src=x width=1 height=1>"), "no_text"),
+    ],
+)
+def test_rejects(raw: bytes, reason: str) -> None:
+    with pytest.raises(RejectedMessage) as caught:
+        clean_message(raw)
+    assert caught.value.reason == reason
+    assert reason in schemas.REJECT_REASONS
+
+
+def test_too_large_is_rejected_and_long_text_is_cut() -> None:
+    raw = raw_mail("word " * 1000)
+    with pytest.raises(RejectedMessage) as caught:
+        clean_message(raw, CleanOptions(max_message_bytes=1000))
+    assert caught.value.reason == "too_large"
+    mail = clean_message(raw, CleanOptions(max_rendered_chars=100))
+    assert "truncated" in mail.flags
+    assert len(mail.rendering) == 100
+
+
+def test_a_wrapping_quote_element_does_not_delete_the_reply() -> None:
+    mail = clean_message(html_mail('<div class="gmail_quote"><p>All I wrote stands in here.</p></div>'))
+    check(mail)
+    assert mail.text == "All I wrote stands in here."
+    assert "kept_low_confidence" in mail.flags
+    assert mail.confidence < 0.6
+
+
+def test_thanks_alone_is_kept() -> None:
+    mail = clean_message(raw_mail("Thanks!\n\nAda\n"))
+    assert mail.text.startswith("Thanks!")
+    assert "kept_low_confidence" in mail.flags
+
+
+def test_attached_message_is_forwarded() -> None:
+    raw = (
+        b"From: a@b.example\nContent-Type: multipart/mixed; boundary=q\n\n--q\nContent-Type: text/plain\n\n"
+        b"What do you make of this?\n--q\nContent-Type: message/rfc822\n\nFrom: c@d.example\n\nTheir words.\n--q--\n"
+    )
+    mail = clean_message(raw)
+    check(mail)
+    assert mail.text == "What do you make of this?"
+    assert any(s.zone == "forwarded" and "Their words." in mail.rendering[s.start : s.end] for s in mail.spans)
+
+
+def test_same_bytes_same_result() -> None:
+    for path in GOLDEN:
+        assert clean_message(path.read_bytes()) == clean_message(path.read_bytes())
+
+
+WORDS = [
+    "river",
+    "meeting",
+    "budget",
+    "green",
+    "Tuesday",
+    "because",
+    "they",
+    "found",
+    "old",
+    "report",
+    "Straße",
+    "été",
+    "42",
+    "3.5",
+]
+sentence = st.lists(st.sampled_from(WORDS), min_size=7, max_size=14).map(lambda w: "We " + " ".join(w) + ".")
+paragraph = st.lists(sentence, min_size=1, max_size=4).map("\n".join)
+
+
+@given(st.lists(paragraph, min_size=1, max_size=5).map("\n\n".join))
+def test_clean_text_is_left_alone(text: str) -> None:
+    assert clean_text(text) == text
+    assert clean_text(f"\n\n{text}\n \n") == text
+
+
+def test_clean_text_takes_the_sender() -> None:
+    assert clean_text.wants_sender is True
+    text = "Please send the file again, it was empty.\n\nada b"
+    assert clean_text(text) == text
+    assert clean_text(text, "Ada B <ada@firm.example>") == "Please send the file again, it was empty."
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_bytes(noise: bytes) -> None:
+    for raw in (noise, b"Subject: x\n\n" + noise, b"Content-Type: text/html\n\n" + noise, b"Content-Type: " + noise):
+        found = outcome(raw)
+        assert isinstance(found, CleanMessage) or found in schemas.REJECT_REASONS
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=300))
+def test_any_text(text: str) -> None:
+    clean_text(text).encode("utf-8")
+
+
+FRAGMENTS = [
+    b"\r\n\r\n", b"--", b"\0", b"\xff\xfe", b"=?utf-8?b?", b"=?x", b"charset=utf-7", b"charset=utf-16", b"charset=idna",
+    b"\nContent-Transfer-Encoding: base64\n", b"\n>", b"<div>", b"<!--", b"&#x110000;", b"\xed\xa0\x80", b"+2AA-",
+    b"\nContent-Type: message/rfc822\n\n", b"\nDate: Mon, 99 Foo 99999 99:99:99 +9999\n", b"format=flowed",
+    b"\nOn x wrote:\n",
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(GOLDEN))
+def test_mutated_mail(seed: int, path: Path) -> None:
+    draw = random.Random(seed)
+    raw = bytearray(path.read_bytes())
+    for _ in range(draw.randint(1, 10)):
+        at = draw.randrange(len(raw) + 1)
+        choice = draw.random()
+        if choice < 0.4:
+            raw[at:at] = draw.choice(FRAGMENTS)
+        elif choice < 0.7:
+            del raw[at : at + draw.randint(0, 150)]
+        else:
+            raw[at : at + 20] = draw.randbytes(20)
+    found = outcome(bytes(raw))
+    assert isinstance(found, CleanMessage) or found in schemas.REJECT_REASONS
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x" * 500_000,
+        ">" * 100_000,
+        "> a\n" * 50_000,
+        "To: a@b.example\n" * 20_000,
+        "On x@y.example wrote\n" * 20_000 + "wrote:",
+        "a:\n" * 50_000,
+        "-" * 200_000,
+        "thanks " * 50_000,
+        "Thanks,\n" * 20_000,
+        "( " * 100_000,
+        "@" * 100_000,
+        "1-" * 100_000,
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_long_and_repetitive_bodies_take_linear_time(body: str) -> None:
+    check(clean_message(raw_mail(body)))
+
+
+@pytest.mark.timeout(60)
+def test_deep_multiparts_do_not_crash() -> None:
+    raw = b"From: a@b\n" + b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(2000)
+    )
+    found = outcome(raw + b"Content-Type: text/plain\n\ndeep\n")
+    assert isinstance(found, CleanMessage) or found == "no_text"
+
+
+def test_real_mail(shared_data: Path) -> None:
+    column = pq.read_table(shared_data / "spamassassin.parquet", columns=["raw"]).column("raw")
+    found = [outcome(raw) for raw in column.to_pylist()]
+    mails = [mail for mail in found if isinstance(mail, CleanMessage)]
+    assert {reason for reason in found if isinstance(reason, str)} <= {"no_text"}
+    assert len(found) - len(mails) < 10
+    assert sum(bool(mail.text) for mail in mails) > 4350

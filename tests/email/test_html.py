@@ -1,0 +1,99 @@
+"""HTML to lines: what is shown, what is dropped, which evidence each line carries, and time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from mailmill.email.evidence import EVIDENCE_ZONES, evidence_of, has_structure
+from mailmill.email.html import render
+
+
+def lines(markup: str) -> list[str]:
+    return render(markup)[0]
+
+
+def test_paragraphs_lists_tables_links_and_pre() -> None:
+    markup = (
+        "<p>One <b>bold</b>\n word.</p><p>See <a href='http://x'>this&nbsp;link</a>.</p><ul><li>a<li>b</ul>"
+        "<ol start=3><li>c</ol><table><tr><td>k</td><td>v</td></tr></table><pre>x\n  y</pre>a<br>b<hr>"
+    )
+    assert lines(markup) == [
+        "One bold word.", "", "See this link.", "", "• a", "• b", "", "3. c", "", "k | v", "", "x", "  y", "", "a", "b",
+        "_" * 32,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<script>alert('x')</script>",
+        "<style>p {color: red}</style>",
+        '<div style="display:none">preheader</div>',
+        '<span style="font-size:0px; color:#fff">preheader</span>',
+        '<div style="max-height:0;overflow:hidden">preheader<p>more</p></div>',
+        '<img src="http://t.example/p.gif" width="1" height="1" alt="track">',
+        "<!-- comment -->",
+        "<title>title</title>",
+    ],
+)
+def test_what_nobody_sees_is_dropped(hidden: str) -> None:
+    assert lines(f"<p>shown</p>{hidden}<p>too</p>") == ["shown", "", "too"]
+
+
+def test_visible_styles_are_not_hidden() -> None:
+    assert lines('<p style="max-height:0.5em;font-size:10px;opacity:0.9">shown</p>') == ["shown"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "evidence"),
+    [
+        ('class="gmail_quote"', "html.gmail_quote"),
+        ('dir="ltr" class="gmail_attr"', "html.gmail_attr"),
+        ('class="moz-cite-prefix"', "html.moz_cite_prefix"),
+        ('type="cite"', "html.blockquote_cite"),
+        ('id="divRplyFwdMsg"', "html.outlook_reply"),
+        ('id="OLK_SRC_BODY_SECTION"', "html.outlook_reply"),
+        ('class="yahoo_quoted"', "html.yahoo_quoted"),
+        ('class="protonmail_quote"', "html.protonmail_quote"),
+        ('class="gmail_signature"', "html.gmail_signature"),
+        ('class="moz-signature"', "html.moz_signature"),
+        ('id="ms-outlook-mobile-signature"', "html.outlook_mobile_signature"),
+        ('style="border:none;border-top:solid #B5C4DF 1.0pt"', "html.outlook_border"),
+        ('class="MsoNormal"', ""),
+    ],
+)
+def test_evidence(attributes: str, evidence: str) -> None:
+    assert evidence_of(attributes) == evidence
+    assert not evidence or evidence in EVIDENCE_ZONES
+    text, marks = render(f"<div>mine</div><div {attributes}><p>theirs</p></div>")
+    assert dict(zip(text, marks, strict=True))["theirs"] == evidence
+    assert dict(zip(text, marks, strict=True))["mine"] == ""
+
+
+def test_structure_is_seen_without_parsing() -> None:
+    assert has_structure('<blockquote type="cite">')
+    assert not has_structure("<blockquote>")
+
+
+def test_all_below_an_outlook_divider_is_theirs() -> None:
+    _, marks = render('<p>mine</p><div id="appendonsend"></div><hr><div>From: x</div><p>theirs</p>')
+    assert marks[0] == ""
+    assert marks[-1] == "html.outlook_reply"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    ["<div>", "<blockquote>", "<b>", "<ul><li>", "<table><tr><td>", "<p>", "<b><p>", "<span>", "</div>", "<!--",
+     '<a "', '<a "<div>', "<", "<style>", "&#", "<x y='", "<plaintext>", "<svg><style>"],
+)  # fmt: skip
+def test_deep_and_broken_markup_takes_linear_time(markup: str) -> None:
+    began = time.perf_counter()
+    text, marks = render(markup * 100_000 + "x")
+    assert len(text) == len(marks)
+    assert time.perf_counter() - began < 10
+
+
+def test_deep_nesting_keeps_the_words() -> None:
+    assert "end" in lines("<div>" * 100_000 + "end")

@@ -1,0 +1,111 @@
+"""The pattern tables: complete, compiled, linear, and each language recognised."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from mailmill.email.lines import Line, banner_of, field_of
+from mailmill.email.patterns import LANGUAGES, PATTERNS, guess_language, openings, read_table
+
+# language -> greeting, sign-off, thanks, mobile tag, disclaimer, footer, banner, field
+EXAMPLES = {
+    "en": ("Dear Mr Hill,", "Kind regards,", "Many thanks", "Sent from my iPhone",
+           "This message is confidential and privileged.", "To unsubscribe, reply",
+           "-----Original Message-----", "From: x"),
+    "de": ("Sehr geehrter Herr Hügel,", "Mit freundlichen Grüßen", "Vielen Dank", "Von meinem iPhone gesendet",
+           "Diese E-Mail ist nur für den Empfänger bestimmt.", "Um sich abzumelden, klicken Sie",
+           "-----Ursprüngliche Nachricht-----", "Gesendet: x"),
+    "fr": ("Bonjour à tous,", "Bien cordialement,", "Merci d'avance", "Envoyé de mon iPhone",
+           "Ce message est confidentiel.", "Pour vous désabonner, cliquez", "-----Message d'origine-----", "Objet : x"),
+    "es": ("Estimado señor Cerro:", "Un cordial saludo,", "Muchas gracias", "Enviado desde mi iPhone",
+           "Este mensaje es confidencial.", "Para darse de baja, pulse", "-----Mensaje original-----", "Asunto: x"),
+    "pt": ("Prezados senhores,", "Atenciosamente,", "Muito obrigado", "Enviado do meu iPhone",
+           "Esta mensagem é confidencial.", "Para cancelar a inscrição, clique",
+           "-----Mensagem original-----", "Assunto: x"),
+    "it": ("Gentile signora Colle,", "Cordiali saluti,", "Grazie mille", "Inviato da iPhone",
+           "Questo messaggio è riservato.", "Per cancellarti, clicca", "-----Messaggio originale-----", "Oggetto: x"),
+    "nl": ("Geachte heer Heuvel,", "Met vriendelijke groet,", "Hartelijk dank", "Verstuurd vanaf mijn iPhone",
+           "Dit bericht is vertrouwelijk.", "Om u uit te schrijven, klik",
+           "-----Oorspronkelijk bericht-----", "Onderwerp: x"),
+}  # fmt: skip
+
+SENTENCES = {
+    "en": "We have not been able to find the parcel that you sent to them, and they would like to know where it is.",
+    "de": "Wir haben das Paket noch nicht gefunden und wissen auch nicht, wo es ist, aber wir suchen für Sie weiter.",
+    "fr": "Nous avons bien reçu votre colis mais il est vide, et je ne sais pas ce que vous voulez faire.",
+    "es": "No hemos recibido el paquete que usted nos envió y no sabemos qué hacer con los muebles de casa.",
+    "pt": "Não recebemos a encomenda que você enviou e não sabemos o que fazer com as caixas que estão em casa.",
+    "it": "Non abbiamo ricevuto il pacco che ci ha mandato e non sappiamo cosa fare con le scatole del magazzino.",
+    "nl": "Wij hebben het pakket nog niet ontvangen en weten ook niet waar het is, maar we zoeken voor u verder.",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_table_recognises_its_language(language: str) -> None:
+    greeting, signoff, thanks, mobile, disclaimer, footer, banner, header = EXAMPLES[language]
+    kinds = {"greeting": greeting, "signoff": signoff, "thanks": thanks, "mobile": mobile,
+             "disclaimer": disclaimer, "footer": footer}  # fmt: skip
+    for kind, text in kinds.items():
+        assert Line(text, 0).rule(kind).startswith(f"{kind}."), (kind, text)
+    assert banner_of(Line(banner, 0)) is not None
+    assert field_of(Line(header, 0)) is not None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tables_are_complete(language: str) -> None:
+    table, english = read_table(language), read_table("en")
+    assert table["code"] == language
+    assert table.keys() == english.keys()
+    assert table["fields"].keys() == english["fields"].keys()
+    assert len(set(table["stop_words"].split())) >= 20
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_language(language: str) -> None:
+    assert guess_language(SENTENCES[language]) == language
+
+
+def test_language_unsure() -> None:
+    assert guess_language("") == ""
+    assert guess_language("1 2 3 xyzzy plugh") == ""
+
+
+def test_rule_names_point_into_the_tables() -> None:
+    assert Line("Hallo Eva,", 0).rule("greeting") == "greeting.de.2"
+    assert read_table("de")["greetings"][2] == "hallo"
+
+
+def test_openings_never_lose_a_match() -> None:
+    assert openings("(?:ab|cd)?ef") == {"a", "c", "e"}
+    assert openings(r"\w+") is None
+    assert openings("a*b") is None
+    for kind, matcher in PATTERNS.matchers.items():
+        for _, fragment in matcher.fragments:
+            chars = openings(fragment)
+            if chars is not None:
+                assert re.match(fragment, "\0") is None, (kind, fragment)
+
+
+NASTY = ["a" * 400, "thanks " * 57, "- " * 200, ", " * 200, "on " * 130 + ":", "x@" * 200, "best regards" + "," * 380,
+         "dear " + "a.b," * 99, "this e-mail " * 33, "wrote " * 66, "1/1/" * 100, " " * 400, "merci," * 66]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(PATTERNS.matchers))
+def test_patterns_take_linear_time(kind: str) -> None:
+    matcher = PATTERNS.matchers[kind]
+    began = time.perf_counter()
+    for text in NASTY:
+        matcher.rule(text)
+    assert time.perf_counter() - began < 0.5
+
+
+def test_no_nested_quantifiers() -> None:
+    nested = re.compile(r"[*+]\)[*+{]|\+\)\+|\*\)\*")
+    for matcher in PATTERNS.matchers.values():
+        for name, fragment in matcher.fragments:
+            assert not nested.search(fragment), name
+            assert ".*" not in fragment, name
+            assert ".+" not in fragment, name

@@ -1,0 +1,170 @@
+"""Which lines go, and by which rule: quotes, headers, edges, and what must stay."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mailmill.email import clean_text
+from mailmill.email.cleaner import sender_names
+from mailmill.email.lines import split_lines
+from mailmill.email.zones import assign_zones
+
+
+def zones(text: str, evidence: list[str] | None = None) -> list[str]:
+    return [zone for zone, _ in assign_zones(split_lines(text, evidence)).marks]
+
+
+def rules(text: str) -> list[str]:
+    return [rule for _, rule in assign_zones(split_lines(text)).marks]
+
+
+OWN = "The plan is good, and we should start on Monday."
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "-----Original Message-----\nFrom: Bob\nSent: Monday\nTo: Ada\nSubject: x\n\nTheir words.",
+        "From: Bob <bob@x.example>\nSent: Monday, March 3\nTo: Ada\nSubject: x\n\nTheir words.",
+        "________________________________\nVon: Bob\nGesendet: Montag\nAn: Ada\nBetreff: x\n\nDeren Worte.",
+        "On Mon, Mar 3, 2025 at 4:01 PM Bob <bob@x.example>\nwrote:\n\n> Their words.",
+        "Am 03.03.2025 um 16:01 schrieb Bob:\n> Deren Worte.",
+        "Le lun. 3 mars 2025 à 16:01, Bob <bob@x.example> a écrit :\n> Leurs mots.",
+        "El lun, 3 mar 2025 a las 16:01, Bob (<bob@x.example>) escribió:\n> Sus palabras.",
+        "Em seg., 3 de mar. de 2025 às 16:01, Bob <bob@x.example> escreveu:\n> As palavras.",
+        "Il giorno lun 3 mar 2025 alle ore 16:01 Bob <bob@x.example> ha scritto:\n> Le parole.",
+        "Op ma 3 mrt 2025 om 16:01 schreef Bob <bob@x.example>:\n> Hun woorden.",
+        "2025-03-03 16:01 GMT+01:00 Bob <bob@x.example>:\n> Their words.",
+        "---------------------- Forwarded by Bob/HOU/ECT on 01/05/2000 01:16 PM \n---------------------------\n\nBob\n"
+        "01/05/2000 09:26 AM\nTo: Ada/HOU/ECT@ECT\ncc: \nSubject: x\n\nTheir words.",
+        ">>> Bob <bob@x.example> 3/3/25 4:01 PM >>>\nTheir words.",
+        "On Mon, 3 Mar 2025, Bob wrote:\n--]Their words\n--]go on here.",
+    ],
+)
+def test_what_follows_a_header_is_not_the_authors(below: str) -> None:
+    text = f"{OWN}\n\n{below}"
+    assert clean_text(text) == OWN
+    assert "header" in zones(text)
+
+
+def test_answers_between_and_below_quotes_stay() -> None:
+    text = "On 1 May 2025, Bob wrote:\n> first\n\nYes, that is what I meant to say.\n\n> second\n\nNo, not at all."
+    assert clean_text(text) == "Yes, that is what I meant to say.\n\nNo, not at all."
+
+
+def test_a_wrapped_quote_is_quoted() -> None:
+    text = f"{OWN}\n\nOn 1 May 2025, Bob wrote:\n> {'long ' * 14}words that were\nwrapped\n> and go on"
+    assert clean_text(text) == OWN
+    assert "quote.wrapped" in rules(text)
+
+
+def test_mbox_escaped_from_is_no_quote() -> None:
+    text = ">From where can one download the new version of it?"
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "zone"),
+    [
+        ("Hi Bob,", "greeting"),
+        ("Dear Ms. Miller:", "greeting"),
+        ("Sehr geehrte Damen und Herren,", "greeting"),
+        ("Bob -", "greeting"),
+        ("John/Louise", "greeting"),
+        ("Thanks Erick,", "greeting"),
+    ],
+)
+def test_greeting(line: str, zone: str) -> None:
+    assert zones(f"{line}\n\n{OWN}")[0] == zone
+    assert zones(line)[0] == "body"
+    assert zones(f"{OWN}\n{line}\n{OWN}")[1] == "body"
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "Best regards,\nAda",
+        "Thanks, ada",
+        "Mit freundlichen Grüßen\nAda Byron",
+        "Cordialement,\nAda",
+        "-Ada",
+        "Thanks!\n\nAda\nx 4711",
+        "Ada Byron\nSenior Engineer, Firm Inc.\n+1 713 555 0101",
+        "-- \nAda Byron\nanything at all may stand here",
+        "Sent from my iPhone",
+        "This e-mail is confidential and intended only for the addressee.",
+        "_______________________________________________\nfoo mailing list\nhttp://x.example/mailman/listinfo/foo",
+        " - budget.xls",
+    ],
+)
+def test_what_stands_below_goes(closing: str) -> None:
+    assert clean_text(f"{OWN}\n\n{closing}") == OWN
+
+
+def test_postscript_is_body() -> None:
+    assert clean_text(f"{OWN}\n\nBest,\nAda\n\nPS: bring the keys, please.") == f"{OWN}\n\nPS: bring the keys, please."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{OWN}\nThanks to all of you we finished in time, which is great news.\n{OWN}",
+        f"{OWN}\n\n• one apple\n• two pears",
+        f"{OWN}\n\nOK",
+        f"{OWN}\nFrom: Houston\n{OWN}",
+        f"You have received this email because you are listed as an approver.\n\n{OWN}",
+        f"On Monday Bob wrote a good summary of it.\n\n{OWN}",
+    ],
+)
+def test_what_must_stay(text: str) -> None:
+    assert clean_text(text) == text
+
+
+def test_bare_forward_leaves_nothing_and_is_named_so() -> None:
+    text = "---------- Forwarded message ---------\nFrom: Bob <bob@x.example>\nSubject: x\n\nTheir words."
+    assert clean_text(text) == ""
+    assert zones(text)[-1] == "forwarded"
+
+
+def test_evidence_of_html_decides() -> None:
+    text = "Mine.\nTheir header\nTheir words\nName"
+    found = zones(text, ["", "html.moz_cite_prefix", "html.blockquote_cite", "html.gmail_signature"])
+    assert found == ["body", "header", "quoted", "signature"]
+
+
+def test_plain_blockquote_is_an_indented_paragraph_unless_a_header_introduces_it() -> None:
+    evidence = ["", "html.blockquote"]
+    assert zones("Look at this poem:\nRoses are red", evidence) == ["body", "body"]
+    text = "Mine is here.\nOn 1 May 2025, Bob <b@x.example> wrote:\nTheirs"
+    assert zones(text, ["", "", "html.blockquote"]) == ["body", "header", "quoted"]
+
+
+@pytest.mark.parametrize("corpus", ["enron", "asf"])
+def test_quality_floor(shared_data: Path, corpus: str) -> None:
+    """Of the annotated lines at depth 0: body before the first header kept; headers, greetings, sign-offs removed."""
+    right, total = Counter[str](), Counter[str]()
+    for row in (shared_data / "zones" / f"{corpus}_train.jsonl").read_text(encoding="utf-8").splitlines():
+        mail = json.loads(row)
+        marked = [(d["type"], d["start"], d["end"]) for d in mail["denotations"]]
+        header = min((start for kind, start, _ in marked if kind == "Header"), default=len(mail["text"]))
+        lines = split_lines(mail["text"])
+        for line, (zone, _) in zip(lines, assign_zones(lines, sender_names(mail["sender"])).marks, strict=True):
+            middle = line.start + len(line.text) // 2
+            kinds = [kind for kind, start, end in marked if start <= middle < end]
+            if not any(map(str.isalnum, line.bare)) or line.depth or not kinds:
+                continue
+            if "Header" in kinds:
+                truth = "header"
+            elif line.start > header or any(k.startswith(("Body/Signature", "Body/Att", "Body/PS")) for k in kinds):
+                continue
+            else:
+                truth = "edge" if any(k.startswith(("Body/Intro", "Body/Outro")) for k in kinds) else "body"
+            total[truth] += 1
+            right[truth] += (zone == "body") == (truth == "body")
+    assert right["body"] >= 0.96 * total["body"]
+    assert right["header"] >= 0.98 * total["header"]
+    assert right["edge"] >= 0.85 * total["edge"]

@@ -1,0 +1,383 @@
+"""The command line as a user meets it: help, exit codes, one or two plain lines where something is wrong."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from email.message import EmailMessage
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from mailmill import __version__
+from mailmill.cli import cli, guarded
+from tests import mail, s3
+from tests.faults.processes import for_people, mailmill
+
+STAGES = ("ingest", "clean", "label", "features", "train", "evaluate", "score")
+MARKER, ADDRESS = "the purple walrus ate 4711 invoices", "whiskers.walrus@marker-company.example"
+NO_PROXY = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mail.make_corpus(tmp_path_factory.mktemp("corpus"), 120)
+
+
+@pytest.fixture(scope="module")
+def vectors(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mail.make_vectors(corpus, tmp_path_factory.mktemp("vectors") / "glove.txt")
+
+
+@pytest.fixture
+def config(corpus: Path, vectors: Path, tmp_path: Path) -> Path:
+    """A configuration file for the local engine; its tables go to `tmp_path / "work"`."""
+    settings = mail.make_config(str(tmp_path / "work"), corpus, vectors)
+    return mail.write_config(tmp_path / "small.toml", settings)
+
+
+def published(folder: Path) -> set[str]:
+    """The tables in `folder` that readers can see."""
+    return {str(path.parent.relative_to(folder)) for path in folder.rglob("_manifest.json")}
+
+
+def refused(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """The run ended with `code` and said why in one to three plain lines that hold all `words`."""
+    said = for_people(result.stderr)
+    assert result.returncode == code, result.stderr
+    assert 1 <= len(said) <= 3, result.stderr
+    assert said[0].startswith("mailmill: ")
+    assert all(len(line) <= 400 for line in said)
+    assert "Traceback" not in result.stderr + result.stdout
+    assert "unexpected" not in said[0]
+    for word in words:
+        assert word in "\n".join(said), result.stderr
+
+
+class TestHelp:
+    def test_lists_every_command_and_the_exit_codes(self) -> None:
+        result = CliRunner().invoke(cli, ["--help"], prog_name="mailmill")
+        assert result.exit_code == 0
+        for name in ("run", "corpus", "engines", *STAGES):
+            assert re.search(rf"^  {name} ", result.output, re.M), name
+        assert "Exit codes: 0 done, 2 configuration, 3 data, 4 infrastructure" in result.output
+
+    @pytest.mark.parametrize("name", ["run", *STAGES])
+    def test_of_a_stage(self, name: str) -> None:
+        result = CliRunner().invoke(cli, [name, "-h"], prog_name="mailmill")
+        assert result.exit_code == 0
+        assert result.output.startswith(f"Usage: mailmill {name} [OPTIONS]")
+        for option in ("--config", "--engine", "--set SECTION.KEY=VALUE", "local|dask|spark|auto"):
+            assert option in result.output
+        sentence = result.output.splitlines()[2].strip()
+        assert sentence[0].isupper()
+        assert len(sentence) > 20
+
+    def test_of_corpus_and_engines(self) -> None:
+        output = CliRunner().invoke(cli, ["corpus", "--help"]).output
+        for option in ("--out", "--count", "--bytes", "--seed", "--format", "--texts", "--malformed", "--label-header"):
+            assert option in output
+        assert "auto" in CliRunner().invoke(cli, ["engines", "--help"]).output
+
+    def test_version(self) -> None:
+        assert mailmill("--version").stdout.split()[-1] == __version__
+
+
+def test_engines_lists_versions_and_java() -> None:
+    output = CliRunner().invoke(cli, ["engines"]).output
+    assert output.startswith(f"mailmill {__version__}, Python 3.")
+    assert re.search(r"^machine   \d+ cores, \d+\.\d GiB", output, re.M)
+    assert re.search(r"^local     pyarrow \d+\.\d+.*, numpy \d", output, re.M)
+    assert re.search(r"^dask      (dask \d+.*, distributed \d|not installed: pip install 'mailmill\[dask\]')", output, re.M)
+    assert re.search(
+        r"^spark     (pyspark \d\S*, (Java \d+|but no Java: .*JAVA_HOME)|not installed: pip install 'mailmill\[spark\]')$",
+        output,
+        re.M,
+    )
+    assert re.search(r"^auto      (local|dask|spark)$", output, re.M)
+
+
+def test_engines_without_java(tmp_path: Path) -> None:
+    result = mailmill("engines", environment={"JAVA_HOME": str(tmp_path)})
+    assert result.returncode == 0
+    if "pyspark" in result.stdout:
+        assert "but no Java: install a JDK (17 or newer) and set JAVA_HOME" in result.stdout
+
+
+class TestCorpus:
+    def test_writes_what_it_says(self, tmp_path: Path) -> None:
+        out = tmp_path / "mail"
+        options = ["--count", "80", "--malformed", "0.1", "--duplicates", "0.1", "--label-header", "X-Label"]
+        result = mailmill("corpus", "--out", out, *options)
+        assert result.returncode == 0, result.stderr
+        files = list((out / "mail").rglob("*.eml"))
+        truth = pq.read_table(out / "truth.parquet")
+        with (out / "labels.csv").open(encoding="utf-8") as file:
+            labels = list(csv.DictReader(file))
+        assert len(files) == truth.num_rows == 80
+        assert result.stdout.startswith(f"80 messages in {out}: ")
+        assert f"malformed={truth['kind'].to_pylist().count('malformed')}" in result.stdout
+        assert f"labels={len(labels)}" in result.stdout
+        assert sum(b"X-Label: " in file.read_bytes() for file in files) >= len(labels)
+        assert for_people(result.stderr) == []
+
+    def test_same_options_same_bytes(self, tmp_path: Path) -> None:
+        runs = [CliRunner().invoke(cli, ["corpus", "--out", str(tmp_path / n), "--count", "30"]) for n in "ab"]
+        assert [run.exit_code for run in runs] == [0, 0]
+        a, b = ({p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.*")} for n in "ab")
+        assert a == b
+
+    @pytest.mark.parametrize(
+        ("options", "word"),
+        [
+            (["--count", "0"], "--count"),
+            (["--count", "many"], "--count"),
+            (["--bytes", "3 parsecs"], "3 parsecs"),
+            (["--malformed", "1.5"], "--malformed"),
+            (["--format", "msg"], "--format"),
+            ([], "--out"),
+        ],
+    )
+    def test_refuses_bad_options(self, options: list[str], word: str, tmp_path: Path) -> None:
+        result = mailmill("corpus", *(["--out", tmp_path / "mail"] if options else []), *options)
+        assert result.returncode == 2
+        assert word in result.stderr
+        assert "Traceback" not in result.stderr
+        assert not (tmp_path / "mail").exists()
+
+    def test_leaves_other_folders_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "thesis.txt").write_text("years of work")
+        refused(mailmill("corpus", "--out", tmp_path, "--count", "3"), 3, str(tmp_path), "not empty")
+        assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+class TestRun:
+    def test_and_again(self, config: Path, tmp_path: Path) -> None:
+        first = mailmill("run", "--config", config)
+        assert first.returncode == 0, first.stderr
+        assert for_people(first.stderr) == []
+        assert "engine local: one process" in first.stderr
+        assert "120 messages = " in first.stdout
+        assert re.search(r"^\*(logistic|forest) ", first.stdout, re.M)
+        for name in ("clean", "rejects", "labels", "features", "metrics", "scores"):
+            place = re.search(rf"{tmp_path}/work/{name}/run_id=\S+", first.stdout)
+            assert place is not None, name
+            assert Path(place[0]).is_dir()
+        second = mailmill("run", "--config", config)
+        assert second.returncode == 0, second.stderr
+        assert len(re.findall(r" unchanged: rows=", second.stderr)) == 8
+        assert " engine " not in second.stderr
+        assert " published" not in second.stderr
+        assert second.stdout == first.stdout
+
+    def test_stage_by_stage_is_the_same(self, config: Path, tmp_path: Path) -> None:
+        for name in STAGES:
+            assert guarded(lambda name=name: cli.main([name, "-c", str(config)], standalone_mode=False)) == 0
+        assert mailmill("run", "-c", config).stderr.count(" unchanged: ") == 8
+
+    def test_a_stage_before_its_time(self, config: Path, tmp_path: Path) -> None:
+        refused(mailmill("train", "-c", config), 3, "table features is not in", str(tmp_path / "work"))
+        assert not published(tmp_path)
+
+    def test_set_changes_one_setting(self, config: Path, tmp_path: Path) -> None:
+        result = mailmill("ingest", "-c", config, "--set", f"run.work={tmp_path / 'elsewhere'}")
+        assert result.returncode == 0
+        assert published(tmp_path) == {"elsewhere/raw", "elsewhere/raw_rejects"}
+
+
+def test_no_text_and_no_address_is_logged(vectors: Path, tmp_path: Path) -> None:
+    """Bodies, subjects and addresses of good, odd and broken mail, with every log line there is."""
+    folder = tmp_path / "in" / "mail"
+    folder.mkdir(parents=True)
+    for number in range(12):
+        message = EmailMessage()
+        message["From"] = f"Whiskers <{ADDRESS}>"
+        message["To"] = ADDRESS
+        message["Subject"] = f"{MARKER} {number}"
+        message["Message-ID"] = f"<{number}@marker-company.example>"
+        message["X-Label"] = "pos" if number % 2 else "neg"
+        message.set_content(f"Hello,\n{MARKER} on day {number}, write to {ADDRESS}.\n")
+        message.add_alternative(f"<p>{MARKER} on day {number}</p>", subtype="html")
+        (folder / f"{number}.eml").write_bytes(message.as_bytes())
+    good = (folder / "0.eml").read_bytes()
+    (folder / "cut.eml").write_bytes(good[: len(good) // 2])
+    (folder / "charset.eml").write_bytes(good.replace(b"utf-8", b"klingon"))
+    (folder / "nothing.eml").write_bytes(b"\x00\x01" + MARKER.encode())
+    settings = mail.make_config(str(tmp_path / "work"), tmp_path / "in", vectors, labels={"header": "X-Label"})
+    config = mail.write_config(tmp_path / "marker.toml", settings)
+    for log in ("INFO", "DEBUG"):
+        result = mailmill("run", "-c", config, environment={"MAILMILL_LOG": log})
+        output = (result.stdout + result.stderr).lower()
+        assert "raw " in output
+        for word in ("walrus", "purple", "4711", "marker-company", ADDRESS):
+            assert word not in output, result.stderr
+        shutil.rmtree(tmp_path / "work")
+
+
+class TestRefusals:
+    """Each: the right exit code, a plain line that names the thing, and nothing published."""
+
+    def test_a_typo_in_a_key(self, config: Path, tmp_path: Path) -> None:
+        config.write_text(config.read_text().replace("max_words", "max_wrods").replace("trees", "tress"))
+        began = time.monotonic()
+        result = mailmill("run", "-c", config)
+        refused(result, 2, "small.toml: 2 problems", "did you mean features.max_words?", "did you mean forest.trees?")
+        assert time.monotonic() - began < 10
+        assert not (tmp_path / "work").exists()
+
+    @pytest.mark.parametrize(
+        ("override", "words"),
+        [
+            ("forest.tress=9", ["did you mean forest.trees?"]),
+            ("engine.kind=sprak", ["engine.kind", "sprak"]),
+            ("forest.trees=0", ["forest.trees"]),
+            ("trees", ["--set trees"]),
+        ],
+    )
+    def test_a_bad_override(self, override: str, words: list[str], config: Path, tmp_path: Path) -> None:
+        refused(mailmill("run", "-c", config, "-s", override), 2, *words)
+        assert not (tmp_path / "work").exists()
+
+    def test_a_configuration_that_is_missing_or_broken(self, tmp_path: Path) -> None:
+        refused(mailmill("run", "-c", tmp_path / "none.toml"), 2, "none.toml does not exist")
+        (tmp_path / "bad.toml").write_text("[run\n")
+        refused(mailmill("run", "-c", tmp_path / "bad.toml"), 2, "bad.toml")
+
+    def test_a_missing_folder(self, config: Path, tmp_path: Path) -> None:
+        missing = tmp_path / "no-such-mail"
+        refused(mailmill("run", "-c", config, "-s", f"input.paths=['{missing}']"), 3, str(missing))
+        assert not published(tmp_path)
+
+    def test_an_empty_folder(self, config: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        refused(mailmill("run", "-c", config, "-s", f"input.paths=['{tmp_path / 'empty'}']"), 3, "empty")
+        assert not published(tmp_path)
+
+    @pytest.mark.parametrize("ending", ["txt", "txt.gz", "zip"])
+    def test_word_vectors_cut_in_half(self, ending: str, vectors: Path, config: Path, tmp_path: Path) -> None:
+        path = tmp_path / f"half.{ending}"
+        if ending == "zip":
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(vectors, "glove.txt")
+            content = path.read_bytes()
+        else:
+            content = vectors.read_bytes() if ending == "txt" else gzip.compress(vectors.read_bytes())
+        path.write_bytes(content[: len(content) // 2])
+        refused(mailmill("run", "-c", config, "-s", f"features.vectors={path}"), 3, f"half.{ending}")
+        assert not published(tmp_path) & {"work/features", "work/models/forest", "work/metrics", "work/scores"}
+        assert not list((tmp_path / "work").rglob("meta.json"))
+        assert mailmill("run", "-c", config).returncode == 0
+
+    def test_missing_word_vectors(self, config: Path, tmp_path: Path) -> None:
+        result = mailmill("run", "-c", config, "-s", f"features.vectors={tmp_path / 'none.txt'}")
+        refused(result, 3, "none.txt", "features.vectors")
+        assert not published(tmp_path)
+
+    def test_missing_labels(self, config: Path, tmp_path: Path) -> None:
+        refused(mailmill("run", "-c", config, "-s", f"labels.source={tmp_path / 'none.csv'}"), 3, "none.csv")
+        assert not published(tmp_path)
+
+    def test_labels_without_the_column(self, config: Path, tmp_path: Path) -> None:
+        (tmp_path / "labels.csv").write_text("message_id,verdict\na@b,pos\n")
+        result = mailmill("run", "-c", config, "-s", f"labels.source={tmp_path / 'labels.csv'}")
+        refused(result, 3, "labels.csv has no column 'label'", "verdict", "labels.label_column")
+        assert "work/labels" not in published(tmp_path)
+
+    def test_classes_without_the_positive_one(self, config: Path, tmp_path: Path) -> None:
+        refused(mailmill("run", "-c", config, "-s", "train.positive=happy"), 3, "'happy'", "train.positive")
+        assert not published(tmp_path) & {"work/models/forest", "work/metrics", "work/scores"}
+
+    @pytest.mark.parametrize("name", ["dask", "spark"])
+    def test_an_engine_that_is_not_installed(self, name: str, config: Path, tmp_path: Path) -> None:
+        library = {"dask": "distributed", "spark": "pyspark"}[name]
+        result = mailmill("run", "-c", config, "-e", name, environment=without(tmp_path / "shim", library))
+        refused(result, 2, f"engine {name} needs {library}", f"pip install 'mailmill[{name}]'")
+        assert not published(tmp_path)
+
+    def test_auto_without_engines_is_local(self, config: Path, tmp_path: Path) -> None:
+        environment = without(tmp_path / "shim", "distributed", "pyspark")
+        result = mailmill("ingest", "-c", config, "-e", "auto", environment=environment)
+        assert result.returncode == 0, result.stderr
+        assert "engine local" in result.stderr
+
+    def test_spark_without_java(self, config: Path, tmp_path: Path) -> None:
+        pytest.importorskip("pyspark")
+        (tmp_path / "jdk").mkdir()
+        result = mailmill("run", "-c", config, "-e", "spark", environment={"JAVA_HOME": str(tmp_path / "jdk")})
+        refused(result, 2, "needs Java", "JAVA_HOME")
+        assert not published(tmp_path)
+
+    def test_a_dask_scheduler_that_does_not_answer(self, config: Path, tmp_path: Path) -> None:
+        pytest.importorskip("distributed")
+        result = mailmill("run", "-c", config, "-e", "dask", "-s", "engine.address=tcp://127.0.0.1:9")
+        refused(result, 4, "tcp://127.0.0.1:9", "engine.address")
+        assert not published(tmp_path)
+
+    def test_a_work_folder_that_is_a_file(self, config: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("not a folder")
+        refused(mailmill("run", "-c", config, "-s", f"run.work={tmp_path / 'file'}"), 4, str(tmp_path / "file"))
+        assert (tmp_path / "file").read_text() == "not a folder"
+
+    def test_a_damaged_manifest(self, config: Path, tmp_path: Path) -> None:
+        assert mailmill("ingest", "-c", config).returncode == 0
+        manifest = tmp_path / "work" / "raw" / "_manifest.json"
+        manifest.write_text(manifest.read_text()[:200])
+        refused(mailmill("clean", "-c", config), 3, str(manifest))
+
+    def test_a_damaged_table(self, config: Path, tmp_path: Path) -> None:
+        assert mailmill("ingest", "-c", config).returncode == 0
+        document = json.loads((tmp_path / "work" / "raw" / "_manifest.json").read_bytes())
+        victim = tmp_path / "work" / "raw" / document["files"][0]["path"]
+        victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
+        refused(mailmill("clean", "-c", config), 3, victim.name)
+        victim.unlink()
+        refused(mailmill("clean", "-c", config), 3, victim.name)
+        assert "work/clean" not in published(tmp_path)
+
+
+class TestUnreachableS3:
+    @pytest.fixture(params=["refuses", "never answers"])
+    def endpoint(self, request: pytest.FixtureRequest) -> Iterator[str]:
+        """A port of this machine behind which nothing speaks S3."""
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            if request.param == "never answers":
+                listener.listen(64)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    @pytest.mark.parametrize("place", ["input.paths=['s3://test/mail']", "run.work=s3://test/work"])
+    def test_is_named_and_soon(self, place: str, endpoint: str, config: Path, tmp_path: Path) -> None:
+        patience = ("storage.connect_timeout=1", "storage.request_timeout=1", "storage.attempts=2")
+        overrides = [part for o in (place, f"storage.endpoint={endpoint}", *patience) for part in ("-s", o)]
+        began = time.monotonic()
+        result = mailmill("run", "-c", config, *overrides, environment=s3.CREDENTIALS | NO_PROXY)
+        refused(result, 4, endpoint, "s3://test/", "storage.endpoint")
+        assert time.monotonic() - began < 45
+        assert not published(tmp_path)
+
+
+def without(folder: Path, *libraries: str) -> Mapping[str, str]:
+    """An environment in which Python finds none of `libraries`."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "from importlib.machinery import PathFinder\n\n\n"
+        "class Without(PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        hidden = name.partition('.')[0] in {libraries!r}\n"
+        "        return None if hidden else super().find_spec(name, path, target)\n\n\n"
+        "sys.meta_path[sys.meta_path.index(PathFinder)] = Without\n"
+    )
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))}

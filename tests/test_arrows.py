@@ -29,7 +29,7 @@ ALLOWED = {
     "features": GROUND | {"storage"},
     "models": GROUND | {"storage"},
     "quality": GROUND | {"storage"},
-    "docs": GROUND | {"storage", "models", "quality"},
+    "docs": GROUND | {"storage", "email", "models", "quality"},
     "job": GROUND | {"storage", "engines", "quality"},
     "pipeline": GROUND | {"storage", "email", "features", "models", "quality", "docs", "job"},
     "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline"},

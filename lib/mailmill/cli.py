@@ -47,30 +47,26 @@ def cli() -> None:
     """
 
 
-def _stage(name: str, text: str) -> Callable[..., None]:
-    @cli.command(name, help=text)
-    @click.option(
-        "-c", "--config", "config", required=True, type=click.Path(path_type=Path), help="A TOML file; see conf/."
-    )
-    @click.option(
-        "-e",
-        "--engine",
-        type=click.Choice(["local", "dask", "spark", "auto"]),
-        help="Who computes; overrides the file.",
-    )
-    @click.option(
-        "-s", "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
-    )
-    def command(config: Path, engine: str | None, overrides: Sequence[str]) -> None:
-        changes = [*overrides, *([f"engine.kind={engine}"] if engine else [])]
-        run_stage(name, config, changes)
+_config = click.option("-c", "--config", type=click.Path(path_type=Path), help="A TOML file; see conf/.")
+_engine = click.option(
+    "-e", "--engine", type=click.Choice(["local", "dask", "spark", "auto"]), help="Who computes; overrides the file."
+)
+_set = click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+)
 
-    return command
+
+def _stage(name: str, text: str) -> None:
+    @cli.command(name, help=text)
+    @_config
+    @_engine
+    @_set
+    def command(config: Path | None, engine: str | None, overrides: Sequence[str]) -> None:
+        run_stage(name, config, engine, overrides)
 
 
 _stage("run", "Run every stage in order, skip those with nothing new, and say where everything lies.")
 _stage("ingest", "Read mail from files, folders, archives or S3 into the raw table; count duplicates and rejects.")
-_stage("clean", "Reduce each message to its author's own words, with every removed character accounted for.")
 _stage("label", "Match a file of labels, or a header, with the messages.")
 _stage("features", "Turn the words into vectors, and split by conversation.")
 _stage("train", "Train the configured models.")
@@ -78,9 +74,43 @@ _stage("evaluate", "Measure the models on held-out mail and choose one.")
 _stage("score", "Give every mail its sentiment in [-1, 1] and its place in the queue.")
 
 
-def run_stage(name: str, config: Path, overrides: Sequence[str]) -> None:
-    """Load the configuration and run one stage, or "run" for all; jobs call this too."""
-    settings = load(config, overrides)
+@cli.command()
+@_config
+@_engine
+@_set
+@click.option(
+    "--explain",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.eml",
+    help="Clean this one message and show each line with its zone and rule, in colour. Needs no --config.",
+)
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="With --explain: write a page instead."
+)
+def clean(
+    config: Path | None, engine: str | None, overrides: Sequence[str], explain: Path | None, page: Path | None
+) -> None:
+    """Reduce each message to its author's own words, with every removed character accounted for."""
+    if explain is None:
+        if page:
+            raise ConfigError("--html goes with --explain FILE.eml")
+        run_stage("clean", config, engine, overrides)
+        return
+    from mailmill.docs import explain as explanation
+
+    mail = explanation.cleaned(explain.read_bytes())
+    if page:
+        page.write_text(explanation.page(mail), encoding="utf-8")
+        click.echo(f"written to {page}")
+    else:
+        click.echo(explanation.terminal(mail, colour=sys.stdout.isatty()), nl=False)
+
+
+def run_stage(name: str, config: Path | None, engine: str | None, overrides: Sequence[str]) -> None:
+    """Load the configuration and run one stage, or "run" for all."""
+    if config is None:
+        raise ConfigError("say which configuration: --config FILE.toml", hint="see conf/ for examples")
+    settings = load(config, [*overrides, *([f"engine.kind={engine}"] if engine else [])])
     from mailmill import pipeline  # after the configuration: a typo is reported in a fraction of a second
     from mailmill.docs.summary import summarise
     from mailmill.job import Job
@@ -116,6 +146,10 @@ def run_stage(name: str, config: Path, overrides: Sequence[str]) -> None:
 @click.option(
     "--wrong-labels", type=click.FloatRange(0, 1), help="Share of labels that are wrong.  [default: 0.03; texts: 0]"
 )
+@click.option(
+    "--language", "languages", multiple=True, default=("en",), show_default=True, help="Of the frames around the text: "
+    "en, de, fr, es, pt, it, nl; repeatable.",
+)  # fmt: skip
 @click.option("--label-header", help="Also write the label into this header of each message.")
 def corpus(out: Path, form: Format, size: str | None, **options: Any) -> None:
     """Generate realistic raw mail with known truth: mail/, labels.csv and truth.parquet.

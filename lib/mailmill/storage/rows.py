@@ -1,0 +1,106 @@
+"""Messages that are rows: of JSON lines, or of a Parquet table with a column `raw`.
+
+Data sets of mail come as tables, and a row that holds no usable message is the fault of that row alone:
+it becomes a reject with reason `bad_row`, and the rows around it are read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Rejected, clean_name, one_message
+
+_NAME_COLUMNS = ("name", "source", "path")
+
+
+def read_json_lines(reader: io.BufferedReader, source: str, limits: Limits) -> Iterator[Item]:
+    """The message of each line that is not blank: bytes from `raw_base64`, else text from `raw`.
+
+    The text is encoded as the field `encoding` says, utf-8 (the default) or latin-1. A message is
+    `source`!x where a field name, source or path holds x, else `source`#line, counted from 1. A line of
+    more than twice the message limit and 64 KiB is skipped and rejected as "too_large". Format: JSON Lines.
+    """
+    longest = 2 * limits.max_message_bytes + 2**16  # escapes and base64 make a message longer
+    number = 0
+    while line := reader.readline(longest):
+        number += 1
+        if len(line) == longest and not line.endswith(b"\n"):
+            while (rest := reader.readline(CHUNK)) and not rest.endswith(b"\n"):
+                pass
+            yield one_message(f"{source}#{number:06d}", None, limits)
+        elif not line.isspace():
+            yield _json_row(line, source, number, limits)
+
+
+def _json_row(line: bytes, source: str, number: int, limits: Limits) -> Item:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return Rejected(f"{source}#{number:06d}", "bad_row", "not JSON")
+    if not isinstance(row, dict):
+        return Rejected(f"{source}#{number:06d}", "bad_row", "not a JSON object")
+    label = _row_label(source, number, row)
+    try:
+        if isinstance(row.get("raw_base64"), str):
+            return one_message(label, base64.b64decode(row["raw_base64"]), limits)
+        if isinstance(row.get("raw"), str) and row.get("encoding", "utf-8") in ("utf-8", "latin-1"):
+            return one_message(label, row["raw"].encode(row.get("encoding", "utf-8"), "surrogateescape"), limits)
+    except (binascii.Error, ValueError):  # a UnicodeEncodeError is a ValueError
+        return Rejected(label, "bad_row", "raw cannot be decoded")
+    return Rejected(label, "bad_row", "no usable field raw or raw_base64")
+
+
+def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterator[Item]:
+    """The message in each row's column `raw` (binary or string), read by at most 1024 rows or some 16 MiB.
+
+    A message is `source`!x where the first text column called name, source or path holds x, else
+    `source`#row, counted from 1. `reader` must seek. Raises Refused past a limit of `meter`, and what
+    pyarrow raises where the file is damaged.
+    """
+    # Read as a dictionary, a large value repeated a million times stays one value.
+    file = pq.ParquetFile(pa.PythonFile(reader, mode="r"), read_dictionary=["raw"], pre_buffer=False, buffer_size=CHUNK)
+    schema = file.schema_arrow
+    if "raw" not in schema.names or not _is_text(schema.field("raw").type):
+        yield Rejected(source, "bad_row", "the table has no column raw of type binary or string")
+        return
+    named = [name for name in _NAME_COLUMNS if name in schema.names and _is_text(schema.field(name).type)][:1]
+    number = 0
+    for group in range(file.num_row_groups):
+        shape = file.metadata.row_group(group)
+        rows = max(1, min(1024, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
+        for batch in file.iter_batches(rows, row_groups=[group], columns=["raw", *named], use_threads=False):
+            names = batch.column(named[0]).to_pylist() if named else [None] * len(batch)
+            for raw, name in zip(_values(batch.column("raw")), names, strict=True):
+                number += 1
+                label = _row_label(source, number, {"name": name})
+                if raw is None:
+                    yield Rejected(label, "bad_row", "raw is null")
+                else:
+                    meter.spend(len(raw))
+                    yield one_message(label, raw, meter.limits)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return kind in (pa.binary(), pa.large_binary(), pa.string(), pa.large_string())
+
+
+def _values(column: pa.Array) -> Iterator[bytes | None]:
+    """Each value's bytes, one at a time."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    values = column.dictionary.cast(pa.large_binary())
+    return (None if at is None else values[at].as_py() for at in column.indices.to_pylist())
+
+
+def _row_label(source: str, number: int, row: Mapping[str, object]) -> str:
+    found = (row.get(name) for name in _NAME_COLUMNS)
+    name = next((value for value in found if isinstance(value, str) and value), None)
+    return f"{source}#{number:06d}" if name is None else f"{source}!{clean_name(name)}"

@@ -44,4 +44,4 @@ def open_engine(settings: EngineSection) -> Engine:
         return DaskEngine(settings)
     from mailmill.engines.local import LocalEngine
 
-    return LocalEngine()
+    return LocalEngine(settings)

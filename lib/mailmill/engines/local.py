@@ -11,6 +11,8 @@ from typing import ClassVar, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from mailmill.config import EngineSection
+from mailmill.engines import resources
 from mailmill.engines.base import Aggregation, Engine
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Sink, Written
@@ -26,6 +28,10 @@ class LocalEngine(Engine):
     """Runs every task in turn in this process."""
 
     name: ClassVar[str] = "local"
+
+    def __init__(self, settings: EngineSection = EngineSection()) -> None:  # noqa: B008 - frozen
+        budget = settings.memory or resources.memory()
+        self.task_bytes = max(2**20, min(self.task_bytes, budget // 32))
 
     def run(
         self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B, progress: Progress = SILENT

@@ -57,8 +57,8 @@ def read_labels(content: bytes, name: str, id_column: str, label_column: str) ->
     rows = 0
     for identifier, label in _pairs(content, name, id_column, label_column):
         rows += 1
-        if identifier is None or label is None or not str(label).strip():
-            continue
+        if not str(identifier or "").strip().strip("<>") or not str(label or "").strip():
+            continue  # an empty id would label every message that has no Message-ID
         hashed, text = hash_id(str(identifier)), str(label).strip()
         if labels.setdefault(hashed, text) != text:
             contradictory.add(hashed)

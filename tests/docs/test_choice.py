@@ -1,0 +1,52 @@
+"""The choice of a model is made on the validation split alone, and its page escapes labels."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from mailmill.docs import choice
+from mailmill.models.metrics import Metrics, summarise
+from mailmill.models.tally import tally
+
+
+def metrics(p: list[float], classes: tuple[str, ...] = ("neg", "pos")) -> Metrics:
+    """Of rows whose true class alternates neg, pos and whose P(pos) is `p`."""
+    chances = np.column_stack([1 - np.array(p), p])
+    return summarise(tally(chances, np.arange(len(p)) % 2, threshold=0.5), classes, 0.5)
+
+
+GOOD, WORSE = metrics([0.1, 0.9, 0.2, 0.8]), metrics([0.1, 0.9, 0.6, 0.8])
+SURE = metrics([0.01, 0.99, 0.02, 0.98])
+
+
+@pytest.mark.parametrize("by", ["macro_f1", "roc_auc", "log_loss"])
+def test_the_better_model_wins(by: str) -> None:
+    assert choice.choose({"a": WORSE, "b": SURE}, by) == "b"
+    assert choice.choose({"b": SURE, "a": WORSE}, by) == "b"
+
+
+def test_ties_go_to_the_lower_log_loss_then_the_name() -> None:
+    assert choice.choose({"a": GOOD, "b": SURE}, "macro_f1") == "b"
+    assert choice.choose({"b": GOOD, "a": GOOD}, "macro_f1") == "a"
+
+
+def test_the_test_split_does_not_decide() -> None:
+    figures = {"a": {"validation": SURE, "test": WORSE}, "b": {"validation": WORSE, "test": SURE}}
+    chosen = choice.choose({name: splits["validation"] for name, splits in figures.items()}, "macro_f1")
+    files = choice.report(figures, chosen, "macro_f1")
+    document = json.loads(files["metrics.json"])
+    assert document["chosen"] == "a"
+    assert document["models"]["a"]["test"]["macro_f1"] == WORSE.macro_f1
+    assert "**a** was chosen" in files["choice.md"].decode()
+
+
+def test_labels_from_outside_cannot_break_the_page() -> None:
+    hostile = ("<script>alert(1)</script>", "a|b\n# heading")
+    figures = {"m": dict.fromkeys(("validation", "test"), metrics([0.1, 0.9, 0.2, 0.8], hostile))}
+    page = choice.report(figures, "m", "macro_f1")["choice.md"].decode()
+    assert "<script>" not in page
+    assert "\n# heading" not in page
+    assert "a\\|b" in page

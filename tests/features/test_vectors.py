@@ -1,0 +1,51 @@
+"""Vectors beside the tables: built once, found again, the same from a disk and from S3."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from mailmill.errors import DataError
+from mailmill.features import vectors
+from mailmill.storage.filesystems import Storage, join
+
+TEXT = b"good 1 0\nday 0 1\nbad -1 0.5\n"
+
+
+def test_prepared_once_and_opened_anywhere(place: tuple[Storage, str]) -> None:
+    storage, root = place
+    storage.write(join(root, "v.txt"), TEXT)
+    first = vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
+    before = storage.find(first.uri)
+    again = vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
+    assert again == first
+    assert storage.find(first.uri) == before, "built a second time"
+    store = pickle.loads(pickle.dumps(first)).open()
+    assert store.lookup(["day", "unknown", "good"]).tolist() == [1, -1, 0]
+    assert store.vectors[2].tolist() == [-1.0, 0.5]
+
+
+def test_changed_vectors_have_another_fingerprint(place: tuple[Storage, str]) -> None:
+    storage, root = place
+    storage.write(join(root, "v.txt"), TEXT)
+    first = vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
+    assert first.open().lookup(["new"]).tolist() == [-1]
+    storage.write(join(root, "v.txt"), TEXT + b"new 2 2\n")
+    second = vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
+    assert second.fingerprint != first.fingerprint
+    assert second.open().lookup(["new"]).tolist() == [3]
+
+
+def test_damaged_vectors_leave_nothing(place: tuple[Storage, str]) -> None:
+    storage, root = place
+    storage.write(join(root, "v.txt"), TEXT[:-3])
+    with pytest.raises(DataError, match=r"v\.txt"):
+        vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
+    assert storage.children(join(root, "work", vectors.FOLDER)) == []
+
+
+def test_missing_vectors_are_named(tmp_path: Path, storage: Storage) -> None:
+    with pytest.raises(DataError, match=r"none\.txt"):
+        vectors.prepare(storage, str(tmp_path), str(tmp_path / "none.txt"))

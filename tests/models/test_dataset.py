@@ -1,0 +1,56 @@
+"""Fragments of a features table as training arrays, and the cache that keeps them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from mailmill import schemas
+from mailmill.models.dataset import _Cache, fragments, ids
+from mailmill.storage.tables import Table, Workspace
+
+CLASSES = ("neg", "pos")
+
+
+def publish(workspace: Workspace, rows: int) -> Table:
+    schema = schemas.features(3)
+    stage = workspace.stage({}, "s", {"features": schema})
+    with stage.sink.open(0) as writer:
+        for n in range(rows):
+            row = {"key": f"{n * 7919:032x}", "label": [None, "neg", "pos"][n % 3], "split": schemas.SPLITS[n % 2],
+                   "vector": [float(n), 0.5, -1.0], "words": n, "coverage": 1.0}  # fmt: skip
+            writer.write("features", pa.RecordBatch.from_pylist([row], schema))
+    return stage.publish(writer.written, {})["features"]
+
+
+def test_arrays_hold_the_labelled_rows_of_the_split(workspace: Workspace) -> None:
+    table = publish(workspace, 400)
+    parts = fragments(table, CLASSES, 1000, 4)
+    assert len(parts) > 1
+    arrays = [part.arrays("train") for part in parts]
+    expected = [n for n in range(400) if n % 3 and n % 2 == 0]
+    assert np.concatenate([a.X[:, 0] for a in arrays]).tolist() == expected
+    assert np.concatenate([a.y for a in arrays]).tolist() == [n % 3 - 1 for n in expected]
+    assert all(a.X.dtype == np.float32 and a.X.shape[1] == 3 for a in arrays)
+    assert sum(len(part.arrays("test").y) for part in parts) == 0
+
+
+def test_ids_are_the_first_64_bits_of_the_key() -> None:
+    keys = ["0123456789abcdef" + "f" * 16, "f" * 16 + "0" * 16]
+    assert ids(pa.array(keys)).tolist() == [0x0123456789ABCDEF, 2**64 - 1]
+    assert ids(pa.array([], pa.string())).tolist() == []
+
+
+def test_the_cache_is_bounded_and_forgets_the_least_recent() -> None:
+    cache, made = _Cache(100), []
+
+    def get(name: str, size: int = 40) -> None:
+        cache.get(name, lambda: (made.append(name), (np.zeros(size, np.uint8),))[1])
+
+    for name in ("a", "b", "a", "c", "a", "b"):
+        get(name)
+    assert made == ["a", "b", "c", "b"], "b was forgotten when c came, a was not"
+    get("huge", 1000)
+    get("huge", 1000)
+    assert made[-2:] == ["huge", "huge"], "what does not fit is made again, and evicts nothing for good"
+    assert cache._bytes <= 100

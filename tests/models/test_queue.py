@@ -1,0 +1,71 @@
+"""The queue: one global order made of bounded ranges, the same whatever the fragments."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailmill import schemas
+from mailmill.models import queue
+from mailmill.models.logistic import LogisticModel, LogisticSettings
+from mailmill.storage.tables import Workspace
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, queue.CELLS - 1), max_size=60), st.integers(1, 20))
+def test_ranges_cover_every_row_once_and_are_bounded(cells: list[int], limit: int) -> None:
+    counts = np.bincount(cells, minlength=queue.CELLS)
+    found = queue.ranges(counts, limit)
+    first = 1
+    for number, one in enumerate(found):
+        rows = int(counts[one.low : one.high].sum())
+        assert (one.number, one.first) == (number, first)
+        assert rows <= limit or np.count_nonzero(counts[one.low : one.high]) == 1
+        first += rows
+    assert first == len(cells) + 1
+    assert all(a.high == b.low for a, b in pairwise(found))
+
+
+def test_ranked_in_several_ranges_is_one_order(workspace: Workspace) -> None:
+    rng = np.random.default_rng(1)
+    sentiment = np.round(rng.uniform(-1, 1, 700), 2)
+    sentiment[:3] = (-1.0, 1.0, 0.0)
+    keys = [f"{n:032x}" for n in range(700)]
+    stage = workspace.stage({}, "s", {"scores": schemas.SCORES})
+    written = []
+    for part in range(3):
+        with stage.sink_for({"unranked": queue.UNRANKED}).open(part) as writer:
+            mine = slice(part, None, 3)
+            columns = [keys[mine], (sentiment[mine] + 1) / 2, sentiment[mine], ["neg"] * len(keys[mine])]
+            writer.write("unranked", pa.RecordBatch.from_arrays(
+                [pa.array(c, f.type) for c, f in zip(columns, queue.UNRANKED, strict=True)], schema=queue.UNRANKED
+            ))  # fmt: skip
+        written += writer.written
+    scans = stage.draft("unranked", written, queue.UNRANKED).scans()
+    counts = queue.cell_counts(scans[0], None)
+    for scan in scans[1:]:
+        counts = queue.add(counts, queue.cell_counts(scan, None))
+    job = queue.Ranking(tuple(scans), stage.sink)
+    ranked = [file for task in queue.ranges(counts, 90) for file in queue.rank(task, job)]
+    table = stage.publish(ranked, {})["scores"].read().sort_by("priority")
+    expected = sorted(zip(sentiment.tolist(), keys, strict=True))
+    assert list(zip(table["sentiment"].to_pylist(), table["key"].to_pylist(), strict=True)) == expected
+    assert table["priority"].to_pylist() == list(range(1, 701))
+
+
+def test_score_kernel_follows_the_formula() -> None:
+    model = LogisticModel(("neg", "pos"), np.array([1.0, -2.0]), 0.5, LogisticSettings())
+    X = np.array([[0, 0], [1, 0], [0, 3]], np.float32)
+    batch = pa.RecordBatch.from_pydict({
+        "key": ["a", "b", "c"],
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), 2),
+    })  # fmt: skip
+    out = queue.ScoreKernel(model, 0.5)(batch)["unranked"]
+    p = 1 / (1 + np.exp(-(X @ [1.0, -2.0] + 0.5)))
+    np.testing.assert_allclose(out.column("probability"), p, rtol=1e-12)
+    np.testing.assert_allclose(out.column("sentiment"), 2 * p - 1, rtol=1e-12)
+    assert out.column("label").to_pylist() == ["pos", "pos", "neg"]

@@ -99,12 +99,9 @@ def test_engines_lists_versions_and_java() -> None:
     assert output.startswith(f"mailmill {__version__}, Python 3.")
     assert re.search(r"^machine   \d+ cores, \d+\.\d GiB", output, re.M)
     assert re.search(r"^local     pyarrow \d+\.\d+.*, numpy \d", output, re.M)
-    assert re.search(r"^dask      (dask \d+.*, distributed \d|not installed: pip install 'mailmill\[dask\]')", output, re.M)
-    assert re.search(
-        r"^spark     (pyspark \d\S*, (Java \d+|but no Java: .*JAVA_HOME)|not installed: pip install 'mailmill\[spark\]')$",
-        output,
-        re.M,
-    )
+    assert re.search(r"^dask +(dask \d\S*, distributed \d|not installed: pip install 'mailmill\[dask\]')", output, re.M)
+    spark = next(line for line in output.splitlines() if line.startswith("spark "))
+    assert re.search(r"pyspark \d\S*, (Java \d+|but no Java: .*JAVA_HOME)|pip install 'mailmill\[spark\]'", spark)
     assert re.search(r"^auto      (local|dask|spark)$", output, re.M)
 
 
@@ -126,9 +123,11 @@ class TestCorpus:
         with (out / "labels.csv").open(encoding="utf-8") as file:
             labels = list(csv.DictReader(file))
         assert len(files) == truth.num_rows == 80
-        assert result.stdout.startswith(f"80 messages in {out}: ")
-        assert f"malformed={truth['kind'].to_pylist().count('malformed')}" in result.stdout
-        assert f"labels={len(labels)}" in result.stdout
+        kinds = truth["kind"].to_pylist()
+        assert result.stdout.startswith("80 messages ")
+        for count, word in [(kinds.count("malformed"), "malformed"), (kinds.count("duplicate"), "duplicate")]:
+            assert re.search(rf"\b{count} {word}", result.stdout), result.stdout
+        assert re.search(rf"\b{len(labels)} labels in {re.escape(str(out))}", result.stdout), result.stdout
         assert sum(b"X-Label: " in file.read_bytes() for file in files) >= len(labels)
         assert for_people(result.stderr) == []
 
@@ -176,7 +175,7 @@ class TestRun:
             assert Path(place[0]).is_dir()
         second = mailmill("run", "--config", config)
         assert second.returncode == 0, second.stderr
-        assert len(re.findall(r" unchanged: rows=", second.stderr)) == 8
+        assert second.stderr.count(" unchanged: ") == 8
         assert " engine " not in second.stderr
         assert " published" not in second.stderr
         assert second.stdout == first.stdout

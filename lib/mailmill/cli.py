@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -163,6 +164,8 @@ def corpus(out: Path, form: Format, size: str | None, **options: Any) -> None:
         limit = int(str(parse_bytes(size))) if size else None
     except ValueError as error:
         raise ConfigError(f"--bytes: {error}") from None
+    if limit == 0:
+        raise ConfigError("--bytes 0 leaves no room for a message")
     texts = options["texts"]
     if options["count"] is None and limit is None and not texts:
         options["count"] = 1000
@@ -211,11 +214,18 @@ def _version(package: str) -> str | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: run, and end the process with the right exit code."""
+    signal.signal(signal.SIGINT, _interrupt)
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("mailmill").setLevel(os.environ.get("MAILMILL_LOG", "INFO").upper())
     sys.exit(guarded(lambda: cli.main(arguments, standalone_mode=False)))
+
+
+def _interrupt(*_: object) -> None:
+    """Ctrl-C. What Dask, Spark and Py4J log of being stopped would bury the two lines that people need."""
+    logging.disable(logging.CRITICAL)
+    raise KeyboardInterrupt
 
 
 def guarded(action: Callable[[], object]) -> int:

@@ -41,6 +41,7 @@ FILES = pa.schema([])
 
 def run(job: Job) -> None:
     """Every stage in order. Without labels the run ends after the features: there is nothing to learn from."""
+    require(job)
     ingest(job)
     clean(job)
     if has_labels(job):
@@ -50,6 +51,14 @@ def run(job: Job) -> None:
         train(job)
         evaluate(job)
         score(job)
+
+
+def require(job: Job) -> None:
+    """Look for the files that later stages need: what is missing stops a run before any work."""
+    source = job.config.labels.source
+    if source and not job.storage.exists(source):
+        raise DataError(f"labels {source} do not exist", hint="set labels.source")
+    vectors.require(job.storage, job.config.features.vectors)
 
 
 def ingest(job: Job) -> Table:

@@ -24,6 +24,8 @@ R = TypeVar("R")
 
 AHEAD = 4  # tasks a worker is given before it has finished one: enough to stay busy, few enough to stay small
 MEMORY_SHARE = 0.8
+#: Ctrl-C reaches every process of a terminal; workers leave it to the driver, which then stops them.
+DEAF = "import signal\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
 class DaskEngine(Engine):
@@ -55,6 +57,7 @@ class DaskEngine(Engine):
                     memory_limit=budget,
                     dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
+                    preload=DEAF,
                 )
             except (OSError, RuntimeError) as error:
                 raise InfrastructureError(

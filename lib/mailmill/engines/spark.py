@@ -9,9 +9,12 @@ replaces its own files by the same ones.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,6 +96,7 @@ class SparkEngine(Engine):
         properties = DEFAULTS | (LOCAL_DEFAULTS if master and master.startswith("local") else {})
         for name, value in (properties | settings.spark).items():
             builder = builder.config(name, value)
+        interrupt = signal.getsignal(signal.SIGINT)
         try:
             self._spark = builder.getOrCreate()
         except Exception as error:
@@ -100,6 +104,8 @@ class SparkEngine(Engine):
                 f"Spark did not start on {master or 'the submitted master'}: {_cause(error)}",
                 hint="check engine.master and the cluster's log",
             ) from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupt)  # PySpark's own handler calls Java in the middle of a call to Java
         self._context = self._spark.sparkContext
         self.workers = max(1, self._context.defaultParallelism)
 
@@ -171,7 +177,8 @@ class SparkEngine(Engine):
 
     def close(self) -> None:
         """See `Engine.close`."""
-        self._spark.stop()
+        with contextlib.suppress(Exception):  # an interrupted call leaves the connection to Java out of step
+            self._spark.stop()
 
     def _reads(self, uri: str) -> bool:
         """Whether Spark has a filesystem for `uri`: always for a path, on S3 where its connector is installed."""
@@ -207,7 +214,9 @@ class SparkEngine(Engine):
                     progress.advance(done - reported)
                     reported = done
         except BaseException:
-            self._context.cancelJobGroup(group)
+            with contextlib.suppress(Exception):  # the connection to Java may be out of step
+                self._context.setLogLevel("OFF")  # what Java's tasks say of being stopped helps nobody
+                self._context.cancelJobGroup(group)
             thread.join()
             raise
         if outcome.error is not None:

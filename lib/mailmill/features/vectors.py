@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from mailmill.errors import DataError
 from mailmill.features.glove import META, GloveStore, build_store
+from mailmill.features.vector_files import VectorFile
 from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localize
 
@@ -50,6 +52,14 @@ def prepare(storage: Storage, work: str, source: str) -> SharedVectors:
                     while chunk := stream.read(2**24):
                         target.write(chunk)
         return shared
+
+
+def require(storage: Storage, source: str) -> None:
+    """Raise what `prepare` raises where `source` is missing, without reading it."""
+    if not is_s3(source):
+        VectorFile.find(source)
+    elif not storage.exists(source.partition("!")[0]):
+        raise DataError(f"word vectors {source} do not exist", hint="set features.vectors")
 
 
 def _fetched(storage: Storage, uri: str, folder: str) -> str:

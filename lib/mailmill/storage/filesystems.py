@@ -209,16 +209,18 @@ def _s3fs(settings: StorageSection) -> Any:
     client: dict[str, Any] = {"endpoint_url": settings.endpoint} if settings.endpoint else {}
     if settings.region or settings.endpoint:
         client["region_name"] = settings.region or "us-east-1"
-    return s3fs.S3FileSystem(
+    filesystem = s3fs.S3FileSystem(
         anon=settings.anonymous,
         client_kwargs=client,
         config_kwargs={
             "connect_timeout": settings.connect_timeout,
             "read_timeout": settings.request_timeout,
-            "retries": {"max_attempts": settings.attempts, "mode": "standard"},
+            "retries": {"total_max_attempts": settings.attempts, "mode": "standard"},
             "max_pool_connections": CONCURRENT_READS,
         },
     )
+    filesystem.retries = 2  # botocore's attempts, once more for a body that breaks off: s3fs's own 5 make 10 minutes
+    return filesystem
 
 
 def _abandon(filesystem: Any, stream: Any, path: str) -> None:

@@ -1,0 +1,129 @@
+"""The jobs for spark-submit: a file a stage, and the whole small pipeline through spark-submit itself."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailmill.cli import cli
+from mailmill.config import Config
+from mailmill.job import Job
+from mailmill.storage.tables import Workspace
+from tests import mail
+from tests.conftest import REQUIRE_SPARK, ROOT, missing_spark
+from tests.faults.processes import mailmill
+
+SCRIPT = ROOT / "spark-submit.sh"
+NO_STAGE = {"corpus", "engines"}
+
+
+def submit(*arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run spark-submit.sh from another folder than the project's."""
+    return subprocess.run([SCRIPT, *map(str, arguments)], cwd="/", capture_output=True, text=True, timeout=timeout)
+
+
+def test_every_stage_has_its_job() -> None:
+    jobs = {path.stem for path in (ROOT / "jobs").glob("*.py")}
+    assert jobs == {name for name, command in cli.commands.items() if "config" in {p.name for p in command.params}}
+    assert not jobs & NO_STAGE
+
+
+@pytest.mark.parametrize("job", sorted((ROOT / "jobs").glob("*.py")), ids=lambda path: path.stem)
+def test_a_job_is_thin_and_passes_everything_on(job: Path) -> None:
+    text = job.read_text()
+    assert len(text.splitlines()) <= 15
+    assert text.startswith(f'"""spark-submit jobs/{job.name} ')
+    assert f'main(["{job.stem}", *sys.argv[1:]])' in text
+
+
+def test_a_job_runs_in_plain_python(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "jobs" / "clean.py"), "--config", str(tmp_path / "none.toml")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert "none.toml does not exist" in result.stderr
+
+
+class TestScript:
+    def test_dry_run_prints_the_command(self) -> None:
+        result = submit("--dry-run", "train", "--config", "conf/my file.toml", "--set", "forest.trees=9")
+        assert result.returncode == 0, result.stderr
+        line = result.stdout.strip()
+        assert "\n" not in line
+        assert line.startswith("PYSPARK_PYTHON=")
+        words = ["spark-submit --master", r"local\[\*\]", "/jobs/train.py", "--config", r"conf/my\ file.toml"]
+        at = [line.find(word) for word in [*words, "--set forest.trees=9"]]
+        assert -1 not in at, line
+        assert at == sorted(at), line
+
+    def test_targets(self) -> None:
+        assert "--master yarn " in submit("--target", "yarn", "--dry-run", "run").stdout
+        standalone = ["--target", "standalone", "--master", "spark://example:7077"]
+        assert "--master spark://example:7077 " in submit(*standalone, "--dry-run", "run").stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "word"),
+        [
+            ([], "name a stage"),
+            (["corpus"], "no stage corpus"),
+            (["--target", "moon", "run"], "unknown target moon"),
+            (["--target", "standalone", "run"], "spark://"),
+            (["--config", "x.toml", "run"], "unknown option --config"),
+        ],
+    )
+    def test_refuses(self, arguments: list[str], word: str) -> None:
+        result = submit(*arguments)
+        assert result.returncode == 2
+        assert word in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+
+    def test_help(self) -> None:
+        result = submit("--help")
+        assert result.returncode == 0
+        assert "--dry-run" in result.stdout
+
+
+@pytest.mark.spark
+class TestSubmitted:
+    @pytest.fixture(autouse=True)
+    def _spark(self) -> None:
+        if reason := missing_spark():
+            pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> Config:
+        corpus = mail.make_corpus(tmp_path / "corpus", 120)
+        vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
+        # No engine is named: spark-submit is what makes `auto` take Spark.
+        return mail.make_config(
+            str(tmp_path / "work"), corpus, vectors, "engine.kind=auto", "ingest.batch_objects=40",
+            "forest.trees=4", "forest.depth=3", 'train.models=["forest"]',
+        )  # fmt: skip
+
+    def test_the_whole_pipeline(self, settings: Config, tmp_path: Path) -> None:
+        config = mail.write_config(tmp_path / "small.toml", settings)
+        result = submit("--master", "local[2]", "run", "--config", config)
+        assert result.returncode == 0, result.stderr
+        output = result.stdout + result.stderr  # spark-submit puts both of a driver's streams on its own first
+        assert re.search(r"engine spark \S+: local\[2\], 2 cores", output), output
+        assert "120 messages = " in output
+        assert output.count(" published") == 7
+        local = mailmill("run", "-c", config, "-e", "local", "-s", f"run.work={tmp_path / 'local'}")
+        assert local.returncode == 0, local.stderr
+        here = Job(settings).workspace
+        there = Workspace(here.storage, str(tmp_path / "local"), here.settings)
+        for name in ("raw", "clean", "rejects", "labels", "features", "scores"):
+            assert here.manifest(name).fingerprint == there.manifest(name).fingerprint, name
+
+    def test_exit_codes_pass_through(self, settings: Config, tmp_path: Path) -> None:
+        config = mail.write_config(tmp_path / "small.toml", settings)
+        typo = submit("run", "--config", config, "--set", "forest.tress=9")
+        assert typo.returncode == 2, typo.stderr
+        assert "did you mean forest.trees?" in typo.stdout + typo.stderr
+        assert "Traceback" not in typo.stdout + typo.stderr
+        missing = submit("clean", "--config", config)
+        assert missing.returncode == 3, missing.stderr
+        assert not list(tmp_path.rglob("_manifest.json"))

@@ -115,7 +115,7 @@ class DaskEngine(Engine):
 
         schema = sink.schemas[output]
         empty = _to_pandas(schema.empty_table())
-        with dask.config.set({"dataframe.convert-string": True}):
+        with dask.config.set({"dataframe.convert-string": True, "dataframe.shuffle.method": "tasks"}):
             frame = dd.from_map(_emit_pandas, list(tasks), emit=emit, meta=empty)
             groups = frame.groupby(list(keys), sort=False).agg(dict(aggregations), split_out=max(1, self.workers))
             parts = groups.reset_index().to_delayed()

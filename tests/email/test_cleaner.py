@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -33,8 +34,9 @@ def check(mail: CleanMessage) -> None:
     assert "\n" not in mail.subject
     assert 0.0 <= mail.confidence <= 1.0
     assert mail.date is None or mail.date.tzinfo is UTC
-    body = "\n\n".join(mail.rendering[s.start : s.end].strip("\n") for s in mail.spans if s.zone == "body")
-    assert mail.text == body.strip()
+    runs = groupby(mail.spans, key=lambda span: span.zone == "body")
+    bodies = ["".join(mail.rendering[s.start : s.end] for s in run).strip("\n") for body, run in runs if body]
+    assert mail.text == "\n\n".join(bodies).strip()
 
 
 def outcome(raw: bytes) -> CleanMessage | str:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mailmill.email.evidence import EVIDENCE_ZONES, evidence_of, has_structure
+from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, evidence_of, has_structure
 from mailmill.email.html import render
 
 
@@ -61,6 +61,9 @@ def test_visible_styles_are_not_hidden() -> None:
         ('class="moz-signature"', "html.moz_signature"),
         ('id="ms-outlook-mobile-signature"', "html.outlook_mobile_signature"),
         ('style="border:none;border-top:solid #B5C4DF 1.0pt"', "html.outlook_border"),
+        ('data-marker="__QUOTED_TEXT__"', "html.zimbra_quote"),
+        ('data-marker="__HEADERS__"', "html.zimbra_headers"),
+        ('data-marker="__SIG_PRE__"', "html.zimbra_signature"),
         ('class="MsoNormal"', ""),
     ],
 )
@@ -68,7 +71,8 @@ def test_evidence(attributes: str, evidence: str) -> None:
     assert evidence_of(attributes) == evidence
     assert not evidence or evidence in EVIDENCE_ZONES
     text, marks = render(f"<div>mine</div><div {attributes}><p>theirs</p></div>")
-    assert dict(zip(text, marks, strict=True))["theirs"] == evidence
+    seen = FRAME if evidence == "html.gmail_quote" else evidence
+    assert dict(zip(text, marks, strict=True))["theirs"] == seen
     assert dict(zip(text, marks, strict=True))["mine"] == ""
 
 
@@ -97,3 +101,9 @@ def test_deep_and_broken_markup_takes_linear_time(markup: str) -> None:
 
 def test_deep_nesting_keeps_the_words() -> None:
     assert "end" in lines("<div>" * 100_000 + "end")
+
+
+def test_the_icon_of_a_folded_notes_quote_is_not_read() -> None:
+    folded = '<img src="cid:1" alt="Inactive hide details for Ada ---03/03/2025 16:01:12---Dear Jo, your contract">'
+    assert lines(f"<p>mine</p>{folded}<p>theirs</p>") == ["mine", "", "theirs"]
+    assert lines('<img src="cid:1" alt="A blue lamp">') == ["A blue lamp"]

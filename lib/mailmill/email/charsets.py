@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
 
 # Declared name (lower case, without punctuation) -> the superset that is meant.
 _SUPERSETS = {
@@ -43,6 +44,9 @@ _REFUSED = frozenset(
         "raw-unicode-escape",
     }
 )
+
+# Charsets in which ASCII bytes may mean something else.
+_ESCAPING = ("utf7", "utf16", "utf32", "iso2022", "hz", "unicode")
 
 _NOISE = re.compile(r"[^a-z0-9]+")
 _BOMS = (
@@ -79,12 +83,8 @@ def normalise(text: str) -> str:
 
 
 def _decode(payload: bytes, charset: str) -> tuple[str, bool]:
-    name = _NOISE.sub("", charset.lower()) if charset else ""
-    if (
-        payload.isascii()
-        and b"\0" not in payload
-        and not name.startswith(("utf7", "utf16", "utf32", "iso2022", "hz", "unicode"))
-    ):
+    name = _label(charset)
+    if payload.isascii() and not name.startswith(_ESCAPING) and b"\0" not in payload:
         return payload.decode("ascii"), False
     for mark, encoding in _BOMS:
         if payload.startswith(mark):
@@ -113,6 +113,11 @@ def _decode(payload: bytes, charset: str) -> tuple[str, bool]:
             return payload.decode("utf-8"), True
         except UnicodeDecodeError:
             return payload.decode(codec, "replace"), True
+
+
+@lru_cache(maxsize=256)
+def _label(charset: str) -> str:
+    return _NOISE.sub("", charset.lower())
 
 
 def _fallback(payload: bytes) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from mailmill.email.charsets import normalise
 from mailmill.email.html import render
+from mailmill.email.labeller import Referee
 from mailmill.email.labels import clean_line, decode_words, first_identifier
 from mailmill.email.lines import Line, split_lines
 from mailmill.email.mime import Message, Part, read_message
@@ -67,12 +68,15 @@ class CleanMessage:
 DEFAULTS = CleanOptions()
 
 
-def clean_message(raw: bytes, options: CleanOptions = DEFAULTS) -> CleanMessage:
+def clean_message(
+    raw: bytes, options: CleanOptions = DEFAULTS, labeller: Referee | Literal["shipped"] | None = "shipped"
+) -> CleanMessage:
     """The author's own words of one raw message, and what became of every other character.
 
     raw: an RFC 5322 message (an mbox "From " line before it is skipped). The result's `thread` is
     BLAKE2b-16 of the thread's root identifier: the first of References, else In-Reply-To, else the
-    Message-ID, else a hash of the bytes; `date` is aware, in UTC.
+    Message-ID, else a hash of the bytes; `date` is aware, in UTC. `labeller` is that of
+    `zones.assign_zones`; None measures the rules alone.
 
     Raises RejectedMessage and nothing else: reasons empty, not_mail, no_text, too_large.
     """
@@ -83,7 +87,7 @@ def clean_message(raw: bytes, options: CleanOptions = DEFAULTS) -> CleanMessage:
         raise RejectedMessage("no_text", "nothing visible")
     lines = split_lines(rendering, evidence)
     sender = headers.get("from", "")
-    zoned = assign_zones(lines, sender_names(sender))
+    zoned = assign_zones(lines, sender_names(sender), labeller)
     spans = _spans(lines, zoned.marks, len(rendering))
     text = _text(rendering, spans)
     identifier = first_identifier(decode_words(headers.get("message-id", "")))
@@ -105,11 +109,17 @@ def clean_message(raw: bytes, options: CleanOptions = DEFAULTS) -> CleanMessage:
     )
 
 
-class _CleanText:
-    """`clean_text` with its attribute `wants_sender`, which tells an evaluator to pass the sender."""
+class CleanText:
+    """`clean_text` with its attribute `wants_sender`, which tells an evaluator to pass the sender.
+
+    `labeller` is that of `zones.assign_zones`: another one, or None for the rules alone, in measurements.
+    """
 
     wants_sender = True
     __name__ = "clean_text"
+
+    def __init__(self, labeller: Referee | Literal["shipped"] | None = "shipped") -> None:
+        self.labeller = labeller
 
     def __call__(self, text: str, sender: str = "") -> str:
         """The author's own new text of one plain-text mail body, outer white space removed.
@@ -119,11 +129,11 @@ class _CleanText:
         """
         rendering = normalise(text)
         lines = split_lines(rendering)
-        marks = assign_zones(lines, sender_names(sender)).marks
+        marks = assign_zones(lines, sender_names(sender), self.labeller).marks
         return _text(rendering, _spans(lines, marks, len(rendering)))
 
 
-clean_text = _CleanText()
+clean_text = CleanText()
 
 
 @lru_cache(maxsize=4096)
@@ -165,30 +175,39 @@ def _spans(lines: Sequence[Line], marks: Sequence[tuple[str, str]], size: int) -
     """Neighbouring lines of one zone and rule as one span; newlines belong to the line before them."""
     spans: list[Span] = []
     start = 0
-    for i in range(1, len(lines)):
-        if marks[i] != marks[i - 1]:
-            here = lines[i].start
-            spans.append(Span(marks[i - 1][0], start, here, marks[i - 1][1]))
-            start = here
-    if size:
-        spans.append(Span(marks[-1][0], start, size, marks[-1][1])) if start < size else None
+    now = marks[0]
+    for line, mark in zip(lines, marks, strict=True):
+        if mark is not now and mark != now:
+            spans.append(Span(now[0], start, line.start, now[1]))
+            start, now = line.start, mark
+    if start < size:
+        spans.append(Span(now[0], start, size, now[1]))
     return tuple(spans)
 
 
 def _text(rendering: str, spans: Sequence[Span]) -> str:
-    pieces = [rendering[s.start : s.end].strip("\n") for s in spans if s.zone == "body"]
-    return "\n\n".join(pieces).strip()
+    """Runs of body, whatever rules decided on them, parted by one blank line where something was removed."""
+    runs: list[list[int]] = []
+    for zone, start, end, _ in spans:
+        if zone != "body":
+            continue
+        if runs and runs[-1][1] == start:
+            runs[-1][1] = end
+        else:
+            runs.append([start, end])
+    return "\n\n".join([rendering[start:end].strip("\n") for start, end in runs]).strip()
 
 
 def _confidence(spans: Sequence[Span], flags: Sequence[str]) -> float:
     """Mean certainty of the rules over the rendering's characters, lower where flags say so; in [0, 1]."""
-    total = sum(s.end - s.start for s in spans if s.zone != "blank")
+    total, weighted = 0, 0.0
+    for zone, start, end, rule in spans:
+        if zone != "blank":
+            total += end - start
+            weighted += CERTAINTY.get(rule.partition(".")[0], 0.8) * (end - start)
     if not total:
         return 0.0
-    mean = (
-        sum(CERTAINTY.get(s.rule.partition(".")[0], 0.8) * (s.end - s.start) for s in spans if s.zone != "blank")
-        / total
-    )
+    mean = weighted / total
     if "kept_low_confidence" in flags:
         mean *= 0.5
     if "lenient_mime" in flags:
@@ -228,4 +247,14 @@ def _hashed_domain(domain: str) -> str:
     return blake2b(domain.encode("utf-8", "replace"), digest_size=8, person=b"mailmill.domain").hexdigest()
 
 
-__all__ = ["DEFAULTS", "CleanMessage", "CleanOptions", "Message", "Span", "clean_message", "clean_text", "sender_names"]
+__all__ = [
+    "DEFAULTS",
+    "CleanMessage",
+    "CleanOptions",
+    "CleanText",
+    "Message",
+    "Span",
+    "clean_message",
+    "clean_text",
+    "sender_names",
+]

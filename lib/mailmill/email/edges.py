@@ -103,7 +103,8 @@ def _inner_signoff(lines: Sequence[Line], marks: Marks, solid: list[int]) -> lis
     """A sign-off and a name with more text below them (an unmarked postscript): only the two go."""
     for k in range(len(solid) - 3, max(0, len(solid) - MAX_CLOSING * 3), -1):
         line = lines[solid[k]]
-        if len(line.bare) > 30 or solid[k + 2] == solid[k + 1] + 1:
+        parted = solid[k + 2] > solid[k + 1] + 1 or not any(map(str.isalnum, lines[solid[k + 2]].bare))
+        if len(line.bare) > 30 or not parted:
             continue
         if solid[k] == solid[k - 1] + 1 or not lines[solid[k + 1]].shape.name:
             continue
@@ -229,7 +230,8 @@ def _is_sender(line: Line, names: frozenset[str]) -> bool:
     words = _WORD.findall(line.bare.lower())
     if not 0 < len(words) <= 4:
         return False
-    return any(w in names for w in words) and all(w in names or len(w) <= 2 for w in words)
+    known = [w for w in words if w in names or (len(w) > 2 and any(name.startswith(w) for name in names))]
+    return bool(known) and all(w in known or len(w) <= 2 for w in words)
 
 
 def _greeting(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> None:
@@ -241,7 +243,8 @@ def _greeting(lines: Sequence[Line], marks: Marks, solid: list[int], names: froz
     if len(bare) > 70:
         return
     rule = line.rule("greeting")
-    if not rule:
+    words = _WORD.findall(bare.lower())
+    if not rule and words and words[0] not in PATTERNS.interjections:
         shape = line.shape
         thanks = line.rule("thanks")
         if thanks and shape.words <= 4:

@@ -23,7 +23,9 @@ _NAMED = {
     "html.outlook_reply": r"divrplyfwdmsg|appendonsend|olk_src_body_section|stopspelling|reference-message-container",
     "html.yahoo_quoted": r"yahoo_quoted|yahoo-quoted",
     "html.protonmail_quote": r"protonmail_quote",
-    "html.zimbra_quote": r"zmail_extra|zmquoted|originalemail",
+    "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
+    "html.zimbra_signature": r"data-marker=\"__sig_p",
+    "html.zimbra_quote": r"zmail_extra|zmquoted|originalemail|data-marker=\"__quoted_text__",
     "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
 }
 
@@ -38,7 +40,10 @@ _STYLED = {
 LASTING = frozenset({"html.outlook_reply", "html.outlook_border"})
 
 #: Headers of a quote count wherever they stand, even inside the quote's own element.
-HEADERS = frozenset({"html.gmail_attr", "html.moz_cite_prefix"})
+HEADERS = frozenset({"html.gmail_attr", "html.moz_cite_prefix", "html.zimbra_headers"})
+
+#: The <div class="gmail_quote"> around attribution and quote; an answer below the quote stands in it too.
+FRAME = "html.gmail_frame"
 
 #: What a mark of the HTML renderer or the MIME reader means: the zone of the lines that carry it.
 EVIDENCE_ZONES = {
@@ -51,10 +56,13 @@ EVIDENCE_ZONES = {
     "html.signature": "signature",
     "html.outlook_signature": "signature",
     "html.gmail_quote": "quoted",
+    "html.gmail_frame": "quoted",
     "html.outlook_reply": "quoted",
     "html.outlook_border": "quoted",
     "html.yahoo_quoted": "quoted",
     "html.protonmail_quote": "quoted",
+    "html.zimbra_headers": "header",
+    "html.zimbra_signature": "signature",
     "html.zimbra_quote": "quoted",
     "html.blockquote_cite": "quoted",
     "html.blockquote": "quoted",
@@ -65,7 +73,7 @@ _NAMES = (tuple(_NAMED), tuple(_STYLED))
 _NAMED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _NAMED.values())).search
 _STYLED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _STYLED.values())).search
 _STRUCTURE = re.compile(
-    "gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote|divRplyFwdMsg|OLK_SRC_BODY_SECTION|zmail_extra|"
+    "gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote|divRplyFwdMsg|OLK_SRC_BODY_SECTION|zmail_extra|__QUOTED_TEXT__|"
     "type=[\"']?cite|tutanota_quote|border-top:solid #[0-9a-fA-F]{6} 1"
 )
 
@@ -79,7 +87,7 @@ def has_structure(markup: str) -> bool:
 def evidence_of(attributes: str) -> str:
     """The evidence that an element's attributes carry, "hidden", or ''."""
     lowered = attributes.lower()
-    if "class=" in lowered or "id=" in lowered or "type=" in lowered:
+    if "class=" in lowered or "id=" in lowered or "type=" in lowered or "data-marker=" in lowered:
         found = _NAMED_SEARCH(lowered)
         if found and found.lastindex:
             return _NAMES[0][found.lastindex - 1]

@@ -27,6 +27,7 @@ _DATE_LINE = re.compile(
 _TIME_LINE = re.compile(r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE)
 _RULE_LINE = re.compile(r"[_=*-]{5,200}$")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
+_RULES = "-_=*~#+"
 _DIGIT = re.compile(r"\d")
 
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
@@ -53,30 +54,32 @@ def find_headers(lines: Sequence[Line]) -> Iterator[Header]:
 
     After a banner or a block of fields everything belongs to the earlier message.
     """
-    i, floor, barren = 0, 0, 0
-    while i < len(lines):
-        line = lines[i]
+    floor, barren = 0, 0
+    for i, line in enumerate(lines):
         bare = line.bare
-        if line.depth >= 3 and line.text.rstrip().endswith(">>>") and _EMAIL.search(bare):
-            yield Header(i, i + 1, "banner", "banner.angles")  # GroupWise: >>> Ada <ada@firm.example> 2/16/01 10:41 >>>
-            return
-        if line.depth or not bare or line.evidence:
-            i += 1
+        if not bare or i < floor:
+            continue
+        if line.depth:
+            if line.depth >= 3 and line.text.rstrip().endswith(">>>") and _EMAIL.search(bare):
+                # GroupWise: >>> Ada <ada@firm.example> 2/16/01 10:41 >>>
+                yield Header(i, i + 1, "banner", "banner.angles")
+                return
+            continue
+        if (":" not in bare and bare[0] not in _RULES and bare[-1] not in "-=_") or line.evidence:
             continue
         header = None
-        if bare[0] in "-_=*~#+" or bare[-1] in ":-=_":
+        if bare[0] in _RULES or bare[-1] in ":-=_":
             header = _banner(lines, i, floor)
         if header is None and i >= barren and ":" in bare[1:40]:
             header, barren = _fields(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)
         if header is None:
-            i += 1
             continue
         yield header
         if header.kind != "attribution":
             return
-        i = floor = header.end
+        floor = header.end
 
 
 def next_solid(lines: Sequence[Line], start: int) -> int:

@@ -14,12 +14,12 @@ from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser
 
-from mailmill.email.evidence import HEADERS, LASTING, evidence_of
+from mailmill.email.evidence import FRAME, HEADERS, LASTING, evidence_of
 
 #: More open elements than this at once, and the markup is read as it stands instead of repaired.
 MAX_DEPTH = 1500
 
-_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)([^\">]*(?:\"[^\"]*\"[^\">]*)*)>|<!--.*?-->|([^<]+)", re.DOTALL)
+_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)([^\">]*(?:\"[^\"]*\"[^\">]*)*)>|<!--.*?-->|<![^>]*>|([^<]+)", re.DOTALL)
 _RAW_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/<>]{0,40})([^<>]{0,4000})>|([^<]+)")
 _RAW_DROP = re.compile(r"(?is)<(?:!--.*?(?:-->|\Z)|(script|style|title|head)\b.*?(?:</\1[^>]{0,50}>|\Z))")
 _OPEN_OR_CLOSE = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
@@ -46,6 +46,9 @@ _BLOCKS = frozenset({
 _PARAGRAPHS = frozenset({
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre", "listing",
 })  # fmt: skip
+
+# Elements that change how text is laid out; the others only carry text and evidence.
+_KNOWN = _DROPPED | _BLOCKS | _PARAGRAPHS | {"td", "th"}
 
 _ALT = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _PIXEL = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
@@ -163,6 +166,8 @@ class _Page:
             return
         if len(self._stack) < 100_000:
             self._stack.append((tag, self.now, self._hidden, self._pre))
+        if not mark and tag not in _KNOWN:
+            return
         if self._hidden or tag in _DROPPED or (mark == "hidden" and tag not in ("body", "html")):
             self._hidden = 1
             return
@@ -175,9 +180,9 @@ class _Page:
         if mark in LASTING:
             self.flush()
             self._lasting = self._lasting or mark
-        elif mark and mark != "hidden" and (not self.now or mark in HEADERS):
+        elif mark and mark != "hidden" and (not self.now or self.now == FRAME or mark in HEADERS):
             self.flush()
-            self.now = mark
+            self.now = FRAME if mark == "html.gmail_quote" and tag == "div" else mark
         elif tag == "blockquote" and not self.now:
             self.now = "html.blockquote"
         if tag == "ol":
@@ -194,15 +199,17 @@ class _Page:
         stack = self._stack
         if not stack or tag in _VOID:
             return
-        # After lexbor's repair the last element is always the one; unrepaired markup may skip a few.
-        for back in range(1, min(len(stack), 16) + 1):
-            if stack[-back][0] == tag:
-                break
-        else:
-            return
-        _, outer, outer_hidden, outer_pre = stack[-back]
-        del stack[-back:]
-        if not self._hidden:
+        if stack[-1][0] == tag:
+            _, outer, outer_hidden, outer_pre = stack.pop()
+        else:  # after lexbor's repair the last element is always the one; unrepaired markup may skip a few
+            for back in range(2, min(len(stack), 16) + 1):
+                if stack[-back][0] == tag:
+                    break
+            else:
+                return
+            _, outer, outer_hidden, outer_pre = stack[-back]
+            del stack[-back:]
+        if not self._hidden and (tag in _KNOWN or outer != self.now):
             if tag in _PARAGRAPHS:
                 self._blank()
             elif tag in _BLOCKS or outer != self.now:
@@ -244,9 +251,12 @@ class _Page:
                 self.flush(keep=True)
         elif tag == "hr":
             self.flush()
+            outer, self.now = self.now, mark if mark in HEADERS else self.now
             self._parts.append("_" * 32)
             self.flush()
+            self.now = outer
         elif tag == "img" and mark != "hidden" and not _PIXEL.search(attributes):
             alt = _ALT.search(attributes)
-            if alt and not _IMAGE_FILE.search(alt[1].strip()):
+            # The icon with which Notes folds a quote repeats it: "… ---03/03/2025 16:01:12---Dear Jo, …".
+            if alt and not _IMAGE_FILE.search(alt[1].strip()) and alt[1].count("---") < 2:
                 self.text(f" {alt[1]} ")

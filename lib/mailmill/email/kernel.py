@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, chain
+from typing import Any
 
 import pyarrow as pa
 
 from mailmill import schemas
-from mailmill.email.cleaner import CleanOptions, clean_message
+from mailmill.email.cleaner import CleanOptions, Span, clean_message
 from mailmill.errors import RejectedMessage
 
 
@@ -34,27 +36,38 @@ class CleanKernel:
 
     def __call__(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
         """Clean every row of `batch` (columns key, source, raw)."""
-        clean: dict[str, list[object]] = {name: [] for name in schemas.CLEAN.names}
-        rejects: dict[str, list[object]] = {name: [] for name in schemas.REJECTS.names}
+        clean: list[tuple[object, ...]] = []
+        rejects: list[tuple[object, ...]] = []
         columns = (batch.column(batch.schema.get_field_index(name)) for name in ("key", "source", "raw"))
         for key, source, raw in zip(*(column.to_pylist() for column in columns), strict=True):
             try:
                 mail = clean_message(raw, self.options)
             except RejectedMessage as error:
-                refused = (key, source, "clean", error.reason, error.detail)
-                for values, value in zip(rejects.values(), refused, strict=True):
-                    values.append(value)
+                rejects.append((key, source, "clean", error.reason, error.detail))
                 continue
-            row = (
-                key, mail.thread, mail.date, mail.sender_domain, mail.subject, mail.text,
-                [span._asdict() for span in mail.spans], mail.language, len(mail.rendering),
-                len(mail.text.split()), mail.confidence, list(mail.flags),
-            )  # fmt: skip
-            for values, value in zip(clean.values(), row, strict=True):
-                values.append(value)
+            clean.append((
+                key, mail.thread, mail.date, mail.sender_domain, mail.subject, mail.text, mail.spans,
+                mail.language, len(mail.rendering), len(mail.text.split()), mail.confidence, mail.flags,
+            ))  # fmt: skip
         return {"clean": _batch(clean, schemas.CLEAN), "rejects": _batch(rejects, schemas.REJECTS)}
 
 
-def _batch(columns: Mapping[str, list[object]], schema: pa.Schema) -> pa.RecordBatch:
-    arrays = [pa.array(columns[f.name], type=f.type) for f in schema]
+def _batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Rows in the order of the schema's fields as one batch."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    arrays = [
+        _span_array(values) if f.name == "spans" else pa.array(values, type=f.type)
+        for values, f in zip(columns, schema, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _span_array(rows: Sequence[Sequence[Span]]) -> pa.ListArray:
+    """The spans of each row, built a field at a time: several times as fast as from one dict a span."""
+    offsets = pa.array(accumulate(map(len, rows), initial=0), pa.int32())
+    spans = list(chain.from_iterable(rows))
+    columns = zip(*spans, strict=True) if spans else ((),) * len(Span._fields)
+    fields = [pa.array(values, f.type) for values, f in zip(columns, schemas.SPAN, strict=True)]
+    return pa.ListArray.from_arrays(
+        offsets, pa.StructArray.from_arrays(fields, fields=list(schemas.SPAN)), type=schemas.CLEAN.field("spans").type
+    )

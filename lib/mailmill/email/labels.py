@@ -13,10 +13,12 @@ from functools import cache
 
 #: A header block longer than this is not read to its end.
 MAX_HEADER_BYTES = 1 << 18
+#: A field with encoded words is cut here: decoding them takes time quadratic in their number.
+MAX_ENCODED = 20_000
 
 _END = re.compile(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r(?!\n)")
 _FOLD = re.compile(r"[\r\n]+[ \t]*|\t")
-_IDENTIFIER = re.compile(r"<\s*([^<>]+?)\s*>")
+_IDENTIFIER = re.compile(r"<([^<>]{1,2000})>")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
 
@@ -50,9 +52,10 @@ def message_id(raw: bytes) -> str:
 
 def first_identifier(value: str) -> str:
     """The first `<...>` of an identifier field, or its first word when it has no brackets."""
-    found = _IDENTIFIER.search(value)
-    if found:
-        return "".join(found[1].split())
+    for found in _IDENTIFIER.finditer(value):
+        identifier = "".join(found[1].split())
+        if identifier:
+            return identifier
     words = value.split(None, 1)
     return words[0].strip("<>") if words else ""
 
@@ -67,9 +70,15 @@ def decode_value(value: bytes) -> str:
 
 
 def decode_words(text: str) -> str:
-    """`text` with its encoded words (RFC 2047) decoded, on one line."""
-    text = _FOLD.sub(" ", text).strip()
+    """`text` with its encoded words (RFC 2047) decoded, on one line; of those, at most `MAX_ENCODED` characters."""
+    if text.isprintable():
+        if "=?" not in text:
+            return text.strip()
+    else:
+        text = _FOLD.sub(" ", text)
+    text = text.strip()
     if "=?" in text:
+        text = text[:MAX_ENCODED]
         try:
             pieces = decode_header(text)
         except (HeaderParseError, ValueError, LookupError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from mailmill.email.patterns import MAX_LINE, PATTERNS
 
@@ -22,6 +23,7 @@ _PHONE = re.compile(
     r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_DIGIT = re.compile(r"\d")
 _URL = re.compile(r"(?:https?://|www\.|ftp://)\S{3}", re.IGNORECASE)
 _POSTCODE = re.compile(
     r"\b[A-Z]{2}\.?,? {1,3}\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2}\b|"
@@ -55,6 +57,9 @@ KINDS = (
 LONG_KINDS = frozenset({"disclaimer", "footer"})
 SHORT = 110
 
+_MATCHERS = PATTERNS.matchers
+_TITLES = PATTERNS.titles
+
 
 class Line:
     """One line: `text` without its newline, `start` its offset in the rendering.
@@ -74,19 +79,23 @@ class Line:
         self._hits: dict[str, str] | None = None
         self._shape: Shape | None = None
         bare = text.strip()
-        if bare and (bare[0] in ">|" or ">" in bare[:6]) and not _ESCAPED.match(bare):
-            marks = _QUOTE.match(text)
-            if marks:
-                self.depth = max(1, marks[0].count(">") + marks[0].count("|"))
-                bare = text[marks.end() :].strip()
-            else:
-                initials = _INITIALS.match(text)
-                if initials:
-                    self.depth = 1
-                    bare = text[initials.end() :].strip()
-        if bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
+        if ">" in bare or "|" in bare:
+            bare = self._unquote(bare)
+        if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         self.bare = bare
+
+    def _unquote(self, bare: str) -> str:
+        """The stripped text behind the quote marks, if it has any; sets `depth`."""
+        if bare[0] not in ">|":
+            marks = _INITIALS.match(self.text) if bare.find(">", 0, 6) > 0 else None
+            if marks:
+                self.depth = 1
+        else:
+            marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(self.text)
+            if marks:
+                self.depth = marks[0].count(">") + marks[0].count("|")
+        return self.text[marks.end() :].strip() if marks else bare
 
     @property
     def blank(self) -> bool:
@@ -107,7 +116,7 @@ class Line:
             folded = self._folded = fold(self.bare)
         if not folded or (len(folded) > SHORT and kind not in LONG_KINDS):
             return ""
-        return PATTERNS.matchers[kind].rule(folded)
+        return _MATCHERS[kind].rule(folded)
 
     @property
     def shape(self) -> Shape:
@@ -120,21 +129,49 @@ class Line:
 class Shape:
     """What a stripped line looks like: words, capitals, telephone numbers, addresses, dates."""
 
-    __slots__ = ("_bare", "address", "capitals", "chars", "ends", "lower", "mixed", "phone", "title", "words")
+    __slots__ = ("_bare", "_split", "chars", "ends", "words")
 
     def __init__(self, bare: str) -> None:
-        words = bare.split(None, 60)
         self._bare = bare
+        self._split = bare.split(None, 60)
+        self.words = len(self._split)
         self.chars = len(bare)
-        self.words = len(words)
-        self.capitals = sum(w[:1].isupper() or w[1:2].isupper() for w in words)
-        self.lower = sum(w[:1].islower() for w in words)
         self.ends = bare[-1:]
-        self.mixed = not bare.isupper()
-        self.phone = bool(_PHONE.search(bare)) if any(map(str.isdigit, bare)) else False
-        self.address = bool(_EMAIL.search(bare)) if "@" in bare else bool(_URL.search(bare) or _POSTCODE.search(bare))
-        titles = PATTERNS.titles
-        self.title = self.words <= 9 and any(w.strip(".,;:()|&-").lower() in titles for w in words)
+
+    @property
+    def capitals(self) -> int:
+        """Words with a capital as their first or second character."""
+        return sum([w[0].isupper() or w[1:2].isupper() for w in self._split])
+
+    @property
+    def lower(self) -> int:
+        """Words that begin with a small letter."""
+        return sum([w[0].islower() for w in self._split])
+
+    @property
+    def mixed(self) -> bool:
+        """Not in capitals throughout."""
+        return not self._bare.isupper()
+
+    @property
+    def phone(self) -> bool:
+        """Carries a telephone number."""
+        return _DIGIT.search(self._bare) is not None and _PHONE.search(self._bare) is not None
+
+    @property
+    def address(self) -> bool:
+        """Carries an address of e-mail, web or post."""
+        bare = self._bare
+        if "@" in bare:
+            return _EMAIL.search(bare) is not None
+        if ("." in bare or "//" in bare) and _URL.search(bare):
+            return True
+        return _DIGIT.search(bare) is not None and _POSTCODE.search(bare) is not None
+
+    @property
+    def title(self) -> bool:
+        """One of few words is a title or the like ("Manager", "Inc.")."""
+        return self.words <= 9 and any(w.strip(".,;:()|&-").lower() in _TITLES for w in self._split)
 
     @property
     def date(self) -> bool:
@@ -171,9 +208,12 @@ class Shape:
 
 def fold(text: str) -> str:
     """Lower case, straight apostrophes, no decoration at the edges; at most `MAX_LINE` characters."""
-    return (
-        text[:MAX_LINE].replace("’", "'").replace("\xa0", " ").replace("=20", "").lstrip(_LEADING).rstrip(_EDGE).lower()
-    )
+    text = text[:MAX_LINE]
+    if not text.isascii():
+        text = text.replace("’", "'").replace("\xa0", " ")
+    if "=20" in text:
+        text = text.replace("=20", "")
+    return text.lstrip(_LEADING).rstrip(_EDGE).lower()
 
 
 def field_of(line: Line) -> tuple[str, str] | None:
@@ -206,14 +246,10 @@ def banner_of(line: Line) -> tuple[str, str] | None:
 
 def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> list[Line]:
     """The lines of `rendering`; `evidence` gives one entry a line where there is any."""
-    lines = []
-    start = 0
+    texts = rendering.split("\n")
+    starts = accumulate([len(text) + 1 for text in texts], initial=0)
     if evidence is None:
-        for text in rendering.split("\n"):
-            lines.append(Line(text, start))
-            start += len(text) + 1
-    else:
-        for text, mark in zip(rendering.split("\n"), evidence, strict=True):
-            lines.append(Line(text, start, mark))
-            start += len(text) + 1
-    return lines
+        return list(map(Line, texts, starts))
+    if len(evidence) != len(texts):
+        raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
+    return list(map(Line, texts, starts, evidence))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import email
 import email.message
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,9 @@ from mailmill.errors import RejectedMessage
 #: Multiparts and forwarded messages inside each other beyond this are not followed.
 MAX_NESTING = 24
 MAX_PARTS = 200
+#: With more encoded words than this (RFC 2047) a message is not given to `fast_mail_parser`, whose decoding of a
+#: field takes time quadratic in their number.
+MAX_ENCODED_WORDS = 2000
 
 _FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
 _MBOX = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
@@ -34,6 +37,11 @@ _FLOWED = re.compile(r"format\s*=\s*\"?flowed", re.IGNORECASE)
 _DELSP = re.compile(r"delsp\s*=\s*\"?yes", re.IGNORECASE)
 _NO_HTML = re.compile(r"\bhtml\b|view (?:it|this)|browser", re.IGNORECASE)
 _QUOTE_MARKS = re.compile(r">[> ]*")
+
+# Text that is no body.
+_NOT_BODY = frozenset(
+    {"text/calendar", "text/x-vcard", "text/vcard", "text/css", "text/rfc822-headers", "text/csv", "text/x-amp-html"}
+)
 
 # What the standard library's parser raises on damaged input, found by fuzzing and by reading it.
 _LENIENT_ERRORS = (
@@ -94,26 +102,32 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     if not _FIELD.match(body) and not any(_FIELD.match(line) for line in header_block(body).splitlines()[:400]):
         raise RejectedMessage("not_mail", "no header field")
     flags: set[str] = set()
-    try:
-        root = fast_mail_parser.parse_email_tree(body, mode="lazy")
-        parts = _Collector(max_chars, flags).body(root)
-        headers = root.headers
-    except (fast_mail_parser.ParseError, UnicodeError):
-        parts, headers = [], {}
-    if not any(part.text and not part.text.isspace() for part in parts):
+    parts: list[Part] = []
+    headers: dict[str, list[str]] = {}
+    if body.count(b"=?") <= MAX_ENCODED_WORDS:
+        try:
+            root = fast_mail_parser.parse_email_tree(body, mode="lazy")
+            parts = _Collector(max_chars, flags).body(root)
+            headers = root.headers
+        except (fast_mail_parser.ParseError, UnicodeError):
+            parts = []
+    if not _any_text(parts):
         flags.add("lenient_mime")
         node = _lenient(body)
         parts = _Collector(max_chars, flags).body(node)
         headers = headers or node.headers
-    if not any(part.text and not part.text.isspace() for part in parts):
-        raise RejectedMessage("no_text", "no text part" if not parts else "empty text")
+        if not _any_text(parts):
+            raise RejectedMessage("no_text", "no text part" if not parts else "empty text")
     if all(part.html for part in parts):
         flags.add("html_only")
-    lowered: dict[str, str] = {}
-    for name, values in headers.items():
-        if values:
-            lowered.setdefault(name.lower(), values[0])
+    # Backwards, so that of names that differ in case alone the first one stays.
+    values = [value[0] if value else "" for value in reversed(headers.values())]
+    lowered = dict(zip(map(str.lower, reversed(headers)), values, strict=True))
     return Message(lowered, tuple(parts), tuple(sorted(flags)))
+
+
+def _any_text(parts: Sequence[Part]) -> bool:
+    return any(part.text and not part.text.isspace() for part in parts)
 
 
 class _Collector:
@@ -139,22 +153,18 @@ class _Collector:
             if kind == "multipart/alternative":
                 return _choose(inner)
             return [part for parts in inner for part in parts]
-        if not kind.startswith("text/") or kind in (
-            "text/calendar",
-            "text/x-vcard",
-            "text/vcard",
-            "text/css",
-            "text/rfc822-headers",
-            "text/csv",
-            "text/x-amp-html",
-        ):
+        if not kind.startswith("text/") or kind in _NOT_BODY:
             return []
         if (node.disposition or "").lower() == "attachment" or (node.filename and self._seen > 2):
             return []
         return [self._leaf(node, kind, forwarded)]
 
     def _leaf(self, node: Any, kind: str, forwarded: bool) -> Part:
-        declared = next((v[0] for k, v in node.headers.items() if k.lower() == "content-type" and v), "")
+        headers = node.headers
+        values: list[str] = headers.get("Content-Type") or next(
+            (v for k, v in headers.items() if k.lower() == "content-type"), []
+        )
+        declared = values[0] if values else ""
         charset = _CHARSET.search(declared)
         payload = node.content or b""
         if len(payload) > 4 * self._max:
@@ -174,7 +184,7 @@ class _Collector:
 
 def _choose(alternatives: list[list[Part]]) -> list[Part]:
     """One of the renderings of a multipart/alternative (see the module docstring)."""
-    filled = [parts for parts in alternatives if any(p.text and not p.text.isspace() for p in parts)]
+    filled = [parts for parts in alternatives if _any_text(parts)]
     plain = next((parts for parts in filled if not any(p.html for p in parts)), None)
     html = next((parts for parts in reversed(filled) if any(p.html for p in parts)), None)
     if plain is None or html is None:
@@ -202,6 +212,11 @@ def unflow(text: str, delete_space: bool = False) -> str:
             pieces.clear()
 
     for line in text.split("\n"):
+        if not flowing and (not line or (line[0] not in "> " and line[-1] != " ")):
+            end()
+            out.append(line)
+            depth = 0
+            continue
         marks = _QUOTE_MARKS.match(line) if line[:1] == ">" else None
         level = marks[0].count(">") if marks else 0
         rest = line[line.rfind(">", 0, marks.end()) + 1 :] if marks else line

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
-from mailmill.email.evidence import EVIDENCE_ZONES
+from mailmill.email.evidence import EVIDENCE_ZONES, FRAME
 from mailmill.email.headers import Header, find_headers, next_solid
-from mailmill.email.lines import Line, field_of
+from mailmill.email.lines import Line, banner_of, field_of
 from mailmill.email.tails import Marks
 
 _LOWER_START = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
@@ -23,27 +24,38 @@ _OWN_PREFIX = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 def mark_evidence(lines: Sequence[Line], marks: Marks) -> bool:
     """Mark what HTML structure says; True when plain block quotes wait for a decision."""
     weak = False
+    answers: bool | None = None
     for i, line in enumerate(lines):
         evidence = line.evidence
         if evidence:
             if evidence == "html.blockquote":
                 weak = True
-            elif line.bare:
+            elif line.bare and not (evidence == FRAME and answers):
+                if evidence == "html.gmail_quote" and answers is None:
+                    answers = _answerable(lines[:i])
                 marks[i] = (EVIDENCE_ZONES[evidence], evidence)
     return weak
+
+
+def _answerable(above: Sequence[Line]) -> bool:
+    """Do the lines above Gmail's <blockquote> only introduce it, so that what its frame holds below is an answer?"""
+    framed = [line for line in above if line.bare and line.evidence in (FRAME, "html.gmail_attr")]
+    return len(framed) <= 3 and not any((banner_of(line) or ("",))[0] == "forward" for line in framed)
 
 
 def mark_quotes(lines: Sequence[Line], marks: Marks) -> list[Header]:
     """Mark '>' lines, headers, and all that follows a header that does not mark its quotes."""
     size = len(lines)
-    armour = colons = False
+    armour = colons = marked = False
     for i, line in enumerate(lines):
         if line.depth:
             marks[i] = marks[i] or ("quoted", "quote.mark")
-        elif line.bare[:2] == ": ":
-            colons = colons or field_of(Line(line.bare[2:], 0)) is not None or _below_colon(lines, i)
-        elif line.bare[:10] == "-----BEGIN":
-            armour = True
+            marked = True
+        elif line.bare and line.bare[0] in ":-":
+            if line.bare.startswith(": "):
+                colons = colons or field_of(Line(line.bare[2:], 0)) is not None or _below_colon(lines, i)
+            elif line.bare.startswith("-----BEGIN"):
+                armour = True
     if armour:
         _mark_armour(lines, marks)
     if colons:
@@ -57,13 +69,18 @@ def mark_quotes(lines: Sequence[Line], marks: Marks) -> list[Header]:
             if lines[i].bare:
                 marks[i] = ("header", header.rule)
         follow = next_solid(lines, header.end)
-        if header.kind == "attribution" and (_is_marked(lines, follow) or _adopt_prefix(lines, marks, follow)):
-            continue
+        if header.kind == "attribution":
+            if _is_marked(lines, follow):
+                continue
+            if _adopt_prefix(lines, marks, follow):
+                marked = True
+                continue
         for i in range(header.end, size):
             if marks[i] is None and lines[i].bare:
                 marks[i] = ("quoted", f"quote.after.{header.rule}")
         break
-    _mark_wrapped(lines, marks)
+    if marked:
+        _mark_wrapped(lines, marks)
     return headers
 
 
@@ -113,16 +130,13 @@ def _mark_wrapped(lines: Sequence[Line], marks: Marks) -> None:
     It is what hangs directly below a quoted line, when that line is long, or quotes go on right after it,
     or it starts in the middle of a sentence; more than a few such lines are an answer, not a rest.
     """
-    i = 1
-    while i < len(lines):
-        previous = lines[i - 1]
-        if not previous.depth or lines[i].depth or not lines[i].bare or marks[i] is not None:
-            i += 1
+    for i, (previous, line) in enumerate(pairwise(lines), 1):
+        if not previous.depth or line.depth or not line.bare or marks[i] is not None:
             continue
         end = i
         while end < len(lines) and lines[end].bare and not lines[end].depth and marks[end] is None:
             end += 1
-        length, run, first = len(previous.text), end - i, lines[i].bare
+        length, run, first = len(previous.text), end - i, line.bare
         goes_on = end < len(lines) and lines[end].depth > 0
         wrapped = (
             (length >= 80 and run <= 12)
@@ -133,7 +147,6 @@ def _mark_wrapped(lines: Sequence[Line], marks: Marks) -> None:
         if wrapped:
             for k in range(i, end):
                 marks[k] = ("quoted", "quote.wrapped")
-        i = end
 
 
 def mark_weak_quotes(lines: Sequence[Line], marks: Marks, headers: bool) -> None:

@@ -49,12 +49,18 @@ def strip_caution(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list
 
 def strip_footers(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
     """Footers, disclaimers and mobile tags at the end; what is left above them."""
-    low = max(0, len(solid) - _MAX_FOOTER_SEARCH)
+    size = len(solid)
+    low = max(0, size - _MAX_FOOTER_SEARCH)
     ruled = False
-    for k in range(low, len(solid)):
-        line = lines[solid[k]]
+    previous = -2
+    for k in range(low, size):
+        i = solid[k]
+        line = lines[i]
         above, ruled = ruled, not line.bare[0].isalnum() and RULED.match(line.bare) is not None
-        opens = k == low or solid[k] > solid[k - 1] + 1 or ruled or above
+        opens = i > previous + 1 or ruled or above
+        previous = i
+        if not opens and size - k > 12:
+            continue
         zone, rule = "", ""
         if ruled:
             for j in solid[k : k + 3]:
@@ -68,19 +74,19 @@ def strip_footers(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list
         if not rule and k and opens:
             rule = line.rule("disclaimer")
             zone = "disclaimer" if rule else ""
-        if not rule and k and k * 2 >= len(solid) and (opens or len(solid) - k <= 12):
+        if not rule and k and k * 2 >= size:
             rule = line.rule("footer")
             zone = "footer" if rule else ""
-        if not rule and len(solid) - k <= 8:
+        if not rule and size - k <= 8:
             rule = line.rule("mobile")
             if rule:
-                marks[solid[k]] = ("mobile", rule)
+                marks[i] = ("mobile", rule)
             continue
         if not rule:
             continue
         stop = _foot(lines, solid, k, zone)
         mark(marks, solid[k:stop], zone, rule)
-        if stop == len(solid):
+        if stop == size:
             return [i for i in solid[:k] if marks[i] is None]
     return [i for i in solid if marks[i] is None]
 
@@ -106,7 +112,8 @@ def strip_signature_below_delimiter(lines: Sequence[Line], marks: Marks, solid: 
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
         bare = lines[solid[k]].bare
         if bare[0] in "-–—_" and (
-            _DELIMITER.match(bare) or (k and len(solid) - k <= 6 and _RULE_OF_DASHES.match(bare))
+            _DELIMITER.match(bare)
+            or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
         ):
             mark(marks, solid[k:], "signature", "delimiter")
             return solid[:k]

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from mailmill.email.edges import mark_edges
 from mailmill.email.headers import Header, next_solid
+from mailmill.email.labeller import Referee, shipped
 from mailmill.email.lines import Line
 from mailmill.email.quotes import mark_evidence, mark_quotes, mark_weak_quotes
-from mailmill.email.tails import Marks
+from mailmill.email.tails import RULED, Marks
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
 _CLEAR = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
@@ -46,6 +48,7 @@ CERTAINTY = {
     "caution": 0.95,
     "footer": 0.88,
     "mobile": 0.97,
+    "model": 0.8,
 }
 
 
@@ -58,10 +61,15 @@ class Zoned:
     foreign: bool
 
 
-def assign_zones(lines: Sequence[Line], names: frozenset[str] = frozenset()) -> Zoned:
+def assign_zones(
+    lines: Sequence[Line],
+    names: frozenset[str] = frozenset(),
+    labeller: Referee | Literal["shipped"] | None = "shipped",
+) -> Zoned:
     """The zone and rule of every line.
 
     `names`: lower-cased parts of the sender's name, used to tell a name under a message from its last line.
+    `labeller`: the learned referee over the rules at the edges; None leaves the rules alone.
     When nothing would be left although some removed lines are not clearly somebody else's, those are kept.
     """
     marks: Marks = [None] * len(lines)
@@ -69,15 +77,34 @@ def assign_zones(lines: Sequence[Line], names: frozenset[str] = frozenset()) -> 
     headers = mark_quotes(lines, marks)
     if weak:
         mark_weak_quotes(lines, marks, bool(headers))
+    _mark_rules(lines, marks)
     segments = _segments(lines, marks)
+    if labeller == "shipped":
+        labeller = shipped()
     for position, (start, end) in enumerate(segments):
-        mark_edges(lines, marks, start, end, names, first=position == 0, last=position == len(segments) - 1)
+        first, last = position == 0, position == len(segments) - 1
+        mark_edges(lines, marks, start, end, names, first=first, last=last)
+        if labeller is not None and (first or last):
+            labeller.referee(lines, marks, start, end, names, first=first)
     kept = False
     if not any(mark is None and line.bare for line, mark in zip(lines, marks, strict=True)):
-        kept = _keep_something(lines, marks, headers)
+        kept = _undo_model(marks) or _keep_something(lines, marks, headers)
         if not kept and headers:
             _rename_forward(marks, headers)
     return Zoned(_settle(lines, marks), kept, bool(headers))
+
+
+def _mark_rules(lines: Sequence[Line], marks: Marks) -> None:
+    """A row of dashes right above a header that HTML structure shows was drawn with it."""
+    below = ""
+    for i in range(len(lines) - 1, -1, -1):
+        mark, line = marks[i], lines[i]
+        if mark is not None:
+            below = mark[1] if mark[0] in ("header", "quoted") and line.evidence else ""
+        elif line.bare:
+            if below and RULED.fullmatch(line.bare):
+                marks[i] = ("header", below)
+            below = ""
 
 
 def _segments(lines: Sequence[Line], marks: Marks) -> list[tuple[int, int]]:
@@ -98,6 +125,14 @@ def _segments(lines: Sequence[Line], marks: Marks) -> list[tuple[int, int]]:
     return runs
 
 
+def _undo_model(marks: Marks) -> bool:
+    """Forget what the labeller decided, which alone may not empty a message; True when it had decided anything."""
+    found = [i for i, mark in enumerate(marks) if mark is not None and mark[1].startswith("model.")]
+    for i in found:
+        marks[i] = None
+    return bool(found)
+
+
 def _keep_something(lines: Sequence[Line], marks: Marks, headers: Sequence[Header]) -> bool:
     """Undo removals of lines that may be the author's; True when there were any.
 
@@ -105,13 +140,17 @@ def _keep_something(lines: Sequence[Line], marks: Marks, headers: Sequence[Heade
     that is followed by marked quotes, the unmarked lines are an answer at the bottom.
     """
     clear = _has_clear(marks)
+    # Signatures, disclaimers and footers come back only where there is nothing else to bring back.
+    edges = _EDGES
+    if any(m is not None and m[0] in ("greeting", "signoff") and not m[1].startswith("html.") for m in marks):
+        edges = frozenset({"greeting", "signoff"})
     bottom = _bottom_answer(lines, headers)
     kept = False
     for i, mark in enumerate(marks):
         if mark is None or not lines[i].bare:
             continue
         zone, rule = mark
-        if zone in _EDGES and not rule.startswith("html."):
+        if zone in edges and not rule.startswith("html."):
             keep = not headers or rule.startswith(_WORDS)
         elif zone in ("quoted", "header") and rule.startswith("html."):
             keep = rule not in _CLEAR_EVIDENCE and not headers and not clear
@@ -151,13 +190,16 @@ def _rename_forward(marks: Marks, headers: Sequence[Header]) -> None:
 
 
 def _settle(lines: Sequence[Line], marks: Marks) -> list[tuple[str, str]]:
-    """Undecided lines are body; blank lines between two body lines are body as well, others are blank."""
+    """Undecided lines are body; blank lines between two body lines are body as well, others are blank.
+
+    A line of remains of an encoding ("=20") is blank, but no rule removes it: below body it stays.
+    """
     settled: list[tuple[str, str]] = []
     body, blank = ("body", "body"), ("blank", "blank")
     pending = 0
     before_body = False
     for line, mark in zip(lines, marks, strict=True):
-        if mark is None and not line.bare:
+        if mark is None and not line.bare and not (before_body and line.text and not line.text.isspace()):
             pending += 1
             continue
         now = body if mark is None else mark

@@ -1,0 +1,185 @@
+"""The learned line labeller: a referee over the rules at the edges of the author's own text.
+
+A linear-chain conditional random field (Lafferty, McCallum & Pereira, ICML 2001) over the states body,
+greeting, sign-off and signature. The rules' decisions are among its features, so it learns where to trust
+them. It overrules them only when its best path beats theirs by a margin; it never touches quotes,
+headers, footers or disclaimers. Weights are integers, so that scores are the same bits on every machine,
+whatever the order of summation. `bench/train_labeller.py` fits them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from hashlib import blake2b
+from importlib import resources
+from itertools import pairwise, repeat
+from operator import add
+from typing import Any, Protocol
+
+from mailmill.email.linefeatures import PROOF, features, window
+from mailmill.email.lines import Line
+from mailmill.email.tails import Marks
+from mailmill.errors import DataError
+
+STATES = ("body", "greeting", "signoff", "signature")
+FORMAT = 1
+
+#: Rules' zones that may be overruled, except below "-- "; lines of other zones are not the labeller's.
+OPEN = frozenset(STATES[1:])
+_INDEX = {state: k for k, state in enumerate(STATES)}
+
+# A feature's three weights (body is the reference, 0) lie in one integer, 24 bits each.
+_BITS = 24
+_HALF = 1 << (_BITS - 1)
+_MASK = (1 << _BITS) - 1
+_BIAS = _HALF | _HALF << _BITS | _HALF << (2 * _BITS)
+
+
+class Referee(Protocol):
+    """What `zones.assign_zones` asks after the rules have marked the edges of a segment."""
+
+    def referee(
+        self, lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
+    ) -> None:
+        """Overrule the rules' marks of the own lines `start` to `end` in place, where that is sure enough."""
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """Integer weights of the chain, in units of 1 / `scale` nats.
+
+    `features` maps a name to packed weights; `start`, `end` (4) and `moves` (4 x 4, from row to column) are
+    of `STATES`; `remove_margin` and `keep_margin` say by how much a path must beat the rules' one for each
+    line without `linefeatures.PROOF` that it removes against them, and for each that it keeps or names otherwise.
+    """
+
+    features: Mapping[str, int]
+    start: tuple[int, ...]
+    end: tuple[int, ...]
+    moves: tuple[tuple[int, int, int, int], ...]
+    remove_margin: int
+    keep_margin: int
+    scale: int
+
+    @cached_property
+    def into(self) -> tuple[tuple[int, int, int, int], ...]:
+        """`moves`, a row for the moves into a state."""
+        a, b, c, d = self.moves
+        return tuple(zip(a, b, c, d, strict=True))
+
+    def scores(self, found: Sequence[str]) -> tuple[int, int, int, int]:
+        """The sum of the weights of the features `found`, a state; unknown names weigh nothing."""
+        total = sum(map(self.features.get, found, repeat(0))) + _BIAS
+        return 0, (total & _MASK) - _HALF, (total >> _BITS & _MASK) - _HALF, (total >> (2 * _BITS)) - _HALF
+
+    def best(self, chain: Sequence[tuple[int, int, int, int]]) -> tuple[list[int], int]:
+        """The best path of states for the lines' scores and its score (Viterbi); the lower state wins a tie."""
+        now = list(map(add, self.start, chain[0]))
+        back = []
+        for emission in chain[1:]:
+            a, b, c, d = now
+            now, pointers = [], []
+            for (to_a, to_b, to_c, to_d), score in zip(self.into, emission, strict=True):
+                top, source = a + to_a, 0
+                if (other := b + to_b) > top:
+                    top, source = other, 1
+                if (other := c + to_c) > top:
+                    top, source = other, 2
+                if (other := d + to_d) > top:
+                    top, source = other, 3
+                now.append(top + score)
+                pointers.append(source)
+            back.append(pointers)
+        now = list(map(add, now, self.end))
+        top = max(now)
+        path = [now.index(top)]
+        for pointers in reversed(back):
+            path.append(pointers[path[-1]])
+        return path[::-1], top
+
+    def score(self, chain: Sequence[tuple[int, int, int, int]], path: Sequence[int]) -> int:
+        """The score of a given path."""
+        total = self.start[path[0]] + self.end[path[-1]] + sum(row[k] for row, k in zip(chain, path, strict=True))
+        return total + sum(self.moves[a][b] for a, b in pairwise(path))
+
+    def referee(
+        self, lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
+    ) -> None:
+        """Overrule the rules' marks of the own lines `start` to `end` in place, where that is sure enough."""
+        found = edge_lines(lines, marks, start, end, names, first=first)
+        if found is None:
+            return
+        indices, described = found
+        chain = [self.scores(each) for each in described]
+        path, top = self.best(chain)
+        ruled = [0 if (mark := marks[i]) is None else _INDEX[mark[0]] for i in indices]
+        if path == ruled:
+            return
+        needed = 0
+        for new, old, names_of in zip(path, ruled, described, strict=True):
+            if new != old:
+                needed += self.keep_margin if old else self.remove_margin if PROOF.isdisjoint(names_of) else 0
+        if top - self.score(chain, ruled) < needed:
+            return
+        for i, new, old in zip(indices, path, ruled, strict=True):
+            if new != old:
+                marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None
+
+
+def edge_lines(
+    lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
+) -> tuple[list[int], list[list[str]]] | None:
+    """The lines at the edges of the segment `start` to `end` with their features; None when nothing is open."""
+    solid = [
+        i
+        for i in range(start, end)
+        if lines[i].bare and ((mark := marks[i]) is None or (mark[0] in OPEN and mark[1] != "delimiter"))
+    ]
+    if not solid:
+        return None
+    chosen = window(lines, marks, solid, first)
+    if not chosen:
+        return None
+    after = "end"
+    for i in range(solid[-1] + 1, len(marks)):
+        mark = marks[i]
+        if mark is not None:
+            after = mark[0]
+            break
+    return [solid[k] for k in chosen], features(lines, marks, solid, chosen, names, first, after)
+
+
+def checksum(content: Mapping[str, Any]) -> str:
+    """BLAKE2b-16 over the weights as canonical JSON, without the checksum itself."""
+    plain = {key: value for key, value in content.items() if key != "checksum"}
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def parse_weights(text: str) -> Labeller:
+    """The labeller of a weights file (JSON). Raises DataError where it is damaged or of another format."""
+    try:
+        content = json.loads(text)
+        found = content["format"], content["checksum"], tuple(content["states"])
+    except (ValueError, KeyError, TypeError):
+        raise DataError("the labeller's weights are not readable", hint="run bench/train_labeller.py") from None
+    if found != (FORMAT, checksum(content), STATES):
+        raise DataError("the labeller's weights are damaged or of another format", hint="run bench/train_labeller.py")
+    return Labeller(
+        features={name: g + (s << _BITS) + (t << 2 * _BITS) for name, (g, s, t) in content["features"].items()},
+        start=tuple(content["start"]),
+        end=tuple(content["end"]),
+        moves=tuple(tuple(row) for row in content["moves"]),
+        remove_margin=content["remove_margin"],
+        keep_margin=content["keep_margin"],
+        scale=content["scale"],
+    )
+
+
+@cache
+def shipped() -> Labeller:
+    """The labeller whose weights come with the package."""
+    return parse_weights(resources.files(__package__).joinpath("weights", "edges.json").read_text(encoding="utf-8"))

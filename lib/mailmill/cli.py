@@ -27,9 +27,17 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 EXIT_INTERRUPTED = 130
+ORDER = ("run", "ingest", "clean", "label", "features", "train", "evaluate", "score", "corpus", "engines")
 
 
-@click.group(context_settings=CONTEXT)
+class _InOrder(click.Group):
+    """Lists the commands in the order in which they are used, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*ORDER, *sorted(set(self.commands) - set(ORDER))]
+
+
+@click.group(cls=_InOrder, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="mailmill")
 def cli() -> None:
     """Grind raw email into a documented classifier, on Spark, Dask or one process.
@@ -57,8 +65,8 @@ _set = click.option(
 )
 
 
-def _stage(name: str, text: str) -> None:
-    @cli.command(name, help=text)
+def _stage(name: str, short: str, text: str) -> None:
+    @cli.command(name, help=text, short_help=short)
     @_config
     @_engine
     @_set
@@ -66,16 +74,22 @@ def _stage(name: str, text: str) -> None:
         run_stage(name, config, engine, overrides)
 
 
-_stage("run", "Run every stage in order, skip those with nothing new, and say where everything lies.")
-_stage("ingest", "Read mail from files, folders, archives or S3 into the raw table; count duplicates and rejects.")
-_stage("label", "Match a file of labels, or a header, with the messages.")
-_stage("features", "Turn the words into vectors, and split by conversation.")
-_stage("train", "Train the configured models.")
-_stage("evaluate", "Measure the models on held-out mail and choose one.")
-_stage("score", "Give every mail its sentiment in [-1, 1] and its place in the queue.")
+_stage(
+    "run", "every stage, in order", "Run every stage in order, skip those with nothing new, say where everything lies."
+)
+_stage(
+    "ingest",
+    "mail -> raw",
+    "Read mail from files, folders, archives or S3 into the raw table; count duplicates and rejects.",
+)
+_stage("label", "labels -> labels", "Match a file of labels, or a header, with the messages.")
+_stage("features", "clean -> features", "Turn the words into vectors, and split by conversation.")
+_stage("train", "features -> models", "Train the configured models.")
+_stage("evaluate", "models -> metrics", "Measure the models on held-out mail, choose one, and write down why.")
+_stage("score", "features -> scores", "Give every mail its sentiment in [-1, 1] and its place in the queue.")
 
 
-@cli.command()
+@cli.command(short_help="raw -> clean; --explain FILE.eml shows why")
 @_config
 @_engine
 @_set
@@ -122,7 +136,7 @@ def run_stage(name: str, config: Path | None, engine: str | None, overrides: Seq
             click.echo(summarise(job.workspace))
 
 
-@cli.command()
+@cli.command(short_help="generate mail with known truth")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="An empty folder, or one this command made."
 )
@@ -180,7 +194,7 @@ def corpus(out: Path, form: Format, size: str | None, **options: Any) -> None:
     )
 
 
-@cli.command()
+@cli.command(short_help="what is installed here")
 def engines() -> None:
     """Say which engines are installed, in which versions, and which one `auto` would take here."""
     from mailmill.config import EngineSection

@@ -32,7 +32,7 @@ from mailmill.storage import duplicates, loading
 from mailmill.storage.containers import Limits
 from mailmill.storage.fragments import Written
 from mailmill.storage.lookup import Lookup
-from mailmill.storage.sources import plan_batches
+from mailmill.storage.sources import fingerprint_objects, plan_batches
 from mailmill.storage.tables import Stage, Table
 
 #: Outputs that are files rather than rows: a model, metrics.
@@ -66,7 +66,7 @@ def ingest(job: Job) -> Table:
     settings = job.config.ingest
     objects = job.inputs()
     outputs = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS}
-    stage = job.stage({found.path: f"{found.size}:{found.etag}" for found in objects}, [settings], outputs)
+    stage = job.stage({"objects": fingerprint_objects(objects)}, [settings], outputs)
     if stage.unchanged:
         return skipped(stage, "raw")
     planned = plan_batches(objects, settings.batch_bytes, settings.batch_objects)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmill.storage.sources import HEAD_BYTES, SourceObject, is_junk, kind_of, plan_batches
+from mailmill.storage.sources import HEAD_BYTES, SourceObject, fingerprint_objects, is_junk, kind_of, plan_batches
 
 OBJECTS = st.lists(
     st.builds(
@@ -86,3 +86,11 @@ def test_folders_above_the_root_do_not_count() -> None:
 )
 def test_kinds(path: str, head: bytes, kind: str) -> None:
     assert kind_of(path, head) == kind
+
+
+def test_the_fingerprint_of_objects_sees_every_change_but_not_order() -> None:
+    objects = [SourceObject("a", 1, "x"), SourceObject("b", 2, "y"), SourceObject("c\udcff", 3, "z")]
+    one = fingerprint_objects(objects)
+    assert fingerprint_objects(objects[::-1]) == one
+    for changed in (SourceObject("a", 2, "x"), SourceObject("a", 1, "y"), SourceObject("d", 1, "x")):
+        assert fingerprint_objects([changed, *objects[1:]]) != one

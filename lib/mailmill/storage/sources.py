@@ -7,6 +7,7 @@ one listing; `containers` then opens what was planned.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,6 +99,14 @@ def is_junk(path: str, root: str = "") -> bool:
     if not name or _JUNK_NAMES.match(name) or not _JUNK_FOLDERS.isdisjoint(folders):
         return True
     return bool(folders) and folders[-1] == "tmp" and _DELIVERY_NAME.fullmatch(name) is not None
+
+
+def fingerprint_objects(objects: Sequence[SourceObject]) -> str:
+    """32 hex digits over the paths, sizes and ETags (times of change on a disk), whatever the objects' order."""
+    state = hashlib.blake2b(digest_size=16)
+    for found in sorted(objects, key=lambda each: each.path):
+        state.update(f"{found.path}\0{found.size}\0{found.etag}\n".encode("utf-8", "surrogateescape"))
+    return state.hexdigest()
 
 
 def plan_batches(objects: Sequence[SourceObject], target_bytes: int, max_objects: int) -> list[list[SourceObject]]:

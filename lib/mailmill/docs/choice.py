@@ -61,13 +61,15 @@ def _page(figures: Figures, chosen: str, by: str) -> str:
                 f"| {name} | {split} | {m.rows} | {m.accuracy:.4f} | {m.macro_f1:.4f} | {auc} "
                 f"| {m.log_loss:.4f} | {m.brier:.4f} |"
             )
+    lines += ["", "## On the test split, a class at a time", ""]
+    lines += ["| model | class | precision | recall | F1 | mails |", "|---|---|---:|---:|---:|---:|"]
+    for name, splits in figures.items():
+        for label, of in splits["test"].per_class.items():
+            row = f"{of.precision:.4f} | {of.recall:.4f} | {of.f1:.4f} | {of.support}"
+            lines.append(f"| {name} | {_cell(label)} | {row} |")
     best = figures[chosen]["test"]
-    lines += ["", f"## {chosen} on the test split, a class at a time", ""]
-    lines += ["| class | precision | recall | F1 | mails |", "|---|---:|---:|---:|---:|"]
-    for label, of in best.per_class.items():
-        lines.append(f"| {_cell(label)} | {of.precision:.4f} | {of.recall:.4f} | {of.f1:.4f} | {of.support} |")
     names = [_cell(label) for label in best.classes]
-    lines += ["", f"Confusion (rows: true, columns: predicted, threshold {best.threshold}):", ""]
+    lines += ["", f"Confusion of {chosen} (rows: true, columns: predicted, threshold {best.threshold}):", ""]
     lines += [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
     lines += [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(names, best.confusion, strict=True)]
     return "\n".join(lines) + "\n"

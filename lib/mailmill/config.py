@@ -111,6 +111,11 @@ class LabelsSection(Section):
     label_column: str = "label"
     header: str | None = Field(None, description="name of a header that holds the label")
 
+    @property
+    def given(self) -> bool:
+        """Whether there are labels at all."""
+        return bool(self.source or self.header)
+
     @model_validator(mode="after")
     def _one_source(self) -> LabelsSection:
         if self.source and self.header:

@@ -19,6 +19,7 @@ from mailmill.config import ModelName
 from mailmill.docs import choice
 from mailmill.email import CleanKernel, CleanOptions
 from mailmill.email.tagging import MATCHES, LabelFile, LabelsKernel, read_labels
+from mailmill.engines import Grouping
 from mailmill.errors import ConfigError, DataError
 from mailmill.features import vectors
 from mailmill.features.kernel import FeaturesKernel
@@ -44,10 +45,10 @@ def run(job: Job) -> None:
     require(job)
     ingest(job)
     clean(job)
-    if has_labels(job):
+    if job.config.labels.given:
         label(job)
     features(job)
-    if has_labels(job):
+    if job.config.labels.given:
         train(job)
         evaluate(job)
         score(job)
@@ -87,11 +88,10 @@ def _drop_duplicates(job: Job, stage: Stage, written: list[Written]) -> list[Wri
     """Count keys in one shuffle; where some repeat, write the files that hold superfluous copies again."""
     raw = stage.draft("raw", written, schemas.RAW)
     sink = stage.sink_for({"copies": duplicates.COPIES})
+    grouping = Grouping(duplicates.emit_keys, ("key",), {"source": "min", "copies": "sum"}, sink, "copies")
     with watch("duplicates", raw.rows) as progress:
         scans = raw.scans(job.engine.task_bytes, at_least=job.engine.workers)
-        groups = job.engine.combine_by_key(
-            scans, duplicates.emit_keys, ["key"], {"source": "min", "copies": "sum"}, sink, "copies"
-        )
+        groups = job.engine.combine_by_key(scans, grouping)
         progress.advance(raw.rows)
     if _rows(groups, "copies") == raw.rows:
         return written
@@ -133,15 +133,10 @@ def clean(job: Job) -> Table:
     return done(stage.publish(written, statistics), "clean")
 
 
-def has_labels(job: Job) -> bool:
-    """Whether the configuration says where labels come from."""
-    return bool(job.config.labels.source or job.config.labels.header)
-
-
 def label(job: Job) -> Table:
     """`raw` and a label file, or a header -> `labels`; ids without a message, and contradictions, are counted."""
     settings = job.config.labels
-    if not has_labels(job):
+    if not settings.given:
         raise ConfigError("no labels: labels.source and labels.header are both empty", hint="set one of them")
     raw = job.workspace.open("raw", schemas.RAW)
     content = job.storage.read(settings.source) if settings.source else b""
@@ -179,7 +174,7 @@ def features(job: Job) -> Table:
     """`clean` (and `labels`) -> `features`: pooled word vectors, the label, and the split of the conversation."""
     settings, seed = job.config.features, job.config.run.seed
     texts = job.workspace.open("clean", schemas.CLEAN)
-    labels = job.workspace.open("labels", schemas.LABELS) if has_labels(job) else None
+    labels = job.workspace.open("labels", schemas.LABELS) if job.config.labels.given else None
     store = vectors.prepare(job.storage, job.config.run.work, settings.vectors)
     spec = FeatureSpec.of(store.open(), max_words=settings.max_words, pooling=settings.pooling)
     inputs = _fingerprints(texts, *([labels] if labels else [])) | {"vectors": store.fingerprint}

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from mailmill import schemas
-from mailmill.engines import Engine
+from mailmill.engines import Engine, Grouping
 from mailmill.engines.merging import tree_merge
 from mailmill.errors import DataError
 from mailmill.storage import manifests
-from mailmill.storage.tables import Table, Workspace
+from mailmill.storage.tables import Stage, Table, Workspace
 from tests.engines import kernels
 from tests.engines.kernels import DOUBLED, GROUPS, ROWS, DoubleKernel, NoRejectsKernel
 
@@ -178,18 +178,14 @@ def test_run_yields_every_result_once(engine: Engine) -> None:
     assert found == {n: str(n) for n in range(500)}
 
 
+def by_word(stage: Stage) -> Grouping[int]:
+    return Grouping(kernels.emit_words, ("word",), {"n": "sum", "first": "min", "last": "max"}, stage.sink, "groups")
+
+
 def test_combine_by_key(engine: Engine, workspace: Workspace) -> None:
     stage = workspace.stage({}, "settings", {"groups": GROUPS})
     progress = Counter()
-    written = engine.combine_by_key(
-        list(range(40)),
-        kernels.emit_words,
-        ["word"],
-        {"n": "sum", "first": "min", "last": "max"},
-        stage.sink,
-        "groups",
-        progress,
-    )
+    written = engine.combine_by_key(list(range(40)), by_word(stage), progress)
     assert progress.rows == 40
     table = stage.publish(written, {})["groups"]
     expected: dict[str, list[Any]] = collections.defaultdict(lambda: [0, "~", ""])
@@ -205,12 +201,7 @@ def test_combine_by_key(engine: Engine, workspace: Workspace) -> None:
 
 def test_combine_by_key_of_nothing(engine: Engine, workspace: Workspace) -> None:
     stage = workspace.stage({}, "settings", {"groups": GROUPS})
-    assert (
-        engine.combine_by_key(
-            [0], kernels.emit_words, ["word"], {"n": "sum", "first": "min", "last": "max"}, stage.sink, "groups"
-        )
-        == []
-    )
+    assert engine.combine_by_key([0], by_word(stage)) == []
 
 
 def test_describe_names_the_engine(engine: Engine) -> None:

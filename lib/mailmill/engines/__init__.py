@@ -9,7 +9,7 @@
 Each engine's library is imported in its own file alone, and only when that engine is opened.
 """
 
-from mailmill.engines.base import Engine, Kernel
+from mailmill.engines.base import Engine, Grouping, Kernel
 from mailmill.engines.choice import choose, open_engine
 
-__all__ = ["Engine", "Kernel", "choose", "open_engine"]
+__all__ = ["Engine", "Grouping", "Kernel", "choose", "open_engine"]

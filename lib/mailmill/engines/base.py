@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -49,6 +49,40 @@ class Kernel(Protocol):
         """Compute the outputs' rows for the batch's rows."""
 
 
+@dataclass(frozen=True)
+class Grouping(Generic[T]):
+    """What `combine_by_key` computes: rows of `emit(task)`, grouped by `keys`, the other columns aggregated.
+
+    Only sums of integers, minima and maxima, so the result does not depend on order. The groups go to the
+    sink's `output`, whose schema has the keys and the aggregated columns.
+    """
+
+    emit: Callable[[T], pa.Table]
+    keys: tuple[str, ...]
+    aggregations: Mapping[str, Aggregation]
+    sink: Sink
+    output: str
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the groups, and of what `emit` gives."""
+        return self.sink.schemas[self.output]
+
+    def group(self, table: pa.Table) -> pa.Table:
+        """Group rows that are in memory; the aggregated columns keep their names."""
+        grouped = table.group_by(list(self.keys), use_threads=False).aggregate(list(self.aggregations.items()))
+        named = grouped.select([*self.keys, *(f"{column}_{how}" for column, how in self.aggregations.items())])
+        return named.rename_columns([*self.keys, *self.aggregations])
+
+    def write(self, groups: pa.Table, part: int) -> list[Written]:
+        """Sort groups by key and write them as one part of the output."""
+        ordered = groups.sort_by([(key, "ascending") for key in self.keys]).cast(self.schema)
+        with self.sink.open(part, prefix="groups") as writer:
+            for batch in ordered.to_batches(max_chunksize=65536):
+                writer.write(self.output, batch)
+        return writer.written
+
+
 class Engine(ABC):
     """Schedules tasks on one process, a Dask cluster or Spark. A context manager: leaving it lets go of workers."""
 
@@ -67,20 +101,10 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def combine_by_key(
-        self,
-        tasks: Sequence[T],
-        emit: Callable[[T], pa.Table],
-        keys: Sequence[str],
-        aggregations: Mapping[str, Aggregation],
-        sink: Sink,
-        output: str,
-        progress: Progress = SILENT,
-    ) -> list[Written]:
-        """Group the rows that `emit(task)` gives for all tasks by `keys` and aggregate the other columns.
+    def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
+        """Group the rows that all tasks emit by key and aggregate them, see `Grouping`; write the groups.
 
-        Only sums of integers, minima and maxima, so the result does not depend on order. The groups go to
-        the sink's `output`, whose schema has the keys and the aggregated columns; each file is sorted by key.
+        `progress` advances by tasks. Returns the written files, each sorted by key.
         """
 
     @abstractmethod

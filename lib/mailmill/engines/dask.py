@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import dask
@@ -12,11 +12,10 @@ import pyarrow as pa
 
 from mailmill.config import EngineSection
 from mailmill.engines import resources
-from mailmill.engines.base import Aggregation, Engine
-from mailmill.engines.local import write_groups
+from mailmill.engines.base import Engine, Grouping
 from mailmill.errors import InfrastructureError
 from mailmill.progress import SILENT, Progress
-from mailmill.storage.fragments import Sink, Written
+from mailmill.storage.fragments import Written
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -100,29 +99,17 @@ class DaskEngine(Engine):
         finally:
             client.cancel(list(pending.futures), force=True)
 
-    def combine_by_key(
-        self,
-        tasks: Sequence[T],
-        emit: Callable[[T], pa.Table],
-        keys: Sequence[str],
-        aggregations: Mapping[str, Aggregation],
-        sink: Sink,
-        output: str,
-        progress: Progress = SILENT,
-    ) -> list[Written]:
+    def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
         """See `Engine.combine_by_key`. Dask's own group-by shuffles."""
         import dask.dataframe as dd
 
-        schema = sink.schemas[output]
-        empty = _to_pandas(schema.empty_table())
+        empty = _to_pandas(grouping.schema.empty_table())
+        keys, aggregations = list(grouping.keys), dict(grouping.aggregations)
         with dask.config.set({"dataframe.convert-string": True, "dataframe.shuffle.method": "tasks"}):
-            frame = dd.from_map(_emit_pandas, list(tasks), emit=emit, meta=empty)
-            groups = frame.groupby(list(keys), sort=False).agg(dict(aggregations), split_out=max(1, self.workers))
+            frame = dd.from_map(_emit_pandas, list(tasks), emit=grouping.emit, meta=empty)
+            groups = frame.groupby(keys, sort=False).agg(aggregations, split_out=max(1, self.workers))
             parts = groups.reset_index().to_delayed()
-        delayed = [
-            dask.delayed(_write_pandas)(part, list(keys), list(aggregations), sink, output, number)
-            for number, part in enumerate(parts)
-        ]
+        delayed = [dask.delayed(_write_pandas)(part, grouping, number) for number, part in enumerate(parts)]
         results = self._client.gather(self._client.compute(delayed))
         progress.advance(len(tasks))
         return [file for written in results for file in written]
@@ -152,6 +139,7 @@ def _emit_pandas(task: Any, emit: Callable[[Any], pa.Table]) -> Any:
     return _to_pandas(emit(task))
 
 
-def _write_pandas(frame: Any, keys: list[str], values: list[str], sink: Sink, output: str, part: int) -> list[Written]:
-    table = pa.Table.from_pandas(frame[[*keys, *values]], preserve_index=False)
-    return write_groups(table, keys, sink, output, part) if table.num_rows else []
+def _write_pandas(frame: Any, grouping: Grouping[Any], part: int) -> list[Written]:
+    columns = [*grouping.keys, *grouping.aggregations]
+    table = pa.Table.from_pandas(frame[columns], preserve_index=False)
+    return grouping.write(table, part) if table.num_rows else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from mailmill.config import EngineSection
 from mailmill.engines import resources
-from mailmill.engines.base import Aggregation, Engine
+from mailmill.engines.base import Engine, Grouping
 from mailmill.progress import SILENT, Progress
-from mailmill.storage.fragments import Sink, Written
+from mailmill.storage.fragments import Written
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -41,48 +41,23 @@ class LocalEngine(Engine):
             yield number, function(task, broadcast)
             progress.advance(1)
 
-    def combine_by_key(
-        self,
-        tasks: Sequence[T],
-        emit: Callable[[T], pa.Table],
-        keys: Sequence[str],
-        aggregations: Mapping[str, Aggregation],
-        sink: Sink,
-        output: str,
-        progress: Progress = SILENT,
-    ) -> list[Written]:
+    def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
         """See `Engine.combine_by_key`. Rows are spilled into buckets by a hash of the key, then grouped bucket-wise."""
         written: list[Written] = []
         with tempfile.TemporaryDirectory(prefix="mailmill-") as folder:
             for number, task in enumerate(tasks):
-                _spill(emit(task), keys, Path(folder), number)
+                _spill(grouping.emit(task), grouping.keys, Path(folder), number)
                 progress.advance(1)
             for bucket in range(BUCKETS):
                 paths = sorted(Path(folder).glob(f"{bucket:03d}-*.arrow"))
                 if paths:
                     table = pa.concat_tables(pa.ipc.open_file(path).read_all() for path in paths)
-                    written += write_groups(group(table, keys, aggregations), keys, sink, output, bucket)
+                    written += grouping.write(grouping.group(table), bucket)
         return written
 
     def describe(self) -> str:
         """See `Engine.describe`."""
         return "local: one process"
-
-
-def group(table: pa.Table, keys: Sequence[str], aggregations: Mapping[str, Aggregation]) -> pa.Table:
-    """Group by `keys`; the aggregated columns keep their names."""
-    grouped = table.group_by(list(keys), use_threads=False).aggregate(list(aggregations.items()))
-    named = grouped.select([*keys, *(f"{column}_{how}" for column, how in aggregations.items())])
-    return named.rename_columns([*keys, *aggregations])
-
-
-def write_groups(table: pa.Table, keys: Sequence[str], sink: Sink, output: str, part: int) -> list[Written]:
-    """Sort by key and write as one part of the sink's output."""
-    ordered = table.sort_by([(key, "ascending") for key in keys]).cast(sink.schemas[output])
-    with sink.open(part, prefix="groups") as writer:
-        for batch in ordered.to_batches(max_chunksize=65536):
-            writer.write(output, batch)
-    return writer.written
 
 
 def _spill(table: pa.Table, keys: Sequence[str], folder: Path, number: int) -> None:

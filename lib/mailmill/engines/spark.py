@@ -10,13 +10,12 @@ replaces its own files by the same ones.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -26,16 +25,13 @@ from pyspark import InheritableThread, TaskContext
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark user reads
 
-from mailmill import errors
 from mailmill.config import EngineSection
-from mailmill.engines import resources
-from mailmill.engines.base import Aggregation, Engine, Kernel, map_batches
-from mailmill.engines.local import write_groups
+from mailmill.engines import reports, resources
+from mailmill.engines.base import Engine, Grouping, Kernel, map_batches
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.filesystems import is_s3
 from mailmill.storage.fragments import Sink, Written
-from mailmill.storage.manifests import File
 from mailmill.storage.tables import Table
 
 T = TypeVar("T")
@@ -58,17 +54,6 @@ LOCAL_DEFAULTS = {
     "spark.sql.shuffle.partitions": "8",
     "spark.ui.enabled": "false",
 }
-WRITTEN = "output string, path string, rows long, bytes long, digest string"
-WRITTEN_SCHEMA = pa.schema(
-    [
-        ("output", pa.string()),
-        ("path", pa.string()),
-        ("rows", pa.int64()),
-        ("bytes", pa.int64()),
-        ("digest", pa.string()),
-    ]
-)
-FAILED = "!failed"  # an output's name that says: `path` holds an error
 SPARK_TYPES = {pa.string(): "string", pa.int64(): "long", pa.int32(): "int", pa.float64(): "double"}
 POLL_SECONDS = 0.2
 
@@ -139,32 +124,23 @@ class SparkEngine(Engine):
         frame = self._spark.read.parquet(*uris)
         if kernel.columns is not None:
             frame = frame.select(*kernel.columns)
-        files = frame.mapInArrow(_MapPartition(kernel, sink), WRITTEN)
-        return _gathered(self._watched(files.collect, table.rows, progress))
+        files = frame.mapInArrow(_MapPartition(kernel, sink), reports.DDL)
+        return reports.gathered(self._watched(files.collect, table.rows, progress))
 
-    def combine_by_key(
-        self,
-        tasks: Sequence[T],
-        emit: Callable[[T], pa.Table],
-        keys: Sequence[str],
-        aggregations: Mapping[str, Aggregation],
-        sink: Sink,
-        output: str,
-        progress: Progress = SILENT,
-    ) -> list[Written]:
+    def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
         """See `Engine.combine_by_key`. Spark's own group-by shuffles."""
         if not tasks:
             return []
-        schema = sink.schemas[output]
-        ddl = ", ".join(f"`{name}` {SPARK_TYPES[schema.field(name).type]}" for name in [*keys, *aggregations])
+        columns = [*grouping.keys, *grouping.aggregations]
+        ddl = ", ".join(f"`{name}` {SPARK_TYPES[grouping.schema.field(name).type]}" for name in columns)
         shared = self._context.broadcast(list(tasks))
         numbers = self._spark.range(0, len(tasks), 1, len(tasks))
-        rows = numbers.mapInArrow(_Emit(emit, shared), ddl)
+        rows = numbers.mapInArrow(_Emit(grouping.emit, shared), ddl)
         functions = {"sum": F.sum, "min": F.min, "max": F.max}
-        groups = rows.groupBy(*keys).agg(*(functions[how](name).alias(name) for name, how in aggregations.items()))
-        files = groups.mapInArrow(_WriteGroups(tuple(keys), sink, output), WRITTEN)
+        aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
+        files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(_WriteGroups(grouping), reports.DDL)
         try:
-            return _gathered(self._watched(files.collect, len(tasks), progress))
+            return reports.gathered(self._watched(files.collect, len(tasks), progress))
         finally:
             shared.unpersist()
 
@@ -264,7 +240,7 @@ class _MapPartition:
     sink: Sink
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield _report(lambda: map_batches(batches, self.kernel, self.sink, _partition()))
+        yield reports.report(lambda: map_batches(batches, self.kernel, self.sink, _partition()))
 
 
 @dataclass(frozen=True)
@@ -280,44 +256,18 @@ class _Emit:
 
 @dataclass(frozen=True)
 class _WriteGroups:
-    keys: tuple[str, ...]
-    sink: Sink
-    output: str
+    grouping: Grouping[Any]
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = list(batches)
         if rows:
             table = pa.Table.from_batches(rows)
-            yield _report(lambda: write_groups(table, self.keys, self.sink, self.output, _partition()))
+            yield reports.report(lambda: self.grouping.write(table, _partition()))
 
 
 def _partition() -> int:
     context = TaskContext.get()
     return context.partitionId() if context else 0
-
-
-def _report(work: Callable[[], list[Written]]) -> pa.RecordBatch:
-    """The written files as rows for the driver; or, as a row, the error that trying again would not mend."""
-    try:
-        rows = [(output, file.path, file.rows, file.bytes, file.digest) for output, file in work()]
-    except InfrastructureError:
-        raise
-    except MailmillError as error:
-        state = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
-        rows = [(FAILED, json.dumps(state), 0, 0, "")]
-    columns = list(zip(*rows, strict=True)) or [()] * len(WRITTEN_SCHEMA)
-    return pa.RecordBatch.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(columns, WRITTEN_SCHEMA, strict=True)],
-        schema=WRITTEN_SCHEMA,
-    )
-
-
-def _gathered(rows: list[Any]) -> list[Written]:
-    for row in rows:
-        if row.output == FAILED:
-            state = json.loads(row.path)
-            raise getattr(errors, state["kind"], InfrastructureError)(state["message"], hint=state["hint"])
-    return [(row.output, File(row.path, row.rows, row.bytes, row.digest)) for row in rows]
 
 
 def _cause(error: BaseException) -> str:

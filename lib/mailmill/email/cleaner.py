@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -18,10 +18,16 @@ from mailmill.email.labels import clean_line, decode_words, first_identifier
 from mailmill.email.lines import Line, split_lines
 from mailmill.email.mime import Message, Part, read_message
 from mailmill.email.patterns import guess_language
-from mailmill.email.zones import CERTAINTY, assign_zones
+from mailmill.email.zones import assign_zones, certainty
 from mailmill.errors import RejectedMessage
 
 _ADDRESS = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
+# A date as nearly every program writes it (RFC 5322, section 3.3), with its offset from UTC.
+_DATE = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) ([A-Z][a-z]{2}) ((?:19[7-9]|20[0-9])[0-9]) "
+    r"([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([01][0-9])([0-5][0-9])(?: \([A-Z]{1,5}\))?$"
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NAME_PART = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -204,7 +210,7 @@ def _confidence(spans: Sequence[Span], flags: Sequence[str]) -> float:
     for zone, start, end, rule in spans:
         if zone != "blank":
             total += end - start
-            weighted += CERTAINTY.get(rule.partition(".")[0], 0.8) * (end - start)
+            weighted += certainty(rule) * (end - start)
     if not total:
         return 0.0
     mean = weighted / total
@@ -225,6 +231,13 @@ def _date(value: str) -> datetime | None:
     if not value:
         return None
     try:
+        found = _DATE.match(value)
+        if found and found[2] in _MONTHS:
+            day, year, hour, minute, second, hours, minutes = map(int, found.group(1, 3, 4, 5, 6, 8, 9))
+            ahead = timedelta(hours=hours, minutes=minutes)
+            date = datetime(year, _MONTHS.index(found[2]) + 1, day, hour, minute, second, tzinfo=UTC)
+            date = date + ahead if found[7] == "-" else date - ahead
+            return date if date.year >= 1970 else None
         date = parsedate_to_datetime(value[:200])
         date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -37,6 +37,7 @@ class CleanKernel:
     def __call__(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
         """Clean every row of `batch` (columns key, source, raw)."""
         clean: list[tuple[object, ...]] = []
+        spans = _Spans()
         rejects: list[tuple[object, ...]] = []
         columns = (batch.column(batch.schema.get_field_index(name)) for name in ("key", "source", "raw"))
         for key, source, raw in zip(*(column.to_pylist() for column in columns), strict=True):
@@ -46,28 +47,37 @@ class CleanKernel:
                 rejects.append((key, source, "clean", error.reason, error.detail))
                 continue
             clean.append((
-                key, mail.thread, mail.date, mail.sender_domain, mail.subject, mail.text, mail.spans,
+                key, mail.thread, mail.date, mail.sender_domain, mail.subject, mail.text, spans.add(mail.spans),
                 mail.language, len(mail.rendering), len(mail.text.split()), mail.confidence, mail.flags,
             ))  # fmt: skip
-        return {"clean": _batch(clean, schemas.CLEAN), "rejects": _batch(rejects, schemas.REJECTS)}
+        return {"clean": _batch(clean, schemas.CLEAN, spans), "rejects": _batch(rejects, schemas.REJECTS)}
 
 
-def _batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Rows in the order of the schema's fields as one batch."""
+class _Spans:
+    """The spans of all rows, one list a field, so that the garbage collector has no tuples to walk."""
+
+    def __init__(self) -> None:
+        self._fields: tuple[list[Any], ...] = tuple([] for _ in Span._fields)
+
+    def add(self, spans: Sequence[Span]) -> int:
+        """Append the spans of one row; their number."""
+        for values, more in zip(self._fields, zip(*spans, strict=True), strict=True):
+            values.extend(more)
+        return len(spans)
+
+    def array(self, counts: Iterable[int]) -> pa.ListArray:
+        """The column of all rows, given the number of each row's spans."""
+        offsets = pa.array(accumulate(counts, initial=0), pa.int32())
+        arrays = [pa.array(values, f.type) for values, f in zip(self._fields, schemas.SPAN, strict=True)]
+        structs = pa.StructArray.from_arrays(arrays, fields=list(schemas.SPAN))
+        return pa.ListArray.from_arrays(offsets, structs, type=schemas.CLEAN.field("spans").type)
+
+
+def _batch(rows: Sequence[Sequence[Any]], schema: pa.Schema, spans: _Spans | None = None) -> pa.RecordBatch:
+    """Rows in the order of the schema's fields as one batch; of "spans", the rows hold the numbers."""
     columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
     arrays = [
-        _span_array(values) if f.name == "spans" else pa.array(values, type=f.type)
+        spans.array(values) if spans is not None and f.name == "spans" else pa.array(values, type=f.type)
         for values, f in zip(columns, schema, strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _span_array(rows: Sequence[Sequence[Span]]) -> pa.ListArray:
-    """The spans of each row, built a field at a time: several times as fast as from one dict a span."""
-    offsets = pa.array(accumulate(map(len, rows), initial=0), pa.int32())
-    spans = list(chain.from_iterable(rows))
-    columns = zip(*spans, strict=True) if spans else ((),) * len(Span._fields)
-    fields = [pa.array(values, f.type) for values, f in zip(columns, schemas.SPAN, strict=True)]
-    return pa.ListArray.from_arrays(
-        offsets, pa.StructArray.from_arrays(fields, fields=list(schemas.SPAN)), type=schemas.CLEAN.field("spans").type
-    )

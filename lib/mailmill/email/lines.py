@@ -57,7 +57,7 @@ KINDS = (
 LONG_KINDS = frozenset({"disclaimer", "footer"})
 SHORT = 110
 
-_MATCHERS = PATTERNS.matchers
+_RULES = {kind: PATTERNS.matchers[kind].rule for kind in KINDS}
 _TITLES = PATTERNS.titles
 
 
@@ -87,6 +87,9 @@ class Line:
 
     def _unquote(self, bare: str) -> str:
         """The stripped text behind the quote marks, if it has any; sets `depth`."""
+        if self.text.startswith("> ") and self.text[2:3] not in "|>":  # the usual mark needs no pattern
+            self.depth = 1
+            return self.text[2:].strip()
         if bare[0] not in ">|":
             marks = _INITIALS.match(self.text) if bare.find(">", 0, 6) > 0 else None
             if marks:
@@ -116,7 +119,7 @@ class Line:
             folded = self._folded = fold(self.bare)
         if not folded or (len(folded) > SHORT and kind not in LONG_KINDS):
             return ""
-        return _MATCHERS[kind].rule(folded)
+        return _RULES[kind](folded)
 
     @property
     def shape(self) -> Shape:
@@ -129,7 +132,7 @@ class Line:
 class Shape:
     """What a stripped line looks like: words, capitals, telephone numbers, addresses, dates."""
 
-    __slots__ = ("_bare", "_split", "chars", "ends", "words")
+    __slots__ = ("_bare", "_lower", "_split", "chars", "ends", "words")
 
     def __init__(self, bare: str) -> None:
         self._bare = bare
@@ -137,6 +140,7 @@ class Shape:
         self.words = len(self._split)
         self.chars = len(bare)
         self.ends = bare[-1:]
+        self._lower = -1
 
     @property
     def capitals(self) -> int:
@@ -146,7 +150,9 @@ class Shape:
     @property
     def lower(self) -> int:
         """Words that begin with a small letter."""
-        return sum([w[0].islower() for w in self._split])
+        if self._lower < 0:
+            self._lower = sum([w[0].islower() for w in self._split])
+        return self._lower
 
     @property
     def mixed(self) -> bool:
@@ -181,13 +187,16 @@ class Shape:
     @property
     def prose(self) -> bool:
         """A sentence, or a full line of running text."""
-        if self.words >= 12 or self.chars > 90:
+        words = self.words
+        if words >= 12 or self.chars > 90:
             return True
-        if self.words >= 6 and self.lower * 2 >= self.words:
+        stops = self.ends in ".?!…"
+        if words < 3 or (words < 6 and not stops):
+            return False
+        lower = self.lower
+        if words >= 6 and lower * 2 >= words:
             return True
-        if self.words >= 5 and self.lower >= 2 and self.ends in ".?!…":
-            return True
-        return self.words >= 3 and self.lower * 3 >= self.words * 2 and self.ends in ".?!…"
+        return stops and ((words >= 5 and lower >= 2) or lower * 3 >= words * 2)
 
     @property
     def contact(self) -> bool:

@@ -9,8 +9,9 @@ decision carries the name of its rule, so that each character removed can be acc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from operator import attrgetter
+from typing import Literal, NamedTuple
 
 from mailmill.email.edges import mark_edges
 from mailmill.email.headers import Header, next_solid
@@ -52,13 +53,18 @@ CERTAINTY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Zoned:
+class Zoned(NamedTuple):
     """`marks`: (zone, rule) a line; `kept_low_confidence`: removals were undone; `foreign`: a header was found."""
 
     marks: list[tuple[str, str]]
     kept_low_confidence: bool
     foreign: bool
+
+
+@cache
+def certainty(rule: str) -> float:
+    """How sure the rule of this name is; 0.8 for the names that `CERTAINTY` does not list."""
+    return CERTAINTY.get(rule.partition(".")[0], 0.8)
 
 
 def assign_zones(
@@ -73,11 +79,13 @@ def assign_zones(
     When nothing would be left although some removed lines are not clearly somebody else's, those are kept.
     """
     marks: Marks = [None] * len(lines)
-    weak = mark_evidence(lines, marks)
+    structured = any(map(attrgetter("evidence"), lines))
+    weak = structured and mark_evidence(lines, marks)
     headers = mark_quotes(lines, marks)
     if weak:
         mark_weak_quotes(lines, marks, bool(headers))
-    _mark_rules(lines, marks)
+    if structured:
+        _mark_rules(lines, marks)
     segments = _segments(lines, marks)
     if labeller == "shipped":
         labeller = shipped()

@@ -31,7 +31,7 @@ ALLOWED = {
     "quality": GROUND | {"storage"},
     "docs": GROUND | {"storage", "email", "models", "quality"},
     "job": GROUND | {"storage", "engines", "quality"},
-    "pipeline": GROUND | {"storage", "email", "features", "models", "quality", "docs", "job"},
+    "pipeline": GROUND | {"storage", "engines", "email", "features", "models", "quality", "docs", "job"},
     "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline"},
     "__main__": {"cli"},
 }

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mailmill import schemas
 from mailmill.engines import Engine, Grouping
 from mailmill.engines.merging import tree_merge
 from mailmill.errors import DataError
@@ -206,4 +205,3 @@ def test_combine_by_key_of_nothing(engine: Engine, workspace: Workspace) -> None
 
 def test_describe_names_the_engine(engine: Engine) -> None:
     assert engine.describe().startswith(engine.name)
-    assert schemas.KEY.name == "key"

@@ -99,7 +99,7 @@ def test_scoring_and_help_need_no_engine_library() -> None:
     """Importing the pipeline must not pull in a cluster's library, nor s3fs."""
     program = (
         "import sys, mailmill.pipeline, mailmill.cli;"
-        "print([m for m in ('pyspark', 'dask', 'distributed', 'pandas', 's3fs', 'sklearn') if m in sys.modules])"
+        "print([m for m in ('pyspark', 'dask', 'distributed', 'pandas', 's3fs', 'sklearn', 'numba') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

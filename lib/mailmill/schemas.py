@@ -102,19 +102,25 @@ LABELS = pa.schema(
 SPLITS = ("train", "validation", "test")
 
 
-def features(dimension: int) -> pa.Schema:
-    """The features table for vectors of `dimension` float32 values; unlabelled rows have a null label."""
+def features(dimension: int, sparse_columns: int = 0) -> pa.Schema:
+    """The features table for vectors of `dimension` float32 values; unlabelled rows have a null label.
+
+    With `sparse_columns` > 0 each row also has hashed n-grams: `ngram_indices` (ascending, below
+    `sparse_columns`) and `ngram_values`, lists of equal length.
+    """
     vector = pa.list_(pa.field("element", pa.float32(), nullable=False), dimension)
-    return pa.schema(
-        [
-            KEY,
-            pa.field("label", pa.string(), nullable=True),
-            pa.field("split", pa.string(), nullable=False),
-            pa.field("vector", vector, nullable=False),
-            pa.field("words", pa.int32(), nullable=False),
-            pa.field("coverage", pa.float32(), nullable=False),
-        ]
-    )
+    fields = [
+        KEY,
+        pa.field("label", pa.string(), nullable=True),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("vector", vector, nullable=False),
+        pa.field("words", pa.int32(), nullable=False),
+        pa.field("coverage", pa.float32(), nullable=False),
+    ]
+    if sparse_columns:
+        for name, kind in (("ngram_indices", pa.int32()), ("ngram_values", pa.float32())):
+            fields.append(pa.field(name, pa.list_(pa.field("element", kind, nullable=False)), nullable=False))
+    return pa.schema(fields)
 
 
 SCORES = pa.schema(

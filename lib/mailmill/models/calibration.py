@@ -20,7 +20,8 @@ Method = Literal["none", "platt", "isotonic"]
 Vector = NDArray[np.float64]
 
 _STEPS = 100
-_EDGE = 2.0**-17  # half a bin: scores of 0 and 1 have finite log-odds
+#: Scores are kept half a bin away from 0 and 1, so that their log-odds are finite.
+EDGE = 2.0**-17
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _isotonic(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Cal
 
 
 def _logit(p: Vector) -> Vector:
-    inside = np.clip(p, _EDGE, 1 - _EDGE)
+    inside = np.clip(p, EDGE, 1 - EDGE)
     return np.log(inside) - np.log1p(-inside)
 
 

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from mailmill.models.calibration import Calibration
+from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
+from mailmill.models.portable import (
+    DENSE,
+    INDICES,
+    LABEL,
+    PROBABILITY,
+    VALUES,
+    Graph,
+    calibrated,
+    labelled,
+    linear,
+    padded,
+    session,
+)
+
+from .problems import CLASSES, cut, problem
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+RNG = np.random.default_rng(1)
+X = RNG.normal(size=(200, 7)).astype(np.float32)
+
+
+def forest(classes: tuple[str, ...]) -> ForestModel:
+    arrays = problem(rows=400, seed=3)
+    y = (arrays.y + 2 * (arrays.X[:, 0] > 0.5)) % len(classes)
+    arrays = type(arrays)(arrays.X, y.astype(np.int64), arrays.ids)
+    return fit_forest(cut(arrays, [100, 250]), classes, ForestSettings(trees=20, depth=6))[0]
+
+
+def run(content: bytes, **inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    probability, label = session(content).run([PROBABILITY, LABEL], inputs)
+    return probability, list(label)
+
+
+@pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c")])
+def test_a_forest_gives_the_same_probabilities(classes: tuple[str, ...]) -> None:
+    model = forest(classes)
+    rows = RNG.normal(size=(500, model.columns)).astype(np.float32)
+    graph = Graph(model.columns)
+    p = graph.trees(graph.double(DENSE), model.trees, classes)
+    said, labels = run(graph.finish(p, labelled(graph, p, classes, 0.5), {"kind": "forest"}), vector=rows)
+    np.testing.assert_allclose(said, model.probability(rows), atol=1e-6)
+    assert labels == [classes[i] for i in said.argmax(axis=1)]
+
+
+def test_a_binary_linear_model_with_ngrams() -> None:
+    coef, intercept, sparse = RNG.normal(size=(7, 1)), RNG.normal(size=1), RNG.normal(size=(1000, 1))
+    lengths = RNG.integers(0, 9, 200)
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    indices = RNG.integers(0, 1000, indptr[-1]).astype(np.int32)
+    values = RNG.normal(size=indptr[-1]).astype(np.float32)
+    graph = Graph(7, 1000)
+    p = linear(graph, coef, intercept, sparse)
+    content = graph.finish(p, labelled(graph, p, CLASSES, 0.3), {})
+    places, weights = padded(indptr, indices, values)
+    said, labels = run(content, **{DENSE: X, INDICES: places, VALUES: weights})
+    z = X.astype(np.float64) @ coef[:, 0] + intercept[0]
+    for i in range(200):
+        part = slice(indptr[i], indptr[i + 1])
+        z[i] += (values[part].astype(np.float64) * sparse[indices[part], 0]).sum()
+    np.testing.assert_allclose(said[:, 1], 1 / (1 + np.exp(-z)), atol=1e-12)
+    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-12)
+    assert labels == [CLASSES[int(p >= 0.3)] for p in said[:, 1]]
+
+
+def test_many_classes_are_a_softmax() -> None:
+    coef, intercept = RNG.normal(size=(7, 3)), RNG.normal(size=3)
+    classes = ("a", "b", "ç")
+    graph = Graph(7)
+    p = linear(graph, coef, intercept, None)
+    said, labels = run(graph.finish(p, labelled(graph, p, classes, 0.5), {}), vector=X)
+    z = np.exp(X.astype(np.float64) @ coef + intercept)
+    np.testing.assert_allclose(said, z / z.sum(axis=1, keepdims=True), atol=1e-12)
+    assert set(labels) == set(classes)
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        Calibration("platt", 2.5, -0.3),
+        Calibration("isotonic", knots=((0.1, 0.0), (0.3, 0.2), (0.31, 0.2), (0.8, 0.95))),
+        Calibration(),
+    ],
+)
+def test_calibration_travels_with_the_model(calibration: Calibration) -> None:
+    graph = Graph(7)
+    p = calibrated(graph, linear(graph, np.ones((7, 1)) * 3, np.zeros(1), None), calibration)
+    said, _ = run(graph.finish(p, labelled(graph, p, CLASSES, 0.5), {}), vector=X)
+    z = X.astype(np.float64).sum(axis=1) * 3
+    np.testing.assert_allclose(said[:, 1], calibration.apply(1 / (1 + np.exp(-z))), atol=1e-12)
+    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-12)
+
+
+def test_padding_keeps_every_value_and_empty_rows() -> None:
+    places, weights = padded(np.array([0, 0, 2, 3]), np.array([4, 5, 6], np.int32), np.array([1, 2, 3], np.float32))
+    assert places.tolist() == [[0, 0], [4, 5], [6, 0]]
+    assert weights.tolist() == [[0, 0], [1, 2], [3, 0]]
+    places, weights = padded(np.zeros(3, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+    assert places.shape == weights.shape == (2, 1)

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mailmill.email.lines import Line, banner_of, field_of, fold
-from mailmill.email.patterns import PATTERNS, openings
+from mailmill.email.matching import heads
+from mailmill.email.patterns import PATTERNS
 
 _DATE_LINE = re.compile(
     r"[^\n]{0,90}?(?:\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b|\b\d{1,2}\.? \w{3,9}\.? \d{4}\b|\b\w{3,9} \d{1,2}, \d{4}\b)"
@@ -31,7 +32,7 @@ _RULES = "-_=*~#+"
 _DIGIT = re.compile(r"\d")
 
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
-_ANCHORED = frozenset(name for name, text in PATTERNS.matchers["attribution"].fragments if openings(text) is not None)
+_ANCHORED = frozenset(f.name for f in PATTERNS.matchers["attribution"].fragments if "" not in heads(f.text))
 
 #: A block of fields may not be longer than this; recipients' lists can run over dozens of lines.
 MAX_FIELD_LINES = 120

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
+from mailmill.email.matching import Index, Ways
 from mailmill.email.patterns import MAX_LINE, PATTERNS
 
 _QUOTE = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
@@ -57,7 +58,7 @@ KINDS = (
 LONG_KINDS = frozenset({"disclaimer", "footer"})
 SHORT = 110
 
-_RULES = {kind: PATTERNS.matchers[kind].rule for kind in KINDS}
+_INDEX = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
 _TITLES = PATTERNS.titles
 
 
@@ -68,14 +69,14 @@ class Line:
     `evidence` what the HTML said ('' for plain text).
     """
 
-    __slots__ = ("_folded", "_hits", "_shape", "bare", "depth", "evidence", "start", "text")
+    __slots__ = ("_folded", "_hits", "_shape", "_ways", "bare", "depth", "evidence", "start", "text")
 
     def __init__(self, text: str, start: int, evidence: str = "") -> None:
         self.text = text
         self.start = start
         self.evidence = evidence
         self.depth = 0
-        self._folded: str | None = None
+        self._ways: Ways | None = None  # set together with `_folded`
         self._hits: dict[str, str] | None = None
         self._shape: Shape | None = None
         bare = text.strip()
@@ -114,12 +115,14 @@ class Line:
 
     def rule(self, kind: str) -> str:
         """The name of the rule of one of `KINDS` that this line alone matches, or ''."""
-        folded = self._folded
-        if folded is None:
-            folded = self._folded = fold(self.bare)
-        if not folded or (len(folded) > SHORT and kind not in LONG_KINDS):
+        ways = self._ways
+        if ways is None:
+            self._folded = fold(self.bare)
+            ways = self._ways = _INDEX.ways(self._folded)
+        way = ways.get(kind)
+        if way is None or (len(self._folded) > SHORT and kind not in LONG_KINDS):
             return ""
-        return _RULES[kind](folded)
+        return way.rule(self._folded)
 
     @property
     def shape(self) -> Shape:

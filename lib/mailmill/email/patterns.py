@@ -9,12 +9,13 @@ a fragment are supplied here, bounded, so that every match takes time linear in 
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
+
+from mailmill.email.matching import Fragment, Matcher
 
 #: One table a language; the order decides which rule's name is reported when several agree.
 LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl")
@@ -61,94 +62,6 @@ _KINDS = {
 }
 
 
-def openings(fragment: str) -> frozenset[str] | None:
-    """The characters that a text matching `fragment` can begin with; None when that may be any.
-
-    Only what the tables use is understood (literals, `(?:a|b)` groups, `?` after either); for all
-    other syntax the answer is None, which is always safe: it costs time, never a match.
-    """
-    found: set[str] = set()
-    i = 0
-    while i < len(fragment):
-        char = fragment[i]
-        if char == "(":
-            end = _closing(fragment, i)
-            if not fragment.startswith("(?:", i):
-                return None
-            for branch in _branches(fragment[i + 3 : end]):
-                inner = openings(branch)
-                if inner is None:
-                    return None
-                found |= inner
-            i = end + 1
-        elif char.isalnum() or char in "'©!@ ":
-            found.add(char)
-            i += 1
-        else:
-            return None
-        if i < len(fragment) and fragment[i] in "*{+":
-            return None
-        if i >= len(fragment) or fragment[i] != "?":
-            return frozenset(found)
-        i += 1
-    return None
-
-
-def _closing(fragment: str, start: int) -> int:
-    """Index of the bracket that closes the one at `start`."""
-    level, i = 0, start
-    while i < len(fragment):
-        if fragment[i] == "\\":
-            i += 1
-        else:
-            level += (fragment[i] == "(") - (fragment[i] == ")")
-            if not level:
-                break
-        i += 1
-    return i
-
-
-def _branches(inner: str) -> list[str]:
-    """The alternatives of a group's inside."""
-    parts, level, last, i = [], 0, 0, 0
-    while i < len(inner):
-        if inner[i] == "\\":
-            i += 1
-        elif inner[i] == "|" and not level:
-            parts.append(inner[last:i])
-            last = i + 1
-        else:
-            level += (inner[i] == "(") - (inner[i] == ")")
-        i += 1
-    return [*parts, inner[last:]]
-
-
-class Matcher:
-    """One kind's fragments of all languages, as one regular expression a first character."""
-
-    __slots__ = ("_any", "_by_opening", "fragments")
-
-    def __init__(self, kind: str, fragments: Iterable[tuple[str, str]]) -> None:
-        """`fragments`: (rule name, fragment) in order of preference."""
-        self.fragments = tuple(fragments)
-        starts = [openings(fragment) for _, fragment in self.fragments]
-        chars = frozenset().union(*(s for s in starts if s))
-
-        def compiled(char: str) -> tuple[Callable[[str], re.Match[str] | None] | None, tuple[str, ...]]:
-            chosen = [f for f, s in zip(self.fragments, starts, strict=True) if s is None or char in s]
-            text = "|".join("(" + _SHAPES[kind].replace("§", fragment) + ")" for _, fragment in chosen)
-            return (re.compile(text).match if chosen else None), tuple(name for name, _ in chosen)
-
-        self._any = compiled("")
-        self._by_opening = {char: compiled(char) for char in chars}
-
-    def rule(self, line: str) -> str:
-        """The name of the first rule that matches the lower-cased, stripped `line`, or ''."""
-        match, rules = self._by_opening.get(line[:1], self._any)
-        found = match(line) if match else None
-        return rules[found.lastindex - 1] if found and found.lastindex else ""
-
-
 @dataclass(frozen=True, slots=True)
 class Patterns:
     """All tables, compiled. `matchers` by kind; `fields` maps a header's local name to (role, rule)."""
@@ -173,8 +86,15 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
     tables = list(tables)
     matchers = {}
     for kind, key in _KINDS.items():
-        fragments = [(f"{kind}.{t['code']}.{i}", p) for t in tables for i, p in enumerate(t[key])]
-        matchers[kind] = Matcher(kind, fragments)
+        shape = _SHAPES[kind]
+        matchers[kind] = Matcher(
+            kind,
+            [
+                Fragment(f"{kind}.{t['code']}.{i}", text, shape.replace("§", text))
+                for t in tables
+                for i, text in enumerate(t[key])
+            ],
+        )
     fields: dict[str, tuple[str, str]] = {}
     stop_words: dict[str, tuple[str, ...]] = {}
     for table in tables:

@@ -1,0 +1,203 @@
+"""Which pattern of hundreds matches a line, at the price of a look into a dictionary for most lines.
+
+A line is asked for many kinds of patterns in seven languages, and nearly always the answer is no. What a pattern
+can begin with is plain from its text, so the first few characters of a line tell which patterns are worth trying;
+only those are joined into one regular expression, compiled when a line first needs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+#: So many characters at the beginning of a line choose the patterns.
+HEAD = 4
+
+_QUANTIFIERS = "*+{"
+_LITERAL_ESCAPES = r".?*+()[]{}|\/-$^"
+
+
+class Fragment(NamedTuple):
+    """One entry of a table: the rule's `name` and its regular expression, closed with what may follow it."""
+
+    name: str
+    text: str
+    closed: str
+
+
+class Way:
+    """Fragments of one kind, in order of preference, as one regular expression."""
+
+    __slots__ = ("_fragments", "_match")
+
+    def __init__(self, fragments: Sequence[Fragment]) -> None:
+        self._fragments = fragments
+        self._match: re.Pattern[str] | None = None
+
+    def rule(self, line: str) -> str:
+        """The name of the first fragment that matches `line` from its beginning, or ''."""
+        pattern = self._match
+        if pattern is None:
+            pattern = self._match = re.compile("|".join(f"({fragment.closed})" for fragment in self._fragments))
+        found = pattern.match(line)
+        return self._fragments[found.lastindex - 1].name if found and found.lastindex else ""
+
+
+#: The ways worth trying on a line, by kind.
+Ways = Mapping[str, Way]
+
+
+class Index:
+    """From a line's beginning to the ways worth trying, for several kinds at once."""
+
+    __slots__ = ("_needles", "_tables")
+
+    def __init__(self, kinds: Mapping[str, Sequence[Fragment]]) -> None:
+        starts = [(kind, f, heads(f.text)) for kind, fragments in kinds.items() for f in fragments]
+        wild = frozenset(f.name for _, f, each in starts if "" in each)
+        self._needles = tuple(sorted({literal(f.text) for _, f, _ in starts if f.name in wild}))
+        ways: dict[tuple[str, ...], Way] = {}
+
+        def table(names: frozenset[str]) -> dict[str, Ways]:
+            """Head -> ways, without the fragments `names`; those of "" are for heads that are not listed."""
+            by_head: dict[str, dict[str, list[Fragment]]] = {"": {}}
+            for kind, fragment, found in starts:
+                if fragment.name not in names:
+                    for head in found:
+                        by_head.setdefault(head, {}).setdefault(kind, []).append(fragment)
+            out: dict[str, Ways] = {}
+            for head in by_head:
+                shorter = [by_head[head[:size]] for size in range(len(head) + 1) if head[:size] in by_head]
+                chosen: dict[str, Way] = {}
+                for kind, fragments in kinds.items():
+                    members = {f.name for each in shorter for f in each.get(kind, ())}
+                    kept = tuple(f for f in fragments if f.name in members)
+                    if kept:
+                        chosen[kind] = ways.setdefault(tuple(f.name for f in kept), Way(kept))
+                out[head] = chosen
+            return out
+
+        self._tables = table(wild), table(frozenset())
+
+    def ways(self, line: str) -> Ways:
+        """The ways worth trying on the lower-cased, stripped `line`; kinds that cannot match are not in it."""
+        table = self._tables[0]
+        for needle in self._needles:
+            if needle in line:
+                table = self._tables[1]
+                break
+        return table.get(line[:4]) or table.get(line[:3]) or table.get(line[:2]) or table.get(line[:1]) or table[""]
+
+
+def heads(fragment: str, size: int = HEAD) -> frozenset[str]:
+    """The beginnings, of up to `size` characters, of all texts that match `fragment`.
+
+    After one shorter than `size` anything may follow; "" says that nothing is known. Understood are literals,
+    small character classes, `(?:a|b)` groups and `?` after any of them; from other syntax on the answer is "anything
+    may follow", which is always safe: it costs time, never a match.
+    """
+    done, going = _heads(fragment, size)
+    return frozenset(done | going)
+
+
+def _heads(fragment: str, size: int) -> tuple[set[str], set[str]]:
+    """(beginnings after which anything may follow, beginnings that are the whole of a match) of `fragment`."""
+    done: set[str] = set()
+    going = {""}
+    i = 0
+    while i < len(fragment) and going:
+        step = _atom(fragment, i, size)
+        if step is None:
+            return done | going, set()
+        (some, whole), i = step
+        optional = fragment.startswith("?", i)
+        if i < len(fragment) and fragment[i] in _QUANTIFIERS:
+            if fragment[i] != "+":
+                return done | going, set()
+            some, whole = some | whole, set()
+        done |= {(start + more)[:size] for start in going for more in some}
+        longer = {(start + more)[:size] for start in going for more in whole}
+        full = {start for start in longer if len(start) == size}
+        done |= full
+        going = (longer - full) | (going if optional else set())
+        i += optional
+    return done, going
+
+
+def _atom(fragment: str, i: int, size: int) -> tuple[tuple[set[str], set[str]], int] | None:
+    """The heads of what stands at `i`, and the index behind it; None where it is not understood."""
+    char = fragment[i]
+    if char == "(":
+        end = _closing(fragment, i)
+        if not fragment.startswith("(?:", i):
+            return None
+        branches = [_heads(branch, size) for branch in _branches(fragment[i + 3 : end])]
+        return (set().union(*(b[0] for b in branches)), set().union(*(b[1] for b in branches))), end + 1
+    if char == "[":
+        end = fragment.find("]", i + 2)
+        inner = fragment[i + 1 : end]
+        if "^" in inner or "\\" in inner or "-" in inner[1:-1]:
+            return None
+        return (set(), set(inner)), end + 1
+    if char == "\\":
+        return ((set(), {fragment[i + 1]}), i + 2) if fragment[i + 1] in _LITERAL_ESCAPES else None
+    return None if char in ".^$)" else ((set(), {char}), i + 1)
+
+
+def literal(fragment: str) -> str:
+    """The longest text that stands in every match of `fragment`, as far as is plain from its top level; '' if none."""
+    gap = "\0"
+    rest = re.sub(r"\\.|\[[^\]]*\]", gap, fragment)
+    inner = ""
+    while inner != rest:
+        inner, rest = rest, re.sub(r"\(\?:[^()]*\)", gap, rest)
+    if "|" in rest or "(" in rest:
+        return ""
+    return max(re.sub(r".[?*]|.\{[^}]*\}|[.^$+]", gap, rest).split(gap), key=len)
+
+
+def _closing(fragment: str, start: int) -> int:
+    """Index of the bracket that closes the one at `start`."""
+    level, i = 0, start
+    while i < len(fragment):
+        if fragment[i] == "\\":
+            i += 1
+        else:
+            level += (fragment[i] == "(") - (fragment[i] == ")")
+            if not level:
+                break
+        i += 1
+    return i
+
+
+def _branches(inner: str) -> list[str]:
+    """The alternatives of a group's inside."""
+    parts, level, last, i = [], 0, 0, 0
+    while i < len(inner):
+        if inner[i] == "\\":
+            i += 1
+        elif inner[i] == "|" and not level:
+            parts.append(inner[last:i])
+            last = i + 1
+        else:
+            level += (inner[i] == "(") - (inner[i] == ")")
+        i += 1
+    return [*parts, inner[last:]]
+
+
+class Matcher:
+    """The fragments of one kind, asked alone."""
+
+    __slots__ = ("_index", "_kind", "fragments")
+
+    def __init__(self, kind: str, fragments: Iterable[Fragment]) -> None:
+        """`fragments` in order of preference."""
+        self._kind = kind
+        self.fragments = tuple(fragments)
+        self._index = Index({kind: self.fragments})
+
+    def rule(self, line: str) -> str:
+        """The name of the first rule that matches the lower-cased, stripped `line`, or ''."""
+        way = self._index.ways(line).get(self._kind)
+        return way.rule(line) if way is not None else ""

@@ -1,0 +1,70 @@
+"""Choosing patterns by a line's beginning never loses a match, nor the order of preference."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailmill.email.lines import KINDS
+from mailmill.email.matching import Fragment, Index, heads, literal
+from mailmill.email.patterns import PATTERNS
+
+FRAGMENTS = [fragment for matcher in PATTERNS.matchers.values() for fragment in matcher.fragments]
+INDEX = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
+
+
+def test_heads() -> None:
+    assert heads("(?:ab|cd)?efgh") == {"abef", "cdef", "efgh"}
+    assert heads("s[ao]lve") == {"salv", "solv"}
+    assert heads("b\\. ?r") == {"b. r", "b.r"}
+    assert heads("ab+c") == {"ab"}
+    assert heads("abc*") == {"abc"} or heads("abc*") == {"ab"}
+    assert heads("hi") == {"hi"}
+    for anything in (r"\w+", "a*b", ".x", "(?:ab)?.{2,3}", "[^a]", "[a-z]b", r"(?=a)b", "a?.b"):
+        assert "" in heads(anything) or heads(anything) == {"a", ""}, anything
+
+
+def test_literal() -> None:
+    assert literal(r"[\w.\-+]{2,40}@[\w.\-]{4,60}\s+(?:mailing )?list") == "list"
+    assert literal(".{2,120} a [eé]crit(?: le .{4,60})? ?:") == "crit"
+    assert literal("a|b") == ""
+    assert literal(r"\w+") == ""
+
+
+def plain(fragments: tuple[Fragment, ...], line: str) -> str:
+    """The name of the first fragment that matches, each tried for itself."""
+    return next((f.name for f in fragments if re.match(f.closed, line)), "")
+
+
+def texts() -> st.SearchStrategy[str]:
+    """Texts near the tables: what matches a fragment, its own source, cut, lengthened or joined to another."""
+    near = st.sampled_from(FRAGMENTS).flatmap(lambda f: st.just(f.text) | st.from_regex(f.text, fullmatch=True))
+    return st.builds(
+        lambda a, b, n: (a + b)[:n].lower(), near, st.just("") | st.text(max_size=8) | near, st.integers(1, 90)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_index_finds_what_trying_every_fragment_finds(kind: str) -> None:
+    fragments = PATTERNS.matchers[kind].fragments
+
+    @given(texts())
+    def check(line: str) -> None:
+        way = INDEX.ways(line).get(kind)
+        found = way.rule(line) if way is not None else ""
+        assert found == plain(fragments, line)
+        assert found == PATTERNS.matchers[kind].rule(line)
+
+    check()
+
+
+@given(texts())
+def test_needed_text_is_in_every_match(line: str) -> None:
+    for fragment in FRAGMENTS:
+        found = re.match(fragment.text, line)
+        if found:
+            assert literal(fragment.text) in found[0]
+            assert found[0].startswith(tuple(heads(fragment.text)))

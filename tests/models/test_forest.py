@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.binning import quantile_bins
+from mailmill.models.counts import Counted
 from mailmill.models.data import TrainingArrays
 from mailmill.models.evidence import Evidence
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
@@ -140,7 +141,7 @@ def test_tasks_travel_and_passes_are_counted() -> None:
     _, evidence = fit_forest(counting, CLASSES, SMALL, memory_budget=20_000)
     assert evidence.passes == len(calls)
     assert calls[0] == "survey"
-    assert calls[-1] == "out_of_bag"
+    assert calls[-1] == "judge_fragment"
     assert calls.count("count_nodes") > SMALL.depth
 
 
@@ -150,7 +151,7 @@ def test_histograms_stay_within_a_quarter_of_the_budget() -> None:
     def measuring(partial: object, merge: object, broadcast: object) -> object:
         nonlocal largest
         state = inner(partial, merge, broadcast)
-        largest = max(largest, state.nbytes if isinstance(state, np.ndarray) else 0)
+        largest = max(largest, state.nbytes if isinstance(state, Counted) else 0)
         return state
 
     fit_forest(measuring, CLASSES, SMALL, memory_budget=40_000)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mailmill.errors import DataError
 from mailmill.models.data import TrainingArrays
 from mailmill.models.hashing import SAMPLE, mix, splitmix64
+from mailmill.models.workers import spread
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,39 @@ class Bins:
     edges: NDArray[np.float32]
     counts: NDArray[np.int32]
 
-    def encode(self, X: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def encode(
+        self, X: NDArray[np.float32], out: NDArray[np.uint8] | None = None, threads: int = 1
+    ) -> NDArray[np.uint8]:
         """code[f, i] = #{j : edges[f, j] < X[i, f]}: so code <= j exactly when X <= edges[f, j].
 
-        X float32 (n, d); returns uint8 (d, n), one contiguous row a column, because trees read by column.
+        X float32 (n, d), finite; returns uint8 (d, n), `out` where given: a row a column, because trees read by column.
         """
+        from mailmill.models.native.encoding import CELLS, CROWDED, encode
+
+        codes = np.empty((X.shape[1], X.shape[0]), np.uint8) if out is None else out
+        edges = np.full((len(self.edges), 256), np.inf, np.float32)
+        edges[:, : self.edges.shape[1]] = self.edges
+        low, high = edges[:, 0], edges[np.arange(len(edges)), np.maximum(self.counts - 2, 0)]
+        with np.errstate(all="ignore"):  # a column with one edge or none, or with a range beyond float32
+            scale = np.float32(CELLS - 1) / (high - low)
+        regular = np.isfinite(scale) & (scale > 0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            cells = np.clip((edges - low[:, None]) * scale[:, None], 0, CELLS - 1)
+        cells[np.isinf(edges) | ~regular[:, None]] = CELLS
+        held = np.zeros((len(edges), CELLS + 1), np.int64)
+        np.add.at(held, (np.arange(len(edges))[:, None], cells.astype(np.int64)), 1)
+        table = np.zeros((len(edges), CELLS), np.uint8)
+        table[:, 1:] = held[:, : CELLS - 1].cumsum(axis=1)
+        crowded = (held[:, :CELLS].max(axis=1) > CROWDED) | ~regular
+
+        def work(start: int, stop: int) -> None:
+            encode(X, edges, low, scale, table, crowded, start, stop, codes)
+
+        spread(threads, len(X), work)
+        return codes
+
+    def encode_reference(self, X: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """What `encode` gives, by NumPy alone."""
         codes = np.empty((X.shape[1], X.shape[0]), np.uint8)
         for f, count in enumerate(self.counts):
             codes[f] = np.searchsorted(self.edges[f, : count - 1], np.ascontiguousarray(X[:, f]), side="left")
@@ -84,25 +113,31 @@ class Bins:
         return hashlib.sha256(self.edges.tobytes() + self.counts.tobytes()).hexdigest()
 
 
-def quantile_bins(X: NDArray[np.float32], max_bins: int) -> Bins:
+def quantile_bins(X: NDArray[np.float32], max_bins: int, threads: int = 1) -> Bins:
     """Edges halfway between neighbouring values at the ranks floor(j n / max_bins), j = 1 .. max_bins - 1.
 
     A rank inside a run of equal values moves to the nearer end of the run, so that a frequent value is set
     apart. A column with at most `max_bins` distinct values gets one bin a value. X float32 (m, d), m >= 1, finite;
     2 <= max_bins <= 256. The result depends on the set of rows alone, not on their order.
     """
-    ordered = np.sort(X.T, axis=1)
     edges = np.full((X.shape[1], max_bins - 1), np.inf, np.float32)
     counts = np.empty(X.shape[1], np.int32)
-    for f, values in enumerate(ordered):
-        found = _edges(values, max_bins)
-        edges[f, : len(found)] = found
-        counts[f] = len(found) + 1
+
+    def work(start: int, stop: int) -> None:
+        ordered = X[:, start:stop].T.copy("C")
+        ordered.sort(axis=1)
+        ordered += np.float32(0)  # -0.0 becomes 0.0, so that the edges' bits depend on values alone
+        for f, values in enumerate(ordered, start):
+            found = _edges(values, max_bins)
+            edges[f, : len(found)] = found
+            counts[f] = len(found) + 1
+
+    spread(min(threads, X.shape[1]), X.shape[1], work)
     return Bins(edges, counts)
 
 
 def _edges(values: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:
-    distinct = np.unique(values)
+    distinct = values[np.concatenate([[True], values[1:] != values[:-1]])]
     if len(distinct) <= max_bins:
         low, high = distinct[:-1], distinct[1:]
     else:

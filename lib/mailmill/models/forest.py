@@ -1,46 +1,45 @@
-"""Breiman's random forest, grown level by level from merged integer histograms.
+"""Breiman's random forest on binned features: one model, whoever grows it.
 
-Bootstrap weights and feature draws are hashes of (row id, tree, node, seed), bin edges come from a
-bottom-k sample, counts are integers: the forest is a function of (data, seed, settings) alone,
-bit-identical for every partitioning, order of rows, engine and memory budget.
+Bootstrap weights and feature draws are hashes of (row id, tree, node, seed), bin edges come from a bottom-k sample,
+counts are integers: the forest is a function of (data, seed, settings) alone, bit-identical for every partitioning,
+order of rows, engine, memory budget and for both ways of growing it.
 """
 
 from __future__ import annotations
 
+import math
+import tempfile
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import ConfigError
+from mailmill.models import grove, growth
 from mailmill.models.binning import quantile_bins
 from mailmill.models.data import MapReduce
 from mailmill.models.evidence import Evidence
-from mailmill.models.growth import (
-    GrowthTask,
-    OutOfBag,
-    OutOfBagTask,
-    Survey,
-    SurveyTask,
-    add_counts,
-    count_nodes,
-    out_of_bag,
-    survey,
-)
-from mailmill.models.hashing import draw_features
-from mailmill.models.histogram import count_type
-from mailmill.models.split import Criterion, best_splits, join
-from mailmill.models.tree import Tree, TreeBuilder
+from mailmill.models.flat import FlatForest
+from mailmill.models.growth import Survey, SurveyTask, survey
+from mailmill.models.level import Plan
+from mailmill.models.split import Criterion
+from mailmill.models.tree import Rule, Tree
+from mailmill.models.workers import Workers
 
-_SCORING_BLOCK = 8192
+#: The largest integer weight of a class, and how finely weights are rounded.
+_WEIGHT_STEPS = 1 << 12
 
 
 @dataclass(frozen=True)
 class ForestSettings:
-    """trees; depth: splits on the longest path; min_leaf: bootstrap rows a leaf; max_features: columns drawn a
-    node, "sqrt" for ⌊√d⌋, a share for ⌊share d⌋, or a number, at least 1 and at most d; criterion: "gini" or
-    "entropy"; max_bins: bins a column; bin_sample: rows that place the bins; seed: 64 bits.
+    """trees; depth: splits on the longest path; min_leaf: bootstrap rows a leaf; max_leaves: leaves a tree, grown best
+    first (the split that lowers weighted impurity most, ties by position), None for no limit; max_features: columns
+    drawn a node, "sqrt" for ⌊√d⌋, a share for ⌊share d⌋, or a number, at least 1 and at most d; criterion: "gini" or
+    "entropy"; class_weights: "equal", "balanced" for n / n_c, or a positive number a class; max_bins: bins a column;
+    bin_sample: rows that place the bins; seed: 64 bits.
 
     Raises:
         ConfigError: a value outside its range.
@@ -49,8 +48,10 @@ class ForestSettings:
     trees: int = 100
     depth: int = 10
     min_leaf: int = 1
+    max_leaves: int | None = None
     max_features: Literal["sqrt"] | int | float = "sqrt"
     criterion: Criterion = "gini"
+    class_weights: Literal["equal", "balanced"] | tuple[float, ...] = "equal"
     max_bins: int = 256
     bin_sample: int = 20_000
     seed: int = 0
@@ -60,11 +61,14 @@ class ForestSettings:
             ("trees", self.trees, 1, 100_000),
             ("depth", self.depth, 1, 60),
             ("min_leaf", self.min_leaf, 1, 2**31),
+            ("max_leaves", self.max_leaves, 2, 2**31),
             ("max_bins", self.max_bins, 2, 256),
             ("bin_sample", self.bin_sample, 2, 2**31),
             ("seed", self.seed, 0, 2**64 - 1),
         )
         for name, value, low, high in ranges:
+            if name == "max_leaves" and value is None:
+                continue
             if type(value) is not int or not low <= value <= high:
                 raise ConfigError(f"{name} must be a whole number in {low} .. {high}, not {value!r}")
         drawn = self.max_features
@@ -73,6 +77,10 @@ class ForestSettings:
             raise ConfigError(f"max_features must be 'sqrt', a share in (0, 1] or a number >= 1, not {drawn!r}")
         if self.criterion not in ("gini", "entropy"):
             raise ConfigError(f"criterion must be 'gini' or 'entropy', not {self.criterion!r}")
+        given = self.class_weights
+        numbers = isinstance(given, tuple) and all(type(w) in (int, float) and 0 < w < math.inf for w in given)
+        if given not in ("equal", "balanced") and not numbers:
+            raise ConfigError(f"class_weights must be 'equal', 'balanced' or positive numbers, not {given!r}")
 
     def drawn(self, columns: int) -> int:
         """How many of `columns` features a node draws."""
@@ -84,24 +92,51 @@ class ForestSettings:
             wanted = int(self.max_features)
         return min(columns, max(1, wanted))
 
+    def weights(self, class_counts: tuple[int, ...]) -> NDArray[np.float64]:
+        """The classes' weights as small integers, in the ratio asked for within 1/4096 of the largest; (classes,).
+
+        Integers, so that weighted counts stay exact. Raises ConfigError where not every class has a weight.
+        """
+        given = self.class_weights
+        if given == "equal":
+            return np.ones(len(class_counts))
+        if given == "balanced":
+            given = tuple(1 / max(1, n) for n in class_counts)
+        if len(given) != len(class_counts):
+            raise ConfigError(f"class_weights has {len(given)} numbers for {len(class_counts)} classes")
+        if len(set(given)) == 1:
+            return np.ones(len(class_counts))
+        whole = [max(1, round(w / max(given) * _WEIGHT_STEPS)) for w in given]
+        return np.array([w // math.gcd(*whole) for w in whole], np.float64)
+
 
 @dataclass(frozen=True)
 class ForestModel:
-    """P(y | x) = mean over trees of the class frequencies in x's leaf; `columns` is d."""
+    """P(y | x) = mean over trees of the weighted class frequencies in x's leaf; `columns` is d."""
 
     classes: tuple[str, ...]
     columns: int
     trees: tuple[Tree, ...]
     settings: ForestSettings
 
+    @cached_property
+    def _flat(self) -> FlatForest:
+        return FlatForest.of(self.trees)
+
     def probability(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """float64 (n, classes) of X float32 (n, d); trees are summed in order, so a batch's size has no effect."""
+        from mailmill.models.native.descending import probability
+
+        flat, out = self._flat, np.zeros((len(X), len(self.classes)))
+        rows, trees = np.ascontiguousarray(X), (flat.roots, flat.feature, flat.threshold, flat.children, flat.frequency)
+        probability(rows, 0, len(X), *trees, out)
+        return out
+
+    def probability_reference(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What `probability` gives, by NumPy alone."""
         total = np.zeros((len(X), len(self.classes)))
-        frequencies = [tree.frequencies() for tree in self.trees]
-        for start in range(0, len(X), _SCORING_BLOCK):
-            block = X[start : start + _SCORING_BLOCK]
-            for tree, frequency in zip(self.trees, frequencies, strict=True):
-                total[start : start + _SCORING_BLOCK] += frequency[tree.leaves(block)]
+        for tree in self.trees:
+            total += tree.frequencies()[tree.leaves(X)]
         return total / len(self.trees)
 
 
@@ -112,79 +147,36 @@ def fit_forest(
     *,
     split: str = "train",
     memory_budget: int = 256 << 20,
+    workers: Workers = Workers(),  # noqa: B008 - frozen
 ) -> tuple[ForestModel, Evidence]:
     """Grow `settings.trees` trees, each on a Poisson(1) bootstrap of the rows and random features a node.
 
-    Breiman, "Random Forests", Machine Learning 45, 2001. All trees grow together, one level at a time; nodes
-    are counted in groups whose histograms take at most a quarter of `memory_budget` bytes each (one node's
-    at least), because merging two holds three. The budget changes the number of passes, never the forest.
-    Passes: one survey, one a group, one for the out-of-bag error (Breiman's: the share of rows that the trees
-    not trained on them get wrong; rows that every tree saw do not count).
+    Breiman, "Random Forests", Machine Learning 45, 2001. Two ways, one model. Where the workers share a folder and
+    all bins take at most half of `memory_budget` (bytes a worker), the bins are put there and workers grow whole
+    trees: two passes over the data. Else all trees grow together, one level at a time, and fragments' histograms are
+    merged, nodes in groups that take at most a quarter of the budget: one survey, one pass a group, and one for the
+    out-of-bag error (Breiman's: the share of rows that the trees not trained on them get wrong; rows that every tree
+    saw do not count).
 
     Raises:
         DataError: fewer than two classes present, or unusable rows (`Census.check`).
+        ConfigError: not a weight for each class.
     """
     task = SurveyTask(split, len(classes), settings.bin_sample, settings.seed)
     surveyed = map_reduce(survey, Survey.merge, task)
     columns = surveyed.census.check(classes, split)
-    rows, passes = surveyed.census.rows, 1
-    bins = quantile_bins(surveyed.sample.X, settings.max_bins)
-    width = settings.drawn(columns)
-    kind = count_type(rows)
-    node_bytes = width * len(classes) * int(bins.counts.max()) * np.dtype(kind).itemsize
-    wide = kind is np.int64
-    group = max(1, memory_budget // 4 // node_bytes)
-    builders = [TreeBuilder(len(classes)) for _ in range(settings.trees)]
-    for _ in range(settings.depth):
-        level = _Level.of(builders)
-        parts = []
-        for start in range(0, len(level.nodes), group):
-            chosen = slice(start, start + group)
-            drawn = draw_features(level.numbers[chosen], level.paths[chosen], columns, width, settings.seed)
-            numbers, slots = level.slots(builders, chosen)
-            growing = tuple(builders[number].tree for number in numbers)
-            growth = GrowthTask(split, bins, settings.seed, numbers, growing, slots, drawn, len(classes), wide)
-            histogram = map_reduce(count_nodes, add_counts, growth)
-            parts.append(best_splits(histogram, drawn, settings.min_leaf, settings.criterion))
-        if not parts:
-            break
-        passes += len(parts)
-        splits = join(parts)
-        for number, builder in enumerate(builders):
-            builder.split(splits.take(np.flatnonzero(level.numbers == number)), bins, settings.min_leaf)
-    trees = tuple(builder.tree for builder in builders)
-    error = map_reduce(out_of_bag, OutOfBag.merge, OutOfBagTask(split, bins, settings.seed, trees))
+    rows = surveyed.census.rows
+    rule = Rule(
+        settings.criterion, settings.min_leaf, settings.max_leaves, settings.weights(surveyed.census.class_counts)
+    )
+    bins = quantile_bins(surveyed.sample.X, settings.max_bins, workers.threads)
+    plan = Plan(split, bins, rule, settings.trees, settings.depth, settings.drawn(columns), settings.seed)
+    if workers.folder is not None and grove.fits(rows, columns, memory_budget):
+        with tempfile.TemporaryDirectory(prefix="mailmill-forest-", dir=workers.folder) as folder:
+            trees, error = grove.grow(map_reduce, plan, Path(folder), rows, memory_budget, workers)
+        passes = 1
+    else:
+        trees, error, passes = growth.grow(map_reduce, plan, rows, memory_budget, workers)
     share = error.errors / error.rows if error.rows else None
-    evidence = Evidence(rows, passes + 1, out_of_bag_rows=error.rows, out_of_bag_error=share)
+    evidence = Evidence(rows, 1 + passes, out_of_bag_rows=error.rows, out_of_bag_error=share)
     return ForestModel(classes, columns, trees, settings), evidence
-
-
-@dataclass(frozen=True)
-class _Level:
-    """The nodes to split at one depth, by tree and then by node: tree numbers, node numbers, heap paths, each (k,)."""
-
-    numbers: NDArray[np.int64]
-    nodes: NDArray[np.intp]
-    paths: NDArray[np.uint64]
-
-    @staticmethod
-    def of(builders: list[TreeBuilder]) -> _Level:
-        return _Level(
-            np.repeat(np.arange(len(builders)), [len(builder.frontier) for builder in builders]),
-            np.concatenate([builder.frontier for builder in builders]),
-            np.concatenate([builder.paths[builder.frontier] for builder in builders]),
-        )
-
-    def slots(
-        self, builders: list[TreeBuilder], chosen: slice
-    ) -> tuple[tuple[int, ...], tuple[NDArray[np.int64], ...]]:
-        """The trees with nodes among `chosen` and, for each, the place of every node there, -1 if it has none."""
-        numbers, nodes = self.numbers[chosen], self.nodes[chosen]
-        present = tuple(int(number) for number in np.unique(numbers))
-        slots = []
-        for number in present:
-            places = np.flatnonzero(numbers == number)
-            slot = np.full(len(builders[number].tree.feature), -1, np.int64)
-            slot[nodes[places]] = places
-            slots.append(slot)
-        return present, tuple(slots)

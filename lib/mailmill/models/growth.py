@@ -1,7 +1,8 @@
-"""The passes of a forest over the data: survey the rows, count a group of nodes, judge out of bag.
+"""A forest from merged counts, for data that no worker can hold: survey the rows, then a pass for each group of nodes.
 
-Each is a kernel for one fragment with a frozen task and a state that merges exactly, so that a worker needs
-nothing but its fragment and the task.
+Every kernel takes one fragment and a frozen task and gives a state that merges exactly, so a worker needs nothing but
+its fragment and the task. Of a heavy node a fragment sends the counts of its drawn features; of a light one, whose
+counts would be mostly zeros, it lists the rows' bins, and the driver counts them. Both are the same numbers.
 """
 
 from __future__ import annotations
@@ -11,11 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.binning import Bins, Sample, draw_sample
-from mailmill.models.data import CachingFragment, Census, Fragment, TrainingArrays, take_census
-from mailmill.models.hashing import bootstrap_weights
-from mailmill.models.histogram import Counts, count_histogram
-from mailmill.models.tree import Tree
+from mailmill.models.binned import binned
+from mailmill.models.binning import Sample, draw_sample
+from mailmill.models.counts import Counted, Lists, search
+from mailmill.models.data import Census, Fragment, MapReduce, take_census
+from mailmill.models.hashing import BOOTSTRAP, POISSON, mix
+from mailmill.models.histogram import count_type
+from mailmill.models.level import Level, Plan
+from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_fragment
+from mailmill.models.split import join
+from mailmill.models.tree import Tree, TreeBuilder
+from mailmill.models.workers import Workers, spread
+
+#: A node is heavy when its bootstrap weight exceeds this many times the cells (classes x bins) of one feature: a
+#: row in a list takes a byte a feature once, a cell four bytes in every partial result.
+_HEAVY = 8
 
 
 @dataclass(frozen=True)
@@ -45,81 +56,122 @@ def survey(fragment: Fragment, task: SurveyTask) -> Survey:
 
 @dataclass(frozen=True)
 class GrowthTask:
-    """One group of nodes to count. For tree numbers[i]: trees[i] so far, slots[i] int64 of each of its nodes
-    (-1: not counted now). drawn int32 (k, F) for the k slots; n_classes; wide: int64 counts are needed."""
+    """One group of k nodes. For tree numbers[i]: trees[i] so far, slots[i] int64 of each of its nodes (-1: not now),
+    and spans[i], the first slot and the end. place int64 (k,): a heavy node's row of the counts, else -1. drawn
+    int32 (k, F). wide: int64 counts are needed. threads: see `Workers`."""
 
-    split: str
-    bins: Bins
-    seed: int
+    plan: Plan
     numbers: tuple[int, ...]
     trees: tuple[Tree, ...]
     slots: tuple[NDArray[np.int64], ...]
+    spans: tuple[tuple[int, int], ...]
+    place: NDArray[np.int64]
     drawn: NDArray[np.int32]
-    n_classes: int
     wide: bool
+    threads: int
 
 
-def count_nodes(fragment: Fragment, task: GrowthTask) -> Counts:
-    """One fragment's histogram of the task's nodes, see `histogram.count_histogram`."""
-    arrays = fragment.arrays(task.split)
-    shape = (*task.drawn.shape, task.n_classes, int(task.bins.counts.max()))
-    counts: Counts = np.zeros(shape, np.int64 if task.wide else np.int32)
-    if not len(arrays.X):
-        return counts
-    codes, y = _codes(fragment, arrays, task.bins, task.split), arrays.y.astype(np.int64)
-    for number, tree, slots in zip(task.numbers, task.trees, task.slots, strict=True):
-        weights = bootstrap_weights(arrays.ids, number, task.seed)
-        rows = np.flatnonzero(weights)
-        slot = slots[tree.leaves_of_codes(codes, rows)]
-        kept = slot >= 0
-        rows, slot = rows[kept], slot[kept]
-        used = np.flatnonzero(slots >= 0)
-        first, last = int(slots[used[0]]), int(slots[used[-1]]) + 1
-        count_histogram(codes, y, rows, weights[rows], slot - first, task.drawn[first:last], out=counts[first:last])
-    return counts
+def count_nodes(fragment: Fragment, task: GrowthTask) -> Counted:
+    """One fragment's counts of the heavy nodes and lists of the light ones."""
+    from mailmill.models.native.drawing import draw_rows
+    from mailmill.models.native.gathering import count, enlist, settle
+
+    plan = task.plan
+    rows = binned(fragment, plan.split, plan.bins, task.threads)
+    heavy, light = int(task.place.max(initial=-1)) + 1, task.place < 0
+    bins = int(plan.bins.counts.max())
+    histogram = np.zeros((heavy, plan.width, plan.classes, bins), np.int64 if task.wide else np.int32)
+
+    def tree(i: int) -> Lists:
+        words = np.empty(len(rows.ids), np.uint64)
+        found = draw_rows(rows.ids, rows.y, mix(plan.seed, BOOTSTRAP, task.numbers[i])[0], POISSON, words)
+        grown, (first, last) = task.trees[i], task.spans[i]
+        settled = np.empty(found, np.uint64)
+        slots = np.where(task.slots[i] >= 0, task.slots[i] - first, -1)
+        nodes = grown.feature, grown.bin, grown.left, grown.right
+        starts = settle(rows.codes, words[:found], *nodes, slots, last - first, settled)
+        drawn, place = task.drawn[first:last], task.place[first:last]
+        if (place >= 0).any():
+            count(rows.codes, settled, starts, place, drawn, histogram)
+        wanted = np.flatnonzero(place < 0)
+        sizes = starts[wanted + 1] - starts[wanted]
+        codes, tags = np.empty((int(sizes.sum()), plan.width), np.uint8), np.empty(int(sizes.sum()), np.uint32)
+        enlist(rows.codes, settled, starts, wanted, drawn, codes, tags, 0)
+        return Lists(sizes, codes, tags)
+
+    def several(start: int, stop: int) -> list[Lists]:
+        return [tree(i) for i in range(start, stop)]
+
+    parts = spread(min(task.threads, len(task.numbers)), len(task.numbers), several)
+    lists = [Lists.join([one for part in parts for one in part])] if light.any() and len(rows.ids) else []
+    return Counted(histogram, tuple(lists))
 
 
-def add_counts(a: Counts, b: Counts) -> Counts:
-    """a + b, leaving both as they were: an engine may retry a merge."""
-    return np.add(a, b)
+def grow(
+    map_reduce: MapReduce, plan: Plan, rows: int, budget: int, workers: Workers
+) -> tuple[tuple[Tree, ...], OutOfBag, int]:
+    """All trees of the plan, their out-of-bag error, and the passes that took.
+
+    The nodes of a level are counted in groups that take at most a quarter of `budget` bytes each (one node's at
+    least), because merging two holds three. The budget changes the number of passes, never a tree.
+    """
+    builders = [TreeBuilder(plan.rule) for _ in range(plan.trees)]
+    every, passes = range(plan.trees), 0
+    for depth in range(plan.depth):
+        level = Level.of(every, builders)
+        if not len(level):
+            break
+        parts = []
+        weight = level.total.sum(axis=1) if depth else np.full(len(level), rows)
+        for chosen in _groups(weight, plan, rows, budget // 4):
+            task = _task(plan, level, builders, chosen, weight[chosen], rows, workers.threads)
+            counted = map_reduce(count_nodes, Counted.merge, task)
+            parts.append(search(counted, task.place, task.drawn, plan, workers.threads))
+        passes += len(parts)
+        level.apply(every, builders, join(parts), plan.bins)
+    trees = tuple(builder.finish() for builder in builders)
+    error = map_reduce(judge_fragment, OutOfBag.merge, OutOfBagTask(plan, trees, workers.threads))
+    return trees, error, passes + 1
 
 
-def _codes(fragment: Fragment, arrays: TrainingArrays, bins: Bins, split: str) -> NDArray[np.uint8]:
-    if isinstance(fragment, CachingFragment):
-        return fragment.cached(f"codes-{split}-{bins.fingerprint}", lambda: bins.encode(arrays.X))
-    return bins.encode(arrays.X)
+def _cells(plan: Plan) -> int:
+    return plan.classes * int(plan.bins.counts.max())
 
 
-@dataclass(frozen=True)
-class OutOfBagTask:
-    split: str
-    bins: Bins
-    seed: int
-    trees: tuple[Tree, ...]
+def _groups(weight: NDArray[np.int64], plan: Plan, rows: int, limit: int) -> list[slice]:
+    """Runs of nodes whose states take at most `limit` bytes, or that are one node."""
+    counts = plan.width * _cells(plan) * np.dtype(count_type(rows)).itemsize
+    size = np.where(weight > _HEAVY * _cells(plan), counts, np.minimum(weight, rows) * (plan.width + 4))
+    groups, start, held = [], 0, 0
+    for node, needed in enumerate(size.tolist()):
+        if node > start and held + needed > limit:
+            groups.append(slice(start, node))
+            start, held = node, 0
+        held += needed
+    return [*groups, slice(start, len(weight))]
 
 
-@dataclass(frozen=True)
-class OutOfBag:
-    """Rows that at least one tree did not train on, and how many of them those trees together get wrong."""
-
-    rows: int
-    errors: int
-
-    def merge(self, other: OutOfBag) -> OutOfBag:
-        return OutOfBag(self.rows + other.rows, self.errors + other.errors)
-
-
-def out_of_bag(fragment: Fragment, task: OutOfBagTask) -> OutOfBag:
-    """Each row is classed by the mean of the trees whose bootstrap weight for it is 0; ties go to the lower class."""
-    arrays = fragment.arrays(task.split)
-    votes = np.zeros(len(arrays.X), np.int64)
-    total = np.zeros((len(arrays.X), task.trees[0].counts.shape[1]))
-    if len(arrays.X):
-        codes = _codes(fragment, arrays, task.bins, task.split)
-        for number, tree in enumerate(task.trees):
-            rows = np.flatnonzero(bootstrap_weights(arrays.ids, number, task.seed) == 0)
-            total[rows] += tree.frequencies()[tree.leaves_of_codes(codes, rows)]
-            votes[rows] += 1
-    voted = votes > 0
-    wrong = total[voted].argmax(axis=1) != arrays.y[voted]
-    return OutOfBag(int(voted.sum()), int(wrong.sum()))
+def _task(
+    plan: Plan,
+    level: Level,
+    builders: list[TreeBuilder],
+    chosen: slice,
+    weight: NDArray[np.int64],
+    rows: int,
+    threads: int,
+) -> GrowthTask:
+    numbers, nodes = level.numbers[chosen], level.nodes[chosen]
+    present = tuple(int(number) for number in np.unique(numbers))
+    slots, spans = [], []
+    for number in present:
+        places = np.flatnonzero(numbers == number)
+        slot = np.full(len(builders[number].tree.feature), -1, np.int64)
+        slot[nodes[places]] = places
+        slots.append(slot)
+        spans.append((int(places[0]), int(places[-1]) + 1))
+    heavy = weight > _HEAVY * _cells(plan)
+    place = np.where(heavy, np.cumsum(heavy) - 1, -1)
+    drawn = plan.draw(numbers, level.paths[chosen])
+    wide = count_type(rows) is np.int64
+    trees = tuple(builders[number].tree for number in present)
+    return GrowthTask(plan, present, trees, tuple(slots), tuple(spans), place, drawn, wide, threads)

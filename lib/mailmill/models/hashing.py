@@ -59,10 +59,11 @@ def _poisson_thresholds() -> NDArray[np.uint64]:
     return np.array(distinct, np.uint64)
 
 
-_POISSON = _poisson_thresholds()
+#: floor(2^64 P(K <= k)) for K ~ Poisson(1): a row's weight is how many of these its hash reaches.
+POISSON = _poisson_thresholds()
 
 #: The largest weight a row can draw.
-MAX_WEIGHT = len(_POISSON)
+MAX_WEIGHT = len(POISSON)
 
 
 def bootstrap_weights(ids: NDArray[np.uint64], tree: int, seed: int) -> NDArray[np.int64]:
@@ -73,7 +74,7 @@ def bootstrap_weights(ids: NDArray[np.uint64], tree: int, seed: int) -> NDArray[
     "Online bagging and boosting", 2001). ids uint64 (n,); returns int64 (n,), at most `MAX_WEIGHT`.
     """
     hashed = splitmix64(ids ^ mix(seed, BOOTSTRAP, tree))
-    return np.searchsorted(_POISSON, hashed, side="right").astype(np.int64, copy=False)
+    return np.searchsorted(POISSON, hashed, side="right").astype(np.int64, copy=False)
 
 
 def draw_features(

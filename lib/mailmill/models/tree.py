@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import heapq
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
-from mailmill.models.binning import Bins
-from mailmill.models.split import Splits
+from mailmill.models.split import Criterion, Splits, gain
 
 T = TypeVar("T", np.int32, np.uint8, np.float32)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When and how nodes are split; see `forest.ForestSettings`. weights float64 (classes,), integral."""
+
+    criterion: Criterion
+    min_leaf: int
+    max_leaves: int | None
+    weights: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -104,21 +114,29 @@ class Tree:
 
 
 class TreeBuilder:
-    """A tree while it grows: `tree` so far, heap `paths` of its nodes, and `frontier`, the nodes to split next."""
+    """A tree while it grows: `tree` so far, heap `paths` of its nodes, and `frontier`, the nodes to split next.
 
-    def __init__(self, classes: int) -> None:
+    A child joins the frontier if it has two classes and at least 2 `min_leaf` bootstrap rows. With `max_leaves`, its
+    parent must also be among the first max_leaves - 1 splits in the order of gain (ties: of the smaller path), each
+    taken after its own parent's: best-first growth. The splits that no frontier node can displace are known after
+    every level, because splits still to come can only push others back; so the result is that of growing best first.
+    """
+
+    def __init__(self, rule: Rule) -> None:
         root = np.full(1, -1, np.int32)
-        counts = np.zeros((1, classes), np.int64)
+        counts = np.zeros((1, len(rule.weights)), np.int64)
+        self.rule = rule
         self.tree = Tree(root, np.zeros(1, np.uint8), np.zeros(1, np.float32), root, root, counts)
         self.paths = np.ones(1, np.uint64)
         self.frontier = np.zeros(1, np.intp)
+        self._gain = np.zeros(1)
 
-    def split(self, splits: Splits, bins: Bins, min_leaf: int) -> None:
-        """Apply one split a frontier node, in order; children that may be split again are the new frontier.
+    def split(self, splits: Splits, edges: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Apply one split a frontier node, in order. edges: see `Bins`.
 
-        A child may be split if it has two classes and at least 2 `min_leaf` bootstrap rows.
+        Returns which children, left and right of each split that was found, are the new frontier.
         """
-        old = self.tree
+        old, rule = self.tree, self.rule
         counts = old.counts.copy()
         counts[self.frontier] = splits.total  # known already, but for the root
         found = np.flatnonzero(splits.found)
@@ -130,7 +148,7 @@ class TreeBuilder:
         self.tree = Tree(
             _grow(old.feature, nodes, feature, leaf),
             _grow(old.bin, nodes, code, np.zeros(len(leaf), np.uint8)),
-            _grow(old.threshold, nodes, bins.edges[feature, code], np.zeros(len(leaf), np.float32)),
+            _grow(old.threshold, nodes, edges[feature, code], np.zeros(len(leaf), np.float32)),
             _grow(old.left, nodes, first, leaf),
             _grow(old.right, nodes, first + 1, leaf),
             np.concatenate([counts, children]),
@@ -139,9 +157,46 @@ class TreeBuilder:
         twice[1::2] += np.uint64(1)
         self.paths = np.concatenate([self.paths, twice])
         total = children.sum(axis=1)
-        self.frontier = len(old.feature) + np.flatnonzero(
-            (children.max(axis=1, initial=0) < total) & (total >= 2 * min_leaf)
-        )
+        open_ = (children.max(axis=1, initial=0) < total) & (total >= 2 * rule.min_leaf)
+        if rule.max_leaves:
+            self._gain = np.concatenate([self._gain, np.zeros(len(leaf))])
+            self._gain[nodes] = gain(below, splits.total[found], rule.weights, rule.criterion)
+            open_ &= np.repeat(np.isin(nodes, self._taken()), 2)
+        self.frontier = len(old.feature) + np.flatnonzero(open_)
+        return np.asarray(open_)
+
+    def finish(self) -> Tree:
+        """The tree, without the splits beyond `max_leaves`, its counts multiplied by the classes' weights."""
+        tree = self.tree
+        if self.rule.max_leaves:
+            taken = self._taken()
+            kept = np.zeros(len(tree.feature), bool)
+            kept[0] = True
+            kept[tree.left[taken]] = kept[tree.right[taken]] = True
+            inner = np.isin(np.arange(len(kept)), taken)
+            number = np.cumsum(kept, dtype=np.int32) - 1
+
+            def cut(values: NDArray[T], otherwise: int) -> NDArray[T]:
+                return np.where(inner, values, np.asarray(otherwise, values.dtype))[kept]
+
+            left, right = (np.where(inner, number[side], np.int32(-1))[kept] for side in (tree.left, tree.right))
+            tree = Tree(
+                cut(tree.feature, -1), cut(tree.bin, 0), cut(tree.threshold, 0), left, right, tree.counts[kept]
+            )  # fmt: skip
+        return replace(tree, counts=tree.counts * self.rule.weights.astype(np.int64))
+
+    def _taken(self) -> NDArray[np.intp]:
+        """The nodes that best-first growth splits, as far as splits are known."""
+        tree = self.tree
+        taken: list[int] = []
+        waiting = [(-self._gain[0], 1, 0)] if tree.feature[0] >= 0 else []
+        while waiting and len(taken) < (self.rule.max_leaves or 0) - 1:
+            _, _, node = heapq.heappop(waiting)
+            taken.append(node)
+            for child in (int(tree.left[node]), int(tree.right[node])):
+                if tree.feature[child] >= 0:
+                    heapq.heappush(waiting, (-self._gain[child], int(self.paths[child]), child))
+        return np.array(taken, np.intp)
 
 
 def _grow(old: NDArray[T], nodes: NDArray[np.intp], values: NDArray[T], new: NDArray[T]) -> NDArray[T]:

@@ -40,6 +40,7 @@ FENCED = {
     "pyspark": {"engines/spark.py"},
     "dask": {"engines/dask.py"},
     "distributed": {"engines/dask.py"},
+    "great_expectations": {"quality/expectations.py"},
     "pickle": set(),
     "cloudpickle": set(),
     "joblib": set(),

@@ -175,6 +175,17 @@ class ScoreSection(Section):
     model: Literal["chosen", "logistic", "forest"] = "chosen"
 
 
+class QualitySection(Section):
+    """Every table is profiled; with the extra `docs` it is also held to expectations before it is published."""
+
+    expectations: Literal["auto", "required", "off"] = Field(
+        "auto", description="auto: where Great Expectations is installed; required: it must be"
+    )
+    suites: str | None = Field(None, description="a folder of your own TABLE.json; default: data_docs/expectations")
+    accept: tuple[str, ...] = Field((), description="TABLE.NAME of expectations that shall not stop the run")
+    sample_rows: int = Field(2000, ge=10, le=100_000, description="rows of derived figures that expectations see")
+
+
 class Config(Section):
     """The whole configuration, frozen. Build it with `load`."""
 
@@ -192,6 +203,7 @@ class Config(Section):
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     score: ScoreSection = ScoreSection()
+    quality: QualitySection = QualitySection()
 
     @model_validator(mode="after")
     def _shares(self) -> Config:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +14,11 @@ from mailmill import config as configuration
 from mailmill.config import Config
 from mailmill.engines import Engine, open_engine
 from mailmill.errors import DataError
-from mailmill.quality import profile
+from mailmill.quality import counting, expectations, gate, suites
+from mailmill.quality.profile import TABLES, Known
+from mailmill.quality.threads import SplitOf, Threads, merge_threads, tally_threads
 from mailmill.storage.filesystems import Storage
+from mailmill.storage.fragments import Written
 from mailmill.storage.sources import SourceObject, is_junk
 from mailmill.storage.tables import Stage, Table, Workspace
 
@@ -60,15 +63,53 @@ class Job:
         return [found[path] for path in sorted(found)]
 
     def stage(self, inputs: Mapping[str, str], settings: list[Any], outputs: Mapping[str, pa.Schema]) -> Stage:
-        """Begin a stage; see `Workspace.stage`. `settings`: the sections that its outputs depend on."""
-        return self.workspace.stage(inputs, configuration.fingerprint(*settings), outputs)
+        """Begin a stage; see `Workspace.stage`. `settings`: the sections that its outputs depend on.
+
+        Outputs that have a profile get one more output, and their expectations are among the settings.
+        """
+        profiled = [name for name in outputs if name in TABLES]
+        if profiled:
+            quality = self.config.quality
+            judged = [suites.load(self.storage, name, quality.suites).digest for name in profiled]
+            judged = [] if quality.expectations == "off" else [*judged, quality.expectations]
+            settings = [*settings, quality.sample_rows, judged]
+        stage = self.workspace.stage(
+            inputs, configuration.fingerprint(*settings), {**outputs, **gate.outputs(profiled)}
+        )
+        if profiled and not stage.unchanged and quality.expectations != "off":
+            if not expectations.available():
+                gate.missing(quality)
+            elif self.engine.name != "local":  # there is nothing to overlap with in one process
+                expectations.warm()
+        return stage
+
+    def publish(
+        self,
+        stage: Stage,
+        written: Sequence[Written],
+        statistics: Mapping[str, Any],
+        known: Known = Known(),  # noqa: B008
+    ) -> dict[str, Table]:
+        """Profile what a stage wrote, hold it to its expectations, publish; or DataError, and nothing is published."""
+        return gate.Gate(self.config.quality, self.engine.map_reduce, self.engine.task_bytes).publish(
+            stage, written, statistics, known
+        )
+
+    def threads(self, clean: Table, split_of: SplitOf) -> Threads:
+        """What the conversations of the clean table demand of the splits; see `quality.threads`."""
+        scans = clean.scans(self.engine.task_bytes)
+        return self.engine.map_reduce(scans, tally_threads, merge_threads, split_of) if scans else Threads()
 
     def count(self, table: Table, *columns: str) -> Counter[tuple[Any, ...]]:
         """How many rows have each combination of the columns' values."""
         scans = table.scans(self.engine.task_bytes)
         if not scans:
             return Counter()
-        return self.engine.map_reduce(scans, profile.count_values, profile.add, profile.Columns(columns))
+        return self.engine.map_reduce(scans, counting.count_values, counting.add, counting.Columns(columns))
+
+    def reasons(self, rejects: Table) -> dict[str, int]:
+        """How many rows of a table of rejects have each reason."""
+        return {reason: n for (reason,), n in sorted(self.count(rejects, "reason").items())}
 
 
 def skipped(stage: Stage, name: str) -> Table:

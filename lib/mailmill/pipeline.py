@@ -9,6 +9,7 @@ and kept as a reject, so that clean + rejects + duplicates = the messages that c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,11 +25,14 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.features import vectors
 from mailmill.features.kernel import FeaturesKernel
 from mailmill.features.spec import FeatureSpec
+from mailmill.features.split import split_of
 from mailmill.job import Job, done, skipped
 from mailmill.models import artifact, metrics, queue, training
 from mailmill.models.data import MapReduce
 from mailmill.models.dataset import fragments
 from mailmill.progress import Progress, watch
+from mailmill.quality import polarity
+from mailmill.quality.profile import Known
 from mailmill.storage import duplicates, loading
 from mailmill.storage.containers import Limits
 from mailmill.storage.fragments import Written
@@ -81,7 +85,8 @@ def ingest(job: Job) -> Table:
     written = _drop_duplicates(job, stage, written)
     unreadable = _rows(written, "raw_rejects")
     counts = {"objects": len(objects), "messages": read + unreadable, "duplicates": read - _rows(written, "raw")}
-    return done(stage.publish(written, counts | {"rejects": unreadable}), "raw")
+    reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
+    return done(job.publish(stage, written, counts | {"rejects": unreadable, "reasons": reasons}), "raw")
 
 
 def _drop_duplicates(job: Job, stage: Stage, written: list[Written]) -> list[Written]:
@@ -122,7 +127,7 @@ def clean(job: Job) -> Table:
     kept, rejected = _rows(written, "clean"), _rows(written, "rejects")
     if kept + rejected + copies != messages:
         raise DataError(f"{messages} messages came in, but {kept} clean + {rejected} rejects + {copies} duplicates")
-    reasons = {r: n for (r,), n in job.count(stage.draft("rejects", written, schemas.REJECTS), "reason").items()}
+    reasons = job.reasons(stage.draft("rejects", written, schemas.REJECTS))
     if rejected > job.config.clean.max_reject_share * messages:
         worst = ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items(), key=lambda item: -item[1]))
         raise DataError(
@@ -130,7 +135,7 @@ def clean(job: Job) -> Table:
             hint="look at what input.paths names, or raise clean.max_reject_share",
         )
     statistics = {"messages": messages, "duplicates": copies, "rejects": rejected, "reasons": reasons}
-    return done(stage.publish(written, statistics), "clean")
+    return done(job.publish(stage, written, statistics), "clean")
 
 
 def label(job: Job) -> Table:
@@ -167,7 +172,7 @@ def label(job: Job) -> Table:
             f"no message got a label from {settings.source or 'header ' + str(settings.header)}",
             hint="check labels.id_kind and labels.id_column: do its ids look like the mail's?",
         )
-    return done(stage.publish(written, counts), "labels")
+    return done(job.publish(stage, written, counts), "labels")
 
 
 def features(job: Job) -> Table:
@@ -193,7 +198,9 @@ def features(job: Job) -> Table:
     splits = {name: sum(n for (split, _), n in rows.items() if split == name) for name in schemas.SPLITS}
     classes = sorted({name for _, name in rows if name is not None})
     statistics = {"splits": splits, "classes": classes, "specification": spec.to_dict()}
-    return done(stage.publish(written, statistics), "features")
+    demanded = job.threads(texts, functools.partial(split_of, seed=seed, shares=shares))
+    known = Known(job.config.train.positive, polarity.direction(store.open()), demanded)
+    return done(job.publish(stage, written, statistics, known), "features")
 
 
 def train(job: Job) -> dict[ModelName, Table]:
@@ -267,7 +274,7 @@ def score(job: Job) -> Table:
     task = queue.Ranking(tuple(scans), stage.sink)
     with watch("rank", table.rows) as progress:
         written = job.engine.write_tasks(queue.rank, queue.ranges(counts), task, progress)
-    return done(stage.publish(written, {"model": name}), "scores")
+    return done(job.publish(stage, written, {"model": name}), "scores")
 
 
 def open_features(job: Job) -> Table:

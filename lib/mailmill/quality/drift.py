@@ -1,0 +1,127 @@
+"""What changed since the version before: computed from two profiles, so it costs no pass over any data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+GROUPS = 10
+LEAST_DAY = 20
+LEAST_COMMON = 30
+_HALF = 0.5
+Histogram = Mapping[str, Sequence[float]]
+
+
+def psi(before: Sequence[int], now: Sequence[int]) -> float:
+    """The population stability index sum_i (q_i - p_i) ln(q_i / p_i), p before and q now.
+
+    Counts of the same groups, each at least 0. Half a count is added to every group, so that an empty one
+    weighs by how sure its emptiness is. Under no change it is about groups x (1/n + 1/m); rules of thumb call
+    0.1 a shift and 0.25 a large one (Siddiqi, "Credit Risk Scorecards", 2006).
+    """
+    p = (np.asarray(before, np.float64) + _HALF) / (sum(before) + _HALF * len(before))
+    q = (np.asarray(now, np.float64) + _HALF) / (sum(now) + _HALF * len(now))
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def ks(before: Sequence[int], now: Sequence[int]) -> float:
+    """The Kolmogorov-Smirnov distance max_x |F(x) - G(x)| of two histograms over the same bins, in [0, 1].
+
+    0 where either is empty. It is that of the binned values: at most that of the values themselves.
+    """
+    if not sum(before) or not sum(now):
+        return 0.0
+    return float(np.abs(np.cumsum(before) / sum(before) - np.cumsum(now) / sum(now)).max())
+
+
+def aligned(before: Histogram, now: Histogram) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The counts of two histograms, each a stretch of the same scale, over the bins of both."""
+    lows = sorted({*before["edges"][:-1], *now["edges"][:-1]})
+    place = {edge: index for index, edge in enumerate(lows)}
+    found = []
+    for histogram in (before, now):
+        counts = np.zeros(len(lows), np.int64)
+        counts[[place[edge] for edge in histogram["edges"][:-1]]] = histogram["counts"]
+        found.append(counts)
+    return found[0], found[1]
+
+
+def grouped(before: NDArray[np.int64], now: NDArray[np.int64]) -> tuple[list[int], list[int]]:
+    """Bins joined into at most `GROUPS` groups of about equal size in `before`, for the index."""
+    total = int(before.sum())
+    if not total:
+        return [0], [int(now.sum())]
+    group = np.minimum((np.cumsum(before) - before) * GROUPS // total, GROUPS - 1)
+    used = np.unique(group)
+    return [int(before[group == g].sum()) for g in used], [int(now[group == g].sum()) for g in used]
+
+
+def facts(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """drift.NAME.psi and drift.NAME.ks of every histogram and count that two profiles share, and changes by name.
+
+    drift.rows.ratio is rows now / rows before; drift.NAME.change is a figure's difference; drift.largest_psi is
+    the largest index, drift.largest_psi_of its name.
+    """
+    found: dict[str, float | None] = {"drift.rows.ratio": now["rows"] / before["rows"] if before["rows"] else None}
+    for name, histogram in now["histograms"].items():
+        if name in before["histograms"]:
+            a, b = aligned(before["histograms"][name], histogram)
+            found[f"drift.{name}.psi"], found[f"drift.{name}.ks"] = psi(*grouped(a, b)), ks(a.tolist(), b.tolist())
+    for name in ("languages", "classes", "domains", "reasons", "containers", "label_by_split"):
+        if name in now["counts"] and name in before["counts"]:
+            a, b = before["counts"][name], now["counts"][name]
+            names = sorted({*a, *b})
+            if names:
+                found[f"drift.{name}.psi"] = psi([a.get(n, 0) for n in names], [b.get(n, 0) for n in names])
+    for name in ("duplicates.share", "text.replacement_share", "text.duplicate_share", "label.polarity_auc"):
+        a, b = before["facts"].get(name), now["facts"].get(name)
+        if a is not None and b is not None:
+            found[f"drift.{name}.change"] = b - a
+    a, b = before["facts"].get("retention.share"), now["facts"].get("retention.share")
+    if a and b is not None:
+        found["drift.retention.ratio"] = b / a
+    return found | _largest(found)
+
+
+def _largest(found: Mapping[str, float | None]) -> dict[str, Any]:
+    """The largest index of all, and what it is of."""
+    indices = {name: value for name, value in found.items() if name.endswith(".psi") and value is not None}
+    worst = max(indices, key=indices.__getitem__, default=None)
+    return {"drift.largest_psi": indices[worst], "drift.largest_psi_of": worst} if worst else {}
+
+
+def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict[str, float | str | None]:
+    """Has a day lost mail? volume.day_kept: least (mails now / mails before) over days that had `LEAST_DAY` before.
+
+    Days up to the first one that the data still has are left out: a window that moves on loses those.
+    volume.day_ratio: the same against the median of the same weekday in the two weeks around, for the first
+    version. Each with its day; None where no day has enough to compare.
+    """
+    first = min(days, default="")
+    kept = {day: days.get(day, 0) / n for day, n in (before or {}).items() if n >= LEAST_DAY and day > first and days}
+    around = {}
+    numbers = {int(np.datetime64(day, "D").astype(int)): n for day, n in days.items() if len(day) == 10}
+    candidates = {number + step for number in numbers for step in (-7, 0, 7)}  # a day without any mail too
+    for number in sorted(c for c in candidates if min(numbers) < c <= max(numbers)):
+        near = [numbers[number + step] for step in (-14, -7, 7, 14) if number + step in numbers]
+        if len(near) >= 2 and median(near) >= LEAST_DAY:
+            around[str(np.datetime64(number, "D"))] = numbers.get(number, 0) / median(near)
+    worst, lowest = min(kept, key=kept.__getitem__, default=None), min(around, key=around.__getitem__, default=None)
+    return {
+        "volume.day_kept": kept[worst] if worst else None,
+        "volume.day_kept_worst": worst,
+        "volume.day_ratio": around[lowest] if lowest else None,
+        "volume.day_ratio_worst": lowest,
+    }
+
+
+def anchor_facts(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, float | None]:
+    """labels.kept_share: of the sampled keys in both versions, how many kept their label; None below `LEAST_COMMON`."""
+    common = sorted(set(before) & set(now))
+    kept = sum(before[key] == now[key] for key in common)
+    enough = len(common) >= LEAST_COMMON
+    return {"labels.compared": len(common), "labels.kept_share": kept / len(common) if enough else None}

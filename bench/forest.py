@@ -22,6 +22,7 @@ the same settings on pooled word vectors of reviews, in folds by film. Needs mai
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import tempfile
@@ -75,7 +76,7 @@ class Problem:
 
     def pieces(self, count: int) -> list[tuple[int, int]]:
         bounds = [len(self.X) * i // count for i in range(count + 1)]
-        return list(zip(bounds[:-1], bounds[1:], strict=True))
+        return list(itertools.pairwise(bounds))
 
 
 def ours(problem: Problem, settings: ForestSettings, workers: Workers, fragments: int) -> ForestModel:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mailmill import schemas
 from mailmill.config import Config, parse
 from mailmill.corpus import CorpusSpec, write
 from mailmill.email import clean_message
@@ -15,6 +16,8 @@ from mailmill.errors import RejectedMessage
 from mailmill.features.tokens import tokenize
 
 DIMENSION = 12
+#: The features by default: the mean, and the pool of class-informed weights with its score.
+FEATURES = schemas.features(2 * DIMENSION + 1)
 
 
 def make_corpus(folder: Path, count: int = 300, **options: Any) -> Path:

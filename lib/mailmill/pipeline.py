@@ -9,8 +9,8 @@ and kept as a reject, so that clean + rejects + duplicates = the messages that c
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -22,10 +22,12 @@ from mailmill.email import CleanKernel, CleanOptions
 from mailmill.email.tagging import MATCHES, LabelFile, LabelsKernel, read_labels
 from mailmill.engines import Grouping
 from mailmill.errors import ConfigError, DataError
-from mailmill.features import vectors
+from mailmill.features import fitting, vectors
 from mailmill.features.kernel import FeaturesKernel
+from mailmill.features.rows import Who
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.split import split_of
+from mailmill.features.weights import SharedWeights
 from mailmill.job import Job, done, skipped
 from mailmill.models import artifact, metrics, queue, training
 from mailmill.models.data import MapReduce
@@ -176,31 +178,38 @@ def label(job: Job) -> Table:
 
 
 def features(job: Job) -> Table:
-    """`clean` (and `labels`) -> `features`: pooled word vectors, the label, and the split of the conversation."""
+    """`clean` (and `labels`) -> `features`: pooled words, n-grams, label, split; and `weights`, fitted for them."""
     settings, seed = job.config.features, job.config.run.seed
     texts = job.workspace.open("clean", schemas.CLEAN)
     labels = job.workspace.open("labels", schemas.LABELS) if job.config.labels.given else None
     store = vectors.prepare(job.storage, job.config.run.work, settings.vectors)
-    spec = FeatureSpec.of(store.open(), max_words=settings.max_words, pooling=settings.pooling)
+    spec = FeatureSpec.of(store.open(), settings, sorted(labels.manifest.statistics["classes"]) if labels else ())
     inputs = _fingerprints(texts, *([labels] if labels else [])) | {"vectors": store.fingerprint}
-    stage = job.stage(inputs, [settings, seed], {"features": schemas.features(spec.dimension)})
+    outputs = {"features": schemas.features(spec.dimension, spec.sparse_columns), "weights": FILES}
+    stage = job.stage(inputs, [settings, seed], outputs)
     if stage.unchanged:
         return skipped(stage, "features")
     found = labels.read(["key", "label"]) if labels else schemas.LABELS.empty_table()
     lookup = Lookup.build(
         job.storage, stage.scratch_uri("labels"), found["key"].to_pylist(), found["label"].to_pylist()
     )
-    shares = (1 - settings.validation_share - settings.test_share, settings.validation_share, settings.test_share)
-    kernel = FeaturesKernel(spec, store, seed, shares, lookup)
+    who = Who(seed, settings.shares, lookup)
+    scans = texts.scans(job.engine.task_bytes, at_least=job.engine.workers * 2)
+    with watch("weights", None, "passes") as progress:
+        map_reduce = _counted(job.engine.map_reduce, progress)
+        weights = fitting.fit(spec, store, who, scans, map_reduce, job.engine.workers * 4)
+    files = stage.write_files("weights", weights.to_files())
+    shared = SharedWeights(job.storage, stage.folder("weights"), weights.fingerprint)
+    kernel = FeaturesKernel(spec.bound(weights.fingerprint), store, shared, who)
     with watch("features", texts.rows) as progress:
-        written = job.engine.map_table(texts, kernel, stage.sink, progress)
+        written = job.engine.map_table(texts, kernel, stage.sink_for(kernel.outputs), progress)
     rows = job.count(stage.draft("features", written, stage.outputs["features"]), "split", "label")
     splits = {name: sum(n for (split, _), n in rows.items() if split == name) for name in schemas.SPLITS}
     classes = sorted({name for _, name in rows if name is not None})
-    statistics = {"splits": splits, "classes": classes, "specification": spec.to_dict()}
-    demanded = job.threads(texts, functools.partial(split_of, seed=seed, shares=shares))
+    statistics = {"splits": splits, "classes": classes, "specification": kernel.spec.to_dict()}
+    demanded = job.threads(texts, partial(split_of, seed=seed, shares=settings.shares))
     known = Known(job.config.train.positive, polarity.direction(store.open()), demanded)
-    return done(job.publish(stage, written, statistics, known), "features")
+    return done(job.publish(stage, written + files, statistics, known), "features")
 
 
 def train(job: Job) -> dict[ModelName, Table]:
@@ -278,9 +287,9 @@ def score(job: Job) -> Table:
 
 
 def open_features(job: Job) -> Table:
-    """The features table; the width of its vectors is what its specification says."""
+    """The features table; its columns are what its specification says."""
     specification = job.workspace.manifest("features").statistics["specification"]
-    return job.workspace.open("features", schemas.features(specification["dimension"]))
+    return job.workspace.open("features", schemas.features(specification["dimension"], specification["sparse_columns"]))
 
 
 def load_model(job: Job, name: str) -> artifact.Artifact:
@@ -292,13 +301,18 @@ def load_model(job: Job, name: str) -> artifact.Artifact:
 def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:
     """`map_reduce` of the job's engine over the table's fragments, counting passes."""
     parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers)
+    return partial(_counted(job.engine.map_reduce, progress), parts)
 
-    def map_reduce(partial: Callable[[Any, Any], Any], merge: Callable[[Any, Any], Any], broadcast: Any) -> Any:
-        result = job.engine.map_reduce(parts, partial, merge, broadcast)
+
+def _counted(map_reduce: Callable[..., Any], progress: Progress) -> Callable[..., Any]:
+    """`map_reduce`, telling `progress` of each pass."""
+
+    def counted(*arguments: Any) -> Any:
+        result = map_reduce(*arguments)
         progress.advance(1)
         return result
 
-    return map_reduce
+    return counted
 
 
 def _rows(written: list[Written], name: str) -> int:

@@ -43,7 +43,7 @@ LINEAR = ("models/logistic", "metrics", "scores")
 #: What is read back in full after each kill.
 SCHEMAS: dict[str, Any] = {
     "raw": schemas.RAW, "raw_rejects": schemas.REJECTS, "clean": schemas.CLEAN, "rejects": schemas.REJECTS,
-    "labels": schemas.LABELS, "features": schemas.features(mail.DIMENSION), "scores": schemas.SCORES,
+    "labels": schemas.LABELS, "features": mail.FEATURES, "scores": schemas.SCORES,
 }  # fmt: skip
 
 

@@ -2,74 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import pyarrow as pa
 
 from mailmill import schemas
-from mailmill.features.glove import GloveStore
-from mailmill.features.spec import FeatureSpec, featurize_texts
-from mailmill.features.split import split_of
+from mailmill.features.featurize import Features, Featurizer
+from mailmill.features.rows import Vectors, Who, columns_of, fields
+from mailmill.features.spec import FeatureSpec
+from mailmill.features.weights import Weights
 
 OUTPUT = "features"
 
 
-class Labels(Protocol):
-    """Labels by message key; picklable, and cheap to open in every worker."""
+class Fitted(Protocol):
+    """Fitted weights by name; see `weights.SharedWeights`."""
 
-    def find(self, keys: Sequence[str]) -> list[str | None]:
-        """The label of each key, None for a message without one."""
+    def __hash__(self) -> int: ...
 
-
-class Vectors(Protocol):
-    """A prepared store by name; see `vectors.SharedVectors`."""
-
-    def open(self) -> GloveStore:
-        """The store, mapped once a process."""
+    def open(self) -> Weights:
+        """The weights, mapped once a process."""
 
 
 @dataclass(frozen=True)
 class FeaturesKernel:
-    """Clean rows in, `schemas.features(d)` rows out, in the same order. A row depends on that row alone.
+    """Clean rows in, rows of `schemas.features` out, in the same order. A row depends on that row alone.
 
-    `vectors` names the word vectors' store, which each process opens once. `labels` None: no row has a
-    label. Picklable.
+    `vectors` and `weights` name numbers that each process opens once. Picklable.
     """
 
     spec: FeatureSpec
     vectors: Vectors
-    seed: int
-    shares: tuple[float, float, float]
-    labels: Labels | None = None
+    weights: Fitted | None
+    who: Who
 
     @property
     def columns(self) -> list[str]:
         """The columns read of the clean table."""
-        return ["key", "thread", "text"]
+        return columns_of(self.spec)
 
     @property
     def outputs(self) -> Mapping[str, pa.Schema]:
         """The one output and its schema."""
-        return {OUTPUT: schemas.features(self.spec.dimension)}
+        return {OUTPUT: schemas.features(self.spec.dimension, self.spec.sparse_columns)}
 
     def __call__(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
         """Featurise a batch with at least `columns`.
 
-        Raises DataError if the store is missing, damaged, or not the one of the specification.
+        Raises DataError if vectors or weights are missing, damaged, or not those of the specification.
         """
+        featurizer = _featurizer(self.spec, self.vectors, self.weights)
+        folds = self.who.folds(batch, self.spec.classes) if self.spec.informed else None
+        features = featurizer.features(fields(batch, self.spec, self.vectors), folds)
         schema = self.outputs[OUTPUT]
-        keys = batch.column("key")
-        names = keys.to_pylist()
-        store = self.vectors.open()
-        vectors, words, coverage = featurize_texts(batch.column("text").to_pylist(), self.spec, store)
-        columns = {
-            "key": keys,
-            "label": pa.array(self.labels.find(names) if self.labels else [None] * len(names), pa.string()),
-            "split": pa.array(split_of(batch.column("thread").to_pylist(), self.seed, self.shares), pa.string()),
-            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), type=schema.field("vector").type),
-            "words": pa.array(words),
-            "coverage": pa.array(coverage),
+        columns = _columns(features, schema) | {
+            "key": batch.column("key"),
+            "label": pa.array(self.who.found(batch), pa.string()),
+            "split": pa.array(self.who.splits(batch), pa.string()),
         }
         return {OUTPUT: pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)}
+
+
+def _columns(features: Features, schema: pa.Schema) -> dict[str, pa.Array]:
+    columns = {
+        "vector": pa.FixedSizeListArray.from_arrays(
+            pa.array(features.vectors.ravel()), type=schema.field("vector").type
+        ),
+        "words": pa.array(features.words),
+        "coverage": pa.array(features.coverage),
+    }
+    if features.bounds is not None:
+        bounds = pa.array(features.bounds.astype("int32"))
+        for name, values in (("ngram_indices", features.indices), ("ngram_values", features.values)):
+            columns[name] = pa.ListArray.from_arrays(bounds, pa.array(values), type=schema.field(name).type)
+    return columns
+
+
+@lru_cache(maxsize=2)
+def _featurizer(spec: FeatureSpec, vectors: Vectors, weights: Fitted | None) -> Featurizer:
+    return Featurizer(spec, vectors.open(), weights.open() if weights else None)

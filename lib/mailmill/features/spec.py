@@ -1,38 +1,48 @@
-"""How a text becomes a vector, written down so that one message is featurised alike years later.
+"""How a text becomes a row of features, written down so that one message is featurised alike years later.
 
-A model is worthless without the exact features it was trained on. The specification travels with it
-as a few lines of JSON, and names the word vectors by a hash of their content: other vectors under the
+A model is worthless without the exact features it was trained on. The specification travels with it as a few
+lines of JSON, and names the word vectors and the fitted weights by hashes of their content: others under the
 same name are refused rather than scored with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import chain
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mailmill.config import FeaturesSection
 from mailmill.errors import ConfigError, DataError
 from mailmill.features.glove import GloveStore
-from mailmill.features.pooling import mean_pool
-from mailmill.features.tokens import tokenize_counted
 
-#: Raised by every change to tokens or pooling that could change a vector.
-VERSION = 1
+#: Raised by every change to tokens, pooling or hashing that could change a feature.
+VERSION = 2
+
+POOLS = ("mean", "idf", "sif", "nb", "max")
+SUBJECTS = ("ignored", "joined", "apart")
+NGRAM_VALUES = ("nb", "tfidf")
+_FITTED = ("idf", "sif", "nb")
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """Everything but the vectors themselves: rules' version, words read of a mail, pooling, which vectors."""
+    """Everything but the numbers themselves: rules' version, words read of a mail, pools, n-grams, which numbers.
+
+    `vectors`, `fingerprint` and `word_dimension` say which word vectors; `weights` is the fingerprint of the fitted
+    weights, "" before they are fitted and where none are needed; `classes` are those the weights tell apart.
+    """
 
     vectors: str
     fingerprint: str
-    dimension: int
-    max_words: int | None = 200
-    pooling: str = "mean"
+    word_dimension: int
+    max_words: int | None = None
+    pooling: tuple[str, ...] = ("mean",)
+    subject: str = "ignored"
+    ngrams: int = 0
+    ngram_bits: int = 20
+    ngram_values: str = "tfidf"
+    classes: tuple[str, ...] = ()
+    weights: str = ""
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -41,56 +51,104 @@ class FeatureSpec:
                 f"features of version {self.version}; this mailmill computes version {VERSION}",
                 hint="use the mailmill that trained the model, or train it again",
             )
-        if self.pooling != "mean":
-            raise ConfigError(f"features.pooling {self.pooling!r} is unknown", hint="known: mean")
-        if self.dimension < 1 or (self.max_words is not None and self.max_words < 1):
-            raise ConfigError("features: dimension and max_words are at least 1")
+        unknown = [pool for pool in self.pooling if pool not in POOLS]
+        if unknown or not self.pooling or len(set(self.pooling)) < len(self.pooling):
+            raise ConfigError(
+                f"features.pooling {list(self.pooling)} is not a list of different pools",
+                hint=f"known: {', '.join(POOLS)}",
+            )
+        for name, value, known in (
+            ("subject", self.subject, SUBJECTS),
+            ("ngram_values", self.ngram_values, NGRAM_VALUES),
+        ):
+            if value not in known:
+                raise ConfigError(f"features.{name} {value!r} is unknown", hint=f"known: {', '.join(known)}")
+        if self.word_dimension < 1 or (self.max_words is not None and self.max_words < 1):
+            raise ConfigError("features: the dimension of word vectors and max_words are at least 1")
+        if not 0 <= self.ngrams <= 3 or not 1 <= self.ngram_bits <= 24:
+            raise ConfigError("features: ngrams lies between 0 and 3, ngram_bits between 1 and 24")
+        if self.informed and len(self.classes) < 2:
+            raise ConfigError("features informed by classes need at least two classes")
 
     @classmethod
-    def of(cls, store: GloveStore, max_words: int | None = 200, pooling: str = "mean") -> FeatureSpec:
-        """The specification of features from an opened store."""
-        return cls(store.name, store.fingerprint, store.dimension, max_words, pooling)
+    def of(cls, store: GloveStore, settings: FeaturesSection, classes: Sequence[str] = ()) -> FeatureSpec:
+        """The specification that a configuration asks for; its weights are not fitted yet.
+
+        With fewer than two classes there is nothing to be informed by: the pool "nb" is left out (the mean stands in
+        where it was the only one) and n-grams have their TF-IDF.
+        """
+        pooling, values = tuple(settings.pooling), settings.ngram_values
+        if len(classes) < 2:
+            pooling = tuple(pool for pool in pooling if pool != "nb") or ("mean",)
+            values, classes = "tfidf", ()
+        return cls(
+            store.name, store.fingerprint, store.dimension, settings.max_words, pooling, settings.subject,
+            settings.ngrams, settings.ngram_bits, values, tuple(classes),
+        )  # fmt: skip
+
+    def bound(self, weights: str) -> FeatureSpec:
+        """This specification with the fitted weights of that fingerprint."""
+        return replace(self, weights=weights)
+
+    @property
+    def informed(self) -> bool:
+        """Whether labels enter the weights."""
+        return "nb" in self.pooling or (self.ngrams > 0 and self.ngram_values == "nb")
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there are weights that a first pass over the training split fits."""
+        return self.ngrams > 0 or any(pool in _FITTED for pool in self.pooling)
+
+    @property
+    def class_pools(self) -> tuple[str, ...]:
+        """The classes that have a pool "nb": each, but of two the second alone, for the first one's is its negative."""
+        return self.classes[1:] if len(self.classes) == 2 else self.classes
+
+    @property
+    def dimension(self) -> int:
+        """Dense columns of a mail: for its text, then its subject if apart, the pools in the order of `pooling`."""
+        a_field = sum(len(self.class_pools) * (self.word_dimension + 1) if pool == "nb" else self.word_dimension
+                      for pool in self.pooling)  # fmt: skip
+        return a_field * (2 if self.subject == "apart" else 1)
+
+    @property
+    def sparse_columns(self) -> int:
+        """Hashed columns of a mail's n-grams; 0: none."""
+        return 1 << self.ngram_bits if self.ngrams else 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` gives the same specification back."""
-        return asdict(self)
+        """Plain values for JSON, with the columns they amount to; `from_dict` gives the same specification back."""
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return plain | {"dimension": self.dimension, "sparse_columns": self.sparse_columns}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FeatureSpec:
-        """Read what `to_dict` wrote. Raises DataError for missing, unknown or ill-typed values."""
-        known = {field.name: str if field.type == "str" else int for field in fields(cls)}
-        wrong = sorted(known.keys() ^ values.keys())
-        wrong += [
-            name
-            for name, kind in known.items()
-            if name in values and type(values[name]) is not kind and not (name == "max_words" and values[name] is None)
-        ]
+        """Read what `to_dict` wrote. Raises DataError for missing, unknown, ill-typed or contradictory values."""
+        own = {name: value for name, value in values.items() if name not in ("dimension", "sparse_columns")}
+        wrong = sorted({field.name for field in fields(cls)} ^ own.keys())
+        wrong += [field.name for field in fields(cls) if field.name in own and not _fits(field.type, own[field.name])]
         if wrong:
             raise DataError(f"the specification of the features is damaged: {', '.join(wrong)}")
-        return cls(**values)
+        typed: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in own.items()}
+        spec = cls(**typed)
+        if any(values.get(name) != getattr(spec, name) for name in ("dimension", "sparse_columns")):
+            raise DataError("the specification of the features is damaged: its columns do not add up")
+        return spec
 
     def check(self, store: GloveStore) -> None:
         """Raise DataError unless the store holds the very vectors that are named here."""
-        if store.fingerprint != self.fingerprint or store.dimension != self.dimension:
+        if store.fingerprint != self.fingerprint or store.dimension != self.word_dimension:
             raise DataError(
                 f"the word vectors in {store.directory} are not those of the features ({self.vectors})",
                 hint=f"build the store from vectors with fingerprint {self.fingerprint}",
             )
 
 
-def featurize_texts(
-    texts: Sequence[str], spec: FeatureSpec, store: GloveStore
-) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
-    """Mean of the word vectors of each text's tokens, as `pooling.mean_pool` defines it.
-
-    Returns vectors float32 (n, d); words int32 (n,): tokens read that have a letter or a digit, at most
-    `spec.max_words`; coverage float32 (n,): share of all tokens read that the vocabulary holds. A text's
-    values depend on that text alone. Raises DataError if the store is not the one that `spec` names.
-    """
-    spec.check(store)
-    tokenized = [tokenize_counted(text, spec.max_words) for text in texts]
-    rows = store.lookup(list(chain.from_iterable(tokens for tokens, _ in tokenized)))
-    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum([len(tokens) for tokens, _ in tokenized], out=offsets[1:])
-    vectors, coverage = mean_pool(store.vectors, rows, offsets)
-    return vectors, np.array([words for _, words in tokenized], dtype=np.int32), coverage
+def _fits(declared: Any, value: Any) -> bool:
+    """Whether a value from JSON is of the type that a field declares."""
+    if declared == "tuple[str, ...]":
+        return isinstance(value, list) and all(type(item) is str for item in value)
+    if declared == "int | None":
+        return value is None or type(value) is int
+    return type(value) is (str if declared == "str" else int)

@@ -26,13 +26,24 @@ def split_of(threads: Sequence[str], seed: int, shares: tuple[float, float, floa
     """
     if min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
         raise ConfigError(f"shares of train, validation and test {shares} are not non-negative with sum 1")
-    salt = hashlib.blake2b(str(seed).encode(), digest_size=16, person=b"mailmill split").digest()
-    digests = [
-        hashlib.blake2b(thread.encode("utf-8", "surrogatepass"), digest_size=8, key=salt).digest() for thread in threads
-    ]
-    drawn = np.frombuffer(b"".join(digests), dtype="<u8") / 2.0**64
+    drawn = _drawn(threads, seed, b"mailmill split") / 2.0**64
     # A last share of 0 must stay empty although u may round to 1 and the sum of the others below it.
     bounds = np.cumsum(shares[:2])
     last = max(index for index, share in enumerate(shares) if share > 0)
     chosen = np.minimum(np.searchsorted(bounds, drawn, side="right"), last)
     return np.array(SPLITS, dtype=object)[chosen]
+
+
+def folds_of(threads: Sequence[str], seed: int, folds: int) -> NDArray[np.int64]:
+    """The fold 0 .. folds - 1 of each thread: floor(folds u), u drawn as for `split_of` but apart; int64 (n,)."""
+    drawn = _drawn(threads, seed, b"mailmill folds") >> np.uint64(32)
+    return ((drawn * np.uint64(folds)) >> np.uint64(32)).astype(np.int64)
+
+
+def _drawn(threads: Sequence[str], seed: int, purpose: bytes) -> NDArray[np.uint64]:
+    """The first 64 bits of BLAKE2b of each thread, keyed by the seed and the purpose."""
+    salt = hashlib.blake2b(str(seed).encode(), digest_size=16, person=purpose).digest()
+    digests = [
+        hashlib.blake2b(thread.encode("utf-8", "surrogatepass"), digest_size=8, key=salt).digest() for thread in threads
+    ]
+    return np.frombuffer(b"".join(digests), dtype="<u8")

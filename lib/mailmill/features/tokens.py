@@ -13,8 +13,8 @@ and the vocabulary differ the vocabulary wins (`cannot`, `gonna` and `"` are wor
     full stops    kept in u.s., e.g., p.m., mr., inc.; split elsewhere
     URLs, addresses, emoji sequences  one token each; :-) and :) are both :)
 
-A token never crosses white space. So each piece between white space is tokenized once by one
-regular expression and remembered; mail repeats itself so much that this is three times as fast.
+A token never crosses white space, so each piece between white space is tokenized alone, by one regular
+expression; `pieces` remembers what became of it.
 
 Penn Treebank: https://www.cis.upenn.edu/~treebank/tokenization.html; Stanford: `PTBTokenizer` of
 CoreNLP; Pennington, Socher & Manning, "GloVe: global vectors for word representation", EMNLP 2014.
@@ -82,14 +82,9 @@ _CHARACTERS = str.maketrans(
 
 _ENDING_IN_STOP = frozenset(_ABBREVIATIONS.split())
 _LONGEST = 512  # a piece without white space beyond this is cut: base64, not words
-_REMEMBERED_LENGTH = 24
-_REMEMBERED_PIECES = 1 << 17
-
-_Piece = tuple[tuple[str, ...], int]
-_pieces: dict[str, _Piece] = {}
 
 
-def tokenize(text: str, max_words: int | None = 200) -> list[str]:
+def tokenize(text: str, max_words: int | None = None) -> list[str]:
     """The tokens of `text`, lower-cased, up to and with the `max_words`-th word; None: all.
 
     A word is a token with a letter or a digit, so punctuation does not use up the allowance; what
@@ -110,47 +105,37 @@ def tokenize(text: str, max_words: int | None = 200) -> list[str]:
     return tokenize_counted(text, max_words)[0]
 
 
-def tokenize_counted(text: str, max_words: int | None = 200) -> tuple[list[str], int]:
+def tokenize_counted(text: str, max_words: int | None = None) -> tuple[list[str], int]:
     """The tokens as `tokenize` gives them, and how many of them are words."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text.translate(_CHARACTERS))
     tokens: list[str] = []
     words = 0
-    limit = len(text) if max_words is None else max_words
-    # Far fewer pieces than 4 a word are read as a rule; what lies beyond them is split only if needed.
-    rest: str | None = text.lower()
-    while rest is not None and words < limit:
-        pieces = rest.split(None, 4 * limit)
-        rest = pieces.pop() if len(pieces) > 4 * limit else None
-        for piece in pieces:
-            found, count = _pieces.get(piece) or _tokenize_piece(piece)
-            if words + count >= limit:
-                for token in found:
-                    if words < limit:
-                        tokens.append(token)
-                        words += _is_word(token)
+    for piece in normalised(text).split():
+        for token in tokenize_piece(piece):
+            if max_words is not None and words >= max_words:
                 return tokens, words
-            tokens += found
-            words += count
+            tokens.append(token)
+            words += is_word(token)
     return tokens, words
 
 
-def _tokenize_piece(piece: str) -> _Piece:
-    """Tokens and number of words of a piece without white space; remembered if it is short."""
+def normalised(text: str) -> str:
+    """`text` in lower case; unless it is ASCII, also in form NFC and with one space between pieces.
+
+    So the white space of what is returned is ASCII's: space, \\t to \\r, and \\x1c to \\x1f.
+    """
+    if text.isascii():
+        return text.lower()
+    return " ".join(unicodedata.normalize("NFC", text.translate(_CHARACTERS)).lower().split())
+
+
+def tokenize_piece(piece: str) -> tuple[str, ...]:
+    """The tokens of a normalised piece without white space."""
     stem, last = piece[:-1], piece[-1]
-    found: tuple[str, ...]
     if piece.isalnum() and len(piece) <= _LONGEST:  # most pieces: a word, and a word with a mark after it
-        found = (piece,)
-    elif stem.isalpha() and (last in ",?!:" or (last == "." and len(stem) > 1 and stem not in _ENDING_IN_STOP)):
-        found = (stem, last) if len(stem) <= _LONGEST else _scan(piece)
-    else:
-        found = _scan(piece)
-    result = found, sum(map(_is_word, found))
-    if len(piece) <= _REMEMBERED_LENGTH:
-        if len(_pieces) >= _REMEMBERED_PIECES:
-            _pieces.clear()
-        _pieces[piece] = result
-    return result
+        return (piece,)
+    if stem.isalpha() and (last in ",?!:" or (last == "." and len(stem) > 1 and stem not in _ENDING_IN_STOP)):
+        return (stem, last) if len(stem) <= _LONGEST else _scan(piece)
+    return _scan(piece)
 
 
 def _scan(piece: str) -> tuple[str, ...]:
@@ -170,5 +155,6 @@ def _canonical(token: str, group: str | None) -> str:
     return token[0]
 
 
-def _is_word(token: str) -> bool:
-    return any(map(str.isalnum, token))
+def is_word(token: str) -> bool:
+    """Whether a token has a letter or a digit."""
+    return token.isalnum() or any(map(str.isalnum, token))

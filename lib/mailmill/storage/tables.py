@@ -123,6 +123,10 @@ class Stage:
         """A folder of this run for what its tasks share; swept at publication."""
         return join(self.workspace.uri_of(next(iter(self.outputs))), f"run_id={self.run_id}", name)
 
+    def folder(self, output: str) -> str:
+        """Where this run's files of `output` lie, before and after they are published."""
+        return join(self.workspace.uri_of(output), f"run_id={self.run_id}")
+
     def write_files(self, output: str, files: Mapping[str, bytes]) -> list[Written]:
         """Write files that are no table's (a model, metrics) as this run's `output`."""
         written = []

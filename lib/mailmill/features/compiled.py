@@ -1,0 +1,299 @@
+"""The loops over every byte, token and word vector of a batch, compiled.
+
+Each is the plain form of a definition that stands elsewhere (`pieces`, `pooling`, `ngrams`), where a NumPy
+reference computes the same bits. Sums of floating-point numbers run in the order that is written here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.features.jit import jit
+
+_EMPTY = -1
+
+
+@jit
+def _white(c: int) -> bool:
+    return c == 32 or 9 <= c <= 13 or 28 <= c <= 31
+
+
+@jit
+def scan(
+    text: NDArray[np.uint8],
+    bounds: NDArray[np.int64],
+    slots: NDArray[np.int32],
+    hashes: NDArray[np.uint64],
+    starts: NDArray[np.int64],
+    arena: NDArray[np.uint8],
+    pieces: NDArray[np.int32],
+    ends: NDArray[np.int64],
+    unknown: NDArray[np.int64],
+) -> int:
+    """Cut text i = text[bounds[i]:bounds[i + 1]] at ASCII white space and look each piece up.
+
+    The known pieces lie in `arena[starts[k]:starts[k + 1]]`; `slots` is their open-addressing table, a power of
+    two long. Writes the piece's number, or -1, to `pieces`, the number of pieces up to text i to ends[i + 1], and
+    (place, start, end) of each unknown piece to a row of `unknown`. Returns the number of unknown pieces.
+    """
+    mask = np.uint64(len(slots) - 1)
+    found, missed = 0, 0
+    ends[0] = 0
+    for mail in range(len(bounds) - 1):
+        at, end = bounds[mail], bounds[mail + 1]
+        while at < end:
+            if _white(text[at]):
+                at += 1
+                continue
+            first = at
+            value = np.uint64(0xCBF29CE484222325)
+            while at < end and not _white(text[at]):
+                value = (value ^ np.uint64(text[at])) * np.uint64(0x100000001B3)
+                at += 1
+            number = _EMPTY
+            slot = (value ^ (value >> np.uint64(32))) & mask
+            while slots[slot] != _EMPTY:
+                candidate = slots[slot]
+                if hashes[candidate] == value and starts[candidate + 1] - starts[candidate] == at - first:
+                    same, known = True, starts[candidate]
+                    for step in range(at - first):
+                        if arena[known + step] != text[first + step]:
+                            same = False
+                            break
+                    if same:
+                        number = candidate
+                        break
+                slot = (slot + np.uint64(1)) & mask
+            pieces[found] = number
+            if number == _EMPTY:
+                unknown[missed, 0], unknown[missed, 1], unknown[missed, 2] = found, first, at
+                missed += 1
+            found += 1
+        ends[mail + 1] = found
+    return missed
+
+
+@jit
+def insert(
+    slots: NDArray[np.int32],
+    hashes: NDArray[np.uint64],
+    starts: NDArray[np.int64],
+    arena: NDArray[np.uint8],
+    first: int,
+    count: int,
+) -> None:
+    """Hash the pieces `first` .. `count` - 1 of the arena and enter them into `slots`."""
+    mask = np.uint64(len(slots) - 1)
+    for number in range(first, count):
+        value = np.uint64(0xCBF29CE484222325)
+        for at in range(starts[number], starts[number + 1]):
+            value = (value ^ np.uint64(arena[at])) * np.uint64(0x100000001B3)
+        hashes[number] = value
+        slot = (value ^ (value >> np.uint64(32))) & mask
+        while slots[slot] != _EMPTY:
+            slot = (slot + np.uint64(1)) & mask
+        slots[slot] = number
+
+
+@jit
+def count_tokens(pieces: NDArray[np.int32], token_starts: NDArray[np.int64]) -> int:
+    """How many tokens all pieces have."""
+    total = 0
+    for piece in pieces:
+        total += token_starts[piece + 1] - token_starts[piece]
+    return total
+
+
+@jit
+def expand(
+    pieces: NDArray[np.int32],
+    ends: NDArray[np.int64],
+    token_starts: NDArray[np.int64],
+    token_rows: NDArray[np.int32],
+    token_hashes: NDArray[np.uint64],
+    token_words: NDArray[np.bool_],
+    limit: int,
+    rows: NDArray[np.int32],
+    hashes: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    words: NDArray[np.int32],
+) -> None:
+    """Pieces to tokens, each text's up to and with its `limit`-th word."""
+    written = 0
+    offsets[0] = 0
+    for mail in range(len(ends) - 1):
+        read = 0
+        for at in range(ends[mail], ends[mail + 1]):
+            if read >= limit:
+                break
+            piece = pieces[at]
+            for token in range(token_starts[piece], token_starts[piece + 1]):
+                if read >= limit:
+                    break
+                rows[written] = token_rows[token]
+                hashes[written] = token_hashes[token]
+                read += token_words[token]
+                written += 1
+        offsets[mail + 1] = written
+        words[mail] = read
+
+
+@jit
+def sums(
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    tables: NDArray[np.int64],
+    pooled: NDArray[np.float64],
+    totals: NDArray[np.float64],
+    known: NDArray[np.int64],
+) -> None:
+    """The weighted sums of `pooling.weighted_sums`: over distinct rows, ascending."""
+    dimension, pools = vectors.shape[1], weights.shape[2]
+    for mail in range(len(offsets) - 1):
+        own = np.sort(rows[offsets[mail] : offsets[mail + 1]])
+        table = weights[tables[mail]]
+        at = 0
+        while at < len(own) and own[at] < 0:
+            at += 1
+        known[mail] = len(own) - at
+        while at < len(own):
+            row, first = own[at], at
+            while at < len(own) and own[at] == row:
+                at += 1
+            vector = vectors[row]
+            for pool in range(pools):
+                factor = (at - first) * np.float64(table[row, pool])
+                if factor != 0.0:
+                    totals[mail, pool] += factor
+                    target = pooled[mail, pool]
+                    for column in range(dimension):
+                        target[column] += factor * np.float64(vector[column])
+
+
+@jit
+def plain_sums(
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    pooled: NDArray[np.float64],
+    known: NDArray[np.int64],
+) -> None:
+    """`sums` with one pool whose weights are all 1."""
+    dimension = vectors.shape[1]
+    for mail in range(len(offsets) - 1):
+        own = np.sort(rows[offsets[mail] : offsets[mail + 1]])
+        at = 0
+        while at < len(own) and own[at] < 0:
+            at += 1
+        known[mail] = len(own) - at
+        while at < len(own):
+            row, first = own[at], at
+            while at < len(own) and own[at] == row:
+                at += 1
+            factor = np.float64(at - first)
+            for column in range(dimension):
+                pooled[mail, column] += factor * np.float64(vectors[row, column])
+
+
+@jit
+def maxima(
+    vectors: NDArray[np.float32], rows: NDArray[np.int32], offsets: NDArray[np.int64], pooled: NDArray[np.float32]
+) -> None:
+    """The elementwise maximum over the known rows of each mail; zeros where there is none."""
+    dimension = vectors.shape[1]
+    for mail in range(len(offsets) - 1):
+        fresh = True
+        for at in range(offsets[mail], offsets[mail + 1]):
+            row = rows[at]
+            if row < 0:
+                continue
+            for column in range(dimension):
+                value = vectors[row, column]
+                if fresh or value > pooled[mail, column]:
+                    pooled[mail, column] = value
+            fresh = False
+
+
+@jit
+def _mixed(x: np.uint64) -> np.uint64:
+    z = x + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@jit
+def ngram_columns(
+    hashes: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    longest: int,
+    shift: int,
+    field: int,
+    columns: NDArray[np.int32],
+    at: NDArray[np.int64],
+) -> None:
+    """Write the column of every n-gram of mail i, as `ngrams.column` defines it, from columns[at[i]] on; moves `at`."""
+    for mail in range(len(offsets) - 1):
+        end, written = offsets[mail + 1], at[mail]
+        for first in range(offsets[mail], end):
+            state = np.uint64(field)
+            for token in range(first, min(first + longest, end)):
+                state = _mixed(state ^ hashes[token])
+                columns[written] = np.int32(state >> np.uint64(shift))
+                written += 1
+        at[mail] = written
+
+
+@jit
+def part_sums(values: NDArray[np.float64], bounds: NDArray[np.int64], sums: NDArray[np.float64]) -> None:
+    """sums[i] = values[bounds[i]] + ... + values[bounds[i + 1] - 1], from left to right."""
+    for part in range(len(bounds) - 1):
+        for at in range(bounds[part], bounds[part + 1]):
+            sums[part] += values[at]
+
+
+@jit
+def runs(
+    values: NDArray[np.int32],
+    bounds: NDArray[np.int64],
+    distinct: NDArray[np.int32],
+    counts: NDArray[np.int32],
+    ends: NDArray[np.int64],
+) -> None:
+    """Each part's distinct non-negative values, ascending, and how often each occurs in it."""
+    written = 0
+    ends[0] = 0
+    for part in range(len(bounds) - 1):
+        own = np.sort(values[bounds[part] : bounds[part + 1]])
+        for at in range(len(own)):
+            if own[at] < 0:
+                continue
+            if at and own[at] == own[at - 1]:
+                counts[written - 1] += 1
+            else:
+                distinct[written] = own[at]
+                counts[written] = 1
+                written += 1
+        ends[part + 1] = written
+
+
+@jit
+def tally(
+    values: NDArray[np.int32], bounds: NDArray[np.int64], groups: NDArray[np.int64], table: NDArray[np.int32]
+) -> None:
+    """Add 1 to table[groups[i], c] for every value c of part i."""
+    for part in range(len(bounds) - 1):
+        group = groups[part]
+        for at in range(bounds[part], bounds[part + 1]):
+            table[group, values[at]] += 1
+
+
+@jit
+def dots(a: NDArray[np.float64], b: NDArray[np.float64], products: NDArray[np.float64]) -> None:
+    """products[i] = a[i, 0] b[0] + a[i, 1] b[1] + ..., from left to right."""
+    for row in range(len(a)):
+        for column in range(len(b)):
+            products[row] += a[row, column] * b[column]

@@ -1,0 +1,39 @@
+"""Fitting the weights: one pass over the training split, and a second one where SIF wants its component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mailmill.features import common, counts
+from mailmill.features.rows import Vectors, Who
+from mailmill.features.spec import FeatureSpec
+from mailmill.features.weights import Weights, from_counts, word_columns
+from mailmill.storage.fragments import Scan
+
+#: `Engine.map_reduce`: merge over fragments of partial(fragment, broadcast).
+MapReduce = Callable[[Sequence[Any], Callable[[Any, Any], Any], Callable[[Any, Any], Any], Any], Any]
+
+
+def fit(
+    spec: FeatureSpec, vectors: Vectors, who: Who, scans: Sequence[Scan], map_reduce: MapReduce, parts: int
+) -> Weights:
+    """The weights that `spec` needs, from the rows of the clean table that `who` counts to the training split.
+
+    The passes are cut into at most `parts` tasks, for each makes a table of counts of its own. The same rows give the
+    same weights, whatever the engine and the cut.
+    """
+    size = len(vectors.open())
+    job = counts.CountJob(spec, vectors, who, size)
+    found = counts.Counts.zeros(spec, size)
+    fragments = [tuple(scans[at::parts]) for at in range(min(parts, len(scans)))]
+    if fragments and spec.fitted:
+        found = map_reduce(fragments, counts.count, counts.add, job)
+    weights = from_counts(found, spec)
+    if "sif" not in spec.pooling or not fragments:
+        return weights
+    own = np.ascontiguousarray(weights.words[0, :, word_columns(spec).index("sif")])
+    moments = map_reduce(fragments, common.moments, common.add, common.MomentsJob(spec, vectors, who, own))
+    return Weights.of(weights.words, weights.ngrams, common.component(moments))

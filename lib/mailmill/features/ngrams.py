@@ -1,0 +1,105 @@
+"""Runs of one to three words as hashed columns: what pooled vectors cannot see, such as "not good".
+
+No vocabulary is built, sent or kept. An n-gram's column is a function of its tokens' spelling alone, so a
+column means the same in every process and every year. Two n-grams may share a column; with 2^20 columns or
+more that costs little, because what carries weight is frequent and what is rare carries little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.features.pieces import TokenArrays
+
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Columns of n mails: those of mail i are columns[bounds[i]:bounds[i + 1]], ascending, each once.
+
+    columns int32 (m,); counts int32 (m,), how often each occurs in its mail; bounds int64 (n + 1,).
+    """
+
+    columns: NDArray[np.int32]
+    counts: NDArray[np.int32]
+    bounds: NDArray[np.int64]
+
+
+def column(hashes: Sequence[int], bits: int, field: int = 0) -> int:
+    """The column of one n-gram: the top `bits` bits of h_k, h_0 = field, h_i = splitmix64(h_{i-1} XOR hash(token_i)).
+
+    `hashes`: `pieces.token_hash` of its tokens, in order; `field` 0 for a mail's text, 1 for a subject apart.
+    splitmix64: Steele, Lea & Flood, OOPSLA 2014. This is the definition; `ngrams` computes it for batches.
+    """
+    state = field
+    for value in hashes:
+        z = ((state ^ value) + 0x9E3779B97F4A7C15) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        state = z ^ (z >> 31)
+    return state >> (64 - bits)
+
+
+def ngrams(fields: Sequence[TokenArrays], longest: int, bits: int) -> Ragged:
+    """The columns of all runs of 1 to `longest` neighbouring tokens of each mail, and their counts.
+
+    `fields`: the mails' texts, and perhaps their subjects; no run reaches from one into the other.
+    """
+    from mailmill.features import compiled
+
+    sizes = sum(np.maximum(part.counts[:, None] - np.arange(longest), 0).sum(axis=1) for part in fields)
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
+    found = np.empty(bounds[-1], np.int32)
+    at = bounds[:-1].copy()
+    for field, part in enumerate(fields):
+        compiled.ngram_columns(part.hashes, part.offsets, longest, 64 - bits, field, found, at)
+    return distinct(found, bounds)
+
+
+def distinct(values: NDArray[np.int32], bounds: NDArray[np.int64]) -> Ragged:
+    """The distinct non-negative values of each part, ascending, with their counts."""
+    from mailmill.features import compiled
+
+    columns, counts = np.empty(len(values), np.int32), np.empty(len(values), np.int32)
+    ends = np.empty(len(bounds), np.int64)
+    compiled.runs(values, bounds, columns, counts, ends)
+    return Ragged(columns[: ends[-1]], counts[: ends[-1]], ends)
+
+
+def presence(
+    found: Ragged, weights: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
+    """x_ic = w_c / ||x_i||_2 for each column c that occurs in mail i, however often, leaving out those with w_c = 0.
+
+    Binarised counts times naive Bayes ratios (Wang & Manning 2012), brought to length 1 so that long mail counts as
+    much as short. weights float32 (columns,). Returns indices int32, values float32, bounds int64 (n + 1,) as `Ragged`.
+    """
+    return _unit(found, weights[found.columns].astype(np.float64))
+
+
+def tfidf(
+    found: Ragged, weights: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
+    """x_ic = (1 + ln c_ic) w_c / ||x_i||_2, leaving out columns with w_c = 0; returns as `presence` does.
+
+    Sublinear TF-IDF as scikit-learn's TfidfVectorizer(sublinear_tf=True) has it.
+    """
+    return _unit(found, (1.0 + np.log(found.counts)) * weights[found.columns])
+
+
+def _unit(found: Ragged, raw: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
+    """Rows of length 1 without their zeros. A norm's squares are summed in ascending order of column, in float64."""
+    from mailmill.features import compiled
+
+    squares = np.zeros(len(found.bounds) - 1)
+    compiled.part_sums(raw * raw, found.bounds, squares)
+    norms = np.repeat(np.sqrt(np.where(squares > 0, squares, 1.0)), np.diff(found.bounds))
+    values = (raw / norms).astype(np.float32)
+    kept = values != 0
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
+    return found.columns[kept], values[kept], before[found.bounds]

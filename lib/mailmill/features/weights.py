@@ -1,0 +1,192 @@
+"""Weights of words and n-grams, fitted on the training split: formulas, files, and where workers map them.
+
+What labels inform must not be used on the rows that it was fitted to as if they were new: a rare word that
+one mail of a class holds would vouch for that mail. So there are FOLDS + 1 tables. Table 0 is fitted to the whole
+training split and weighs every row outside it, new mail included; table f + 1 is fitted without fold f and
+weighs the labelled training rows of fold f. On film reviews that is worth one to two points of F1
+(`bench/features_quality.py`), more than any other choice of pooling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.errors import DataError
+from mailmill.features.counts import Counts
+from mailmill.features.rows import FOLDS
+from mailmill.features.spec import FeatureSpec
+from mailmill.storage.filesystems import Storage
+from mailmill.storage.lookup import localize
+
+FORMAT = 1
+META, WORDS, NGRAMS, COMPONENT = "weights.json", "words.npy", "ngrams.npy", "component.npy"
+
+Arrays = dict[str, NDArray[Any]]
+
+#: a of SIF's a / (a + p(w)): Arora, Liang & Ma, "A simple but tough-to-beat baseline for sentence embeddings", 2017.
+SIF_A = 1e-3
+#: Pseudo-mails a word or n-gram and class, on average over classes.
+ALPHA = 1.0
+#: n-grams of fewer training mails have no weight.
+MIN_MAILS = 2
+
+
+@dataclass(frozen=True)
+class Weights:
+    """words float32 (tables, v, p): a column a weighted pool, see `word_columns`; ngrams float32 (columns,);
+    component float64 (d,): the direction that SIF removes. Sizes are 0 where the specification needs none.
+    fingerprint: 32 hex digits over the numbers."""
+
+    words: NDArray[np.float32]
+    ngrams: NDArray[np.float32]
+    component: NDArray[np.float64]
+    fingerprint: str
+
+    @classmethod
+    def of(cls, words: NDArray[np.float32], ngrams: NDArray[np.float32], component: NDArray[np.float64]) -> Weights:
+        """Weights of these numbers."""
+        state = hashlib.blake2b(digest_size=16)
+        for array in (words, ngrams, component):
+            state.update(repr((array.dtype.str, array.shape)).encode())
+            state.update(np.ascontiguousarray(array).tobytes())
+        return cls(words, ngrams, component, state.hexdigest())
+
+    def to_files(self) -> dict[str, bytes]:
+        """The files of a published table `weights`."""
+        meta = {"format": FORMAT, "fingerprint": self.fingerprint}
+        arrays: Arrays = {WORDS: self.words, NGRAMS: self.ngrams, COMPONENT: self.component}
+        return {META: (json.dumps(meta) + "\n").encode()} | {name: _npy(array) for name, array in arrays.items()}
+
+    @classmethod
+    def open(cls, folder: str | Path, expected: str) -> Weights:
+        """Map the files in `folder`. Raises DataError unless they are those of the fingerprint `expected`."""
+        try:
+            meta = json.loads((Path(folder) / META).read_text(encoding="utf-8"))
+            words, ngrams, component = (
+                np.asarray(np.load(Path(folder) / name, mmap_mode="r", allow_pickle=False))
+                for name in (WORDS, NGRAMS, COMPONENT)
+            )
+            format_, found = meta["format"], meta["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{folder} does not hold the features' weights ({type(error).__name__})",
+                hint="run the features stage again",
+            ) from None
+        if (format_, found) != (FORMAT, expected):
+            raise DataError(
+                f"the weights in {folder} are not those of the features", hint=f"needed are those of {expected}"
+            )
+        return cls(words, ngrams, component, found)
+
+
+@dataclass(frozen=True)
+class SharedWeights:
+    """Published weights by name. Picklable: `open` maps them where they are used, once a process."""
+
+    storage: Storage
+    uri: str
+    fingerprint: str
+
+    def open(self) -> Weights:
+        """The weights, mapped; fetched once a process from S3."""
+        return _opened(self)
+
+
+@lru_cache(maxsize=2)
+def _opened(shared: SharedWeights) -> Weights:
+    folder = localize(shared.storage, shared.uri, (META, WORDS, NGRAMS, COMPONENT))
+    return Weights.open(folder, shared.fingerprint)
+
+
+def word_columns(spec: FeatureSpec) -> list[str]:
+    """The columns of `Weights.words`: each weighted pool in its order, "nb" once a class of `class_pools`."""
+    return [
+        column
+        for pool in spec.pooling
+        if pool != "max"
+        for column in ([f"nb {name}" for name in spec.class_pools] if pool == "nb" else [pool])
+    ]
+
+
+def from_counts(counts: Counts, spec: FeatureSpec) -> Weights:
+    """The weights that follow from the counts, but for SIF's component, which is zero."""
+    weighted = any(pool in spec.pooling for pool in ("idf", "sif", "nb"))
+    columns = word_columns(spec) if weighted else []
+    size = counts.words.shape[1] or len(counts.tokens)
+    words = np.ones((FOLDS + 1 if "nb" in spec.pooling else 1, size, len(columns)), np.float32)
+    for at, column in enumerate(columns):
+        if column == "idf":
+            words[:, :, at] = idf(counts.words.sum(axis=0, dtype=np.int64), counts.mails)
+        elif column == "sif":
+            words[:, :, at] = SIF_A / (SIF_A + counts.tokens / max(1, int(counts.tokens.sum())))
+    if "nb" in spec.pooling:
+        own = [at for at, column in enumerate(columns) if column.startswith("nb ")]
+        pools = [spec.classes.index(name) for name in spec.class_pools]
+        for table in range(FOLDS + 1):
+            words[table][:, own] = log_ratios(_without_fold(counts.words, table - 1, len(spec.classes)))[pools].T
+    return Weights.of(words, _ngram_weights(counts, spec), np.zeros(spec.word_dimension))
+
+
+def _ngram_weights(counts: Counts, spec: FeatureSpec) -> NDArray[np.float32]:
+    mails = counts.ngrams.sum(axis=0, dtype=np.int64)
+    if spec.ngram_values == "tfidf":
+        weights = idf(mails, counts.mails)
+    else:
+        weights = strongest(log_ratios(counts.ngrams[:-1].astype(np.int64)))
+    return np.where(mails >= MIN_MAILS, weights, 0).astype(np.float32)
+
+
+def _without_fold(words: NDArray[np.int32], fold: int, classes: int) -> NDArray[np.int64]:
+    """Labelled mails that hold each word, by class, without those of a fold (-1: with all); int64 (classes, v)."""
+    folds = [other for other in range(FOLDS) if other != fold]
+    by_class = words[: classes * FOLDS].reshape(classes, FOLDS, -1)
+    summed: NDArray[np.int64] = by_class[:, folds].sum(axis=1, dtype=np.int64)
+    return summed
+
+
+def idf(mails: NDArray[np.int64], total: int) -> NDArray[np.float64]:
+    """ln((1 + n) / (1 + n_w)) + 1 for n mails of which n_w hold w: scikit-learn's smoothed form."""
+    weights: NDArray[np.float64] = np.log((1.0 + total) / (1.0 + mails)) + 1.0
+    return weights
+
+
+def log_ratios(mails: NDArray[np.int64]) -> NDArray[np.float64]:
+    """r_cw = ln((n_cw + a s_c) / m_c) - ln((n_w - n_cw + a s_c') / m_c'), with c' all other classes together.
+
+    mails (k, columns): n_cw, mails of class c that hold w; m_c = sum_w n_cw, s_c = 2 m_c / m. For two classes of equal
+    mass that is Wang & Manning's ln(p / ||p||) - ln(q / ||q||), p = a + n_c. Smoothing by mass makes r of a column
+    that was never seen exactly 0, and a rare one no witness for the smaller class. A class without mails: r = 0.
+    Returns float64 (k, columns). "Baselines and bigrams", ACL 2012.
+    """
+    ratios = np.zeros(mails.shape)
+    total = mails.sum(axis=0)
+    mass, everything = mails.sum(axis=1), int(mails.sum())
+    for number, own in enumerate(mails):
+        inside, outside = int(mass[number]), everything - int(mass[number])
+        if inside and outside:
+            p = (own + ALPHA * 2 * inside / everything) / inside
+            q = (total - own + ALPHA * 2 * outside / everything) / outside
+            ratios[number] = np.where(total > 0, np.log(p / q), 0.0)
+    return ratios
+
+
+def strongest(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each column the ratio of largest magnitude; of two classes always the second's. float64 (columns,)."""
+    if len(ratios) == 2:
+        return np.asarray(ratios[1])
+    return np.asarray(np.take_along_axis(ratios, np.abs(ratios).argmax(axis=0)[None], axis=0)[0])
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()

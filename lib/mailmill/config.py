@@ -187,6 +187,9 @@ class DocsSection(Section):
     words: Literal["package", "always", "never"] = Field(
         "package", description="show telling words: only of a published package's vectors, always, never"
     )
+    country: str | None = Field(
+        None, pattern="^[A-Z]{3}$", description="where the machine stands (ISO 3166): training's energy is measured"
+    )
     examples: int = Field(0, ge=0, le=50, description="mistakes to show for each model, redacted; 0: none")
 
 

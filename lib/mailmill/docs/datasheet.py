@@ -1,8 +1,10 @@
-"""The datasheet of a table: 57 questions, each measured, declared, not applicable, stale or unanswered.
+"""Sheets of answers: a table's datasheet and a model's card, each question measured, declared, not applicable,
+stale or unanswered.
 
-The questions are Gebru et al.'s, "Datasheets for Datasets" (arXiv:1803.09010v8, CACM 64(12), 2021), word for word
-in `data/questions.toml`. What can be measured is measured, anew for every version of the data; what a person
-declared stands for as long as the facts it rests on. A measured answer may carry a person's remark.
+The 57 questions of a datasheet are Gebru et al.'s, "Datasheets for Datasets" (arXiv:1803.09010v8, CACM 64(12), 2021),
+word for word in `data/questions.toml`; the prompts of a model card are those of Mitchell et al., "Model Cards for Model
+Reporting" (FAT* 2019), in its nine sections. What can be measured is measured, anew for every version of the data;
+what a person declared stands for as long as the facts it rests on. A measured answer may carry a person's remark.
 """
 
 from __future__ import annotations
@@ -23,13 +25,19 @@ from mailmill.storage.filesystems import Storage
 
 #: Tables that a person would reuse: each has a datasheet.
 TABLES = ("raw", "clean", "features")
+Kind = Literal["datasheet", "model_card"]
+#: The file of questions, and the paper they are from.
+SOURCES: dict[Kind, tuple[str, str]] = {
+    "datasheet": ("questions.toml", "arXiv:1803.09010v8"),
+    "model_card": ("model_card.toml", "arXiv:1810.03993v2"),
+}
 Status = Literal["measured", "declared", "not applicable", "stale", "unanswered"]
 STATUSES: tuple[Status, ...] = ("measured", "declared", "not applicable", "stale", "unanswered")
 
 
 @dataclass(frozen=True)
 class Question:
-    """One of the 57. `measured`: templates by table, or for "any"; `people`: only if the data relates to people."""
+    """One question. `measured`: templates by table, or for "any"; `people`: only if the data relates to people."""
 
     id: str
     section: str
@@ -58,10 +66,11 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Datasheet:
-    """All 57 answers for one table, in the paper's order."""
+class Sheet:
+    """All answers for one table or model, in the paper's order. `subject`: "raw", or "models.forest"."""
 
-    table: str
+    subject: str
+    standard: str
     version: str
     fingerprint: str
     answers: tuple[Answer, ...]
@@ -84,9 +93,9 @@ class Datasheet:
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON; facts by name, see facts.json."""
         return {
-            "format": "mailmill.datasheet",
-            "standard": "arXiv:1803.09010v8",
-            "table": self.table,
+            "format": "mailmill.sheet",
+            "standard": self.standard,
+            "subject": self.subject,
             "version": self.version,
             "fingerprint": self.fingerprint,
             "counts": self.counts(),
@@ -95,9 +104,9 @@ class Datasheet:
 
 
 @cache
-def questions() -> tuple[Question, ...]:
+def questions(kind: Kind = "datasheet") -> tuple[Question, ...]:
     """The questions in the paper's order."""
-    content = files("mailmill.docs").joinpath("data", "questions.toml").read_text(encoding="utf-8")
+    content = files("mailmill.docs").joinpath("data", SOURCES[kind][0]).read_text(encoding="utf-8")
     return tuple(
         Question(
             id=entry["id"],
@@ -111,37 +120,48 @@ def questions() -> tuple[Question, ...]:
     )
 
 
-def read_declarations(storage: Storage, folder: str) -> Declarations:
-    """`datasheet.toml` in `folder`, checked; nothing where there is none. Raises ConfigError for what is wrong in it."""
-    document, origin = declared.read(storage, folder, declared.DATASHEET)
-    return declared.parse(document, origin, {question.id for question in questions()}, TABLES)
+def read_declarations(storage: Storage, folder: str, kind: Kind = "datasheet") -> Declarations:
+    """`datasheet.toml` or `model_card.toml` in `folder`, checked; nothing where there is none.
+
+    Raises ConfigError for what is wrong in it.
+    """
+    document, origin = declared.read(storage, folder, f"{kind}.toml")
+    return declared.parse(document, origin, {question.id for question in questions(kind)})
 
 
-def build(facts: Facts, declarations: Declarations) -> list[Datasheet]:
-    """The datasheet of each table that is published."""
-    sheets = []
-    for table in TABLES:
-        fingerprint = facts.get(f"{table}.fingerprint")
-        if fingerprint is not None:
-            found = tuple(_answer(question, table, facts, declarations) for question in questions())
-            sheets.append(Datasheet(table, facts.version, str(fingerprint.value), found))
-    return sheets
+def build(facts: Facts, declarations: Declarations) -> list[Sheet]:
+    """The datasheet of each table that is published and that a person would reuse."""
+    return [sheet for table in TABLES if (sheet := _sheet("datasheet", table, facts, declarations))]
 
 
-def failures(sheets: Sequence[Datasheet], fail_on: Sequence[str]) -> list[str]:
-    """A line for each answer whose status must not be, with the way out."""
+def build_cards(facts: Facts, declarations: Declarations) -> list[Sheet]:
+    """The card of each model that is published."""
+    subjects = sorted({".".join(fact.name.split(".")[:2]) for fact in facts if fact.table.startswith("models/")})
+    return [sheet for subject in subjects if (sheet := _sheet("model_card", subject, facts, declarations))]
+
+
+def failures(sheets: Sequence[Sheet], fail_on: Sequence[str]) -> list[str]:
+    """A line for each answer whose status must not be, with the reason."""
     lines = []
     for sheet in sheets:
         for answer in sheet.having(*fail_on):
             why = "; ".join(map(str, answer.changes)) or answer.question.text
-            lines.append(f"{sheet.table} {answer.question.id}: {answer.status} ({why})")
+            lines.append(f"{sheet.subject} {answer.question.id}: {answer.status} ({why})")
     return lines
 
 
-def _answer(question: Question, table: str, facts: Facts, declarations: Declarations) -> Answer:
-    declaration = declarations.answer(table, question.id)
+def _sheet(kind: Kind, subject: str, facts: Facts, declarations: Declarations) -> Sheet | None:
+    fingerprint = facts.get(f"{subject}.fingerprint")
+    if fingerprint is None:
+        return None
+    found = tuple(_answer(question, subject, facts, declarations) for question in questions(kind))
+    return Sheet(subject, SOURCES[kind][1], facts.version, str(fingerprint.value), found)
+
+
+def _answer(question: Question, subject: str, facts: Facts, declarations: Declarations) -> Answer:
+    declaration = declarations.answer(subject.removeprefix("models."), question.id)
     said = _declared(question, declaration, facts) if declaration else None
-    measured = answers.fill(question.templates(table), facts, table)
+    measured = answers.fill(question.templates(subject), facts, subject)
     if measured is not None:
         return Answer(question, "measured", measured.text, measured.facts, remark=said)
     return said or Answer(question, "unanswered", "Nobody has answered this question, and it cannot be measured.")

@@ -17,7 +17,6 @@ from mailmill.docs.facts import Facts, plain
 from mailmill.errors import ConfigError
 from mailmill.storage.filesystems import Storage, join
 
-DATASHEET, MODEL_CARD = "datasheet.toml", "model_card.toml"
 EVERY = "all"
 
 
@@ -51,14 +50,14 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Declarations:
-    """A file of declarations: what holds for the whole (`about`), and answers by (table, question)."""
+    """A file of declarations: what holds for the whole (`about`), and answers by (table or model, question)."""
 
     about: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[tuple[str, str], Declaration] = field(default_factory=dict)
 
-    def answer(self, table: str, question: str) -> Declaration | None:
-        """The answer for that table, else the one for all tables."""
-        return self.answers.get((table, question)) or self.answers.get((EVERY, question))
+    def answer(self, subject: str, question: str) -> Declaration | None:
+        """The answer for that table or model, else the one for all."""
+        return self.answers.get((subject, question)) or self.answers.get((EVERY, question))
 
 
 def read(storage: Storage, folder: str, name: str) -> tuple[dict[str, Any], str]:
@@ -75,10 +74,11 @@ def read(storage: Storage, folder: str, name: str) -> tuple[dict[str, Any], str]
         raise ConfigError(f"{uri} cannot be read: {error}") from None
 
 
-def parse(document: Mapping[str, Any], origin: str, known: set[str], tables: tuple[str, ...]) -> Declarations:
+def parse(document: Mapping[str, Any], origin: str, known: set[str]) -> Declarations:
     """Check a parsed file: `about`, `signed` and `depends_on` (for all answers), and [[answer]] tables.
 
-    An answer has question, text or not_applicable, and may have tables, who, date and depends_on of its own.
+    An answer has question, text or not_applicable, and may have who, date and depends_on of its own, and `only`: the tables or
+    models it is for.
 
     Raises:
         ConfigError: every problem of the file in one report.
@@ -89,7 +89,7 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str], tables: tup
     answers: dict[tuple[str, str], Declaration] = {}
     for number, entry in enumerate(document.get("answer", []), 1):
         where = f"answer {number} ({entry.get('question', 'without a question')})"
-        unknown = set(entry) - {"question", "text", "not_applicable", "tables", "who", "date", "depends_on"}
+        unknown = set(entry) - {"question", "text", "not_applicable", "only", "who", "date", "depends_on"}
         problems += [f"{where}: unknown key {key!r}" for key in sorted(unknown)]
         if entry.get("question") not in known:
             problems.append(f"{where}: there is no such question")
@@ -106,12 +106,10 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str], tables: tup
             depends_on={str(name): plain(value) for name, value in depends.items()},
             applies="text" in entry,
         )
-        for table in entry.get("tables", [EVERY]):
-            if table not in (EVERY, *tables):
-                problems.append(f"{where}: table {table!r} has no datasheet; choose from {', '.join(tables)}")
-            if (table, entry.get("question")) in answers:
-                problems.append(f"{where}: answered twice for {table}")
-            answers[table, str(entry.get("question"))] = declaration
+        for subject in entry.get("only", [EVERY]):
+            if (subject, entry.get("question")) in answers:
+                problems.append(f"{where}: answered twice for {subject}")
+            answers[subject, str(entry.get("question"))] = declaration
     if problems:
         raise ConfigError(f"{origin}: {len(problems)} problem(s)\n" + "\n".join(f"  {p}" for p in problems))
     return Declarations(about, answers)

@@ -28,9 +28,14 @@ TABLES = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "score
 #: Outputs beside a table proper.
 SIDE = ("raw_rejects", "rejects")
 #: Last parts of names whose value may differ between runs that make the same data.
-VOLATILE = frozenset({"created", "run", "previous", "seconds", "files", "bytes", "location", "code", "count", "paths"})
+VOLATILE = frozenset(
+    {"created", "run", "previous", "seconds", "files", "bytes", "location", "code", "count", "paths"}
+    | {"kwh", "co2_kg"}
+)
 #: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.
 AMOUNT = frozenset({"count", "bytes"})
+#: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
+LONGEST_GROUP = 64
 #: SQL that gives the facts below a name, for whoever wants to ask again.
 QUERIES = {
     "rows": "SELECT count(*) FROM {table}",
@@ -176,6 +181,7 @@ class _Collector:
         for key, value in ({} if name in SIDE else manifest.statistics).items():
             self.add(f"{name}.{key}", value, QUERIES.get(key, f"{asked}: statistics"), manifest)
         self.add(f"{name}.columns", {c["name"]: c["type"] for c in manifest.columns}, f"DESCRIBE {name}", manifest)
+        self.add(f"{name}.made_from", sorted(manifest.inputs), asked, manifest)
         figures = {
             "fingerprint": manifest.fingerprint,
             "settings": manifest.settings,
@@ -192,7 +198,12 @@ class _Collector:
 
     def of_profile(self, profile: Profile) -> None:
         table, print_ = profile.table, profile.fingerprint
-        groups = {f"{name}.{value}": n for name, values in profile.counts.items() for value, n in values.items()}
+        groups = {
+            f"counts.{name}.{value}": n
+            for name, values in profile.counts.items()
+            if len(values) <= LONGEST_GROUP
+            for value, n in values.items()
+        }
         for name, value in {**profile.facts, **groups}.items():
             full = f"{table}.{name}"
             self.facts.setdefault(full, Fact(full, value, f"profile of {table}: {name}", table, print_))
@@ -252,9 +263,16 @@ def _models(found: _Collector, workspace: Workspace) -> None:
     for name, manifest in _model_manifests(workspace).items():
         label, asked = name.replace("/", "."), f"manifest of {name}"
         found.add(f"{label}.fingerprint", manifest.fingerprint, asked, manifest)
+        found.add(f"{label}.made_from", sorted(manifest.inputs), asked, manifest)
         found.add(f"{label}.run", manifest.run_id, asked, manifest)
         found.add(f"{label}.created", manifest.created, asked, manifest)
         found.add(f"{label}.evidence", manifest.statistics, asked, manifest)
+        found.add(f"{label}.code", manifest.code, asked, manifest)
+        path = next((f.path for f in manifest.files if f.path.endswith("/model.json")), None)
+        if path is not None:
+            document = json.loads(workspace.storage.read(join(workspace.uri_of(name), path)))
+            for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
+                found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
     metrics = workspace.find("metrics")
     path = next((f.path for f in metrics.files if f.path.endswith("metrics.json")), None) if metrics else None
     if metrics is None or path is None:
@@ -265,7 +283,7 @@ def _models(found: _Collector, workspace: Workspace) -> None:
     found.add("models.chosen", document["chosen"], asked, metrics)
     for name, splits in document["models"].items():
         for split, figures in splits.items():
-            kept = {k: v for k, v in figures.items() if k not in ("classes", "confusion", "threshold")}
+            kept = {k: v for k, v in figures.items() if k not in ("classes", "confusion")}
             found.add(f"models.{name}.{split}", kept, asked, metrics)
     test = document["models"][document["chosen"]]["test"]
     for short, key in (("test_rows", "rows"), ("accuracy", "accuracy"), ("macro_f1", "macro_f1")):

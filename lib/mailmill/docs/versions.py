@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mailmill.docs.answers import show
-from mailmill.docs.datasheet import Datasheet
+from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import VOLATILE, Fact, Facts, Value
 from mailmill.errors import ConfigError, DataError
 from mailmill.storage.filesystems import join
@@ -25,7 +25,7 @@ LATEST, PREVIOUS = "latest", "previous"
 
 @dataclass(frozen=True)
 class Version:
-    """What one build kept: its facts by name, and status and text of each answer by "table question"."""
+    """What one build kept: its facts by name, and status and text of each answer by "subject question"."""
 
     id: str
     created: str
@@ -62,7 +62,7 @@ class Difference:
         return text
 
 
-def document(facts: Facts, sheets: Sequence[Datasheet], created: str) -> dict[str, Any]:
+def document(facts: Facts, sheets: Sequence[Sheet], created: str) -> dict[str, Any]:
     """facts.json: every measured fact, and the answers of the datasheets, ready for JSON."""
     return {
         "format": FORMAT,
@@ -70,7 +70,7 @@ def document(facts: Facts, sheets: Sequence[Datasheet], created: str) -> dict[st
         "created": created,
         "facts": [asdict(fact) for fact in facts],
         "answers": {
-            f"{sheet.table} {answer.question.id}": [answer.status, answer.text]
+            f"{sheet.subject} {answer.question.id}": [answer.status, answer.text]
             for sheet in sheets
             for answer in sheet.answers
         },

@@ -74,7 +74,6 @@ class Material:
     metrics: Mapping[str, Any]
     models: Mapping[str, Model]
     sample: Sample
-    vectors: np.ndarray[Any, np.dtype[np.float32]]
     vocabulary: Vocabulary | None
     clean: Reduce
     examples: int
@@ -103,10 +102,10 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
     words: list[Word] = []
     if m.vocabulary is None:
         notes.append("No telling words: the vectors are no published package's, so their words may be from mail (docs.words).")
-    elif m.vocabulary.vectors.shape[1] != model.columns or not len(m.vectors):
+    elif m.vocabulary.vectors.shape[1] != model.columns or not len(sample.X):
         notes.append("No telling words: the model does not read pooled word vectors alone.")
     else:
-        words = telling_words(model, m.vectors, m.vocabulary)
+        words = telling_words(model, sample.X, m.vocabulary)
     cost = {key: fact.value for key, fact in m.facts.below(f"{sheet.subject}.evidence.cost").items()}
     return ModelCard(
         name=name,

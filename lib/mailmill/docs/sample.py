@@ -25,7 +25,7 @@ from mailmill.storage.fragments import Scan
 #: The stream of hashes that draws the sample; independent of those that training uses.
 STREAM = 101
 #: About so many feature vectors are kept, for the questions that are put to models.
-PROBES = 96
+PROBES = 64
 #: Runs a kernel on every part of one table and merges the results.
 Reduce = Callable[[Callable[[Any, Any], Any], Callable[[Any, Any], Any], Any], Any]
 Columns = dict[str, NDArray[Any]]

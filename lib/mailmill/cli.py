@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailmill import __version__
+from mailmill import __version__, cli_docs
 from mailmill.config import load, parse_bytes
 from mailmill.errors import EXIT_UNEXPECTED, ConfigError, MailmillError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 EXIT_INTERRUPTED = 130
-ORDER = ("run", "ingest", "clean", "label", "features", "train", "evaluate", "score", "corpus", "engines")
+ORDER = ("run", "ingest", "clean", "label", "features", "train", "evaluate", "score", "docs", "corpus", "engines")
 
 
 class _InOrder(click.Group):
@@ -45,6 +45,7 @@ def cli() -> None:
     \b
       mailmill run --config conf/demo.toml     every stage, in order
       mailmill clean --config conf/demo.toml   one stage alone
+      mailmill docs check -c conf/demo.toml    datasheets, model cards and their site
       mailmill corpus --count 5000 --out DIR   realistic mail with known truth
       mailmill engines                         what is installed here
 
@@ -134,6 +135,9 @@ def run_stage(name: str, config: Path | None, engine: str | None, overrides: Seq
         getattr(pipeline, name)(job)
         if name in ("run", "evaluate", "score"):
             click.echo(summarise(job.workspace))
+
+
+cli.add_command(cli_docs.docs)
 
 
 @cli.command(short_help="generate mail with known truth")

@@ -212,6 +212,24 @@ class QualitySection(Section):
     sample_rows: int = Field(2000, ge=10, le=100_000, description="rows of derived figures that expectations see")
 
 
+class DocsSection(Section):
+    """Where the documentation is built, what people declare, and what may be shown in it."""
+
+    site: str | None = Field(None, description="folder or s3:// prefix of the built site; default: WORK/site")
+    declared: str = Field("data_docs", description="folder of datasheet.toml and model_card.toml")
+    fail_on: tuple[Literal["unanswered", "stale", "declared"], ...] = Field(
+        ("unanswered", "stale"), description="which answers `mailmill docs check` refuses"
+    )
+    sample_rows: int = Field(200_000, ge=1_000, description="test rows at most behind slices, curves and intervals")
+    words: Literal["package", "always", "never"] = Field(
+        "package", description="show telling words: only of a published package's vectors, always, never"
+    )
+    country: str | None = Field(
+        None, pattern="^[A-Z]{3}$", description="where the machine stands (ISO 3166): training's energy is measured"
+    )
+    examples: int = Field(0, ge=0, le=50, description="mistakes to show for each model, redacted; 0: none")
+
+
 class Config(Section):
     """The whole configuration, frozen. Build it with `load`."""
 
@@ -230,6 +248,7 @@ class Config(Section):
     evaluate: EvaluateSection = EvaluateSection()
     score: ScoreSection = ScoreSection()
     quality: QualitySection = QualitySection()
+    docs: DocsSection = DocsSection()
 
     @model_validator(mode="after")
     def _shares(self) -> Config:

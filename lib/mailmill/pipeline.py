@@ -15,9 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from mailmill import schemas
+from mailmill import documenting, schemas
 from mailmill.config import ModelName
-from mailmill.docs import choice
+from mailmill.docs import choice, energy
 from mailmill.email import CleanKernel, CleanOptions
 from mailmill.email.tagging import MATCHES, LabelFile, LabelsKernel, read_labels
 from mailmill.engines import Grouping
@@ -58,6 +58,7 @@ def run(job: Job) -> None:
         train(job)
         evaluate(job)
         score(job)
+    docs(job)
 
 
 def require(job: Job) -> None:
@@ -224,7 +225,7 @@ def train(job: Job) -> dict[ModelName, Table]:
         if stage.unchanged:
             trained[name] = skipped(stage, output)
             continue
-        with watch(f"train {name}", None, "passes") as progress:
+        with watch(f"train {name}", None, "passes") as progress, energy.metered(job.config.docs.country) as cost:
             map_reduce = _bound(job, table, classes, progress)
             model, evidence = training.fit(name, job.config, map_reduce, classes)
             figures = metrics.evaluate(map_reduce, model, split="validation", threshold=job.config.evaluate.threshold)
@@ -235,7 +236,9 @@ def train(job: Job) -> dict[ModelName, Table]:
             evidence=evidence,
             metrics=figures,
         )
-        trained[name] = done(stage.publish(stage.write_files(output, files), evidence.to_dict()), output)
+        trained[name] = done(
+            stage.publish(stage.write_files(output, files), evidence.to_dict() | {"cost": cost.to_dict()}), output
+        )
     return trained
 
 
@@ -284,6 +287,11 @@ def score(job: Job) -> Table:
     with watch("rank", table.rows) as progress:
         written = job.engine.write_tasks(queue.rank, queue.ranges(counts), task, progress)
     return done(job.publish(stage, written, {"model": name}), "scores")
+
+
+def docs(job: Job) -> None:
+    """Everything published -> facts, datasheets, model cards, and the site that shows them."""
+    documenting.docs(job, lambda: open_features(job), lambda name: load_model(job, name).model)
 
 
 def open_features(job: Job) -> Table:

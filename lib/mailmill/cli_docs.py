@@ -1,0 +1,122 @@
+"""`mailmill docs`: build the documentation, check its answers, compare versions, list facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailmill.config import load
+from mailmill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mailmill.job import Job
+
+
+@click.group("docs", short_help="datasheets, model cards and the site: build, check, diff")
+def docs() -> None:
+    """Documentation that is measured: datasheets, model cards, and a site that shows them.
+
+    \b
+      mailmill docs build -c FILE.toml               the site, Croissant, facts.json
+      mailmill docs check -c FILE.toml               exit code 3 if an answer is missing or stale
+      mailmill docs diff -c FILE.toml [OLD] [NEW]    what changed between two versions
+    """
+
+
+_config = click.option("-c", "--config", type=click.Path(path_type=Path), help="A TOML file; see conf/.")
+_set = click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+)
+
+
+@docs.command(short_help="everything published -> the site")
+@_config
+@_set
+def build(config: Path | None, overrides: Sequence[str]) -> None:
+    """Document everything that is published, and say where the site lies."""
+    from mailmill import pipeline
+    from mailmill.docs import build as documentation
+    from mailmill.docs import site
+    from mailmill.storage.filesystems import join
+
+    with _job(config, overrides) as job:
+        if missing := site.missing():
+            raise ConfigError(f"{' and '.join(missing)} not installed", hint="pip install 'mailmill[docs]'")
+        pipeline.docs(job)
+        click.echo(join(documentation.place(job.config), documentation.INDEX))
+
+
+@docs.command(short_help="fails on unanswered or stale answers")
+@_config
+@_set
+def check(config: Path | None, overrides: Sequence[str]) -> None:
+    """Exit with 3 where an answer has a status of `docs.fail_on`, naming each and what has changed."""
+    from mailmill.docs import build as documentation
+
+    with _job(config, overrides) as job:
+        documents = documentation.check(job.workspace, job.config)
+    click.echo(f"version {documents.facts.version} of the data")
+    for sheet in documents.sheets:
+        counts = ", ".join(f"{n} {status}" for status, n in sheet.counts().items() if n)
+        click.echo(f"  {sheet.subject:<16} {counts}")
+
+
+@docs.command(short_help="what changed between two versions")
+@click.argument("old", default="previous")
+@click.argument("new", default="latest")
+@_config
+@_set
+def diff(old: str, new: str, config: Path | None, overrides: Sequence[str]) -> None:
+    """Say which facts and answers differ between two documented versions, in words and figures.
+
+    OLD and NEW are the first digits of a version's name, "previous" or "latest".
+    """
+    from mailmill.docs import versions
+
+    with _job(config, overrides) as job:
+        known = versions.listed(job.workspace)
+    before, after = versions.find(known, old), versions.find(known, new)
+    changes = list(versions.compare(before, after))
+    click.echo(f"{before.id} ({before.created[:10]}) → {after.id} ({after.created[:10]}): {len(changes)} differences")
+    for change in changes:
+        click.echo(f"  {change.words}")
+
+
+@docs.command(name="versions", short_help="the versions that are documented")
+@_config
+@_set
+def list_versions(config: Path | None, overrides: Sequence[str]) -> None:
+    """List the documented versions of the data, the oldest first."""
+    from mailmill.docs import versions
+
+    with _job(config, overrides) as job:
+        for version in versions.listed(job.workspace):
+            rows = ", ".join(f"{name} {n}" for name, n in version.rows.items() if name in ("raw", "clean", "labels"))
+            click.echo(f"{version.id}  {version.created[:16]}  {rows}")
+
+
+@docs.command(name="facts", short_help="every measured fact")
+@click.argument("prefix", default="")
+@_config
+@_set
+def list_facts(prefix: str, config: Path | None, overrides: Sequence[str]) -> None:
+    """List the measured facts whose name starts with PREFIX, as declarations are bound to them."""
+    from mailmill.docs import facts
+
+    with _job(config, overrides) as job:
+        found = facts.gather(job.workspace, job.config)
+    for fact in found:
+        if fact.name.startswith(prefix):
+            click.echo(f'"{fact.name}" = "{facts.plain(fact.value)}"')
+
+
+def _job(config: Path | None, overrides: Sequence[str]) -> Job:
+    if config is None:
+        raise ConfigError("say which configuration: --config FILE.toml", hint="see conf/ for examples")
+    settings = load(config, list(overrides))
+    from mailmill.job import Job
+
+    return Job(settings)

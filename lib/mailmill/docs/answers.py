@@ -1,0 +1,96 @@
+"""From a template and facts to a sentence: the small language in which measured answers are written.
+
+"{.rows} messages: {.splits|list}." names facts of the data; the sentence carries those facts with it, so that
+a reader sees beside each answer which figures it rests on. A template whose facts are not all known gives
+nothing, and the next one is tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailmill.docs.facts import Fact, Facts, Value, plain
+
+PLACE = re.compile(r"\{([a-z_.0-9]+)(?:\|([a-z]+))?\}")
+#: Facts below one name that are written out; the rest is counted.
+LISTED = 12
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text, and the facts that it names."""
+
+    text: str
+    facts: tuple[Fact, ...]
+
+
+def fill(templates: Sequence[str], facts: Facts, table: str) -> Sentence | None:
+    """The first template all of whose facts are known, with their values written in; None where there is none.
+
+    {name}: the value, numbers grouped; {.name}: of `table`. Filters: plain, figure (three digits), percent, bytes,
+    date (the day), list ("a 1, b 2" of the facts below a name, largest first), names (those names alone).
+    """
+    for template in templates:
+        used: list[Fact] = []
+        pieces: list[str] = []
+        at = 0
+        for place in PLACE.finditer(template):
+            name = table + place[1] if place[1].startswith(".") else place[1]
+            written = _write(facts, name, place[2] or "", used)
+            if written is None:
+                break
+            pieces += [template[at : place.start()], written]
+            at = place.end()
+        else:
+            return Sentence("".join([*pieces, template[at:]]), tuple(dict.fromkeys(used)))
+    return None
+
+
+def _write(facts: Facts, name: str, how: str, used: list[Fact]) -> str | None:
+    if how in ("list", "names"):
+        found = facts.below(name)
+        used += found.values()
+        return _listed(found, values=how == "list") or None
+    fact = facts.get(name)
+    if fact is None:
+        return None
+    used.append(fact)
+    return show(fact.value, how)
+
+
+def _listed(found: dict[str, Fact], *, values: bool) -> str:
+    rows = list(found.items())
+    if values and all(isinstance(fact.value, int) for _, fact in rows):
+        rows.sort(key=lambda row: (-float(row[1].value), row[0]))
+    rest = len(rows) - LISTED
+    rows = rows if rest <= 1 else rows[:LISTED]
+    shown = [f"{name} {show(fact.value)}" if values else name for name, fact in rows]
+    return ", ".join(shown) + (f" and {rest} more" if rest > 1 else "")
+
+
+def show(value: Value, how: str = "") -> str:
+    """A value for people: 12,345; 3.46; 84.5 %; 14.3 MiB; 2026-11-21."""
+    if how == "percent" and isinstance(value, int | float):
+        return f"{100 * value:.1f} %"
+    if how == "bytes" and isinstance(value, int | float):
+        return size(value)
+    if how == "date":
+        return str(value)[:10]
+    if how == "figure" and isinstance(value, int | float):
+        return f"{value:.3f}"
+    if isinstance(value, bool) or how == "plain":
+        return plain(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else value
+
+
+def size(n: float) -> str:
+    """Bytes in the largest unit that leaves a number of at least one."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB")
+    step = 0
+    while n >= 1024 and step < len(units) - 1:
+        n, step = n / 1024, step + 1
+    return f"{n:.0f} {units[step]}" if step == 0 else f"{n:.1f} {units[step]}"

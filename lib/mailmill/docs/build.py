@@ -1,0 +1,119 @@
+"""Building the documentation: from what runs have published to files for machines and pages for people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mailmill.config import Config
+from mailmill.docs import croissant, datasheet, facts, huggingface, site, versions
+from mailmill.docs.datasheet import Sheet
+from mailmill.docs.facts import Facts
+from mailmill.docs.modelcard import Material, make_cards
+from mailmill.errors import DataError
+from mailmill.storage.filesystems import join
+from mailmill.storage.tables import Workspace
+
+VALIDATION = "validation/index.html"
+INDEX = "index.html"
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What can be documented without computing anything: facts, declarations, and the sheets of answers."""
+
+    facts: Facts
+    about: Mapping[str, str]
+    datasheets: list[Sheet]
+    cards: list[Sheet]
+
+    @property
+    def sheets(self) -> list[Sheet]:
+        """All of them."""
+        return [*self.datasheets, *self.cards]
+
+
+def gather(workspace: Workspace, config: Config) -> Documents:
+    """Facts of what is published, and the answers to all questions. Raises what `facts.gather` and the files raise."""
+    found = facts.gather(workspace, config)
+    declarations = datasheet.read_declarations(workspace.storage, config.docs.declared)
+    models = datasheet.read_declarations(workspace.storage, config.docs.declared, "model_card")
+    sheets = datasheet.build(found, declarations)
+    return Documents(found, declarations.about, sheets, datasheet.build_cards(found, models))
+
+
+def check(workspace: Workspace, config: Config) -> Documents:
+    """The documents, where no answer has a status of `docs.fail_on`.
+
+    Raises:
+        DataError: some have; each is named with the reason.
+    """
+    documents = gather(workspace, config)
+    failures = datasheet.failures(documents.sheets, config.docs.fail_on)
+    if failures:
+        raise DataError(
+            f"{len(failures)} answers of the documentation are not as docs.fail_on demands\n"
+            + "\n".join(f"  {line}" for line in failures),
+            hint=f"answer in {join(config.docs.declared, 'datasheet.toml')} or model_card.toml, and bind each answer to "
+            "today's facts under depends_on; `mailmill docs facts` lists them",
+        )
+    return documents
+
+
+def state(documents: Documents, config: Config, workspace: Workspace) -> str:
+    """A hash of everything that the site shows: where it is the same, there is nothing to build."""
+    plain = [[fact.name, fact.value] for fact in documents.facts]
+    plain += [sheet.to_dict() for sheet in documents.sheets]
+    plain.append(workspace.storage.exists(join(place(config), VALIDATION)))
+    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def place(config: Config) -> str:
+    """Where the site is built."""
+    return config.docs.site or join(config.run.work, "site")
+
+
+def build(workspace: Workspace, config: Config, documents: Documents, material: Material | None) -> dict[str, bytes]:
+    """Build the site and the files for machines; write the site, keep the version, and give the latter files.
+
+    `material` is what model cards are made from, None where there is no model.
+    """
+    storage = workspace.storage
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    document = versions.document(documents.facts, documents.sheets, now)
+    versions.keep(workspace, document)
+    known = versions.listed(workspace)
+    changes = list(versions.compare(known[-2], known[-1])) if len(known) > 1 else []
+    cards = make_cards(documents.cards, material) if material else []
+    validation = VALIDATION if storage.exists(join(place(config), VALIDATION)) else None
+    content = site.Content(
+        title=documents.about.get("name", "mailmill data docs"),
+        built=now[:16].replace("T", " ") + " UTC",
+        facts=documents.facts,
+        sheets=documents.datasheets,
+        cards=cards,
+        versions=known,
+        changes=changes,
+        validation=validation,
+    )
+    manifests = {name: found for name in facts.TABLES if (found := workspace.find(name))}
+    described = croissant.describe(documents.facts, manifests, documents.about, documents.datasheets)
+    twins = site.twins(content) | {
+        "facts.json": _json(document),
+        "croissant.json": _json(described),
+        "README.md": huggingface.card(documents.facts, manifests, documents.about, documents.datasheets),
+    }
+    pages = site.render(content)
+    for name, text in {**twins, **dict(reversed(pages.items()))}.items():  # the index last: it links to the others
+        storage.write(join(place(config), name), text.encode())
+    for name in ("croissant.json", "README.md"):  # these find the tables beside them
+        storage.write(join(workspace.root, name), twins[name].encode())
+    return {name: text.encode() for name, text in twins.items()}
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

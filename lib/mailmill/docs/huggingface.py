@@ -1,0 +1,89 @@
+"""The dataset card that Hugging Face's hub reads: a README.md whose head is YAML, from the same facts and answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mailmill.docs.datasheet import Sheet
+from mailmill.docs.facts import Facts
+from mailmill.storage.manifests import Manifest
+
+#: Size categories of the hub, by their upper bounds.
+SIZES = {
+    1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M",
+    100_000_000: "10M<n<100M", 1_000_000_000: "100M<n<1B",
+}  # fmt: skip
+KINDS = {
+    "string": "string", "binary": "binary", "int32": "int32", "int64": "int64", "float": "float32", "double": "float64",
+}  # fmt: skip
+
+
+def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, str], sheets: Sequence[Sheet]) -> str:
+    """README.md: YAML metadata between `---` lines, then the datasheet of the table clean in Markdown."""
+    tables = [name for name in ("clean", "labels", "features", "raw") if name in manifests]
+    rows = max(manifests[name].rows for name in tables)
+    languages = sorted(facts.below("clean.counts.languages")) or [
+        part.strip() for part in (facts.state("generator.languages") or "").split(",") if part
+    ]
+    head: dict[str, Any] = {
+        "pretty_name": about.get("name", "mailmill tables"),
+        "license": about.get("license_name", "unknown").lower(),
+        "language": [code for code in languages if len(code) == 2 and code.isalpha()],
+        "task_categories": [about.get("task", "text-classification")],
+        "size_categories": [next((name for bound, name in SIZES.items() if rows < bound), "n>1T")],
+        "tags": ["email", "mailmill", "croissant"],
+        "configs": [
+            {
+                "config_name": name,
+                "data_files": f"{name}/run_id={manifests[name].run_id}/*.parquet",
+                **({"default": True} if name == "clean" else {}),
+            }
+            for name in tables
+        ],
+        "dataset_info": [
+            {
+                "config_name": name,
+                "features": [
+                    {"name": c["name"], "dtype": KINDS.get(c["type"], "timestamp[us, tz=UTC]")}
+                    if c["type"] in KINDS or c["type"].startswith("timestamp")
+                    else {"name": c["name"], "list": "float32" if "float" in c["type"] else "string"}
+                    for c in manifests[name].columns
+                    if "struct" not in c["type"]
+                ],
+                "splits": [
+                    {
+                        "name": "train",
+                        "num_bytes": sum(file.bytes for file in manifests[name].files),
+                        "num_examples": manifests[name].rows,
+                    }
+                ],
+            }
+            for name in tables
+        ],
+    }
+    lines = ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()), "---", ""]
+    lines += [f"# {_text(about.get('name', 'mailmill tables'))}", "", _text(about.get("description", "")), ""]
+    lines += [f"Version `{facts.version}` of the data; every figure below was measured from it.", ""]
+    for sheet in sheets:
+        if sheet.subject == "clean":
+            lines += _markdown(sheet)
+    return "\n".join(lines) + "\n"
+
+
+def _markdown(sheet: Sheet) -> list[str]:
+    lines = []
+    for section, answers in sheet.sections():
+        lines += [f"## {section}", ""]
+        for answer in answers:
+            lines += [f"**{answer.question.text}**", "", f"{_text(answer.text)} *({answer.status})*", ""]
+            if answer.remark:
+                lines += [f"{_text(answer.remark.text)} *({answer.remark.status})*", ""]
+    return lines
+
+
+def _text(text: str) -> str:
+    """Text that cannot become markup: values in it may come from mail."""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return safe.replace("`", "'").replace("[", "\\[").replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,158 @@
+"""A model's card: the nine sections of Mitchell et al. (2019), and the figures that they speak of.
+
+Headline figures are those that `evaluate` published, on all test mails; slices, curves and intervals come from the
+sample beside them. A part that cannot be given says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mailmill.docs import mistakes as wrong
+from mailmill.docs.datasheet import Sheet
+from mailmill.docs.facts import Facts
+from mailmill.docs.intervals import Interval, bootstrap, wilson
+from mailmill.docs.mistakes import Mistake
+from mailmill.docs.sample import Reduce, Sample
+from mailmill.docs.slices import Curves, Slice, curves, slices
+from mailmill.docs.telling import Vocabulary, Word, column_shares, telling_words
+from mailmill.models.scoring import Model
+
+#: Figures of a card in their order, and whether more is better.
+FIGURES = {"accuracy": True, "macro_f1": True, "roc_auc": True, "log_loss": False, "brier": False}
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """Precision and recall of one class with Wilson's intervals, F1, and its test mails."""
+
+    name: str
+    precision: Interval
+    recall: Interval
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything on one card. curves is None where the sample lacks a class; notes: what is missing, and why."""
+
+    name: str
+    chosen: bool
+    sheet: Sheet
+    classes: tuple[str, ...]
+    threshold: float
+    rows: int
+    sampled: int
+    figures: dict[str, Interval]
+    per_class: list[ClassFigures]
+    confusion: list[list[int]]
+    slices: list[Slice]
+    curves: Curves | None
+    words: list[Word]
+    columns: list[tuple[int, float]]
+    mistakes: list[Mistake]
+    cost: dict[str, Any]
+    notes: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON; without mistakes, which stand on the page alone."""
+        plain = asdict(self)
+        del plain["mistakes"]
+        return {"format": "mailmill.model_card", **plain, "sheet": self.sheet.to_dict()}
+
+
+@dataclass(frozen=True)
+class Material:
+    """What cards are made from: facts, metrics.json, the models, the sample, and what may be shown."""
+
+    facts: Facts
+    metrics: Mapping[str, Any]
+    models: Mapping[str, Model]
+    sample: Sample
+    vocabulary: Vocabulary | None
+    clean: Reduce
+    examples: int
+    seed: int
+
+
+def make_cards(sheets: Sequence[Sheet], material: Material) -> list[ModelCard]:
+    """A card for each model, the chosen one first."""
+    cards = [_card(sheet, material) for sheet in sheets if sheet.subject.removeprefix("models.") in material.models]
+    return sorted(cards, key=lambda card: (not card.chosen, card.name))
+
+
+def _card(sheet: Sheet, m: Material) -> ModelCard:
+    name = sheet.subject.removeprefix("models.")
+    test = m.metrics["models"][name]["test"]
+    model, sample, threshold = m.models[name], m.sample, float(test["threshold"])
+    notes = []
+    if sample.share < 1:
+        notes.append(
+            f"Intervals, curves and parts are of a sample of {len(sample):,} of the {test['rows']:,} test mails, "
+            "drawn by a hash of their keys (docs.sample_rows)."
+        )
+    both = len(set(sample.y.tolist())) == 2
+    if not both:
+        notes.append("The test mails have one class alone, so there are no curves.")
+    words: list[Word] = []
+    if m.vocabulary is None:
+        notes.append(
+            "No telling words: the vectors are no published package's, so their words may be from mail (docs.words)."
+        )
+    elif m.vocabulary.vectors.shape[1] != model.columns or not len(sample.X):
+        notes.append("No telling words: the model does not read pooled word vectors alone.")
+    else:
+        words = telling_words(model, sample.X, m.vocabulary)
+    cost = {key: fact.value for key, fact in m.facts.below(f"{sheet.subject}.evidence.cost").items()}
+    return ModelCard(
+        name=name,
+        chosen=m.metrics["chosen"] == name,
+        sheet=sheet,
+        classes=tuple(test["classes"]),
+        threshold=threshold,
+        rows=test["rows"],
+        sampled=len(sample),
+        figures=_figures(test, sample, name, threshold, m.seed),
+        per_class=_per_class(test),
+        confusion=test["confusion"],
+        slices=slices(sample, name, threshold),
+        curves=curves(sample.p[name], sample.y) if both else None,
+        words=words,
+        columns=column_shares(model),
+        mistakes=_mistakes(sample, name, threshold, m),
+        cost=cost,
+        notes=notes,
+    )
+
+
+def _figures(test: Mapping[str, Any], sample: Sample, name: str, threshold: float, seed: int) -> dict[str, Interval]:
+    """The published figures, each with the sample's interval; a figure that the sample lacks has none."""
+    found = bootstrap(sample.p[name], sample.y, sample.thread, threshold, seed) if len(sample) else {}
+    return {
+        figure: Interval(float(test[figure]), found[figure].low, found[figure].high)
+        for figure in FIGURES
+        if test.get(figure) is not None and figure in found
+    }
+
+
+def _per_class(test: Mapping[str, Any]) -> list[ClassFigures]:
+    confusion = np.asarray(test["confusion"], np.int64)
+    found = []
+    for c, name in enumerate(test["classes"]):
+        hits, marked, actual = int(confusion[c, c]), int(confusion[:, c].sum()), int(confusion[c].sum())
+        f1 = float(test["per_class"][name]["f1"])
+        found.append(ClassFigures(name, wilson(hits, marked), wilson(hits, actual), f1, actual))
+    return found
+
+
+def _mistakes(sample: Sample, name: str, threshold: float, m: Material) -> list[Mistake]:
+    chosen = wrong.worst(sample, name, threshold, m.examples) if m.examples else []
+    if not chosen:
+        return []
+    texts = m.clean(wrong.read_texts, wrong.join_texts, wrong.Keys(tuple(key for key, *_ in chosen)))
+    return [Mistake(actual, predicted, p, texts.get(key, "")) for key, actual, predicted, p in chosen]

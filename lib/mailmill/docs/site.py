@@ -1,0 +1,274 @@
+"""The site: static pages that open from a disk or a bucket, without scripts, fonts or anything else from elsewhere.
+
+Templates lie in `templates/`, autoescaped: whatever came from mail (a domain, a label, a language, an address of a
+file) shows as text. Plots are inline SVG made here; they are the only markup that is passed through.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import Any
+
+from mailmill.docs import answers, datasheet, lineage
+from mailmill.docs.datasheet import Answer, Sheet
+from mailmill.docs.facts import Facts, Profile
+from mailmill.docs.modelcard import FIGURES, ModelCard
+from mailmill.docs.versions import Difference, Version
+
+#: What must be installed to draw the site: the extra `docs`.
+NEEDED = ("jinja2", "matplotlib")
+#: Histograms and groups of a profile that the page of a table draws; the other figures stand in its table of facts.
+DRAWN = {"languages": "messages", "months": "messages", "zones": "characters", "reasons": "messages"}
+LONGEST_TABLE = 40
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that the pages show."""
+
+    title: str
+    built: str
+    facts: Facts
+    sheets: Sequence[Sheet]
+    cards: Sequence[ModelCard]
+    versions: Sequence[Version]
+    changes: Sequence[Difference]
+    validation: str | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot, and the same as rows of a table."""
+
+    svg: Any
+    caption: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def missing() -> list[str]:
+    """The packages that are not installed here and without which no site can be drawn."""
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
+def render(content: Content) -> dict[str, str]:
+    """The pages by file name, index.html first. Needs Jinja2 and matplotlib."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    def load(name: str) -> str:
+        return files("mailmill.docs").joinpath("templates", name).read_text(encoding="utf-8")
+
+    environment = Environment(
+        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "show": answers.show,
+        "percent": lambda value: answers.show(float(value), "percent"),
+        "figure": lambda value: answers.show(float(value), "figure"),
+        "short": lambda value: str(value)[:12],
+    }
+    environment.globals |= {
+        "title": content.title,
+        "built": content.built,
+        "version": content.facts.version,
+        "pages": _navigation(content),
+        "statuses": datasheet.STATUSES,
+        "style": load("style.css"),
+    }
+    pages = {"index.html": ("index.html", _index(content))}
+    for sheet in content.sheets:
+        shown = {"sheet": sheet, "name": sheet.subject, "page": f"datasheet-{sheet.subject}.html"}
+        pages[f"datasheet-{sheet.subject}.html"] = ("datasheet.html", shown)
+    for table in _tables(content.facts):
+        pages[f"table-{table}.html"] = ("table.html", _table(content, table))
+    for card in content.cards:
+        others = [other for other in content.cards if other is not card]
+        pages[f"model-{card.name}.html"] = ("model.html", _model(card, others))
+    pages["versions.html"] = (
+        "versions.html",
+        {"page": "versions.html", "versions": list(reversed(content.versions)), "changes": content.changes},
+    )
+    return {name: environment.get_template(template).render(**shown) for name, (template, shown) in pages.items()}
+
+
+def twins(content: Content) -> dict[str, str]:
+    """The same for machines: a JSON file for each datasheet and model card."""
+    found = {f"datasheet-{sheet.subject}.json": sheet.to_dict() for sheet in content.sheets}
+    found |= {f"model-{card.name}.json": card.to_dict() for card in content.cards}
+    return {name: json.dumps(document, indent=1, sort_keys=True) + "\n" for name, document in found.items()}
+
+
+def _navigation(content: Content) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(heading, [(file, name)]) of the menu."""
+    sheets = [(f"datasheet-{sheet.subject}.html", sheet.subject) for sheet in content.sheets]
+    models = [(f"model-{card.name}.html", card.name) for card in content.cards]
+    tables = [(f"table-{name}.html", name) for name in _tables(content.facts)]
+    rest = [("versions.html", "Versions")] + ([(content.validation, "Validation")] if content.validation else [])
+    groups = [("", [("index.html", "Overview")]), ("Datasheets", sheets), ("Models", models), ("Tables", tables)]
+    return [group for group in [*groups, ("", rest)] if group[1]]
+
+
+def _tables(facts: Facts) -> list[str]:
+    names = [fact.name.removesuffix(".run") for fact in facts if fact.name.endswith(".run")]
+    return [name for name in names if not name.startswith("models.") and name != "raw_rejects"]
+
+
+def _index(content: Content) -> dict[str, Any]:
+    facts = content.facts
+
+    def value(name: str) -> Any:
+        fact = facts.get(name)
+        return fact.value if fact else 0
+
+    parts = [
+        ("clean", value("clean.rows")),
+        ("rejects", value("clean.rejects")),
+        ("duplicates", value("clean.duplicates")),
+    ]
+    tables = [
+        {key: value(f"{name}.{key}") for key in ("rows", "bytes", "files", "fingerprint", "created", "run")}
+        | {"name": name}
+        for name in _tables(facts)
+    ]
+    attention = [
+        (sheet, answer) for sheet in [*content.sheets, *(c.sheet for c in content.cards)]
+        for answer in sheet.having("stale", "unanswered")
+    ]  # fmt: skip
+    return {
+        "page": "index.html",
+        "messages": value("clean.messages"),
+        "parts": parts,
+        "reasons": facts.below("clean.reasons"),
+        "classes": facts.below("labels.classes"),
+        "tables": tables,
+        "sheets": content.sheets,
+        "cards": content.cards,
+        "figures": list(FIGURES),
+        "lineage": lineage.draw(facts),
+        "box": (lineage.BOX, lineage.HIGH),
+        "attention": attention,
+        "validation": content.validation,
+        "versions": content.versions,
+        "changes": content.changes,
+    }
+
+
+def _table(content: Content, table: str) -> dict[str, Any]:
+    facts = content.facts
+    columns = facts.below(f"{table}.columns")
+    profile = content.facts.profiles.get(table)
+    known = [fact for fact in facts if fact.name.startswith(f"{table}.") and ".columns." not in fact.name]
+    figures = _profile_figures(profile) if profile else _count_figures(facts, table)
+    return {
+        "page": f"table-{table}.html",
+        "name": table,
+        "columns": columns,
+        "known": known,
+        "figures": figures,
+        "profiled": profile is not None,
+        "has_sheet": any(sheet.subject == table for sheet in content.sheets),
+    }
+
+
+def _profile_figures(profile: Profile) -> list[Figure]:
+    from mailmill.docs import plots
+
+    found = []
+    for name, counts in profile.counts.items():
+        if not counts or not sum(counts.values()):
+            continue
+        caption, unit = name.replace("_", " ").replace(".", " "), DRAWN.get(name, "messages")
+        rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        cells = [(label or "(none)", answers.show(n)) for label, n in rows[:LONGEST_TABLE]]
+        if len(rows) > LONGEST_TABLE:
+            cells.append((f"{len(rows) - LONGEST_TABLE} more", answers.show(sum(n for _, n in rows[LONGEST_TABLE:]))))
+        draw = plots.timeline if name in ("months", "days") else plots.bars
+        found.append(_figure(draw(f"{profile.table}-{name}", caption, counts, unit), caption, (caption, unit), cells))
+    for name, histogram in profile.histograms.items():
+        edges, heights = histogram["edges"], histogram["counts"]
+        if len(edges) < 2 or not sum(heights):
+            continue
+        caption = name.replace("_", " ").replace(".", " ")
+        quantiles = [
+            (key.rsplit(".", 1)[1].replace("p", "quantile 0."), answers.show(value))
+            for key, value in profile.facts.items()
+            if key.startswith(f"{name}.p") and key.rsplit(".p", 1)[1].isdigit() and isinstance(value, int | float)
+        ]
+        svg = plots.histogram(f"{profile.table}-{name}", caption, edges, heights, caption)
+        found.append(_figure(svg, caption, (caption, "value"), quantiles))
+    return found
+
+
+def _count_figures(facts: Facts, table: str) -> list[Figure]:
+    """What a manifest counted, where a table has no profile."""
+    from mailmill.docs import plots
+
+    found = []
+    for name, unit in (("reasons", "messages"), ("classes", "messages"), ("splits", "messages")):
+        counts = {key: int(f.value) for key, f in facts.below(f"{table}.{name}").items() if isinstance(f.value, int)}
+        if counts:
+            svg = plots.bars(f"{table}-{name}", name, counts, unit)
+            rows = [(key, answers.show(n)) for key, n in sorted(counts.items(), key=lambda item: -item[1])]
+            found.append(_figure(svg, name, (name, unit), rows))
+    return found
+
+
+def _model(card: ModelCard, others: Sequence[ModelCard]) -> dict[str, Any]:
+    from mailmill.docs import plots
+
+    figures = []
+    if card.curves:
+        calibration = [
+            (answers.show(mean, "figure"), answers.show(share, "figure"), answers.show(n))
+            for mean, share, n in card.curves.calibration
+        ]
+        thinned = card.curves.pr[:: max(1, len(card.curves.pr) // 8)]
+        figures = [
+            _figure(
+                plots.precision_recall(card, others), "Precision and recall", ("recall", "precision"), _points(thinned)
+            ),
+            _figure(
+                plots.roc(card, others),
+                "ROC curve",
+                ("false positive rate", "true positive rate"),
+                _points(card.curves.roc[:: max(1, len(card.curves.roc) // 8)]),
+            ),
+            _figure(
+                plots.calibration(card, others),
+                "Calibration",
+                (f"mean P({card.classes[1]})", "share", "mails"),
+                calibration,
+            ),
+        ]
+    words = None
+    if card.words:
+        rows = [(word.word, f"{word.effect:+.4f}") for word in card.words]
+        words = _figure(plots.words(card), "Telling words", ("word", "change of P"), rows)
+    return {
+        "page": f"model-{card.name}.html",
+        "card": card,
+        "others": others,
+        "sections": [(name, [_plain(a) for a in found]) for name, found in card.sheet.sections()],
+        "better": FIGURES,
+        "figures": figures,
+        "words": words,
+    }
+
+
+def _plain(answer: Answer) -> Answer:
+    """A prompt's answer; the page of a model does not list the facts of each."""
+    return replace(answer, facts=answer.facts[:6])
+
+
+def _points(points: Sequence[tuple[float, float]]) -> list[tuple[str, ...]]:
+    return [(answers.show(x, "figure"), answers.show(y, "figure")) for x, y in points]
+
+
+def _figure(svg: str, caption: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Figure:
+    from markupsafe import Markup
+
+    return Figure(Markup(svg), caption, head, list(rows))  # noqa: S704 - made by `plots`, which escapes

@@ -1,0 +1,139 @@
+"""Versions of the documentation that stay, and what changed between two of them, in words and figures.
+
+Every build keeps the facts of its version of the data as `docs/versions/<id>.json` in the workspace: a few
+kilobytes that outlive the tables, so that a question about last month's data has an answer. A version's id is a
+hash of its facts, so building twice from the same data keeps one file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mailmill.docs.answers import show
+from mailmill.docs.datasheet import Sheet
+from mailmill.docs.facts import VOLATILE, Fact, Facts, Value
+from mailmill.errors import ConfigError, DataError
+from mailmill.storage.filesystems import join
+from mailmill.storage.tables import Workspace
+
+FORMAT, FOLDER = "mailmill.facts", "docs/versions"
+LATEST, PREVIOUS = "latest", "previous"
+
+
+@dataclass(frozen=True)
+class Version:
+    """What one build kept: its facts by name, and status and text of each answer by "subject question"."""
+
+    id: str
+    created: str
+    facts: dict[str, Fact]
+    answers: dict[str, tuple[str, str]]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each table."""
+        found = {name: fact.value for name, fact in self.facts.items() if name.count(".") == 1}
+        return {n.split(".")[0]: int(v) for n, v in found.items() if n.endswith(".rows") and isinstance(v, int)}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that two versions do not share. `before` or `after` is None where only one has it."""
+
+    name: str
+    before: Value | None
+    after: Value | None
+
+    @property
+    def words(self) -> str:
+        """The difference as a sentence."""
+        if self.before is None:
+            return f"{self.name} is new: {show(self.after or '')}"
+        if self.after is None:
+            return f"{self.name} is gone (was {show(self.before)})"
+        text = f"{self.name}: {show(self.before)} → {show(self.after)}"
+        if isinstance(self.before, int | float) and isinstance(self.after, int | float):
+            step = self.after - self.before
+            text += f" ({'+' if step > 0 else ''}{show(step)}"
+            text += f", {100 * step / abs(self.before):+.1f} %)" if self.before else ")"
+        return text
+
+
+def document(facts: Facts, sheets: Sequence[Sheet], created: str) -> dict[str, Any]:
+    """facts.json: every measured fact, and the answers of the datasheets, ready for JSON."""
+    return {
+        "format": FORMAT,
+        "version": facts.version,
+        "created": created,
+        "facts": [asdict(fact) for fact in facts],
+        "answers": {
+            f"{sheet.subject} {answer.question.id}": [answer.status, answer.text]
+            for sheet in sheets
+            for answer in sheet.answers
+        },
+    }
+
+
+def keep(workspace: Workspace, found: dict[str, Any]) -> None:
+    """Keep `document`'s result among the versions; the date of the first build of a version stays."""
+    uri = join(workspace.root, FOLDER, f"{found['version']}.json")
+    if workspace.storage.exists(uri):
+        found = {**found, "created": json.loads(workspace.storage.read(uri)).get("created", found["created"])}
+    workspace.storage.write(uri, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
+
+
+def listed(workspace: Workspace) -> list[Version]:
+    """The versions that are kept, the oldest first."""
+    folder = join(workspace.root, FOLDER)
+    names = [name for name in workspace.storage.children(folder) if name.endswith(".json")]
+    found = [_parse(workspace.storage.read(join(folder, name)), join(folder, name)) for name in names]
+    return sorted(found, key=lambda version: (version.created, version.id))
+
+
+def find(versions: Sequence[Version], name: str) -> Version:
+    """The version whose id starts with `name`; "latest" and "previous" are the last two.
+
+    Raises ConfigError where there is none, or more than one.
+    """
+    if name in (LATEST, PREVIOUS):
+        place = -1 if name == LATEST else -2
+        if len(versions) < -place:
+            raise ConfigError(f"there is no {name} version", hint="`mailmill docs versions` lists them")
+        return versions[place]
+    found = [version for version in versions if version.id.startswith(name)]
+    if len(found) != 1:
+        known = ", ".join(version.id for version in versions) or "none"
+        raise ConfigError(f"{len(found)} versions start with {name!r}", hint=f"known: {known}")
+    return found[0]
+
+
+def compare(before: Version, after: Version) -> Iterator[Difference]:
+    """Facts and answers that differ, by name; what differs between any two runs (dates, run ids) is left out."""
+    for name in sorted(before.facts.keys() | after.facts.keys()):
+        if name.rsplit(".", 1)[-1] in VOLATILE:
+            continue
+        a, b = before.facts.get(name), after.facts.get(name)
+        values = (a.value if a else None, b.value if b else None)
+        if values[0] != values[1]:
+            yield Difference(name, *values)
+    for name in sorted(before.answers.keys() | after.answers.keys()):
+        a_, b_ = before.answers.get(name, ("", "")), after.answers.get(name, ("", ""))
+        if a_[0] != b_[0]:
+            yield Difference(f"answer {name}", a_[0] or None, b_[0] or None)
+        elif a_[1] != b_[1] and a_[0] != "measured":  # a measured answer's figures are named above
+            yield Difference(f"answer {name}", a_[1], b_[1])
+
+
+def _parse(content: bytes, uri: str) -> Version:
+    try:
+        found = json.loads(content)
+        if found["format"] != FORMAT:
+            raise DataError(f"{uri} is not a version of the documentation")
+        facts = {entry["name"]: Fact(**entry) for entry in found["facts"]}
+        answers = {name: (status, text) for name, (status, text) in found["answers"].items()}
+        return Version(found["version"], found["created"], facts, answers)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{uri} is damaged ({type(error).__name__})", hint="delete it and build again") from None

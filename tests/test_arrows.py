@@ -34,6 +34,7 @@ ALLOWED = {
     "pipeline": GROUND | {"storage", "engines", "email", "features", "models", "quality", "docs", "job"},
     "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline"},
     "__main__": {"cli"},
+    "submit": {"errors"},
 }
 #: Libraries that only these files may import.
 FENCED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -23,7 +24,9 @@ NO_STAGE = {"corpus", "engines"}
 
 def submit(*arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """Run spark-submit.sh from another folder than the project's."""
-    return subprocess.run([SCRIPT, *map(str, arguments)], cwd="/", capture_output=True, text=True, timeout=timeout)
+    environment = {"PYSPARK_PYTHON": sys.executable, **os.environ}
+    command = [SCRIPT, *map(str, arguments)]
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=timeout, env=environment)
 
 
 def test_every_stage_has_its_job() -> None:

@@ -57,7 +57,7 @@ class TestScript:
         line = result.stdout.strip()
         assert "\n" not in line
         assert line.startswith("PYSPARK_PYTHON=")
-        words = ["spark-submit --master", r"local\[\*\]", "/jobs/train.py", "--config", r"conf/my\ file.toml"]
+        words = ["spark-submit --master", "'local[*]'", "/jobs/train.py", "--config", "'conf/my file.toml'"]
         at = [line.find(word) for word in [*words, "--set forest.trees=9"]]
         assert -1 not in at, line
         assert at == sorted(at), line

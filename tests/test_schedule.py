@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_the_dag_imports(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     edges, tasks = (json.loads(line) for line in done.stdout.strip().splitlines()[-2:])
-    assert edges == {a: [b] for a, b in zip(STAGES, STAGES[1:], strict=False)} | {"score": []}
+    assert edges == {a: [b] for a, b in pairwise(STAGES)} | {"score": []}
     for stage, task in tasks.items():
         assert task["defer"] is True
         assert task["retries"] >= 1

@@ -13,7 +13,8 @@ from mailmill.submit.request import Request
 
 #: The interpreter as the workers see it, in the folder where Spark unpacks the archive.
 PYTHON = f"./{NAME}/bin/python"
-EXIT_VARIABLE = "MAILMILL_RUN_ID"
+#: The run's id, as the job finds it.
+RUN = "MAILMILL_RUN_ID"
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,12 @@ class Command:
         return " ".join([*words, *map(shlex.quote, self.argv)])
 
 
-def spark_submit(request: Request, program: str, environment: Environment | None, staged: dict[str, str]) -> Command:
+def spark_submit(
+    request: Request, program: str, environment: Environment | None, staged: dict[str, str], home: Path | None = None
+) -> Command:
     """The command for local, standalone and yarn.
 
-    `environment`: None where the workers have mailmill. `staged`: name -> s3:// URI of the parts that were
+    `home`: Spark's folder, which spark-submit would else look for with the driver's Python. `environment`: None where the workers have mailmill. `staged`: name -> s3:// URI of the parts that were
     uploaded; else YARN's own distribution carries them.
     """
     master = request.master or {"local": "local[*]", "yarn": "yarn"}.get(request.target, "")
@@ -48,11 +51,13 @@ def spark_submit(request: Request, program: str, environment: Environment | None
         argv += ["--py-files", staged.get(environment.wheel.name, str(environment.wheel))]
         variables = {"PYSPARK_PYTHON": PYTHON, "PYSPARK_DRIVER_PYTHON": PYTHON if cluster else str(environment.python)}
         properties |= worker_python(request)
-    properties[f"spark.executorEnv.{EXIT_VARIABLE}"] = request.run_id
+        variables |= {"SPARK_HOME": str(home)} if home else {}
+    if request.target != "local":
+        properties[f"spark.executorEnv.{RUN}"] = request.run_id
     if request.target == "yarn":
-        properties[f"spark.yarn.appMasterEnv.{EXIT_VARIABLE}"] = request.run_id
+        properties[f"spark.yarn.appMasterEnv.{RUN}"] = request.run_id
         properties["spark.yarn.submit.waitAppCompletion"] = "true"
-    variables[EXIT_VARIABLE] = request.run_id
+    variables[RUN] = request.run_id
     arguments, files = job_arguments(request) if cluster else (list(request.arguments), [])
     if files:
         argv += ["--files", ",".join(files)]
@@ -103,8 +108,8 @@ def serverless_request(request: Request, uris: dict[str, str], arguments: list[s
         properties["spark.archives"] = f"{uris['archive']}#{NAME}"
         properties["spark.submit.pyFiles"] = uris["wheel"]
         properties |= worker_python(request)
-    properties[f"spark.emr-serverless.driverEnv.{EXIT_VARIABLE}"] = request.run_id
-    properties[f"spark.executorEnv.{EXIT_VARIABLE}"] = request.run_id
+    properties[f"spark.emr-serverless.driverEnv.{RUN}"] = request.run_id
+    properties[f"spark.executorEnv.{RUN}"] = request.run_id
     pairs = [f"{name}={value}" for name, value in properties.items()] + list(request.conf)
     words = [word for pair in pairs for word in ("--conf", shlex.quote(pair) if re.search(r"[\s'\"]", pair) else pair)]
     return {

@@ -30,17 +30,19 @@ class Machine:
     spark: tuple[int, int] | None
     java: int | None
     python: tuple[int, int] | None
+    home: Path | None = None
 
 
 def look(request: Request) -> Machine:
     """What this machine has. Raises ConfigError where there is no spark-submit."""
-    home = os.environ.get("SPARK_HOME")
+    given = os.environ.get("SPARK_HOME")
     beside = Path(request.python).with_name("spark-submit")
-    choices = [Path(home, "bin", "spark-submit")] if home else [beside]
+    choices = [Path(given, "bin", "spark-submit")] if given else [beside]
     found = next((str(path) for path in choices if os.access(path, os.X_OK)), None) or shutil.which("spark-submit")
     if not found:
         raise ConfigError("spark-submit not found: pip install 'mailmill[spark]', or set SPARK_HOME")
-    return Machine(found, spark_version(spark_home(found)), java_version(), python_version(request.python))
+    home = spark_home(found)
+    return Machine(found, spark_version(home), java_version(), python_version(request.python), home)
 
 
 def spark_home(spark_submit: str) -> Path | None:

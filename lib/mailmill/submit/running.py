@@ -28,7 +28,7 @@ def submit(request: Request) -> int:
     machine = preflight.look(request)
     parts = environment.plan(request) if request.packs else None
     if request.dry_run:
-        print(commands.spark_submit(request, machine.spark_submit, parts, _planned(request, parts)))
+        print(commands.spark_submit(request, machine.spark_submit, parts, _planned(request, parts), machine.home))
         return 0
     preflight.check(machine, request)
     staged: dict[str, str] = {}
@@ -40,7 +40,7 @@ def submit(request: Request) -> int:
         preflight.check_environment(parts, machine, request)
         if bucket:
             staged = {path.name: bucket.put(path, path.name) for path in (parts.archive, parts.wheel)}
-    command = commands.spark_submit(request, machine.spark_submit, parts, staged)
+    command = commands.spark_submit(request, machine.spark_submit, parts, staged, machine.home)
     return _execute(command, follow=request.target == "yarn" and request.deploy_mode == "cluster")
 
 

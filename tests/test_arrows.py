@@ -32,10 +32,14 @@ ALLOWED = {
     "docs": GROUND | {"storage", "email", "models", "quality"},
     "job": GROUND | {"storage", "engines", "quality"},
     "documenting": GROUND | {"storage", "features", "models", "docs", "job"},
-    "pipeline": GROUND | {"storage", "engines", "email", "features", "models", "quality", "docs", "job", "documenting"},
+    "compacting": GROUND | {"storage", "job"},
+    "ingesting": GROUND | {"storage", "engines", "job"},
+    "pipeline": GROUND
+    | {"ingesting", "storage", "engines", "email", "features", "models", "quality", "docs", "job", "documenting"},
     "cli_docs": GROUND | {"docs", "job", "pipeline"},
     "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline", "cli_docs"},
     "__main__": {"cli"},
+    "submit": {"errors"},
 }
 #: Libraries that only these files may import.
 FENCED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -23,7 +24,9 @@ NO_STAGE = {"corpus", "engines"}
 
 def submit(*arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """Run spark-submit.sh from another folder than the project's."""
-    return subprocess.run([SCRIPT, *map(str, arguments)], cwd="/", capture_output=True, text=True, timeout=timeout)
+    environment = {"PYSPARK_PYTHON": sys.executable, **os.environ}
+    command = [SCRIPT, *map(str, arguments)]
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=timeout, env=environment)
 
 
 def test_every_stage_has_its_job() -> None:
@@ -54,7 +57,7 @@ class TestScript:
         line = result.stdout.strip()
         assert "\n" not in line
         assert line.startswith("PYSPARK_PYTHON=")
-        words = ["spark-submit --master", r"local\[\*\]", "/jobs/train.py", "--config", r"conf/my\ file.toml"]
+        words = ["spark-submit --master", "'local[*]'", "/jobs/train.py", "--config", "'conf/my file.toml'"]
         at = [line.find(word) for word in [*words, "--set forest.trees=9"]]
         assert -1 not in at, line
         assert at == sorted(at), line

@@ -14,6 +14,7 @@ import json
 import re
 import tomllib
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,6 +50,7 @@ class RunSection(Section):
 
     work: str = Field("work", min_length=1, description="folder or s3:// prefix of all tables and models")
     seed: int = Field(1, ge=0, lt=2**63)
+    lease_seconds: float = Field(60.0, gt=0, description="a run that gave no sign of life for so long is dead")
 
 
 class InputSection(Section):
@@ -93,6 +95,8 @@ class IngestSection(Section):
     max_archive_bytes: Bytes = 1 * 2**40
     batch_bytes: Bytes = 32 * 2**20
     batch_objects: int = Field(2000, ge=1)
+    keep_gone: bool = Field(False, description="mail stays whose object was deleted since, or written anew")
+    as_of: date | None = Field(None, description="take the mail of days (UTC) up to this one alone")
 
 
 class CleanSection(Section):

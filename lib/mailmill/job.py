@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from mailmill import config as configuration
 from mailmill.config import Config
-from mailmill.engines import Engine, open_engine
+from mailmill.engines import Engine, Kernel, open_engine
 from mailmill.errors import DataError
+from mailmill.progress import Progress
 from mailmill.quality import counting, expectations, gate, suites
 from mailmill.quality.profile import TABLES, Known
 from mailmill.quality.threads import SplitOf, Threads, merge_threads, tally_threads
 from mailmill.storage.filesystems import Storage
-from mailmill.storage.fragments import Written
+from mailmill.storage.fragments import Sink, Written
 from mailmill.storage.sources import SourceObject, is_junk
 from mailmill.storage.tables import Stage, Table, Workspace
 
@@ -50,15 +51,18 @@ class Job:
         if "engine" in self.__dict__:
             self.engine.close()
 
-    def inputs(self) -> list[SourceObject]:
+    def inputs(self, empty_ok: bool = False) -> list[SourceObject]:
         """Every object below `input.paths`, once, by path. Raises DataError for a path that holds none."""
-        found = {
-            item.path: item
-            for root in self.config.input.paths
-            for item in self.storage.find(root)
-            if not is_junk(item.path, root)
-        }
-        if not found:
+        found: dict[str, SourceObject] = {}
+        for root in self.config.input.paths:
+            try:
+                objects = self.storage.find(root)
+            except DataError:
+                if not empty_ok:
+                    raise
+                objects = []
+            found |= {item.path: item for item in objects if not is_junk(item.path, root)}
+        if not found and not empty_ok:
             raise DataError(f"no mail in {', '.join(self.config.input.paths)}", hint="see input.paths")
         return [found[path] for path in sorted(found)]
 
@@ -99,6 +103,10 @@ class Job:
         """What the conversations of the clean table demand of the splits; see `quality.threads`."""
         scans = clean.scans(self.engine.task_bytes)
         return self.engine.map_reduce(scans, tally_threads, merge_threads, split_of) if scans else Threads()
+
+    def map_table(self, table: Table, kernel: Kernel, sink: Sink, progress: Progress) -> list[Written]:
+        """See `Engine.map_table`; a table without rows needs no engine."""
+        return self.engine.map_table(table, kernel, sink, progress) if table.rows else []
 
     def count(self, table: Table, *columns: str) -> Counter[tuple[Any, ...]]:
         """How many rows have each combination of the columns' values."""

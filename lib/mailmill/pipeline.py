@@ -15,12 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from mailmill import documenting, schemas
+from mailmill import documenting, ingesting, schemas
 from mailmill.config import ModelName
 from mailmill.docs import choice, energy
 from mailmill.email import CleanKernel, CleanOptions
 from mailmill.email.tagging import MATCHES, LabelFile, LabelsKernel, read_labels
-from mailmill.engines import Grouping
 from mailmill.errors import ConfigError, DataError
 from mailmill.features import fitting, vectors
 from mailmill.features.kernel import FeaturesKernel
@@ -35,12 +34,10 @@ from mailmill.models.dataset import fragments
 from mailmill.progress import Progress, watch
 from mailmill.quality import polarity
 from mailmill.quality.profile import Known
-from mailmill.storage import duplicates, loading
-from mailmill.storage.containers import Limits
+from mailmill.storage import loading
 from mailmill.storage.fragments import Written
 from mailmill.storage.lookup import Lookup
-from mailmill.storage.sources import fingerprint_objects, plan_batches
-from mailmill.storage.tables import Stage, Table
+from mailmill.storage.tables import Table
 
 #: Outputs that are files rather than rows: a model, metrics.
 FILES = pa.schema([])
@@ -70,45 +67,8 @@ def require(job: Job) -> None:
 
 
 def ingest(job: Job) -> Table:
-    """Objects -> `raw`: one row a message, compacted; exact duplicates once; what cannot be read -> `raw_rejects`."""
-    settings = job.config.ingest
-    objects = job.inputs()
-    outputs = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS}
-    stage = job.stage({"objects": fingerprint_objects(objects)}, [settings], outputs)
-    if stage.unchanged:
-        return skipped(stage, "raw")
-    planned = plan_batches(objects, settings.batch_bytes, settings.batch_objects)
-    batches = [loading.Batch(number, tuple(batch)) for number, batch in enumerate(planned)]
-    limits = Limits(settings.max_message_bytes, settings.max_archive_bytes)
-    task = loading.Loading(job.storage, stage.sink, limits)
-    with watch("ingest", len(objects), "objects") as progress:
-        sizes = [len(batch.objects) for batch in batches]
-        written = job.engine.write_tasks(loading.load_batch, batches, task, progress, sizes)
-    read = _rows(written, "raw")
-    written = _drop_duplicates(job, stage, written)
-    unreadable = _rows(written, "raw_rejects")
-    counts = {"objects": len(objects), "messages": read + unreadable, "duplicates": read - _rows(written, "raw")}
-    reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
-    return done(job.publish(stage, written, counts | {"rejects": unreadable, "reasons": reasons}), "raw")
-
-
-def _drop_duplicates(job: Job, stage: Stage, written: list[Written]) -> list[Written]:
-    """Count keys in one shuffle; where some repeat, write the files that hold superfluous copies again."""
-    raw = stage.draft("raw", written, schemas.RAW)
-    sink = stage.sink_for({"copies": duplicates.COPIES})
-    grouping = Grouping(duplicates.emit_keys, ("key",), {"source": "min", "copies": "sum"}, sink, "copies")
-    with watch("duplicates", raw.rows) as progress:
-        scans = raw.scans(job.engine.task_bytes, at_least=job.engine.workers)
-        groups = job.engine.combine_by_key(scans, grouping)
-        progress.advance(raw.rows)
-    if _rows(groups, "copies") == raw.rows:
-        return written
-    copies = stage.draft("copies", groups, duplicates.COPIES)
-    winners = dict(duplicates.repeated(copies.scans()))
-    lookup = Lookup.build(job.storage, stage.scratch_uri("winners"), list(winners), list(winners.values()))
-    task = duplicates.Dropping(lookup, stage.sink_for({"raw": schemas.RAW}))
-    kept = job.engine.write_tasks(duplicates.drop_duplicates, duplicates.originals(raw), task)
-    return [item for item in written if item[0] != "raw"] + kept
+    """Objects -> `raw`: one row a message, exact duplicates once; only what is new is read, see `ingesting`."""
+    return ingesting.ingest(job)
 
 
 def clean(job: Job) -> Table:
@@ -119,10 +79,12 @@ def clean(job: Job) -> Table:
     stage = job.stage(_fingerprints(raw, unreadable), [job.config.clean], kernel.outputs)
     if stage.unchanged:
         return skipped(stage, "clean")
-    with watch("clean", raw.rows) as progress:
-        written = job.engine.map_table(raw, kernel, stage.sink, progress)
+    growth = stage.growth(raw, unreadable)
+    stage, fresh = growth.stage, growth.fresh
+    with watch("clean", fresh["raw"].rows) as progress:
+        written = growth.kept + job.map_table(fresh["raw"], kernel, stage.sink, progress)
     with stage.sink_for({"rejects": schemas.REJECTS}).open(0, prefix="ingest") as writer:
-        for scan in unreadable.scans():
+        for scan in fresh["raw_rejects"].scans():
             for batch in scan.batches():
                 writer.write("rejects", batch)
     written += writer.written
@@ -159,8 +121,12 @@ def label(job: Job) -> Table:
         lookup = Lookup.build(job.storage, stage.scratch_uri("ids"), names, [file.labels[name] for name in names])
     tagger = settings.header or (settings.source or "").rsplit("/", 1)[-1]
     kernel = LabelsKernel(settings.header, settings.id_kind, lookup, tagger)
-    with watch("label", raw.rows) as progress:
-        written = job.engine.map_table(raw, kernel, stage.sink_for(kernel.outputs), progress)
+    fresh, written = raw, list[Written]()
+    if settings.header:  # a file is matched whole: which of its ids have no message depends on all of them
+        growth = stage.growth(raw)
+        stage, fresh, written = growth.stage, growth.fresh["raw"], growth.kept
+    with watch("label", fresh.rows) as progress:
+        written = written + job.map_table(fresh, kernel, stage.sink_for(kernel.outputs), progress)
     matched = {i for scan in stage.draft("matches", written, MATCHES).scans() for i in scan.read()["id"].to_pylist()}
     classes = job.count(stage.draft("labels", written, schemas.LABELS), "label")
     counts = {
@@ -199,11 +165,15 @@ def features(job: Job) -> Table:
     with watch("weights", None, "passes") as progress:
         map_reduce = _counted(job.engine.map_reduce, progress)
         weights = fitting.fit(spec, store, who, scans, map_reduce, job.engine.workers * 4)
+    # Grown labels are those of new messages; but weights fitted to more mail change every row.
+    growth = stage.growth(texts, *([labels] if labels else []))
+    fresh, kept = (texts, []) if spec.fitted else (growth.fresh["clean"], growth.kept)
+    stage = growth.stage
     files = stage.write_files("weights", weights.to_files())
     shared = SharedWeights(job.storage, stage.folder("weights"), weights.fingerprint)
     kernel = FeaturesKernel(spec.bound(weights.fingerprint), store, shared, who)
-    with watch("features", texts.rows) as progress:
-        written = job.engine.map_table(texts, kernel, stage.sink_for(kernel.outputs), progress)
+    with watch("features", fresh.rows) as progress:
+        written = kept + job.map_table(fresh, kernel, stage.sink_for(kernel.outputs), progress)
     rows = job.count(stage.draft("features", written, stage.outputs["features"]), "split", "label")
     splits = {name: sum(n for (split, _), n in rows.items() if split == name) for name in schemas.SPLITS}
     classes = sorted({name for _, name in rows if name is not None})

@@ -1,7 +1,7 @@
 """Exact duplicates: of the messages with the same bytes, the one with the smallest source stays.
 
 Keys are counted in one shuffle of (key, source), never of the messages; only files that hold a
-superfluous copy are written again.
+superfluous copy are written again. Of a table that grows, the message that was there first stays.
 """
 
 from __future__ import annotations
@@ -36,6 +36,15 @@ def repeated(groups: list[Scan]) -> Iterator[tuple[str, str]]:
             yield from zip(several.column("key").to_pylist(), several.column("source").to_pylist(), strict=True)
 
 
+def known(scan: Scan, fresh: Lookup) -> list[str]:
+    """The keys of a table's part that are among the fresh ones: the only ones that a growing table looks for."""
+    found = []
+    for batch in scan.batches(["key"]):
+        keys = batch.column("key").to_pylist()
+        found += [key for key, hit in zip(keys, fresh.find(keys), strict=True) if hit is not None]
+    return found
+
+
 @dataclass(frozen=True)
 class Original:
     """A task: one written file of the raw table, and its number."""
@@ -51,6 +60,7 @@ class Dropping:
 
     winners: Lookup
     sink: Sink
+    folder: str
 
 
 def originals(table: Table) -> list[Original]:
@@ -64,7 +74,7 @@ def drop_duplicates(original: Original, job: Dropping) -> list[Written]:
     kept = [_stays(batch, job.winners) for batch in original.scan.batches(["key", "source"])]
     if all(pc.all(mask).as_py() is not False for mask in kept):
         return [("raw", original.file)]
-    with job.sink.open(original.number, prefix="distinct") as writer:
+    with job.sink.open(original.number, prefix=f"{job.folder}/distinct") as writer:
         for batch in original.scan.batches():
             writer.write("raw", batch.filter(_stays(batch, job.winners)))
     return writer.written

@@ -122,7 +122,7 @@ class Storage:
                 filesystem.invalidate_cache()
                 found = filesystem.find(uri.split("://", 1)[1], detail=True)
             objects = [
-                SourceObject("s3://" + path, int(info["size"]), str(info.get("ETag", "")).strip('"'))
+                SourceObject("s3://" + path, int(info["size"]), str(info.get("ETag", "")).strip('"'), _seconds(info))
                 for path, info in found.items()
                 if not path.endswith("/")
             ]
@@ -130,7 +130,7 @@ class Storage:
             root = Path(uri.removeprefix("file://"))
             files = [root] if root.is_file() else [p for p in root.rglob("*") if p.is_file()]
             stats = [(path, path.stat()) for path in files]
-            objects = [SourceObject(str(path), s.st_size, f"{s.st_mtime_ns}") for path, s in stats]
+            objects = [SourceObject(str(path), s.st_size, f"{s.st_mtime_ns}", s.st_mtime) for path, s in stats]
         if not objects:
             raise DataError(f"input {uri} does not exist or holds no file")
         return sorted(objects, key=lambda found: found.path)
@@ -160,6 +160,14 @@ class Storage:
                 filesystem.delete_dir(path)
             elif kind == pafs.FileType.File:
                 filesystem.delete_file(path)
+
+    def request(self, method: str, **arguments: Any) -> tuple[dict[str, Any], bytes]:
+        """One request to S3 as the SDK names it, e.g. "put_object": the answer, and the body where it has one."""
+        from fsspec.asyn import sync
+
+        filesystem = _s3fs(self.settings)
+        answered: tuple[dict[str, Any], bytes] = sync(filesystem.loop, _request, filesystem, method, arguments)
+        return answered
 
     @contextlib.contextmanager
     def translated(self, uri: str) -> Iterator[None]:
@@ -221,6 +229,16 @@ def _s3fs(settings: StorageSection) -> Any:
     )
     filesystem.retries = 2  # botocore's attempts, once more for a body that breaks off: s3fs's own 5 make 10 minutes
     return filesystem
+
+
+async def _request(filesystem: Any, method: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    answer = await filesystem._call_s3(method, **arguments)
+    return answer, await answer["Body"].read() if "Body" in answer else b""
+
+
+def _seconds(info: dict[str, Any]) -> float:
+    changed = info.get("LastModified")
+    return float(changed.timestamp()) if changed is not None else 0.0
 
 
 def _abandon(filesystem: Any, stream: Any, path: str) -> None:

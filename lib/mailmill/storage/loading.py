@@ -34,16 +34,20 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loading:
-    """What every task needs: where to read, where to write (outputs "raw" and "raw_rejects"), and limits."""
+    """What every task needs: where to read, where to write (outputs "raw" and "raw_rejects"), and limits.
+
+    `folder`: the partition, below the run's folder.
+    """
 
     storage: Storage
     sink: Sink
     limits: Limits
+    folder: str
 
 
 def load_batch(batch: Batch, loading: Loading) -> list[Written]:
     """Read every message of the batch's objects into the sink; what cannot be read becomes a reject."""
-    with loading.sink.open(batch.number) as writer:
+    with loading.sink.open(batch.number, prefix=f"{loading.folder}/part") as writer:
         rows = _Rows(writer)
         for found in _messages(batch.objects, loading):
             if isinstance(found, Rejected):

@@ -31,12 +31,21 @@ NAME = "_manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One published file: its path below the table's folder, rows, bytes, and the digest of its rows (hex)."""
+    """One published file: its path below the table's folder, rows, bytes, and the digest of its rows (hex).
+
+    A path names one content for ever. `merged`: the paths of the files that compaction made it from.
+    """
 
     path: str
     rows: int
     bytes: int
     digest: str
+    merged: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The files as tasks wrote them whose rows are in here."""
+        return self.merged or (self.path,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,8 @@ class Manifest:
     """What `_manifest.json` holds; see the module's docstring.
 
     `origin` is the hash of everything the table is a function of: the inputs' fingerprints, the
-    settings and the code. `statistics` are the stage's counts, for people and for later stages.
+    settings and the code. `statistics` are the stage's counts, for people and for later stages. `made_of`: the input
+    files that a row-wise stage has mapped, as table/path, so that it need only map new ones next time.
     """
 
     table: str
@@ -59,6 +69,7 @@ class Manifest:
     code: str
     statistics: dict[str, Any] = field(default_factory=dict)
     previous_run: str | None = None
+    made_of: list[str] = field(default_factory=list)
     format: str = FORMAT
     version: int = VERSION
 
@@ -80,7 +91,8 @@ class Manifest:
                     f"{uri} is a {document['format']} of version {document['version']}, not {VERSION}",
                     hint="it was written by another version of mailmill",
                 )
-            return cls(**{**document, "files": [File(**f) for f in document["files"]]})
+            files = [File(**{**f, "merged": tuple(f.get("merged", ()))}) for f in document["files"]]
+            return cls(**{**document, "files": files})
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"manifest {uri} is damaged ({type(error).__name__})") from None
 
@@ -94,20 +106,30 @@ def read(storage: Storage, table_uri: str) -> Manifest | None:
 
 
 def publish(storage: Storage, table_uri: str, manifest: Manifest) -> None:
-    """Make `manifest` the table. Then sweep: only its files and those of the run before it stay.
+    """Make `manifest` the table. Then sweep: only its files and those of the manifest before it stay.
 
-    The run before stays for readers that are still on it.
+    Those stay for readers that are still on it. A table that grew keeps files of many runs.
     """
-    keep = {manifest.run_id, manifest.previous_run}
+    before = read(storage, table_uri)
     named = {file.path for file in manifest.files}
-    folder = f"run_id={manifest.run_id}"
-    for name in storage.children(join(table_uri, folder)):
-        if f"{folder}/{name}" not in named:  # left by a task's lost attempt, or scratch
-            storage.delete(join(table_uri, folder, name))
+    _sweep(storage, table_uri, f"run_id={manifest.run_id}", named)  # left by a task's lost attempt, or scratch
     storage.write(join(table_uri, NAME), manifest.to_bytes())
+    keep = {f"run_id={run}" for run in (manifest.run_id, before.run_id if before else None)}
+    keep |= {file.path.partition("/")[0] for m in (manifest, before) if m for file in m.files}
     for name in storage.children(table_uri):
-        if name.startswith("run_id=") and name.removeprefix("run_id=") not in keep:
+        if name.startswith("run_id=") and name not in keep:
             storage.delete(join(table_uri, name))
+
+
+def _sweep(storage: Storage, table_uri: str, folder: str, named: set[str]) -> None:
+    for name in storage.children(join(table_uri, folder)):
+        path = f"{folder}/{name}"
+        if path in named:
+            continue
+        if any(other.startswith(path + "/") for other in named):
+            _sweep(storage, table_uri, path, named)
+        else:
+            storage.delete(join(table_uri, path))
 
 
 def new_run_id() -> str:

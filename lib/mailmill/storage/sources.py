@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 Kind = Literal["message", "mbox", "tar", "zip", "jsonl", "parquet", "compressed", "unsupported"]
@@ -18,11 +19,20 @@ Kind = Literal["message", "mbox", "tar", "zip", "jsonl", "parquet", "compressed"
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """One file or object: where it lies, its size in bytes, and a tag that changes with its content."""
+    """One file or object: where it lies, its size in bytes, a tag that changes with its content, and its last change.
+
+    `modified` in seconds since 1970.
+    """
 
     path: str
     size: int
     etag: str = ""
+    modified: float = 0.0
+
+    @property
+    def day(self) -> str:
+        """The date of the last change, in UTC: 2026-11-20."""
+        return datetime.fromtimestamp(self.modified, UTC).date().isoformat()
 
 
 _ENDINGS: tuple[tuple[str, Kind], ...] = (

@@ -9,8 +9,8 @@ stage.publish(files, statistics)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -68,6 +68,12 @@ class Table:
                 return self.storage.read(join(self.uri, file.path))
         raise DataError(f"{self.uri} has no file {name}")
 
+    def restricted(self, files: Iterable[File]) -> Table:
+        """The table as if it had these of its files alone."""
+        chosen = sorted(files, key=lambda file: file.path)
+        rows = sum(file.rows for file in chosen)
+        return replace(self, manifest=replace(self.manifest, files=chosen, rows=rows))
+
     def _cut(self, file: File, target: int) -> list[Scan]:
         uri = join(self.uri, file.path)
         with self.storage.translated(uri), self.storage.open(uri) as stream:
@@ -88,6 +94,15 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """What a row-wise stage still has to do: map the `fresh` parts of its inputs; the `kept` files stay as they are."""
+
+    stage: Stage
+    fresh: Mapping[str, Table]
+    kept: list[Written]
+
+
+@dataclass(frozen=True)
 class Stage:
     """One run of a stage: its sink while it works, its manifests when it is done."""
 
@@ -97,12 +112,48 @@ class Stage:
     outputs: Mapping[str, pa.Schema]
     run_id: str
     previous: Mapping[str, Manifest | None]
+    sources: tuple[Table, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """The version of the code."""
+        return manifests.code_version()
 
     @property
     def unchanged(self) -> bool:
         """Whether every output is already what this stage would make."""
-        code = manifests.code_version()
+        code = self.code
         return all(m is not None and m.made_from(self.inputs, self.settings, code) for m in self.previous.values())
+
+    def growth(self, *sources: Table) -> Growth:
+        """What of `sources`, the tables that this stage maps row by row, it has not mapped yet.
+
+        Everything is fresh unless this stage's outputs were made by the same code and settings, from the same other
+        inputs, and from files that are all still in the sources.
+        """
+        stage = replace(self, sources=sources)
+        names = {table.name for table in sources}
+        found = [manifest for manifest in self.previous.values() if manifest is not None]
+        present = {origin for table in sources for origin in _origins(table)}
+        grown = len(found) == len(self.outputs) and all(
+            manifest.made_of
+            and manifest.run_id == found[0].run_id
+            and (manifest.settings, manifest.code) == (self.settings, self.code)
+            and _besides(manifest.inputs, names) == _besides(self.inputs, names)
+            and present.issuperset(manifest.made_of)
+            for manifest in found
+        )
+        if not grown:
+            return Growth(stage, {table.name: table for table in sources}, [])
+        mapped = set(found[0].made_of)
+        fresh = {}
+        for table in sources:
+            files = [(file, {f"{table.name}/{path}" for path in file.origins}) for file in table.manifest.files]
+            if any(origins & mapped and not origins <= mapped for _, origins in files):
+                return Growth(stage, {table.name: table for table in sources}, [])  # compacted before it was mapped
+            fresh[table.name] = table.restricted(file for file, origins in files if not origins & mapped)
+        tables = [manifest for manifest in found if len(self.outputs[manifest.table])]  # other files are made anew
+        return Growth(stage, fresh, [(manifest.table, file) for manifest in tables for file in manifest.files])
 
     @property
     def sink(self) -> Sink:
@@ -144,6 +195,7 @@ class Stage:
     def publish(self, written: Iterable[Written], statistics: Mapping[str, Any]) -> dict[str, Table]:
         """Write the manifests, the first output's last: it is the one that `unchanged` and readers trust."""
         written = list(written)
+        self.workspace.check()
         published = {}
         for name in reversed(list(self.outputs)):
             published[name] = table = self._table(name, written, statistics, self.outputs[name])
@@ -168,6 +220,7 @@ class Stage:
             code=manifests.code_version(),
             statistics=dict(statistics),
             previous_run=previous.run_id if previous else None,
+            made_of=sorted(origin for table in self.sources for origin in _origins(table)),
         )
         return Table(self.workspace.storage, self.workspace.uri_of(folder), manifest, schema)
 
@@ -183,6 +236,7 @@ class Workspace:
     storage: Storage
     root: str
     settings: TablesSection
+    check: Callable[[], None] = lambda: None  # raises where this run may publish no more; see `lease`
 
     def uri_of(self, name: str) -> str:
         """The folder of a table."""
@@ -211,3 +265,11 @@ class Workspace:
         """Begin a run that turns `inputs` (name -> fingerprint) into `outputs`, the table proper first."""
         previous = {name: self.find(name) for name in outputs}
         return Stage(self, dict(inputs), settings, dict(outputs), manifests.new_run_id(), previous)
+
+
+def _origins(table: Table) -> list[str]:
+    return [f"{table.name}/{path}" for file in table.manifest.files for path in file.origins]
+
+
+def _besides(inputs: Mapping[str, str], names: set[str]) -> dict[str, str]:
+    return {name: value for name, value in inputs.items() if name not in names}

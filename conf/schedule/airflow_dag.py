@@ -1,0 +1,80 @@
+"""mailmill every night on EMR Serverless: a task a stage, each of which waits without holding a worker (deferrable).
+
+A stage that fails is tried again; a stage that is done is skipped by its manifest; and the client token, made of the
+night and the stage, starts a stage's job once, however often Airflow asks for it. Settings: the Airflow variable
+`mailmill`, a JSON object with the keys of DEFAULTS.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.models import Variable
+from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOperator
+
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2
+    from airflow import DAG
+
+DEFAULTS = {
+    "application_id": "00f0123456789abc",
+    "role": "arn:aws:iam::123456789012:role/mailmill",
+    "staging": "s3://my-bucket/staging",
+    "archive": "environment-0123456789abcdef.tar.gz",
+    "wheel": "mailmill-0123456789abcdef.zip",
+    "config": "emr.toml",
+}
+STAGES = ("ingest", "clean", "label", "features", "train", "evaluate", "score")
+PYTHON = "./environment/bin/python"
+
+settings = DEFAULTS | Variable.get("mailmill", default_var={}, deserialize_json=True)
+staging = settings["staging"]
+parameters = " ".join(
+    f"--conf {name}={value}"
+    for name, value in {
+        "spark.archives": f"{staging}/{settings['archive']}#environment",
+        "spark.submit.pyFiles": f"{staging}/{settings['wheel']}",
+        "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": PYTHON,
+        "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": PYTHON,
+        "spark.executorEnv.PYSPARK_PYTHON": PYTHON,
+    }.items()
+)
+
+with DAG(
+    dag_id="mailmill",
+    description="Raw mail to ranked scores, every night",
+    schedule="30 2 * * *",
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,  # two runs on one output: mailmill's lease would stop the second
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=10), "retry_exponential_backoff": True},
+    tags=["mailmill"],
+) as dag:
+    before = None
+    for stage in STAGES:
+        arguments = ["--config", f"{staging}/{settings['config']}"]
+        if stage == "ingest":
+            arguments += ["--as-of", "{{ ds }}"]  # the night's own day: running it again gives the same bytes
+        task = EmrServerlessStartJobOperator(
+            task_id=stage,
+            name=f"mailmill-{stage}",
+            application_id=settings["application_id"],
+            execution_role_arn=settings["role"],
+            client_request_token=f"{{{{ ds_nodash }}}}-{stage}-{{{{ ti.try_number }}}}",
+            job_driver={
+                "sparkSubmit": {
+                    "entryPoint": f"{staging}/{stage}.py",
+                    "entryPointArguments": arguments,
+                    "sparkSubmitParameters": parameters,
+                }
+            },
+            configuration_overrides={
+                "monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": f"{staging}/logs/"}}
+            },
+            deferrable=True,
+            execution_timeout=timedelta(hours=6),
+        )
+        if before is not None:
+            before >> task
+        before = task

@@ -1,0 +1,136 @@
+"""Ingest: objects -> `raw`, a partition a day. The raw table grows; what was taken is not read again.
+
+`raw` holds each message once, whatever day its copies came on. Files of a day are a function of its objects and of
+the keys before them, so a day that is run again (`--as-of`) has the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import numpy as np
+
+from mailmill import schemas
+from mailmill.engines import Grouping
+from mailmill.errors import DataError
+from mailmill.job import Job, done, skipped
+from mailmill.progress import watch
+from mailmill.storage import duplicates, ledger, loading
+from mailmill.storage.containers import Limits
+from mailmill.storage.fragments import Written
+from mailmill.storage.ledger import Base
+from mailmill.storage.lookup import WIDTH, Lookup
+from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_batches
+from mailmill.storage.tables import Stage, Table
+
+log = logging.getLogger("mailmill")
+OUTPUTS = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS, "ledger": ledger.SCHEMA}
+
+
+def ingest(job: Job) -> Table:
+    """Take every object that is new: a row a message, exact duplicates once; what cannot be read -> `raw_rejects`.
+
+    Where an object that was taken is gone or has changed, all are read again, unless `ingest.keep_gone`; likewise
+    after a change of code or settings. `ingest.as_of`: the tables as they were at the end of that day.
+    """
+    settings = job.config.ingest
+    as_of = settings.as_of.isoformat() if settings.as_of else None
+    day = as_of or datetime.now(UTC).date().isoformat()
+    emptied = settings.keep_gone and job.workspace.find("raw") is not None  # a landing place may be empty
+    listed = [found for found in job.inputs(emptied) if as_of is None or found.day <= as_of]
+    if not listed and not emptied:
+        raise DataError(f"no mail up to {day} in {', '.join(job.config.input.paths)}", hint="see --as-of")
+    parameters = settings.model_dump(mode="json", exclude={"as_of", "keep_gone"})
+    stage = job.stage({"objects": fingerprint_objects(listed)}, [parameters], OUTPUTS)
+    if stage.unchanged:
+        return skipped(stage, "raw")
+    base = ledger.base(stage, as_of) if settings.keep_gone or _same_code(stage) else None
+    new, gone = ledger.fresh(listed, base.objects if base else ())
+    if base is None or (gone and not settings.keep_gone):
+        if gone:
+            log.info("ingest: %d objects are gone or have changed: all are read again", gone)
+        base, new, gone = Base(), listed, 0
+    if settings.keep_gone:
+        stage = job.stage({"objects": fingerprint_objects([*base.objects, *new])}, [parameters], OUTPUTS)
+        if stage.unchanged:
+            return skipped(stage, "raw")
+    elif base.objects:
+        log.info("ingest: %d of %d objects are new", len(new), len(listed))
+    return _take(job, stage, base, new, day)
+
+
+def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str) -> Table:
+    """Read the new objects into the day's partition and publish it with what stays."""
+    settings = job.config.ingest
+    planned = plan_batches(new, settings.batch_bytes, settings.batch_objects)
+    batches = [loading.Batch(number, tuple(batch)) for number, batch in enumerate(planned)]
+    limits = Limits(settings.max_message_bytes, settings.max_archive_bytes)
+    sink = stage.sink_for({name: OUTPUTS[name] for name in ("raw", "raw_rejects")})
+    task = loading.Loading(job.storage, sink, limits, f"day={day}")
+    written: list[Written] = []
+    if batches:
+        with watch("ingest", len(new), "objects") as progress:
+            sizes = [len(batch.objects) for batch in batches]
+            written = job.engine.write_tasks(loading.load_batch, batches, task, progress, sizes)
+    read, unreadable = _rows(written, "raw"), _rows(written, "raw_rejects")
+    written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
+    counts = {"objects": len(new), "messages": read + unreadable, "rejects": unreadable}
+    counts["duplicates"] = read - _rows(written, "raw")
+    days = {name: dict(values) for name, values in base.days.items()}
+    known = days.setdefault(day, dict.fromkeys(ledger.COUNTS, 0))
+    days[day] = {name: known[name] + counts[name] for name in ledger.COUNTS}
+    if new:
+        written += ledger.write(new, day, stage.sink_for({"ledger": ledger.SCHEMA}))
+    written = base.written + written
+    reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
+    statistics = ledger.totals(days) | {"days": days, "companions": ledger.companions(stage, written)}
+    return done(job.publish(stage, written, statistics | {"reasons": reasons}), "raw")
+
+
+def _drop_duplicates(job: Job, stage: Stage, written: list[Written], base: Base, folder: str) -> list[Written]:
+    """Count keys in one shuffle; where some repeat, or are in the base, write those files again without them."""
+    raw = stage.draft("raw", written, schemas.RAW)
+    sink = stage.sink_for({"copies": duplicates.COPIES})
+    grouping = Grouping(duplicates.emit_keys, ("key",), {"source": "min", "copies": "sum"}, sink, "copies")
+    with watch("duplicates", raw.rows) as progress:
+        scans = raw.scans(job.engine.task_bytes, at_least=job.engine.workers)
+        groups = job.engine.combine_by_key(scans, grouping)
+        progress.advance(raw.rows)
+    winners = dict.fromkeys(_known(job, stage, raw, base), "")  # no message has an empty source: all its copies go
+    if _rows(groups, "copies") < raw.rows:
+        copies = stage.draft("copies", groups, duplicates.COPIES)
+        winners = dict(duplicates.repeated(copies.scans())) | winners
+    if not winners:
+        return written
+    lookup = Lookup.build(job.storage, stage.scratch_uri("winners"), list(winners), list(winners.values()))
+    task = duplicates.Dropping(lookup, stage.sink_for({"raw": schemas.RAW}), folder)
+    kept = job.engine.write_tasks(duplicates.drop_duplicates, duplicates.originals(raw), task)
+    return [item for item in written if item[0] != "raw"] + kept
+
+
+def _known(job: Job, stage: Stage, fresh: Table, base: Base) -> list[str]:
+    """The fresh messages' keys that the base holds already."""
+    before = base.table(stage, "raw")
+    if not before.rows:
+        return []
+    keys = np.concatenate([np.array(scan.read(["key"])["key"].to_pylist(), f"S{WIDTH}") for scan in fresh.scans()])
+    keys = np.unique(keys)
+    lookup = Lookup.build(job.storage, stage.scratch_uri("fresh"), keys.astype(str).tolist(), [""] * len(keys))
+    scans = before.scans(job.engine.task_bytes, at_least=job.engine.workers)
+    with watch("known", before.rows) as progress:
+        found: list[str] = []
+        for number, part in job.engine.run(duplicates.known, scans, lookup):
+            found += part
+            progress.advance(scans[number].rows)
+    return found
+
+
+def _same_code(stage: Stage) -> bool:
+    """Whether the published table was made by this code with these settings."""
+    raw = stage.previous["raw"]
+    return raw is not None and raw.made_from(raw.inputs, stage.settings, stage.code)
+
+
+def _rows(written: list[Written], name: str) -> int:
+    return sum(file.rows for output, file in written if output == name)

@@ -1,0 +1,294 @@
+"""A lease on a workspace: of two runs on one output the second stops at once, and a dead run's lease expires.
+
+One small file, `_lease.json`, names its holder. On S3 it is made by a conditional PUT (`If-None-Match: *`) and
+replaced only where it is still the one that was read (`If-Match`), so of many runs that race one wins. On a local
+disk a lock on a file beside it does the same. A thread renews the lease; a lease that was not renewed for its time
+to live, or whose process is gone from this very machine, is taken over. Age is told by the storage's own clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from mailmill.errors import InfrastructureError
+from mailmill.storage.filesystems import Storage, is_s3, join
+
+log = logging.getLogger("mailmill")
+NAME, LOCK = "_lease.json", ".lease.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease: a run, and the process that a look at this machine can find alive or gone."""
+
+    run: str
+    host: str
+    pid: int
+    process: str  # boot, pid namespace and start time: a pid that was used again is another process
+    since: str
+
+    @classmethod
+    def of_this_process(cls, run: str) -> Holder:
+        """This process, as the holder for `run`."""
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        return cls(run, platform.node(), os.getpid(), _identity(os.getpid()), since)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process ran here and runs no more; False where that cannot be told."""
+        here = _identity(os.getpid()).rpartition(" ")[0]
+        return bool(here) and self.process.rpartition(" ")[0] == here and _identity(self.pid) != self.process
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A lease file as read: its holder (None: damaged), its version, and its age in seconds."""
+
+    holder: Holder | None
+    version: str
+    age: float
+
+
+class Place(Protocol):
+    """Where a lease file lies: three operations, each atomic."""
+
+    def read(self) -> Found | None:
+        """The file, or None."""
+
+    def write(self, content: bytes, version: str | None) -> str | None:
+        """Make it (`version` None: there must be none) or replace that version; its new version, None if beaten."""
+
+    def delete(self, version: str) -> None:
+        """Delete it if it is still that version."""
+
+
+class Lease:
+    """The lease on the workspace `work` for one run; a context manager. `seconds`: its time to live."""
+
+    def __init__(self, storage: Storage, work: str, run: str, seconds: float = 60.0) -> None:
+        self._work, self._seconds = work, seconds
+        self._place: Place = _OnS3(storage, join(work, NAME)) if is_s3(work) else _OnDisk(storage, work)
+        self._run = run
+        self._version: str | None = None
+        self._content = b""
+        self._renewed = 0.0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Lease:
+        """Take the lease. Raises InfrastructureError, at once, where another run holds it."""
+        self._holder = Holder.of_this_process(self._run)
+        self._content = json.dumps(asdict(self._holder), sort_keys=True).encode()
+        for _ in range(3):  # a rival may let go, or be beaten, between a look and a write
+            found = self._place.read()
+            mine = found is not None and found.holder == self._holder  # a write whose answer was lost
+            if found is not None and not mine and not self._dead(found):
+                raise self._in_use(found)
+            self._renewed = time.monotonic()
+            self._version = self._place.write(self._content, found.version if found else None)
+            if self._version is not None:
+                if found is not None and not mine:
+                    log.warning("lease taken over from run=%s", found.holder.run if found.holder else "unknown")
+                self._stop.clear()
+                self._thread = threading.Thread(target=self._renew, name="mailmill-lease", daemon=True)
+                self._thread.start()
+                return self
+        raise InfrastructureError(f"{self._work} is wanted by several runs at once", hint="start this one again later")
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(self._seconds)
+        if self._version is not None:
+            with contextlib.suppress(InfrastructureError):  # it expires
+                self._place.delete(self._version)
+            self._version = None
+
+    def check(self) -> None:
+        """Raise InfrastructureError where the lease was taken and is lost: what follows must not be published."""
+        if self._thread is None:
+            return
+        late = time.monotonic() - self._renewed > self._seconds
+        if late and self._version is not None:
+            self._try_to_renew()
+            late = time.monotonic() - self._renewed > self._seconds
+        if self._version is None or late:
+            raise InfrastructureError(
+                f"the lease on {self._work} was lost: another run may have taken over; nothing more is published",
+                hint="start the same command again; see that no two schedules write to one run.work",
+            )
+
+    def _renew(self) -> None:
+        while not self._stop.wait(self._seconds / 4):
+            self._try_to_renew()
+            if self._version is None:
+                return
+
+    def _try_to_renew(self) -> None:
+        version, began = self._version, time.monotonic()
+        if version is None:
+            return
+        try:
+            self._version = self._place.write(self._content, version)
+        except InfrastructureError as error:
+            log.warning("lease not renewed: %s", error.message)
+            with contextlib.suppress(InfrastructureError):  # the write may have arrived although its answer did not
+                found = self._place.read()
+                if found is not None and found.holder == self._holder:
+                    self._version = found.version
+            return
+        self._renewed = began
+
+    def _dead(self, found: Found) -> bool:
+        return found.age > self._seconds or (found.holder is not None and found.holder.gone)
+
+    def _in_use(self, found: Found) -> InfrastructureError:
+        holder = found.holder
+        who = f"run {holder.run} (process {holder.pid} on {holder.host}, since {holder.since})" if holder else "a run"
+        left = max(1, round(self._seconds - found.age + 0.5))
+        return InfrastructureError(
+            f"{self._work} is in use by {who}",
+            hint=f"wait for it to end; if it is dead, its lease expires in {left} s, and the same command then works",
+        )
+
+
+class _OnDisk:
+    """A lease file on a disk: each operation under a lock that the system lets go when its process dies."""
+
+    def __init__(self, storage: Storage, work: str) -> None:
+        self._storage, self._folder = storage, Path(work.removeprefix("file://"))
+        self._path = self._folder / NAME
+
+    def read(self) -> Found | None:
+        with self._locked():
+            return self._read()
+
+    def write(self, content: bytes, version: str | None) -> str | None:
+        with self._locked():
+            found = self._read()
+            if (found.version if found else None) != version:
+                return None
+            if version is None:  # also where locks are not honoured, of two that make the file one wins
+                try:
+                    with self._path.open("xb") as file:
+                        file.write(content)
+                except FileExistsError:
+                    return None
+            else:
+                temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
+                try:
+                    temporary.write_bytes(content)
+                    temporary.replace(self._path)
+                finally:
+                    temporary.unlink(missing_ok=True)
+            made = self._read()
+            return made.version if made else None
+
+    def delete(self, version: str) -> None:
+        with self._locked():
+            found = self._read()
+            if found is not None and found.version == version:
+                self._path.unlink()
+
+    def _read(self) -> Found | None:
+        try:
+            content, state = self._path.read_bytes(), self._path.stat()
+        except FileNotFoundError:
+            return None
+        tag = hashlib.blake2b(content + f"{state.st_mtime_ns} {state.st_ino}".encode(), digest_size=16).hexdigest()
+        return Found(_holder(content), tag, time.time() - state.st_mtime)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._storage.translated(str(self._folder)):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / LOCK).open("ab") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+
+
+class _OnS3:
+    """A lease file on S3, by conditional requests."""
+
+    def __init__(self, storage: Storage, uri: str) -> None:
+        self._storage, self._uri = storage, uri
+        bucket, _, key = uri.split("://", 1)[1].partition("/")
+        self._where = {"Bucket": bucket, "Key": key}
+
+    def read(self) -> Found | None:
+        answer = self._call("get_object", missing_ok=True)
+        if answer is None:
+            return None
+        found, content = answer
+        asked = found["ResponseMetadata"]["HTTPHeaders"].get("date")
+        now = datetime.strptime(asked, "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=UTC) if asked else datetime.now(UTC)
+        return Found(_holder(content), str(found["ETag"]), (now - found["LastModified"]).total_seconds())
+
+    def write(self, content: bytes, version: str | None) -> str | None:
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        # The same words have the same ETag: a counter makes each version its own.
+        unique = content[:-1] + f', "renewed": {time.time_ns()}}}'.encode()
+        answer = self._call("put_object", Body=unique, **condition)
+        return str(answer[0]["ETag"]) if answer else None
+
+    def delete(self, version: str) -> None:
+        found = self.read()
+        if found is not None and found.version == version:
+            self._call("delete_object")
+
+    def _call(self, method: str, missing_ok: bool = False, **arguments: Any) -> tuple[dict[str, Any], bytes] | None:
+        """The answer and its body; None where a condition did not hold, or (`missing_ok`) nothing is there."""
+        with self._storage.translated(self._uri):
+            try:
+                return self._storage.request(method, **self._where, **arguments)
+            except FileNotFoundError:
+                if missing_ok or "IfMatch" in arguments:
+                    return None
+                raise
+            except Exception as error:
+                if _is_conflict(error):
+                    return None
+                raise
+
+
+def _is_conflict(error: BaseException | None) -> bool:
+    """Whether S3 said 412 (the condition does not hold) or 409 (another conditional write is under way)."""
+    while error is not None:
+        response = getattr(error, "response", None) or {}
+        code = str(response.get("Error", {}).get("Code", ""))
+        if code in ("PreconditionFailed", "ConditionalRequestConflict", "412", "409"):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _holder(content: bytes) -> Holder | None:
+    try:
+        document = json.loads(content)
+        return Holder(**{name: document[name] for name in ("run", "host", "pid", "process", "since")})
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _identity(pid: int) -> str:
+    """ "boot namespace start" of a living process of this machine; "" where there is none, or no /proc."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = os.readlink("/proc/self/ns/pid")
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else f"{boot} {namespace} {fields[19]}"

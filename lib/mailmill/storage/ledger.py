@@ -1,0 +1,147 @@
+"""The ledger: which objects the raw table was made from, so that a nightly run takes only what is new.
+
+    base = what of the raw table stays: partitions of days before the one that is taken
+    new  = objects listed now - objects in the ledger of the base
+
+A run appends files under `day=DATE/` and a part to the ledger; nothing is written again. The raw table's manifest is
+the commit of all three (raw, raw_rejects, ledger): it names the other two by fingerprint, so a run that was killed
+between two manifests is seen, and undone by leaving out the files that it had added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from mailmill.errors import DataError
+from mailmill.storage.fingerprint import combine, table_fingerprint
+from mailmill.storage.fragments import Sink, Written
+from mailmill.storage.manifests import File, Manifest
+from mailmill.storage.sources import SourceObject
+from mailmill.storage.tables import Stage, Table
+
+#: A row an object: where, how large, which content, when it changed, and the day whose run took it.
+SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("etag", pa.string(), nullable=False),
+        pa.field("modified", pa.float64(), nullable=False),
+        pa.field("day", pa.string(), nullable=False),
+    ]
+)
+COUNTS = ("objects", "messages", "duplicates", "rejects")
+_DAY = re.compile(r"/day=(\d{4}-\d\d-\d\d)/")
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a growing raw table keeps: files of raw, raw_rejects and ledger, the objects in them, counts by day."""
+
+    written: list[Written] = field(default_factory=list)
+    objects: list[SourceObject] = field(default_factory=list)
+    days: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def table(self, stage: Stage, name: str) -> Table:
+        """The kept part of one output."""
+        return stage.draft(name, self.written, stage.outputs[name])
+
+
+def base(stage: Stage, before: str | None) -> Base | None:
+    """What was published before, of days before `before` (None: all). None where nothing was, or not by this code.
+
+    Raises DataError where raw, raw_rejects and ledger do not go together.
+    """
+    first, *others = _tables(stage)
+    raw = stage.previous[first]
+    if raw is None or "days" not in raw.statistics:
+        return None
+    kept: list[Written] = [(first, file) for file in raw.files]
+    for name in others:
+        kept += [(name, file) for file in _as_committed(stage, name, raw)]
+    days: dict[str, dict[str, int]] = raw.statistics["days"]
+    if before is not None:
+        kept = [(name, file) for name, file in kept if day_of(file) < before]
+        days = {day: counts for day, counts in days.items() if day < before}
+    ledger = stage.draft("ledger", kept, SCHEMA)
+    return Base(kept, _objects(ledger), days)
+
+
+def day_of(file: File) -> str:
+    """The day of the partition that a file lies in."""
+    found = _DAY.search(file.path)
+    return found[1] if found else ""
+
+
+def identity(found: SourceObject) -> bytes:
+    """16 bytes over path, size and content's tag: the same for the same content at the same place."""
+    name = f"{found.path}\0{found.size}\0{found.etag}".encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(name, digest_size=16).digest()
+
+
+def fresh(objects: Iterable[SourceObject], taken: Iterable[SourceObject]) -> tuple[list[SourceObject], int]:
+    """The objects that are not among those taken, and how many of those taken are no longer there as they were."""
+    listed = {identity(found): found for found in objects}
+    gone = 0
+    for known in taken:
+        if listed.pop(identity(known), None) is None:
+            gone += 1
+    return list(listed.values()), gone
+
+
+def write(objects: Sequence[SourceObject], day: str, sink: Sink) -> list[Written]:
+    """Add a part to the ledger: the objects that a run has taken, by path."""
+    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    for found in sorted(objects, key=lambda each: each.path):
+        path = found.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        for name, value in zip(columns, (path, found.size, found.etag, found.modified, day), strict=True):
+            columns[name].append(value)
+    with sink.open(0, prefix=f"day={day}/objects") as writer:
+        for batch in pa.table(columns, schema=SCHEMA).to_batches(max_chunksize=65536):
+            writer.write("ledger", batch)
+    return writer.written
+
+
+def totals(days: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """The counts of all days together."""
+    return {name: sum(counts[name] for counts in days.values()) for name in COUNTS}
+
+
+def companions(stage: Stage, written: Sequence[Written]) -> dict[str, str]:
+    """The fingerprints of the outputs besides the first: what its manifest names them by."""
+    _, *names = _tables(stage)
+    return {name: stage.draft(name, written, stage.outputs[name]).fingerprint for name in names}
+
+
+def _tables(stage: Stage) -> list[str]:
+    """The outputs that are tables; files such as a profile are made anew each time."""
+    return [name for name, schema in stage.outputs.items() if len(schema)]
+
+
+def _as_committed(stage: Stage, name: str, raw: Manifest) -> list[File]:
+    """The files of an output that the raw table's manifest commits to."""
+    expected, found = raw.statistics["companions"][name], stage.previous[name]
+    files = found.files if found else []
+    older = [file for file in files if found and not file.path.startswith(f"run_id={found.run_id}/")]
+    for candidate in (files, older):
+        rows = sum(file.rows for file in candidate)
+        digest = combine([int(file.digest, 16) for file in candidate])
+        if table_fingerprint(stage.outputs[name], rows, digest) == expected:
+            return candidate
+    raise DataError(
+        f"tables {raw.table} and {name} in {stage.workspace.root} do not go together",
+        hint=f"delete {raw.table}/_manifest.json there: the next run reads all mail again",
+    )
+
+
+def _objects(ledger: Table) -> list[SourceObject]:
+    found = []
+    for scan in ledger.scans():
+        for batch in scan.batches(SCHEMA.names[:4]):
+            found += [SourceObject(*row) for row in zip(*(c.to_pylist() for c in batch.columns), strict=True)]
+    return found

@@ -1,0 +1,137 @@
+"""Start the job, follow it, and end with its own exit code, wherever its driver ran."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from mailmill.errors import InfrastructureError
+from mailmill.submit import commands, environment, preflight, staging
+from mailmill.submit.request import Request
+
+#: YARN's client knows only "failed"; the application's own exit code stands in what it prints.
+_EXIT = re.compile(r"[Uu]ser application exited with (?:status |code )?(\d+)")
+FINAL = {"SUCCESS", "FAILED", "CANCELLED", "CANCELLING"}
+POLL_SECONDS = 10.0
+
+
+def submit(request: Request) -> int:
+    """Prepare, check and start what is asked for; the job's exit code. A dry run prints instead."""
+    if request.target == "emr-serverless":
+        return _serverless(request)
+    machine = preflight.look(request)
+    parts = environment.plan(request) if request.packs else None
+    if request.dry_run:
+        print(commands.spark_submit(request, machine.spark_submit, parts, _planned(request, parts), machine.home))
+        return 0
+    preflight.check(machine, request)
+    staged: dict[str, str] = {}
+    if parts is not None:
+        bucket = staging.Staging(request) if request.staging else None
+        if bucket:
+            bucket.check()  # before minutes of building
+        parts = environment.build(request, _say)
+        preflight.check_environment(parts, machine, request)
+        if bucket:
+            staged = {path.name: bucket.put(path, path.name) for path in (parts.archive, parts.wheel)}
+    command = commands.spark_submit(request, machine.spark_submit, parts, staged, machine.home)
+    return _execute(command, follow=request.target == "yarn" and request.deploy_mode == "cluster")
+
+
+def exit_code(text: str) -> int | None:
+    """The exit code of the job that a line of the cluster's speaks of."""
+    found = _EXIT.search(text)
+    return int(found[1]) if found else None
+
+
+def _execute(command: commands.Command, follow: bool) -> int:
+    """Run it. `follow`: the driver is elsewhere, and its exit code is read out of the client's own words."""
+    variables = os.environ | command.variables
+    if not follow:
+        return subprocess.run(command.argv, env=variables).returncode  # noqa: S603
+    told = None
+    with subprocess.Popen(command.argv, env=variables, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stderr is not None
+        for line in process.stderr:
+            sys.stderr.write(line)
+            told = exit_code(line) or told
+    return told if process.returncode and told else process.returncode
+
+
+def _planned(request: Request, parts: environment.Environment | None) -> dict[str, str]:
+    """The URIs that the parts will have, without asking S3."""
+    if parts is None or not request.staging:
+        return {}
+    prefix = request.staging.rstrip("/")
+    return {path.name: f"{prefix}/{path.name}" for path in (parts.archive, parts.wheel)}
+
+
+def _serverless(request: Request) -> int:
+    parts = environment.plan(request) if request.packs else None
+    prefix = request.staging.rstrip("/")
+    arguments, files = commands.job_arguments(request)
+    # A name of its content: another run's configuration never takes the place of this one's.
+    names = {file: f"{environment.sha256(Path(file))[:16]}-{Path(file).name}" for file in files}
+    arguments = [_at(word, files, names, prefix) for word in arguments]
+    planned = {"job": f"{prefix}/{request.job.name}"}
+    if parts is not None:
+        planned |= {"archive": f"{prefix}/{parts.archive.name}", "wheel": f"{prefix}/{parts.wheel.name}"}
+    body = commands.serverless_request(request, planned, arguments)
+    if request.dry_run:
+        print(json.dumps(body, indent=2))
+        return 0
+    bucket = staging.Staging(request)
+    bucket.check()
+    bucket.put(request.job, request.job.name)
+    for file, name in names.items():
+        bucket.put(Path(file), name)
+    if parts is not None:
+        parts = environment.build(request, _say)
+        for path in (parts.archive, parts.wheel):
+            bucket.put(path, path.name)
+    client = staging.connect("emr-serverless", request.region)
+    started = staging.with_action(
+        "emr-serverless:StartJobRun", request.application, lambda: client.start_job_run(**body)
+    )
+    _say(f"job run {started['jobRunId']} of application {request.application} (token {request.token})")
+    return 0 if request.no_wait else follow(client, request.application, started["jobRunId"])
+
+
+def _at(word: str, files: list[str], names: dict[str, str], prefix: str) -> str:
+    """An argument that names a sent file, as the URI that the driver reads it from."""
+    option, equals, value = word.partition("=")
+    for file in files:
+        if word == Path(file).name:
+            return f"{prefix}/{names[file]}"
+        if equals and option == "--config" and value == Path(file).name:
+            return f"--config={prefix}/{names[file]}"
+    return word
+
+
+def follow(client: Any, application: str, run: str, pause: float = POLL_SECONDS) -> int:
+    """Wait for a job run of EMR Serverless; its exit code: 0, the job's own where EMR tells it, else 4."""
+    state = ""
+    while state not in FINAL:
+        found = staging.with_action(
+            "emr-serverless:GetJobRun", application, lambda: client.get_job_run(applicationId=application, jobRunId=run)
+        )["jobRun"]
+        if found["state"] != state:
+            state = found["state"]
+            _say(f"{run} {state.lower()}")
+        if state not in FINAL:
+            time.sleep(pause)
+    if state == "SUCCESS":
+        return 0
+    details = str(found.get("stateDetails", ""))
+    _say(f"{run} {state.lower()}: {details[:300]}")
+    return exit_code(details) or InfrastructureError.exit_code
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,171 @@
+"""The lease: of racing runs one wins, a dead one's expires, a lost one is noticed before anything is published."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from mailmill.config import StorageSection
+from mailmill.errors import InfrastructureError
+from mailmill.storage import lease
+from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.lease import Holder, Lease
+
+Place = tuple[Storage, str]
+
+
+def held_by(place: Place, holder: Holder | None) -> None:
+    storage, root = place
+    storage.write(join(root, lease.NAME), json.dumps(asdict(holder)).encode() if holder else b"not JSON")
+
+
+def stranger() -> Holder:
+    """A process on another machine, of which this one cannot tell whether it lives."""
+    return replace(Holder.of_this_process("theirs"), host="elsewhere", process="another-boot pid:[1] 7")
+
+
+def test_the_second_stops_at_once_and_says_why(place: Place) -> None:
+    with Lease(*place, "first"):
+        began = time.monotonic()
+        with pytest.raises(InfrastructureError, match=r"is in use by run first \(process \d+ on ") as caught:
+            Lease(*place, "second").__enter__()
+        assert time.monotonic() - began < 5
+        assert caught.value.exit_code == 4
+        assert place[1] in caught.value.message
+        assert "expires in" in caught.value.hint
+    with Lease(*place, "third"):
+        pass
+    assert not place[0].exists(join(place[1], lease.NAME))
+
+
+def test_of_many_that_race_one_wins(place: Place) -> None:
+    barrier, won, lost = threading.Barrier(8), [], []
+
+    def race(number: int) -> None:
+        mine = Lease(*place, f"run-{number}")
+        barrier.wait()
+        try:
+            mine.__enter__()
+            won.append(mine)
+        except InfrastructureError:
+            lost.append(number)
+
+    threads = [threading.Thread(target=race, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(won), len(lost)) == (1, 7)
+    won[0].__exit__()
+
+
+def test_of_many_that_take_over_one_wins(place: Place) -> None:
+    held_by(place, stranger())
+    time.sleep(2.5)  # S3 tells whole seconds
+    barrier, won = threading.Barrier(6), []
+
+    def race(number: int) -> None:
+        mine = Lease(*place, f"run-{number}", seconds=1.2)
+        barrier.wait()
+        try:
+            mine.__enter__()
+            won.append(mine)
+        except InfrastructureError:
+            pass
+
+    threads = [threading.Thread(target=race, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    won[0].check()
+    won[0].__exit__()
+
+
+def test_a_dead_runs_lease_expires(place: Place) -> None:
+    held_by(place, stranger())
+    with pytest.raises(InfrastructureError, match="run theirs"):
+        Lease(*place, "mine", seconds=30).__enter__()
+    time.sleep(2.5)
+    with Lease(*place, "mine", seconds=1) as mine:
+        mine.check()
+
+
+def test_renewal_keeps_it_alive(place: Place) -> None:
+    with Lease(*place, "first", seconds=2) as first:
+        held = Holder.of_this_process("first")
+        time.sleep(4.5)
+        with pytest.raises(InfrastructureError, match="run first"):
+            Lease(*place, "second", seconds=2).__enter__()
+        first.check()
+        assert held.pid == os.getpid()
+
+
+def test_a_damaged_lease_expires_too(place: Place) -> None:
+    held_by(place, None)
+    with pytest.raises(InfrastructureError, match="a run"):
+        Lease(*place, "mine", seconds=30).__enter__()
+    time.sleep(2.5)
+    with Lease(*place, "mine", seconds=1):
+        pass
+
+
+def test_a_lease_that_was_lost_is_noticed(place: Place) -> None:
+    mine = Lease(*place, "mine", seconds=1.2)
+    mine.check()  # nothing was taken: nothing can be lost
+    mine.__enter__()
+    held_by(place, stranger())
+    time.sleep(1)
+    with pytest.raises(InfrastructureError, match="was lost"):
+        mine.check()
+    mine.__exit__()
+    assert b"theirs" in place[0].read(join(place[1], lease.NAME)), "another's lease was deleted"
+
+
+def test_a_process_that_is_gone_from_this_machine_is_dead_at_once(place: Place) -> None:
+    program = (
+        "import json, sys\nfrom dataclasses import asdict\nfrom mailmill.storage.lease import Holder\n"
+        "print(json.dumps(asdict(Holder.of_this_process('killed'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    holder = Holder(**json.loads(done.stdout))
+    assert holder.gone
+    assert not Holder.of_this_process("me").gone
+    assert not stranger().gone
+    held_by(place, holder)
+    with Lease(*place, "next"):
+        pass
+
+
+def test_a_pid_that_was_used_again_is_another_process() -> None:
+    me = Holder.of_this_process("me")
+    assert replace(me, process=me.process + "1").gone
+
+
+def test_two_processes(tmp_path: Path) -> None:
+    """Not threads: processes that hold and want the same lease."""
+    program = (
+        "import sys, time\nfrom mailmill.config import StorageSection\nfrom mailmill.storage.filesystems import Storage\n"
+        "from mailmill.storage.lease import Lease\n"
+        "with Lease(Storage(StorageSection()), sys.argv[1], 'child'):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        with pytest.raises(InfrastructureError, match="run child"):
+            Lease(Storage(StorageSection()), str(tmp_path), "mine").__enter__()
+    finally:
+        child.kill()
+        child.wait()
+    with Lease(Storage(StorageSection()), str(tmp_path), "mine"):
+        pass

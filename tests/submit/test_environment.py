@@ -1,0 +1,120 @@
+"""The environment: named by what it is made of, checked, and run by a cluster that has nothing of this machine's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mailmill.errors import ConfigError, InfrastructureError
+from mailmill.job import Job
+from mailmill.storage.tables import Workspace
+from mailmill.submit import environment
+from mailmill.submit.request import parse
+from tests import mail
+from tests.conftest import REQUIRE_SPARK, ROOT, missing_spark
+from tests.faults.processes import mailmill
+from tests.submit.cluster import standalone
+
+REQUEST = parse(["--target", "yarn", "run"], ROOT)
+TABLES = ("raw", "clean", "rejects", "labels", "features", "models/forest", "scores")
+
+
+def test_the_name_tells_what_is_inside(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "uv.lock", tmp_path)
+    here = replace(REQUEST, root=tmp_path)
+    one = environment.plan(here)
+    assert one.archive.name == environment.plan(REQUEST).archive.name
+    assert one.wheel.name == environment.plan(REQUEST).wheel.name
+    (tmp_path / "lib" / "mailmill" / "new.py").write_text("x = 1\n")
+    assert environment.plan(here).wheel.name != one.wheel.name
+    assert environment.plan(here).archive.name == one.archive.name
+    (tmp_path / "uv.lock").write_text("another")
+    assert environment.plan(here).archive.name != one.archive.name
+    assert (
+        environment.plan(replace(REQUEST, extras="glove,onnx")).archive.name != environment.plan(REQUEST).archive.name
+    )
+    (tmp_path / "uv.lock").unlink()
+    with pytest.raises(ConfigError, match="lock file"):
+        environment.plan(here)
+
+
+def test_a_changed_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_text("lock")
+    (tmp_path / "lib" / "mailmill").mkdir(parents=True)
+    here = replace(REQUEST, root=tmp_path)
+    parts = environment.plan(here)
+    parts.archive.parent.mkdir(parents=True)
+    parts.wheel.write_bytes(b"a wheel")
+    parts.archive.write_bytes(b"as built")
+    parts.python.parent.mkdir(parents=True)
+    parts.python.touch()
+    checksum = parts.archive.with_name(parts.archive.name + ".sha256")
+    checksum.write_text(environment.sha256(parts.archive) + "\n")
+    assert environment.build(here, print) == parts
+    parts.archive.write_bytes(b"as changed")
+    with pytest.raises(InfrastructureError, match="checksum differs"):
+        environment.build(here, print)
+
+
+def test_an_archive_that_does_not_run_is_refused(tmp_path: Path) -> None:
+    import tarfile
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text("#!/bin/sh\necho 'No module named numpy' >&2\nexit 1\n")
+    (tmp_path / "bin" / "python").chmod(0o755)
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "bin", "bin")
+    with pytest.raises(InfrastructureError, match="does not run where it is unpacked: No module named numpy"):
+        environment.verify(tmp_path / "a.tar.gz", tmp_path / "code.zip", tmp_path / "k" / "environment")
+    assert not (tmp_path / "k" / "environment").exists()
+
+
+def test_an_archive_that_leans_on_this_machine_is_refused(tmp_path: Path) -> None:
+    import tarfile
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "bin", "bin")
+    with pytest.raises(InfrastructureError):
+        environment.verify(tmp_path / "a.tar.gz", ROOT / "lib", tmp_path / "k" / "environment")
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_a_cluster_of_processes_runs_the_archive(tmp_path: Path) -> None:
+    """Built, verified, submitted: two workers without mailmill or any library of its make the same tables."""
+    if reason := missing_spark():
+        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    corpus = mail.make_corpus(tmp_path / "corpus", 300)
+    vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
+    settings = mail.make_config(
+        str(tmp_path / "work"), corpus, vectors, "engine.kind=auto", 'train.models=["forest"]', "forest.trees=4"
+    )
+    config = mail.write_config(tmp_path / "small.toml", settings)
+    with standalone(tmp_path) as master:
+        done = subprocess.run(
+            [ROOT / "spark-submit.sh", "--target", "standalone", "--master", master, "--conf",
+             "spark.executor.memory=512m", "run", "--config", str(config)],
+            capture_output=True, text=True, timeout=540, cwd=tmp_path,
+            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+            | {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable},
+        )  # fmt: skip
+        output = done.stdout + done.stderr
+        assert done.returncode == 0, output
+        assert re.search(r"engine spark \S+: spark://127\.0\.0\.1:\d+, 2 cores", output), output
+        executors = list(tmp_path.glob("work-*/app-*/*/environment"))
+        assert len(executors) == 2, "each worker's executor has unpacked the archive"
+    assert mailmill("run", "-c", config, "-e", "local", "-s", f"run.work={tmp_path / 'local'}").returncode == 0
+    here = Job(settings).workspace
+    there = Workspace(here.storage, str(tmp_path / "local"), here.settings)
+    for name in TABLES:
+        assert here.manifest(name).fingerprint == there.manifest(name).fingerprint, name

@@ -1,0 +1,169 @@
+"""The command line of spark-submit.sh, and the exact commands and requests that come of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailmill.errors import ConfigError
+from mailmill.submit import commands, environment, running
+from mailmill.submit.request import Request, parse
+from tests.conftest import ROOT
+
+SERVERLESS = ["--target", "emr-serverless", "--application-id", "00fabc", "--region", "eu-central-1",
+              "--role", "arn:aws:iam::123456789012:role/mailmill", "--staging", "s3://bucket/prefix/"]  # fmt: skip
+
+
+def request(*arguments: str) -> Request:
+    return parse(list(arguments), ROOT)
+
+
+def argv(*arguments: str) -> commands.Command:
+    asked = request(*arguments)
+    return commands.spark_submit(asked, "spark-submit", environment.plan(asked) if asked.packs else None, {})
+
+
+def properties(command: commands.Command) -> dict[str, str]:
+    pairs = [b for a, b in zip(command.argv, command.argv[1:], strict=False) if a == "--conf"]
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def body(*arguments: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert running.submit(request(*SERVERLESS, "--dry-run", *arguments)) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_local_sends_nothing() -> None:
+    command = argv("--conf", "spark.a=b c", "train", "--config", "conf/x y.toml")
+    assert "--archives" not in command.argv
+    assert properties(command)["spark.a"] == "b c"
+    assert command.argv[-3:] == [str(ROOT / "jobs" / "train.py"), "--config", "conf/x y.toml"]
+    assert shlex.split(str(command))[len(command.variables) :] == command.argv
+
+
+def test_standalone_workers_run_the_archive_and_the_driver_its_verified_copy() -> None:
+    command = argv("--target", "standalone", "--master", "spark://h:7077", "run", "--config", "x.toml")
+    at = command.argv.index("--archives")
+    assert command.argv[at + 1].endswith(".tar.gz#environment")
+    assert command.variables["PYSPARK_PYTHON"] == "./environment/bin/python"
+    assert command.variables["PYSPARK_DRIVER_PYTHON"].endswith("/environment/bin/python")
+    assert Path(command.variables["PYSPARK_DRIVER_PYTHON"]).is_absolute()
+    assert properties(command)["spark.executorEnv.PYSPARK_PYTHON"] == "./environment/bin/python"
+
+
+def test_yarn_cluster_sends_the_configuration_along() -> None:
+    command = argv("--target", "yarn", "--deploy-mode", "cluster", "run", "--config=conf/emr.toml", "-s", "run.seed=2")
+    assert command.argv[command.argv.index("--files") + 1] == "conf/emr.toml"
+    assert command.argv[-3:] == ["--config=emr.toml", "-s", "run.seed=2"]
+    found = properties(command)
+    for name in ("spark.yarn.appMasterEnv.PYSPARK_PYTHON", "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON",
+                 "spark.executorEnv.PYSPARK_PYTHON"):  # fmt: skip
+        assert found[name] == "./environment/bin/python"
+    assert command.variables["PYSPARK_DRIVER_PYTHON"] == "./environment/bin/python"
+    client = argv("--target", "yarn", "run", "--config", "conf/emr.toml")
+    assert "--files" not in client.argv
+    assert client.argv[-1] == "conf/emr.toml"
+
+
+def test_yarn_without_an_environment_of_our_own() -> None:
+    command = argv("--target", "yarn", "--no-environment", "run")
+    assert "--archives" not in command.argv
+    assert not any("PYSPARK_PYTHON" in name for name in properties(command))
+
+
+def test_staged_parts_are_named_by_their_uri() -> None:
+    asked = request("--target", "yarn", "--staging", "s3://b/p", "run")
+    parts = environment.plan(asked)
+    staged = {path.name: f"s3://b/p/{path.name}" for path in (parts.archive, parts.wheel)}
+    command = commands.spark_submit(asked, "spark-submit", parts, staged)
+    assert f"s3://b/p/{parts.archive.name}#environment" in command.argv
+    assert f"s3://b/p/{parts.wheel.name}" in command.argv
+
+
+def test_the_request_to_emr_serverless_is_one_that_the_sdk_accepts(capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.submit.models import validate
+
+    found = body("--run-id", "night-1", "clean", "--config", "conf/emr.toml", capsys=capsys)
+    validate("emr-serverless", "StartJobRun", found)
+    assert found["clientToken"] == "night-1-clean"
+    spark = found["jobDriver"]["sparkSubmit"]
+    assert spark["entryPoint"] == "s3://bucket/prefix/clean.py"
+    option, config = spark["entryPointArguments"]
+    assert option == "--config"
+    assert config.startswith("s3://bucket/prefix/")
+    assert config.endswith("-emr.toml")
+    words = shlex.split(spark["sparkSubmitParameters"])
+    pairs = dict(word.split("=", 1) for word in words if word != "--conf")
+    python = "./environment/bin/python"
+    assert pairs["spark.emr-serverless.driverEnv.PYSPARK_PYTHON"] == python
+    assert pairs["spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON"] == python
+    assert pairs["spark.executorEnv.PYSPARK_PYTHON"] == python
+    assert pairs["spark.archives"].endswith("#environment")
+    assert pairs["spark.submit.pyFiles"].endswith(".zip")
+
+
+def test_the_same_run_and_stage_has_the_same_token(capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = (body("--run-id", "n", "clean", capsys=capsys)["clientToken"] for _ in range(2))
+    assert one == two != body("--run-id", "n", "train", capsys=capsys)["clientToken"]
+
+
+def test_the_sdk_refuses_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.submit.models import validate
+
+    found = body("clean", capsys=capsys)
+    with pytest.raises(AssertionError, match="jobDrivers"):
+        validate("emr-serverless", "StartJobRun", {**found, "jobDrivers": {}})
+    with pytest.raises(AssertionError, match="applicationId"):
+        validate("emr-serverless", "StartJobRun", {k: v for k, v in found.items() if k != "applicationId"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--target", "standalone", "--master", "spark://h:1", "--deploy-mode", "cluster", "run"], "no cluster mode"),
+        (["--target", "emr-serverless", "run"], "--application-id"),
+        ([*SERVERLESS[:-2], "run"], "--staging"),
+        (["--staging", "hdfs://x", "run"], "s3:// prefix"),
+        (["--conf", "novalue", "run"], "key=value"),
+        (["--run-id", "a b", "run"], "--run-id"),
+        (["--target"], "needs a value"),
+        (["--deploy-mode", "sideways", "run"], "client or cluster"),
+    ],
+)
+def test_refuses(arguments: list[str], word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        request(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("Final app status: FAILED, exitCode: 13, (reason: User application exited with status 3)", 3),
+        ("org.apache.spark.SparkUserAppException: User application exited with 4", 4),
+        ("Application application_1 finished with failed status", None),
+    ],
+)
+def test_the_jobs_exit_code_is_read_from_the_cluster(line: str, code: int | None) -> None:
+    assert running.exit_code(line) == code
+
+
+class Serverless:
+    """A client of EMR Serverless that answers with these states, one after the other."""
+
+    def __init__(self, *states: str, details: str = "") -> None:
+        self.states, self.details = list(states), details
+
+    def get_job_run(self, **_: str) -> dict[str, Any]:
+        return {"jobRun": {"state": self.states.pop(0), "stateDetails": self.details}}
+
+
+def test_following_a_job_run_to_its_end() -> None:
+    assert running.follow(Serverless("SUBMITTED", "RUNNING", "SUCCESS"), "a", "r", pause=0) == 0
+    assert running.follow(Serverless("RUNNING", "FAILED", details="no capacity"), "a", "r", pause=0) == 4
+    failed = Serverless("FAILED", details="User application exited with status 3")
+    assert running.follow(failed, "a", "r", pause=0) == 3

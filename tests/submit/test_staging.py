@@ -1,0 +1,46 @@
+"""Uploads: once for the same bytes, checked, and plain words where S3 refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailmill.errors import InfrastructureError
+from mailmill.submit.request import parse
+from mailmill.submit.staging import Staging
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.s3
+
+
+@pytest.fixture
+def client(s3_endpoint: str) -> Any:
+    import botocore.session
+
+    return botocore.session.get_session().create_client("s3", region_name="us-east-1", endpoint_url=s3_endpoint)
+
+
+def staging(client: Any, prefix: str) -> Staging:
+    return Staging(parse(["--staging", prefix, "run"], ROOT), client)
+
+
+def test_the_same_bytes_are_sent_once(client: Any, tmp_path: Path) -> None:
+    place = staging(client, "s3://test/staged/")
+    place.check()
+    (tmp_path / "a.zip").write_bytes(b"one")
+    assert place.put(tmp_path / "a.zip", "a.zip") == "s3://test/staged/a.zip"
+    first = client.head_object(Bucket="test", Key="staged/a.zip")
+    place.put(tmp_path / "a.zip", "a.zip")
+    assert client.head_object(Bucket="test", Key="staged/a.zip")["LastModified"] == first["LastModified"]
+    (tmp_path / "a.zip").write_bytes(b"two")
+    place.put(tmp_path / "a.zip", "a.zip")
+    assert client.get_object(Bucket="test", Key="staged/a.zip")["Body"].read() == b"two"
+    assert not client.list_objects_v2(Bucket="test", Prefix="staged/.mailmill").get("Contents")
+
+
+def test_a_bucket_that_is_not_there(client: Any) -> None:
+    with pytest.raises(InfrastructureError, match=r"s3:ListBucket on no-such-bucket failed") as caught:
+        staging(client, "s3://no-such-bucket/x").check()
+    assert "credentials" in caught.value.hint

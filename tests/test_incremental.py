@@ -1,0 +1,303 @@
+"""Nightly growth: only what is new is read and mapped, the counts add up, a day run again has the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailmill import compacting, pipeline, schemas
+from mailmill.config import Config
+from mailmill.errors import ConfigError, DataError
+from mailmill.job import Job
+from mailmill.storage import ledger, manifests
+from mailmill.storage.filesystems import join
+from mailmill.storage.ledger import day_of
+from mailmill.storage.manifests import Manifest
+from tests import mail
+
+DAYS = ("2026-11-18", "2026-11-19", "2026-11-20")
+GROWING = ("raw", "raw_rejects", "ledger", "clean", "rejects", "labels", "features")
+
+
+class Mailbox:
+    """A corpus whose mails arrive over three days, and a workspace."""
+
+    def __init__(self, folder: Path, header: bool = True) -> None:
+        corpus = mail.make_corpus(folder / "corpus", 240, label_header="X-Label" if header else None)
+        self.vectors = mail.make_vectors(corpus, folder / "glove.txt")
+        self.labels = {"header": "X-Label"} if header else {"source": str(corpus / "labels.csv")}
+        self.waiting = sorted((corpus / "mail").rglob("*.eml"))
+        self.corpus, self.folder = folder / "inbox", folder
+        (self.corpus / "mail").mkdir(parents=True)
+
+    def arrive(self, day: str, count: int, again: int = 0) -> None:
+        """`count` mails come on a day, and exact copies of `again` that had come before."""
+        at = datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC).timestamp()
+        old = sorted((self.corpus / "mail").glob("*.eml"))[:again]
+        for number, source in enumerate([self.waiting.pop(0) for _ in range(count)] + old):
+            target = self.corpus / "mail" / f"{day}-{number:04d}.eml"
+            shutil.copyfile(source, target)
+            os.utime(target, (at, at))
+
+    def config(self, *overrides: str, work: str = "work") -> Config:
+        return mail.make_config(str(self.folder / work), self.corpus, self.vectors, *overrides, labels=self.labels)
+
+    def run(self, *overrides: str, work: str = "work") -> dict[str, Manifest]:
+        """Everything up to the features; the manifests."""
+        with Job(self.config(*overrides, work=work)) as job:
+            for stage in (pipeline.ingest, pipeline.clean, pipeline.label, pipeline.features):
+                stage(job)
+            return {name: job.workspace.manifest(name) for name in GROWING}
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Mailbox:
+    return Mailbox(tmp_path)
+
+
+def mapped(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts the rows that engines map, by the kernel's name."""
+    counted: Counter[str] = Counter()
+    original = Job.map_table
+
+    def counting(job: Job, table: Any, kernel: Any, *rest: Any) -> Any:
+        counted[type(kernel).__name__] += table.rows
+        return original(job, table, kernel, *rest)
+
+    monkeypatch.setattr(Job, "map_table", counting)
+    return counted
+
+
+def adds_up(found: dict[str, Manifest], files: int) -> None:
+    raw, clean = found["raw"].statistics, found["clean"].statistics
+    assert raw["messages"] == clean["messages"] == raw["objects"] == files
+    assert found["clean"].rows + found["rejects"].rows + clean["duplicates"] == files
+    assert found["ledger"].rows == files
+
+
+def test_a_night_adds_files_and_rewrites_none(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox.arrive(DAYS[0], 100)
+    first = mailbox.run()
+    adds_up(first, 100)
+    mailbox.arrive(DAYS[1], 60, again=7)
+    rows = mapped(monkeypatch)
+    second = mailbox.run()
+    adds_up(second, 167)
+    for name in GROWING:
+        before, after = ({f.path for f in m[name].files} for m in (first, second))
+        assert before <= after, name
+    assert second["raw"].rows - first["raw"].rows == rows["CleanKernel"] == rows["LabelsKernel"]
+    assert rows["FeaturesKernel"] == second["clean"].rows - first["clean"].rows
+    assert second["raw"].statistics["duplicates"] >= first["raw"].statistics["duplicates"] + 7
+
+
+def test_night_by_night_is_the_same_as_all_at_once(mailbox: Mailbox) -> None:
+    for day, again in zip(DAYS, (0, 5, 9), strict=True):
+        mailbox.arrive(day, 50, again)
+        grown = mailbox.run()
+    whole = mailbox.run(work="at-once")
+    for name in ("clean", "labels", "features"):
+        assert grown[name].fingerprint == whole[name].fingerprint, name
+    for name in ("messages", "duplicates", "rejects", "objects"):
+        assert grown["raw"].statistics[name] == whole["raw"].statistics[name], name
+    here, there = (
+        Job(mailbox.config(work=w)).workspace.open("raw", schemas.RAW).read(["key", "raw"]) for w in ("work", "at-once")
+    )
+    assert here.equals(there)
+
+
+def test_nothing_new_does_nothing(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.arrive(DAYS[0], 60)
+    before = mailbox.run()
+    monkeypatch.setattr("mailmill.job.open_engine", lambda _: pytest.fail("an engine was started"))
+    with caplog.at_level(logging.INFO, logger="mailmill"):
+        assert mailbox.run() == before
+    assert "raw unchanged: " in caplog.text
+
+
+def test_only_copies_and_rejects_are_new(mailbox: Mailbox) -> None:
+    mailbox.arrive(DAYS[0], 60)
+    first = mailbox.run()
+    mailbox.arrive(DAYS[1], 0, again=6)
+    (mailbox.corpus / "mail" / "empty.eml").write_bytes(b"")
+    second = mailbox.run()
+    adds_up(second, 67)
+    assert second["raw"].fingerprint == first["raw"].fingerprint
+    assert second["clean"].fingerprint == first["clean"].fingerprint
+    assert second["rejects"].rows == first["rejects"].rows + 1
+
+
+def bytes_of(mailbox: Mailbox, found: Manifest, day: str) -> list[str]:
+    """The content of a day's files, whatever their run's folder."""
+    folder = Path(mailbox.config().run.work) / found.table
+    files = [file for file in found.files if day_of(file) == day]
+    return [hashlib.sha256((folder / f.path).read_bytes()).hexdigest() for f in sorted(files, key=lambda f: f.path)]
+
+
+def test_a_day_run_again_has_the_same_bytes(mailbox: Mailbox) -> None:
+    nights = {}
+    for day, again in zip(DAYS, (0, 5, 9), strict=True):
+        mailbox.arrive(day, 40, again)
+        found = mailbox.run(f"ingest.as_of={day}")
+        nights[day] = {name: m.fingerprint for name, m in found.items()}
+        content = {name: bytes_of(mailbox, found[name], DAYS[1]) for name in ("raw", "ledger")}
+        if day == DAYS[1]:
+            second = content
+    assert content == second, "a later night left the files of an earlier one as they were"
+    assert second["raw"]
+    again_found = mailbox.run(f"ingest.as_of={DAYS[1]}")
+    assert {name: m.fingerprint for name, m in again_found.items()} == nights[DAYS[1]]
+    assert {name: bytes_of(mailbox, again_found[name], DAYS[1]) for name in second} == second
+    last = mailbox.run(f"ingest.as_of={DAYS[2]}")
+    assert {name: m.fingerprint for name, m in last.items()} == nights[DAYS[2]]
+    elsewhere = mailbox.run(f"ingest.as_of={DAYS[0]}", work="elsewhere")
+    assert {name: m.fingerprint for name, m in elsewhere.items()} == nights[DAYS[0]]
+
+
+def test_a_day_before_all_mail_and_a_day_that_is_none(mailbox: Mailbox) -> None:
+    mailbox.arrive(DAYS[1], 20)
+    with pytest.raises(DataError, match=f"no mail up to {DAYS[0]}"):
+        mailbox.run(f"ingest.as_of={DAYS[0]}")
+    with pytest.raises(ConfigError, match=r"ingest\.as_of"):
+        mailbox.run("ingest.as_of=2026-13-40")
+
+
+@pytest.mark.parametrize("change", ["gone", "changed"])
+def test_what_is_gone_or_changed_is_read_again(change: str, mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    mailbox.arrive(DAYS[0], 60)
+    mailbox.run()
+    victim = sorted((mailbox.corpus / "mail").glob("*.eml"))[3]
+    victim.unlink() if change == "gone" else victim.write_bytes(victim.read_bytes() + b"\r\nMore.\r\n")
+    with caplog.at_level(logging.INFO, logger="mailmill"):
+        found = mailbox.run()
+    assert "1 objects are gone or have changed" in caplog.text
+    adds_up(found, 59 if change == "gone" else 60)
+    whole = mailbox.run(work="fresh")
+    assert {n: m.fingerprint for n, m in found.items()} == {n: m.fingerprint for n, m in whole.items()}
+
+
+def test_a_landing_place_that_is_emptied(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    keep = "ingest.keep_gone=true"
+    mailbox.arrive(DAYS[0], 60)
+    first = mailbox.run(keep)
+    for path in (mailbox.corpus / "mail").glob("*.eml"):
+        path.unlink()
+    with caplog.at_level(logging.INFO, logger="mailmill"):
+        assert mailbox.run(keep) == first
+    assert "raw unchanged: " in caplog.text
+    mailbox.arrive(DAYS[1], 30)
+    second = mailbox.run(keep)
+    adds_up(second, 90)
+    assert {f.path for f in first["raw"].files} <= {f.path for f in second["raw"].files}
+
+
+def test_kept_mail_survives_a_change_of_code(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = "ingest.keep_gone=true"
+    mailbox.arrive(DAYS[0], 40)
+    mailbox.run(keep)
+    for path in (mailbox.corpus / "mail").glob("*.eml"):
+        path.unlink()
+    mailbox.arrive(DAYS[1], 20)
+    monkeypatch.setattr(manifests, "code_version", lambda: "0+changed")
+    adds_up(mailbox.run(keep), 60)
+
+
+@pytest.mark.parametrize("grown", [True, False])
+@pytest.mark.parametrize("last", ["ledger", "raw_rejects"])
+def test_a_run_that_was_killed_between_two_manifests(
+    last: str, grown: bool, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger knows of the new objects, the raw table does not: they must not be taken for read."""
+    if grown:
+        mailbox.arrive(DAYS[0], 60)
+        mailbox.run()
+    mailbox.arrive(DAYS[1], 40)
+    original: Callable[..., None] = manifests.publish
+
+    def killed(storage: Any, uri: str, manifest: Manifest) -> None:
+        original(storage, uri, manifest)
+        if manifest.table == last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(manifests, "publish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        mailbox.run()
+    monkeypatch.setattr(manifests, "publish", original)
+    adds_up(mailbox.run(), 100 if grown else 40)
+
+
+def test_tables_that_do_not_go_together_are_refused(mailbox: Mailbox) -> None:
+    mailbox.arrive(DAYS[0], 30)
+    found = mailbox.run()
+    storage, uri = Job(mailbox.config()).storage, join(mailbox.config().run.work, "ledger")
+    document = found["ledger"].to_bytes().replace(found["ledger"].files[0].digest.encode(), b"0" * 32)
+    storage.write(join(uri, manifests.NAME), document)
+    mailbox.arrive(DAYS[1], 30)
+    with pytest.raises(DataError, match=r"raw and ledger .* do not go together"):
+        mailbox.run()
+
+
+def test_other_settings_map_everything_again(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox.arrive(DAYS[0], 60)
+    mailbox.run()
+    mailbox.arrive(DAYS[1], 30)
+    rows = mapped(monkeypatch)
+    found = mailbox.run("clean.sender_domain=drop")
+    assert rows["CleanKernel"] == found["raw"].rows
+    assert rows["LabelsKernel"] < found["raw"].rows
+    assert rows["FeaturesKernel"] == found["clean"].rows
+
+
+def test_a_label_file_is_matched_whole(tmp_path: Path) -> None:
+    mailbox = Mailbox(tmp_path, header=False)
+    for day in DAYS[:2]:
+        mailbox.arrive(day, 60)
+        found = mailbox.run()
+    whole = mailbox.run(work="at-once")
+    assert found["labels"].statistics == whole["labels"].statistics
+    assert found["labels"].fingerprint == whole["labels"].fingerprint
+
+
+def test_compaction_joins_files_and_changes_nothing(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = "tables.fragment_bytes=10MB"
+    for day in DAYS[:2]:
+        mailbox.arrive(day, 80, again=3)
+        before = mailbox.run(few, f"ingest.as_of={day}")
+    with Job(mailbox.config(few)) as job:
+        changed = compacting.compact(job)
+        after = {name: job.workspace.manifest(name) for name in GROWING}
+        assert job.workspace.open("raw", schemas.RAW).read().num_rows == before["raw"].rows
+        assert compacting.compact(job) == {}
+    assert {"raw", "clean", "features"} <= set(changed)
+    assert {n: m.fingerprint for n, m in after.items()} == {n: m.fingerprint for n, m in before.items()}
+    assert [day_of(file) for file in after["raw"].files] == list(DAYS[:2]), "days stay apart"
+    assert len(after["clean"].files) == 1
+    rows = mapped(monkeypatch)
+    assert mailbox.run(few, f"ingest.as_of={DAYS[1]}") == after, "compaction made a stage run again"
+    mailbox.arrive(DAYS[2], 30)
+    found = mailbox.run(few, f"ingest.as_of={DAYS[2]}")
+    assert rows["CleanKernel"] == found["raw"].rows - before["raw"].rows, "what was mapped was mapped again"
+    adds_up(found, 80 + 83 + 30)
+    whole = mailbox.run(work="at-once")
+    assert found["features"].fingerprint == whole["features"].fingerprint
+
+
+def test_identities() -> None:
+    from mailmill.storage.sources import SourceObject
+
+    a = SourceObject("p", 1, "e", 5.0)
+    assert ledger.identity(a) == ledger.identity(SourceObject("p", 1, "e", 9.0)), "a date alone is no new content"
+    others = [SourceObject("p2", 1, "e"), SourceObject("p", 2, "e"), SourceObject("p", 1, "e2")]
+    assert len({ledger.identity(x) for x in [a, *others]}) == 4
+    assert ledger.fresh([a, others[0]], [a, others[1]]) == ([others[0]], 1)

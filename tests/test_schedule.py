@@ -1,0 +1,138 @@
+"""conf/schedule: every request is one that AWS's SDK accepts, the DAG is what it says, the units parse."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.submit.models import validate
+
+FOLDER = ROOT / "conf" / "schedule"
+REQUESTS = {
+    "emr-cluster.json": ("emr", "RunJobFlow"),
+    "emr-steps.json": ("emr", "AddJobFlowSteps"),
+    "emr-serverless.json": ("emr-serverless", "StartJobRun"),
+}
+STAGES = ["ingest", "clean", "label", "features", "train", "evaluate", "score"]
+DAG = FOLDER / "airflow_dag.py"
+
+
+def document(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / name).read_text())
+    return found
+
+
+def test_every_json_is_known() -> None:
+    assert {path.name for path in FOLDER.glob("*.json")} == set(REQUESTS)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_sdk_accepts_it(name: str) -> None:
+    service, operation = REQUESTS[name]
+    validate(service, operation, document(name))
+
+
+def test_work_is_on_spot_and_drivers_are_not() -> None:
+    fleets = {
+        fleet["InstanceFleetType"]: fleet for fleet in document("emr-cluster.json")["Instances"]["InstanceFleets"]
+    }
+    assert fleets["TASK"]["TargetSpotCapacity"] > 0
+    assert len(fleets["TASK"]["InstanceTypeConfigs"]) >= 3, "one type alone is often sold out"
+    assert not fleets["CORE"].get("TargetSpotCapacity")
+    assert not fleets["MASTER"].get("TargetSpotCapacity")
+
+
+@pytest.mark.parametrize("name", ["emr-cluster.json", "emr-steps.json"])
+def test_steps_run_the_environment_in_cluster_mode(name: str) -> None:
+    for step in document(name)["Steps"]:
+        arguments = step["HadoopJarStep"]["Args"]
+        assert arguments[:5] == ["spark-submit", "--master", "yarn", "--deploy-mode", "cluster"]
+        assert arguments[arguments.index("--archives") + 1].endswith("#environment")
+        for variable in ("appMasterEnv.PYSPARK_PYTHON", "appMasterEnv.PYSPARK_DRIVER_PYTHON"):
+            assert f"spark.yarn.{variable}=./environment/bin/python" in arguments
+        job = next(word for word in arguments if word.endswith(".py"))
+        assert (ROOT / "jobs" / Path(job).name).exists()
+
+
+def test_the_serverless_token_is_run_and_stage() -> None:
+    request = document("emr-serverless.json")
+    stage = Path(request["jobDriver"]["sparkSubmit"]["entryPoint"]).stem
+    assert request["clientToken"].endswith(f"-{stage}")
+
+
+def test_the_dag_by_its_text() -> None:
+    """What can be said without Airflow: stages in the pipeline's order, deferrable, retried, one run at a time."""
+    tree = ast.parse(DAG.read_text())
+    values = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
+    }
+    assert list(values["STAGES"]) == STAGES
+    calls = {getattr(node.func, "id", ""): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    task = {word.arg: word.value for word in calls["EmrServerlessStartJobOperator"].keywords}
+    assert ast.literal_eval(task["deferrable"]) is True
+    assert "client_request_token" in task
+    dag = {word.arg: word.value for word in calls["DAG"].keywords}
+    assert ast.literal_eval(dag["max_active_runs"]) == 1
+    assert "retries" in ast.unparse(dag["default_args"])
+
+
+def test_the_dag_imports(tmp_path: Path) -> None:
+    """With Airflow itself: its Python is named by MAILMILL_AIRFLOW_PYTHON, or is this one."""
+    python = os.environ.get("MAILMILL_AIRFLOW_PYTHON", sys.executable)
+    known = subprocess.run([python, "-c", "import airflow.providers.amazon"], capture_output=True)
+    if known.returncode:
+        pytest.skip("apache-airflow and its Amazon provider are not installed (MAILMILL_AIRFLOW_PYTHON names a Python)")
+    program = (
+        "import json, runpy, sys\n"
+        "from unittest.mock import patch\n"
+        "with patch('airflow.models.Variable.get', return_value={}):\n"
+        "    dag = runpy.run_path(sys.argv[1])['dag']\n"
+        "print('\\n' + json.dumps({task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}))\n"
+        "print(json.dumps({task.task_id: {'defer': task.deferrable, 'retries': task.retries, "
+        "'token': task.client_request_token, 'driver': task.job_driver} for task in dag.tasks}))\n"
+    )
+    home = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    done = subprocess.run(
+        [python, "-c", program, str(DAG)], capture_output=True, text=True, env=os.environ | home, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    edges, tasks = (json.loads(line) for line in done.stdout.strip().splitlines()[-2:])
+    assert edges == {a: [b] for a, b in pairwise(STAGES)} | {"score": []}
+    for stage, task in tasks.items():
+        assert task["defer"] is True
+        assert task["retries"] >= 1
+        assert stage in task["token"]
+        assert task["driver"]["sparkSubmit"]["entryPoint"].endswith(f"/{stage}.py")
+    assert "--as-of" in tasks["ingest"]["driver"]["sparkSubmit"]["entryPointArguments"]
+
+
+@pytest.mark.parametrize("name", ["mailmill.service", "mailmill.timer"])
+def test_the_units_parse(name: str) -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string((FOLDER / name).read_text())
+    if name.endswith("timer"):
+        assert unit["Timer"]["OnCalendar"] == "*-*-* 02:30:00"
+        assert unit["Timer"]["Persistent"] == "true"
+    else:
+        assert "mailmill run --config" in unit["Service"]["ExecStart"]
+        assert unit["Service"]["RestartPreventExitStatus"].split() == ["1", "2", "3"]
+
+
+def test_the_crontab_line() -> None:
+    (line,) = [line for line in (FOLDER / "crontab").read_text().splitlines() if line and not line.startswith("#")]
+    assert re.match(r"30 2 \* \* \*  cd /opt/mailmill && \.venv/bin/mailmill run --config ", line)
+    assert subprocess.run(["sh", "-n", "-c", line.split("  ", 1)[1]]).returncode == 0

@@ -49,7 +49,10 @@ class Mailbox:
             os.utime(target, (at, at))
 
     def config(self, *overrides: str, work: str = "work") -> Config:
-        return mail.make_config(str(self.folder / work), self.corpus, self.vectors, *overrides, labels=self.labels)
+        plain = ("features.pooling=['mean']", "features.ngrams=0")  # features that no fitted weight enters
+        return mail.make_config(
+            str(self.folder / work), self.corpus, self.vectors, *plain, *overrides, labels=self.labels
+        )
 
     def run(self, *overrides: str, work: str = "work") -> dict[str, Manifest]:
         """Everything up to the features; the manifests."""
@@ -113,6 +116,18 @@ def test_night_by_night_is_the_same_as_all_at_once(mailbox: Mailbox) -> None:
         Job(mailbox.config(work=w)).workspace.open("raw", schemas.RAW).read(["key", "raw"]) for w in ("work", "at-once")
     )
     assert here.equals(there)
+
+
+def test_fitted_weights_are_fitted_to_all_mail(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights fitted to more mail change every row, so the features are made anew; the rest still grows."""
+    fitted = ("features.pooling=['mean', 'nb']", "features.ngrams=1")
+    mailbox.arrive(DAYS[0], 60)
+    mailbox.run(*fitted)
+    mailbox.arrive(DAYS[1], 50)
+    rows = mapped(monkeypatch)
+    grown = mailbox.run(*fitted)
+    assert rows["FeaturesKernel"] == grown["clean"].rows > rows["CleanKernel"]
+    assert grown["features"].fingerprint == mailbox.run(*fitted, work="at-once")["features"].fingerprint
 
 
 def test_nothing_new_does_nothing(

@@ -179,7 +179,8 @@ def features(job: Job) -> Table:
     classes = sorted({name for _, name in rows if name is not None})
     statistics = {"splits": splits, "classes": classes, "specification": kernel.spec.to_dict()}
     demanded = job.threads(texts, partial(split_of, seed=seed, shares=settings.shares))
-    known = Known(job.config.train.positive, polarity.direction(store.open()), demanded)
+    direction = polarity.direction(store.open(), spec.dimension, spec.columns_of("mean"))
+    known = Known(job.config.train.positive, direction, demanded)
     return done(job.publish(stage, written + files, statistics, known), "features")
 
 

@@ -108,9 +108,17 @@ class FeatureSpec:
     @property
     def dimension(self) -> int:
         """Dense columns of a mail: for its text, then its subject if apart, the pools in the order of `pooling`."""
-        a_field = sum(len(self.class_pools) * (self.word_dimension + 1) if pool == "nb" else self.word_dimension
-                      for pool in self.pooling)  # fmt: skip
-        return a_field * (2 if self.subject == "apart" else 1)
+        return sum(map(self._width, self.pooling)) * (2 if self.subject == "apart" else 1)
+
+    def columns_of(self, pool: str) -> slice | None:
+        """Where a pool of the text lies among the dense columns; None where it is not computed."""
+        if pool not in self.pooling:
+            return None
+        start = sum(map(self._width, self.pooling[: self.pooling.index(pool)]))
+        return slice(start, start + self._width(pool))
+
+    def _width(self, pool: str) -> int:
+        return len(self.class_pools) * (self.word_dimension + 1) if pool == "nb" else self.word_dimension
 
     @property
     def sparse_columns(self) -> int:

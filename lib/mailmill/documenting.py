@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mailmill import schemas
+from mailmill import own_vectors, schemas
 from mailmill.docs import build, site
 from mailmill.docs import sample as samples
 from mailmill.docs.modelcard import Material
@@ -90,7 +90,7 @@ def _vocabulary(job: Job) -> Vocabulary | None:
     source, shown = job.config.features.vectors, job.config.docs.words
     if shown == "never" or (shown == "package" and not source.startswith("package:")):
         return None
-    store = vectors.prepare(job.storage, job.config.run.work, source).open()
+    store = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job)).open()
     rows = range(min(FREQUENT, store.count))
     kept = [(row, word) for row in rows if len(word := store.word(row)) >= SHORTEST and word.isalpha()]
     return Vocabulary(tuple(word for _, word in kept), store.vectors[[row for row, _ in kept]].copy())

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mailmill import documenting, ingesting, schemas
+from mailmill import documenting, ingesting, own_vectors, schemas
 from mailmill.config import ModelName
 from mailmill.docs import choice, energy
 from mailmill.email import CleanKernel, CleanOptions
@@ -50,6 +50,8 @@ def run(job: Job) -> None:
     clean(job)
     if job.config.labels.given:
         label(job)
+    if job.config.features.vectors == own_vectors.TRAINED:
+        glove(job)
     features(job)
     if job.config.labels.given:
         train(job)
@@ -63,7 +65,8 @@ def require(job: Job) -> None:
     source = job.config.labels.source
     if source and not job.storage.exists(source):
         raise DataError(f"labels {source} do not exist", hint="set labels.source")
-    vectors.require(job.storage, job.config.features.vectors)
+    if job.config.features.vectors != own_vectors.TRAINED:
+        vectors.require(job.storage, job.config.features.vectors)
 
 
 def ingest(job: Job) -> Table:
@@ -144,12 +147,17 @@ def label(job: Job) -> Table:
     return done(job.publish(stage, written, counts), "labels")
 
 
+def glove(job: Job) -> Table:
+    """`clean` -> `vectors/trained`: GloVe vectors of the mail's own words, for features.vectors = "trained"."""
+    return own_vectors.train(job)
+
+
 def features(job: Job) -> Table:
     """`clean` (and `labels`) -> `features`: pooled words, n-grams, label, split; and `weights`, fitted for them."""
     settings, seed = job.config.features, job.config.run.seed
     texts = job.workspace.open("clean", schemas.CLEAN)
     labels = job.workspace.open("labels", schemas.LABELS) if job.config.labels.given else None
-    store = vectors.prepare(job.storage, job.config.run.work, settings.vectors)
+    store = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
     spec = FeatureSpec.of(store.open(), settings, sorted(labels.manifest.statistics["classes"]) if labels else ())
     inputs = _fingerprints(texts, *([labels] if labels else [])) | {"vectors": store.fingerprint}
     outputs = {"features": schemas.features(spec.dimension, spec.sparse_columns), "weights": FILES}

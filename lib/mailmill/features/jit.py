@@ -1,7 +1,7 @@
 """How this room compiles its loops: cached on disk where there is a place for it, in memory where there is none.
 
-Only `compiled` imports this module, and only functions import `compiled`: a command that computes nothing
-starts without Numba.
+Only `compiled` and functions import this module, and only functions import `compiled`: a command that computes
+nothing starts without Numba.
 """
 
 from __future__ import annotations

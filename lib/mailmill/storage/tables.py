@@ -180,13 +180,18 @@ class Stage:
 
     def write_files(self, output: str, files: Mapping[str, bytes]) -> list[Written]:
         """Write files that are no table's (a model, metrics) as this run's `output`."""
-        written = []
-        for name, content in files.items():
-            path = f"run_id={self.run_id}/{name}"
-            self.workspace.storage.write(join(self.workspace.uri_of(output), path), content)
-            digest = hashlib.blake2b(name.encode() + b"\0" + content, digest_size=16).hexdigest()
-            written.append((output, File(path, 0, len(content), digest)))
-        return written
+        return [self.write_stream(output, name, [content]) for name, content in files.items()]
+
+    def write_stream(self, output: str, name: str, chunks: Iterable[bytes]) -> Written:
+        """Write one file that is no table's, and may be too large for memory, as this run's `output`."""
+        path, size = f"run_id={self.run_id}/{name}", 0
+        digest = hashlib.blake2b(name.encode() + b"\0", digest_size=16)
+        with self.workspace.storage.create(join(self.workspace.uri_of(output), path)) as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+        return output, File(path, 0, size, digest.hexdigest())
 
     def draft(self, name: str, written: Iterable[Written], schema: pa.Schema) -> Table:
         """What the tasks wrote for one output or scratch so far, as a table that nobody else sees."""

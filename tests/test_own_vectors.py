@@ -1,0 +1,124 @@
+"""The stage that trains vectors on the workspace's mail: published, skipped, resumed, read by the features stage."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mailmill import own_vectors, pipeline
+from mailmill.config import Config
+from mailmill.errors import DataError
+from mailmill.features import glove_training
+from mailmill.features.vector_files import VectorFile
+from mailmill.job import Job
+from tests import mail
+
+SMALL = ("glove.dimension=10", "glove.epochs=4", "glove.min_count=3", "glove.window=4")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mail.make_corpus(tmp_path_factory.mktemp("corpus"), 80)
+
+
+def configured(work: Path, corpus: Path, *overrides: str) -> Config:
+    return mail.make_config(str(work), corpus, Path(own_vectors.TRAINED), *SMALL, *overrides)
+
+
+def published(config: Config) -> bytes:
+    return Job(config).workspace.open(own_vectors.TABLE, own_vectors.FILES).file(own_vectors.FILE)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Config:
+    """A configuration whose run has ended, with vectors of its own."""
+    config = configured(tmp_path_factory.mktemp("work"), corpus, "glove.threads=1")
+    with Job(config) as job:
+        pipeline.run(job)
+    return config
+
+
+def test_the_features_are_of_the_trained_vectors(reference: Config) -> None:
+    workspace = Job(reference).workspace
+    specification = workspace.manifest("features").statistics["specification"]
+    assert (specification["vectors"], specification["dimension"]) == (own_vectors.FILE, 10)
+    statistics = workspace.manifest(own_vectors.TABLE).statistics
+    assert statistics["epochs"] == len(statistics["losses"]) == 4
+    assert statistics["losses"] == sorted(statistics["losses"], reverse=True)
+    blocks = list(VectorFile.find(own_vectors.source(Job(reference))).blocks())
+    words = [word.decode() for block in blocks for word in block.words]
+    assert statistics["words"] == len(words) == len(set(words)) > 50
+    assert not [word for word in words if "@" in word[1:]]
+    assert np.isfinite(np.concatenate([block.vectors for block in blocks])).all()
+    features = pipeline.open_features(Job(reference)).read()
+    assert np.mean(features["coverage"].to_numpy()) > 0.5
+
+
+def test_nothing_is_left_of_the_training(reference: Config) -> None:
+    folder = Path(reference.run.work) / own_vectors.TABLE
+    names = sorted(path.name.split("=")[0] for path in folder.iterdir())
+    assert names == ["_manifest.json", "run_id"]
+    assert [path.name for path in folder.glob("run_id=*/*")] == [own_vectors.FILE]
+
+
+def test_a_second_run_trains_nothing(reference: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailmill.job.open_engine", lambda _: pytest.fail("an engine was started"))
+    changed = reference.model_copy(update={"glove": reference.glove.model_copy(update={"threads": 7})})
+    before = Job(reference).workspace.manifest(own_vectors.TABLE)
+    for config in (reference, changed):  # threads do not change the result
+        with Job(config) as job:
+            assert pipeline.glove(job).manifest == before
+
+
+def test_a_killed_training_goes_on_where_it_was(
+    reference: Config, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = configured(tmp_path, corpus, "glove.threads=2")
+    with Job(config) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+    whole = glove_training.run_epoch
+
+    def stops(*arguments: object) -> float:
+        if arguments[4] == 2:
+            raise KeyboardInterrupt
+        return whole(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch, Job(config) as job:
+        patch.setattr(glove_training, "run_epoch", stops)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.glove(job)
+        assert job.workspace.find(own_vectors.TABLE) is None
+    monkeypatch.setattr("mailmill.job.open_engine", lambda _: pytest.fail("words and pairs were counted again"))
+    with caplog.at_level(logging.INFO, logger="mailmill"), Job(config) as job:
+        pipeline.glove(job)
+    assert next(line for line in caplog.messages if "epoch=" in line).startswith("glove epoch=3 ")
+    assert published(config) == published(reference)
+
+
+def test_features_without_trained_vectors_say_what_to_do(corpus: Path, tmp_path: Path) -> None:
+    with Job(configured(tmp_path, corpus)) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+        with pytest.raises(DataError, match="no vectors were trained yet"):
+            pipeline.features(job)
+
+
+def test_mail_without_frequent_words_is_refused(corpus: Path, tmp_path: Path) -> None:
+    with Job(configured(tmp_path, corpus, "glove.min_count=100000")) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+        with pytest.raises(DataError, match="0 words occur 100000 times"):
+            pipeline.glove(job)
+
+
+@pytest.mark.s3
+def test_a_workspace_on_s3_gets_the_same_vectors(reference: Config, corpus: Path, s3_endpoint: str) -> None:
+    work = "s3://test/own-vectors/work"
+    config = mail.make_config(
+        work, corpus, Path(own_vectors.TRAINED), *SMALL, f"storage.endpoint={s3_endpoint}", labels={}
+    )
+    with Job(config) as job:
+        pipeline.run(job)
+    assert published(config) == published(reference)

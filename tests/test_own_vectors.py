@@ -98,7 +98,8 @@ def test_a_killed_training_goes_on_where_it_was(
 
 
 def test_features_without_trained_vectors_say_what_to_do(corpus: Path, tmp_path: Path) -> None:
-    with Job(configured(tmp_path, corpus)) as job:
+    config = mail.make_config(str(tmp_path), corpus, Path(own_vectors.TRAINED), labels={})
+    with Job(config) as job:
         pipeline.ingest(job)
         pipeline.clean(job)
         with pytest.raises(DataError, match="no vectors were trained yet"):

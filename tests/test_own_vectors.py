@@ -14,7 +14,7 @@ from mailmill.features.vector_files import VectorFile
 from mailmill.job import Job
 from tests import mail
 
-SMALL = ("glove.dimension=10", "glove.epochs=4", "glove.min_count=3", "glove.window=4")
+SMALL = ("glove.dimension=10", "glove.epochs=4", "glove.min_count=3", "glove.window=4", 'features.pooling=["mean"]')
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,7 @@ def make_config(
         "labels": {"source": str(corpus / "labels.csv")} if labels is None else labels,
         "features": {"vectors": str(vectors)},
         "forest": {"trees": 8, "depth": 5, "max_bins": 32},
+        "quality": {"expectations": "off"},  # seconds to import; tests/quality turns them on
     }
     return parse(document, overrides)
 

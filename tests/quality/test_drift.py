@@ -1,0 +1,79 @@
+"""Drift against references: NumPy's formula for the stability index, SciPy's for Kolmogorov and Smirnov."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from mailmill.quality import drift
+from mailmill.quality.facts import histogram
+from mailmill.quality.sketches import SHARE, WHOLE
+
+COUNTS = st.lists(st.integers(0, 1000), min_size=2, max_size=12)
+
+
+@given(COUNTS, st.randoms(use_true_random=False))
+def test_psi_is_its_formula(before: list[int], random: object) -> None:
+    now = [random.randint(0, 1000) for _ in before]  # type: ignore[attr-defined]
+    p, q = np.array(before) + 0.5, np.array(now) + 0.5
+    p, q = p / p.sum(), q / q.sum()
+    expected = stats.entropy(q, p) + stats.entropy(p, q)  # the index is Jeffreys' divergence
+    assert drift.psi(before, now) == pytest.approx(expected, abs=1e-12)
+    assert drift.psi(now, before) == pytest.approx(expected, abs=1e-12)
+    assert drift.psi(before, before) == 0
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=80), st.lists(st.integers(0, 50), min_size=1, max_size=80))
+def test_ks_is_scipys(before: list[int], now: list[int]) -> None:
+    a, b = (histogram(WHOLE.edges, WHOLE.count(np.array(values))) for values in (before, now))
+    x, y = drift.aligned(a, b)
+    expected = stats.ks_2samp(before, now, method="asymp").statistic  # up to 50 each number has a bin of its own
+    assert drift.ks(x.tolist(), y.tolist()) == pytest.approx(expected)
+
+
+def test_alignment_keeps_every_count() -> None:
+    a = histogram(SHARE.edges, SHARE.count(np.array([0.1, 0.2, 0.2])))
+    b = histogram(SHARE.edges, SHARE.count(np.array([0.2, 0.9])))
+    x, y = drift.aligned(a, b)
+    assert (x.sum(), y.sum()) == (3, 2)
+    assert drift.ks(x.tolist(), y.tolist()) == pytest.approx(0.5)
+    assert drift.aligned(a, {"edges": [], "counts": []})[1].sum() == 0
+
+
+def test_the_index_sees_a_shift_and_not_noise() -> None:
+    rng = np.random.default_rng(1)
+    before, again, shifted = (WHOLE.count(rng.poisson(mean, 5000)) for mean in (100, 100, 115))
+    assert drift.psi(*drift.grouped(before, again)) < 0.02
+    assert drift.psi(*drift.grouped(before, shifted)) > 0.25
+
+
+def test_a_day_that_lost_mail_is_named() -> None:
+    days = {f"2024-03-{d:02d}": 40 for d in range(1, 29)}
+    cut = days | {"2024-03-15": 6}
+    assert drift.day_facts(days, days)["volume.day_kept"] == 1
+    found = drift.day_facts(cut, days)
+    assert (found["volume.day_kept"], found["volume.day_kept_worst"]) == (0.15, "2024-03-15")
+    assert (found["volume.day_ratio"], found["volume.day_ratio_worst"]) == (0.15, "2024-03-15")
+    missing = {day: n for day, n in days.items() if day != "2024-03-15"}
+    assert drift.day_facts(missing, None)["volume.day_ratio"] == 0
+
+
+def test_a_window_that_moves_on_loses_no_mail() -> None:
+    before = {f"2024-03-{d:02d}": 40 for d in range(1, 29)}
+    now = {day: n for day, n in before.items() if day >= "2024-03-10"} | {"2024-03-10": 3, "2024-03-29": 40}
+    assert drift.day_facts(now, before)["volume.day_kept"] == 1
+    assert drift.day_facts({}, before)["volume.day_kept"] is None
+
+
+def test_days_far_apart_cost_nothing() -> None:
+    assert drift.day_facts({"1970-01-01": 30, "2262-01-01": 30}, None)["volume.day_ratio"] is None
+
+
+def test_anchors_need_enough_in_common() -> None:
+    before = {f"k{n}": "pos" for n in range(40)}
+    assert drift.anchor_facts(before, before)["labels.kept_share"] == 1
+    assert drift.anchor_facts(before, dict.fromkeys(before, "neg"))["labels.kept_share"] == 0
+    assert drift.anchor_facts(before, {"other": "neg"}) == {"labels.compared": 0, "labels.kept_share": None}

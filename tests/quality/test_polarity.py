@@ -24,13 +24,13 @@ class Words:
 
 
 def test_direction_points_from_bad_to_good() -> None:
-    words = dict.fromkeys(polarity.GOOD, [2.0, 1.0]) | dict.fromkeys(polarity.BAD, [-2.0, 1.0])
+    words = {w: [2.0, 1.0] for w in polarity.GOOD} | {w: [-2.0, 1.0] for w in polarity.BAD}
     found = polarity.direction(Words(words))
     np.testing.assert_allclose(found, [1, 0], atol=1e-12)
 
 
 def test_no_direction_without_enough_words() -> None:
-    words = dict.fromkeys(polarity.GOOD[:7], [1.0]) | dict.fromkeys(polarity.BAD, [-1.0])
+    words = {w: [1.0] for w in polarity.GOOD[:7]} | {w: [-1.0] for w in polarity.BAD}
     assert polarity.direction(Words(words)) is None
 
 

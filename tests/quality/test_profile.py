@@ -92,7 +92,10 @@ def test_figures_of_clean_mail_are_true(tmp_path: Path) -> None:
     assert facts["domains.distinct"] == 17
     assert facts["text.duplicate_share"] == pytest.approx(1 - len({row["text"] for row in rows}) / N)
     assert found["counts"]["zones"] == {zone: zones.get(zone, 0) for zone in schemas.ZONES}
-    assert found["counts"]["rules"]["quoted/quote_mark"] + found["counts"]["rules"]["quoted/reply_header"] == zones["quoted"]
+    assert (
+        found["counts"]["rules"]["quoted/quote_mark"] + found["counts"]["rules"]["quoted/reply_header"]
+        == zones["quoted"]
+    )
     days = Counter(row["date"].date().isoformat() for row in rows if row["date"])
     assert found["counts"]["days"] == dict(days)
     assert (facts["date.first"], facts["date.last"]) == (min(days), max(days))

@@ -24,6 +24,7 @@ from mailmill.quality.suites import Expected, Suite
 from mailmill.quality.validation import Outcome, Validation, applicable, outcome
 
 DATA = ("metrics", "sample")
+_HINT = "see its type and kwargs in the suite (data_docs/expectations, or the folder quality.suites)"
 
 
 def available() -> bool:
@@ -40,7 +41,7 @@ def warm() -> None:
 def _library() -> Any:
     """The library. It sends nothing: the variable stands before the import, which reads it."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     import great_expectations
 
     return great_expectations
@@ -83,11 +84,9 @@ def check(suite: Suite, profile: Profile, accept: Sequence[str] = ()) -> Validat
         result = _checkpoint(f"{suite.table} {data}", frame, chosen)
         results[data] = _plain(result)
         for expected, one in zip(chosen, _in_order(result, chosen), strict=True):
-            if one.exception_info.get("raised_exception"):
+            if reason := _raised(one.exception_info):
                 raise ConfigError(
-                    f"expectation {suite.table}.{expected.name} cannot be evaluated: "
-                    f"{one.exception_info.get('exception_message')}"[:300],
-                    hint=f"see its type and kwargs in {suite.table}.json, below quality.suites",
+                    f"expectation {suite.table}.{expected.name} cannot be evaluated: {reason}", hint=_HINT
                 )
             observed = facts[expected.kwargs["column"]] if data == "metrics" else one.result.get("unexpected_percent")
             found[expected.name] = outcome(suite.table, expected, bool(one.success), observed, accept)
@@ -105,11 +104,17 @@ def _frame(facts: Mapping[str, Any], chosen: Sequence[Expected]) -> Any:
 def _checkpoint(name: str, frame: Any, chosen: Sequence[Expected]) -> Any:
     """Run one checkpoint of a fresh name in the shared context."""
     gx, context = _library(), _shared()
+    suite = gx.ExpectationSuite(name=name, expectations=_configurations(chosen))
+    known = {expectation.meta["name"] for expectation in suite.expectations}  # the library leaves out what it refuses
+    for expected in chosen:
+        if expected.name not in known:
+            what = f"expectation {name.split()[0]}.{expected.name} cannot be evaluated"
+            raise ConfigError(f"{what}: {expected.type} is unknown, or does not take these kwargs", hint=_HINT)
     if name in context.data_sources.all():  # an earlier run of this process
         context = _context()
     source = context.data_sources.add_pandas(name)
     definition = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
-    suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=_configurations(chosen)))
+    suite = context.suites.add(suite)
     validation = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=definition, suite=suite))
     form = {"result_format": "BASIC", "partial_unexpected_count": 0}
     checkpoint = gx.Checkpoint(name=name, validation_definitions=[validation], actions=[], result_format=form)
@@ -134,6 +139,13 @@ def _in_order(result: Any, chosen: Sequence[Expected]) -> list[Any]:
     """The library sorts results by column; ours are asked for by name."""
     by_name = {one.expectation_config.meta["name"]: one for one in result.results}
     return [by_name[expected.name] for expected in chosen]
+
+
+def _raised(info: Mapping[str, Any]) -> str:
+    """What an expectation raised, in one line; the library gives one report, or one for each of its metrics."""
+    reports = [info, *(report for report in info.values() if isinstance(report, Mapping))]
+    found = [str(report.get("exception_message")) for report in reports if report.get("raised_exception")]
+    return found[0].splitlines()[0][:200] if found else ""
 
 
 def _plain(result: Any) -> dict[str, Any]:

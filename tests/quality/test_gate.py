@@ -1,0 +1,158 @@
+"""The gate's settings: off, required, own suites, the library that is not there, and what makes a stage run again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailmill import pipeline
+from mailmill.config import Config
+from mailmill.errors import ConfigError, DataError
+from mailmill.job import Job
+from mailmill.quality import expectations, gate, suites
+from mailmill.quality.profile import TABLES
+from mailmill.storage.filesystems import Storage
+from tests.quality import box
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    box.write(tmp_path / "in", [box.message(n) for n in range(30)])
+    box.write_labels(tmp_path / "labels.csv")
+    box.write_vectors(tmp_path / "vectors.txt")
+    return tmp_path
+
+
+def validation(config: Config, table: str = "raw") -> dict:
+    found: dict = json.loads(Job(config).workspace.open(f"profiles/{table}", pipeline.FILES).file("validation.json"))
+    return found
+
+
+def own_suite(folder: Path, **changes: object) -> str:
+    entry = {
+        "type": "expect_column_max_to_be_between",
+        "kwargs": {"column": "bytes.total", "max_value": 10},
+        "severity": "critical",
+        "meta": {"name": "tiny", "data": "metrics", "do": "send less mail"},
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "raw.json").write_text(json.dumps({"name": "raw", "expectations": [entry | changes]}))
+    return str(folder)
+
+
+def test_off_profiles_and_judges_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expectations, "check", lambda *_: pytest.fail("judged"))
+    config = box.config(root, expectations="off")
+    with Job(config) as job:
+        pipeline.ingest(job)
+    assert validation(config)["validated"] is False
+    assert validation(config)["success"] is None
+    table = Job(config).workspace.open("profiles/raw", pipeline.FILES)
+    assert json.loads(table.file("profile.json"))["rows"] == 30
+
+
+def test_without_the_library_a_run_says_so_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(expectations, "available", lambda: False)
+    monkeypatch.setattr(gate, "_SAID", set())
+    with caplog.at_level(logging.WARNING), Job(box.config(root)) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+    assert caplog.text.count("Great Expectations is not installed") == 1
+    assert validation(box.config(root))["validated"] is False
+
+
+def test_without_the_library_required_expectations_stop_before_any_work(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expectations, "available", lambda: False)
+    with Job(box.config(root, expectations="required")) as job:
+        with pytest.raises(ConfigError, match=r"not installed[\s\S]*mailmill\[docs\]"):
+            pipeline.ingest(job)
+        assert not Path(job.config.run.work).exists()
+
+
+def test_own_suites(root: Path) -> None:
+    pytest.importorskip("great_expectations")
+    config = box.config(root, suites=own_suite(root / "suites"))
+    with Job(config) as job, pytest.raises(DataError, match=r"bytes.total is \d+, expected at most 10 \(raw.tiny\)"):
+        pipeline.ingest(job)
+    own_suite(root / "suites", severity="warning")
+    with Job(config) as job:
+        pipeline.ingest(job)
+    assert [(o["name"], o["severity"], o["verdict"]) for o in validation(config)["outcomes"]] == [
+        ("tiny", "warn", "failed")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"kwargs": {"column": "bytes.totl", "max_value": 1}}, "no figure 'bytes.totl'"),
+        ({"severity": "dreadful"}, "'dreadful' is neither"),
+        ({"meta": {"name": "x", "data": "bodies"}}, "neither metrics nor sample"),
+        ({"type": "expect_the_impossible"}, "raw.tiny cannot be evaluated"),
+        ({"kwargs": {"column": "nowhere"}, "meta": {"name": "tiny", "data": "sample"}}, "raw.tiny cannot be evaluated"),
+    ],
+)
+def test_an_expectation_that_could_never_fail_is_refused(changes: dict, word: str, root: Path) -> None:
+    pytest.importorskip("great_expectations")
+    config = box.config(root, suites=own_suite(root / "suites", **changes))
+    with Job(config) as job, pytest.raises(ConfigError, match=word):
+        pipeline.ingest(job)
+        pytest.fail("ingest accepted it")
+
+
+def test_a_changed_suite_judges_again(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("great_expectations")
+    folder = own_suite(root / "suites", severity="warning")
+    caplog.set_level(logging.INFO, logger="mailmill")
+
+    def run(**quality: object) -> str:
+        caplog.clear()
+        with Job(box.config(root, suites=folder, **quality)) as job:
+            pipeline.ingest(job)
+        return caplog.text
+
+    assert "raw published" in run()
+    assert "raw unchanged" in run(accept=["raw.tiny"])
+    own_suite(root / "suites", severity="warning", kwargs={"column": "bytes.total", "max_value": 10**9})
+    assert "raw published" in run()
+
+
+def test_the_shipped_suites_are_whole() -> None:
+    from mailmill.config import StorageSection
+
+    for table in TABLES:
+        suite = suites.load(Storage(StorageSection()), table)
+        assert suite.digest
+        assert any(expected.stop for expected in suite.expected)
+        assert all(expected.do for expected in suite.expected), table
+
+
+def test_the_library_is_imported_only_to_judge() -> None:
+    import subprocess
+
+    program = (
+        "import sys, mailmill.pipeline, mailmill.cli, mailmill.quality.site; print('great_expectations' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_nothing_is_sent_to_anyone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("great_expectations")
+    import socket
+
+    def connect(*_: object) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with Job(box.config(root)) as job:
+        pipeline.ingest(job)
+    assert validation(box.config(root))["validated"]

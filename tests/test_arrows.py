@@ -32,7 +32,7 @@ ALLOWED = {
     "docs": GROUND | {"storage", "email", "models", "quality"},
     "job": GROUND | {"storage", "engines", "quality"},
     "own_vectors": GROUND | {"storage", "engines", "features", "job"},
-    "documenting": GROUND | {"storage", "features", "models", "docs", "job", "own_vectors"},
+    "documenting": GROUND | {"storage", "features", "models", "quality", "docs", "job", "own_vectors"},
     "compacting": GROUND | {"storage", "job"},
     "ingesting": GROUND | {"storage", "engines", "job"},
     "pipeline": GROUND

@@ -23,6 +23,7 @@ from mailmill.job import Job, done, skipped
 from mailmill.models.dataset import fragments
 from mailmill.models.scoring import Model
 from mailmill.progress import watch
+from mailmill.quality import site as validation
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
 
@@ -43,6 +44,7 @@ def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str
     if missing := site.missing():
         log.info("docs skipped: %s not installed; pip install 'mailmill[docs]'", " and ".join(missing))
         return
+    validation.build(job.workspace, job.storage, build.place(job.config))
     documents = build.gather(job.workspace, job.config)
     stage = job.stage({"shown": build.state(documents, job.config, job.workspace)}, [job.config.docs], {"docs": FILES})
     index = join(build.place(job.config), build.INDEX)

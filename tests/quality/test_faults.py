@@ -16,7 +16,7 @@ from mailmill.cli import guarded
 from mailmill.config import Config
 from mailmill.email import CleanKernel
 from mailmill.errors import DataError
-from mailmill.features import kernel as features_kernel
+from mailmill.features import rows as feature_rows
 from mailmill.features.split import split_of
 from mailmill.job import Job
 from mailmill.storage.tables import Workspace
@@ -163,7 +163,7 @@ def test_a_split_by_message(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
     def by_message(threads: list[str], seed: int, shares: tuple[float, float, float]) -> np.ndarray:
         return split_of([f"{thread}{n}" for n, thread in enumerate(threads)], seed, shares)
 
-    monkeypatch.setattr(features_kernel, "split_of", by_message)
+    monkeypatch.setattr(feature_rows, "split_of", by_message)
     monkeypatch.setattr("mailmill.storage.manifests.code_version", lambda: "broken")
     refused(box.config(root), pipeline.features, "features.no_thread_in_two_splits")
 
@@ -178,7 +178,7 @@ def test_one_mail_that_leaks(root: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             found[3] = "test" if found[3] != "test" else "train"
         return found
 
-    monkeypatch.setattr(features_kernel, "split_of", leaking)
+    monkeypatch.setattr(feature_rows, "split_of", leaking)
     monkeypatch.setattr("mailmill.storage.manifests.code_version", lambda: "broken")
     names = ("features.splits_as_threads_demand", "features.no_thread_in_two_splits")
     refused(box.config(root), pipeline.features, *names)

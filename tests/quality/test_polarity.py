@@ -25,13 +25,14 @@ class Words:
 
 def test_direction_points_from_bad_to_good() -> None:
     words = {w: [2.0, 1.0] for w in polarity.GOOD} | {w: [-2.0, 1.0] for w in polarity.BAD}
-    found = polarity.direction(Words(words))
-    np.testing.assert_allclose(found, [1, 0], atol=1e-12)
+    found = polarity.direction(Words(words), 5, slice(1, 3))
+    np.testing.assert_allclose(found, [0, 1, 0, 0, 0], atol=1e-12)
+    assert polarity.direction(Words(words), 5, None) is None
 
 
 def test_no_direction_without_enough_words() -> None:
     words = {w: [1.0] for w in polarity.GOOD[:7]} | {w: [-1.0] for w in polarity.BAD}
-    assert polarity.direction(Words(words)) is None
+    assert polarity.direction(Words(words), 1, slice(0, 1)) is None
 
 
 @given(st.lists(st.tuples(st.integers(-250, 250), st.booleans()), min_size=300, max_size=400))

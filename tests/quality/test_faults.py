@@ -169,15 +169,15 @@ def test_a_split_by_message(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_one_mail_that_leaks(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = [1]
-
     def leaking(threads: list[str], seed: int, shares: tuple[float, float, float]) -> np.ndarray:
         found = split_of(threads, seed, shares)
-        if left:
-            left.clear()
-            found[3] = "test" if found[3] != "test" else "train"
+        if thread in threads:
+            at = threads.index(thread)  # the first mail of one conversation of two
+            found[at] = "test" if found[at] != "test" else "train"
         return found
 
+    with Job(box.config(root)) as job:
+        thread = job.workspace.open("clean", schemas.CLEAN).read(["thread"])["thread"][0].as_py()
     monkeypatch.setattr(feature_rows, "split_of", leaking)
     monkeypatch.setattr("mailmill.storage.manifests.code_version", lambda: "broken")
     names = ("features.splits_as_threads_demand", "features.no_thread_in_two_splits")

@@ -18,16 +18,23 @@ from mailmill.email.labels import clean_line, decode_words, first_identifier
 from mailmill.email.lines import Line, split_lines
 from mailmill.email.mime import Message, Part, read_message
 from mailmill.email.patterns import guess_language
-from mailmill.email.zones import assign_zones, certainty
+from mailmill.email.zones import Run, assign_zones, certainty
 from mailmill.errors import RejectedMessage
 
 _ADDRESS = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
+# "Ada <ada@firm.example>", as nearly every program writes it.
+_NAMED = re.compile(r"[^<>@]{0,300}<[^<>@\s]{1,128}@([^<>\s]{1,255})>")
 # A date as nearly every program writes it (RFC 5322, section 3.3), with its offset from UTC.
 _DATE = re.compile(
     r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) ([A-Z][a-z]{2}) ((?:19[7-9]|20[0-9])[0-9]) "
-    r"([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([01][0-9])([0-5][0-9])(?: \([A-Z]{1,5}\))?$"
+    r"([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][01][0-9][0-5][0-9])(?: \([A-Z]{1,5}\))?$"
 )
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {
+    name: month
+    for month, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
+}
 _NAME_PART = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -94,7 +101,7 @@ def clean_message(
     lines = split_lines(rendering, evidence)
     sender = headers.get("from", "")
     zoned = assign_zones(lines, sender_names(sender), labeller)
-    spans = _spans(lines, zoned.marks, len(rendering))
+    spans = _spans(lines, zoned.runs, len(rendering))
     text = _text(rendering, spans)
     identifier = first_identifier(decode_words(headers.get("message-id", "")))
     flags = message.flags
@@ -135,8 +142,8 @@ class CleanText:
         """
         rendering = normalise(text)
         lines = split_lines(rendering)
-        marks = assign_zones(lines, sender_names(sender), self.labeller).marks
-        return _text(rendering, _spans(lines, marks, len(rendering)))
+        runs = assign_zones(lines, sender_names(sender), self.labeller).runs
+        return _text(rendering, _spans(lines, runs, len(rendering)))
 
 
 clean_text = CleanText()
@@ -177,17 +184,15 @@ def _render(parts: Sequence[Part]) -> tuple[str, list[str] | None]:
     return "\n".join(line.replace("\n", " ") for line in lines), evidence if lines else None
 
 
-def _spans(lines: Sequence[Line], marks: Sequence[tuple[str, str]], size: int) -> tuple[Span, ...]:
-    """Neighbouring lines of one zone and rule as one span; newlines belong to the line before them."""
-    spans: list[Span] = []
-    start = 0
-    now = marks[0]
-    for line, mark in zip(lines, marks, strict=True):
-        if mark is not now and mark != now:
-            spans.append(Span(now[0], start, line.start, now[1]))
-            start, now = line.start, mark
-    if start < size:
-        spans.append(Span(now[0], start, size, now[1]))
+def _spans(lines: Sequence[Line], runs: Sequence[Run], size: int) -> tuple[Span, ...]:
+    """The runs of lines as characters; newlines belong to the line before them."""
+    starts = [lines[start].start for _, _, start, _ in runs]
+    spans = [
+        Span(zone, start, end, rule)
+        for (zone, rule, _, _), start, end in zip(runs, starts, [*starts[1:], size], strict=True)
+    ]
+    if starts[-1] == size:  # an empty last line
+        spans.pop()
     return tuple(spans)
 
 
@@ -233,10 +238,10 @@ def _date(value: str) -> datetime | None:
     try:
         found = _DATE.match(value)
         if found and found[2] in _MONTHS:
-            day, year, hour, minute, second, hours, minutes = map(int, found.group(1, 3, 4, 5, 6, 8, 9))
-            ahead = timedelta(hours=hours, minutes=minutes)
-            date = datetime(year, _MONTHS.index(found[2]) + 1, day, hour, minute, second, tzinfo=UTC)
-            date = date + ahead if found[7] == "-" else date - ahead
+            day, month, year, hour, minute, second, offset = found.groups()
+            date = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+            if offset != "+0000":
+                date -= _ahead(offset)
             return date if date.year >= 1970 else None
         date = parsedate_to_datetime(value[:200])
         date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
@@ -245,11 +250,18 @@ def _date(value: str) -> datetime | None:
     return date if 1970 <= date.year < 2200 else None
 
 
+@lru_cache(maxsize=256)
+def _ahead(offset: str) -> timedelta:
+    """How far a zone ("+0130") is ahead of UTC."""
+    ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))
+    return -ahead if offset[0] == "-" else ahead
+
+
 def _domain(sender: str, mode: str) -> str:
     if mode == "drop":
         return ""
-    found = _ADDRESS.search(sender[:1000])
-    domain = clean_line((found[1] or found[2]) if found else "").lower().strip(".")
+    found = _NAMED.match(sender) or _ADDRESS.search(sender[:1000])
+    domain = clean_line(found[found.lastindex or 0] if found else "").lower().strip(".")
     if mode == "keep" or not domain:
         return domain
     return _hashed_domain(domain)

@@ -35,13 +35,12 @@ _NAME_LIST = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ]
 
 
 def mark_edges(
-    lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool, last: bool
+    lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str], *, first: bool, last: bool
 ) -> None:
-    """Mark the edges of the own lines `start` to `end` in place.
+    """Mark the edges of the own lines `solid` (those of a segment that are not blank) in place.
 
     `first` and `last`: the segment is the message's first or last; between quotes only clear rules apply.
     """
-    solid = [i for i in range(start, end) if lines[i].bare]
     if first:
         solid = strip_caution(lines, marks, solid)
     solid = strip_footers(lines, marks, solid)

@@ -56,17 +56,23 @@ def find_headers(lines: Sequence[Line]) -> Iterator[Header]:
     After a banner or a block of fields everything belongs to the earlier message.
     """
     floor, barren = 0, 0
-    for i, line in enumerate(lines):
-        bare = line.bare
-        if not bare or i < floor:
+    candidates = [
+        i
+        for i, line in enumerate(lines)
+        if (bare := line.bare) and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>")
+    ]
+    for i in candidates:
+        if i < floor:
             continue
+        line = lines[i]
+        bare = line.bare
         if line.depth:
             if line.depth >= 3 and line.text.rstrip().endswith(">>>") and _EMAIL.search(bare):
                 # GroupWise: >>> Ada <ada@firm.example> 2/16/01 10:41 >>>
                 yield Header(i, i + 1, "banner", "banner.angles")
                 return
             continue
-        if (":" not in bare and bare[0] not in _RULES and bare[-1] not in "-=_") or line.evidence:
+        if line.evidence:
             continue
         header = None
         if bare[0] in _RULES or bare[-1] in ":-=_":

@@ -19,7 +19,7 @@ from itertools import pairwise, repeat
 from operator import add
 from typing import Any, Protocol
 
-from mailmill.email.linefeatures import PROOF, features, window
+from mailmill.email.linefeatures import PROOF, SEEN, features, window
 from mailmill.email.lines import Line
 from mailmill.email.tails import Marks
 from mailmill.errors import DataError
@@ -133,11 +133,7 @@ def edge_lines(
     lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
 ) -> tuple[list[int], list[list[str]]] | None:
     """The lines at the edges of the segment `start` to `end` with their features; None when nothing is open."""
-    solid = [
-        i
-        for i in range(start, end)
-        if lines[i].bare and ((mark := marks[i]) is None or (mark[0] in OPEN and mark[1] != "delimiter"))
-    ]
+    solid = _ends(lines, marks, start, end)
     if not solid:
         return None
     chosen = window(lines, marks, solid, first)
@@ -150,6 +146,24 @@ def edge_lines(
             after = mark[0]
             break
     return [solid[k] for k in chosen], features(lines, marks, solid, chosen, names, first, after)
+
+
+def _ends(lines: Sequence[Line], marks: Marks, start: int, end: int) -> list[int]:
+    """The open lines of the segment that are not blank: the first and the last `SEEN` of them."""
+    solid: list[int] = []
+    for i in range(end - 1, start - 1, -1):
+        mark = marks[i]
+        if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines[i].bare:
+            solid.append(i)
+            if len(solid) == SEEN:
+                for first in range(start, i):
+                    mark = marks[first]
+                    if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines[first].bare:
+                        solid.append(first)
+                        break
+                break
+    solid.reverse()
+    return solid
 
 
 def checksum(content: Mapping[str, Any]) -> str:

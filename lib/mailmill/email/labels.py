@@ -52,6 +52,9 @@ def message_id(raw: bytes) -> str:
 
 def first_identifier(value: str) -> str:
     """The first `<...>` of an identifier field, or its first word when it has no brackets."""
+    first = _IDENTIFIER.search(value)
+    if first and first[1].isprintable() and " " not in first[1]:
+        return first[1]
     for found in _IDENTIFIER.finditer(value):
         identifier = "".join(found[1].split())
         if identifier:

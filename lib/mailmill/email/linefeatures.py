@@ -18,6 +18,9 @@ from mailmill.email.tails import Marks
 #: The lowest so many lines of a segment are looked at, down from the last running text, and its first line.
 BOTTOM = 10
 
+#: So many of a segment's lowest lines settle every feature of those: numbers are counted up to seven.
+SEEN = BOTTOM + 2
+
 #: A line longer than this is running text.
 LONG = 60
 
@@ -49,6 +52,22 @@ _HEADS = dict.fromkeys("-–—~/_", "head=dash") | dict.fromkeys("*•·(<[", "
 _TAILS = {".": "tail=stop", ",": "tail=comma"}
 _TAILS |= dict.fromkeys("!?", "tail=excited") | dict.fromkeys(":;", "tail=colon") | dict.fromkeys("-–—", "tail=dash")
 _ENDS = dict.fromkeys(".!?)…", "above=stop") | dict.fromkeys(":,;", "above=colon")
+
+
+def _head(char: str) -> str:
+    if char.isalpha():
+        return "head=upper" if char.isupper() else "head=lower"
+    return _HEADS.get(char) or ("head=digit" if char.isdigit() else "head=other")
+
+
+def _tail(char: str) -> str:
+    if char.isalpha():
+        return "tail=letter"
+    return _TAILS.get(char) or ("tail=digit" if char.isdigit() else "tail=other")
+
+
+_ASCII_HEADS = {chr(code): _head(chr(code)) for code in range(33, 127)}
+_ASCII_TAILS = {chr(code): _tail(chr(code)) for code in range(33, 127)}
 
 
 def window(lines: Sequence[Line], marks: Marks, solid: Sequence[int], first: bool) -> list[int]:
@@ -131,35 +150,31 @@ def _own(line: Line, names: frozenset[str]) -> tuple[list[str], list[str]]:
     """The features of one line alone, and the few of them that its neighbours see as well."""
     bare, shape = line.bare, line.shape
     head, tail, size = bare[0], bare[-1], shape.chars
-    found = ["bias", _WORDS[min(shape.words, 60)], _CHARS[min(size, 100)]]
+    found = [
+        "bias",
+        _WORDS[min(shape.words, 60)],
+        _CHARS[min(size, 100)],
+        _ASCII_HEADS.get(head) or _head(head),
+        _ASCII_TAILS.get(tail) or _tail(tail),
+    ]
     signs = []
-    digits = len(_DIGIT.findall(bare))
-    if head.isalpha():
-        found.append("head=upper" if head.isupper() else "head=lower")
-    else:
-        found.append(_HEADS.get(head) or ("head=digit" if head.isdigit() else "head=other"))
-    if tail.isalpha():
-        found.append("tail=letter")
-    else:
-        found.append(_TAILS.get(tail) or ("tail=digit" if tail.isdigit() else "tail=other"))
+    digits = len(_DIGIT.findall(bare)) if _DIGIT.search(bare) else 0
     if shape.words > 2 and shape.prose:
         signs.append("prose")
     elif shape.name:
         signs.append("name")
-    for kind in ("thanks", "signoff", "contact"):
-        if line.rule(kind):
-            signs.append(kind)
+    signs += [kind for kind in line.kinds("thanks", "signoff", "contact") if line.rule(kind)]
     if ("." in bare or digits) and shape.address:
         signs.append("address")
     if ":" in bare:
         found.append("colon")
-    words = _WORD.findall(bare.lower().replace("’", "'"))
+    words = _WORD.findall(bare.lower() if bare.isascii() else bare.lower().replace("’", "'"))
     if digits:
         found.append("digits=most" if digits * 5 >= size * 2 else "digits=some")
         if digits > 4 and shape.phone:
             signs.append("phone")
     if words:
-        if len(words) <= 4 and is_sender(words, names):
+        if names and len(words) <= 4 and is_sender(words, names):
             signs.append("sender")
         if words[0] in PATTERNS.interjections:
             found.append("interjection")

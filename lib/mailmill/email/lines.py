@@ -10,8 +10,8 @@ also the features that a learned labeller can read.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, repeat
 
 from mailmill.email.matching import Index, Ways
 from mailmill.email.patterns import MAX_LINE, PATTERNS
@@ -69,21 +69,22 @@ class Line:
     `evidence` what the HTML said ('' for plain text).
     """
 
-    __slots__ = ("_folded", "_hits", "_shape", "_ways", "bare", "depth", "evidence", "start", "text")
+    __slots__ = ("_folded", "_shape", "_ways", "bare", "depth", "evidence", "start", "text")
 
-    def __init__(self, text: str, start: int, evidence: str = "") -> None:
+    def __init__(self, text: str, start: int, evidence: str = "", bare: str | None = None) -> None:
+        """`bare` is given by who has stripped the text already and seen that it needs no more than that."""
         self.text = text
         self.start = start
         self.evidence = evidence
         self.depth = 0
-        self._ways: Ways | None = None  # set together with `_folded`
-        self._hits: dict[str, str] | None = None
+        self._ways: Ways | None = None  # `_folded` is set together with it
         self._shape: Shape | None = None
-        bare = text.strip()
-        if ">" in bare or "|" in bare:
-            bare = self._unquote(bare)
-        if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
-            bare = _SOFT.sub(" ", bare).strip()
+        if bare is None:
+            bare = text.strip()
+            if ">" in bare or "|" in bare:
+                bare = self._unquote(bare)
+            if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
+                bare = _SOFT.sub(" ", bare).strip()
         self.bare = bare
 
     def _unquote(self, bare: str) -> str:
@@ -109,9 +110,15 @@ class Line:
     @property
     def hits(self) -> dict[str, str]:
         """Pattern kind -> name of the rule, for every kind of `KINDS` that the line alone matches."""
-        if self._hits is None:
-            self._hits = {kind: rule for kind in KINDS if (rule := self.rule(kind))}
-        return self._hits
+        return {kind: rule for kind in KINDS if (rule := self.rule(kind))}
+
+    def kinds(self, *asked: str) -> list[str]:
+        """Those of the kinds `asked` that this line may be."""
+        ways = self._ways
+        if ways is None:
+            self._folded = fold(self.bare)
+            ways = self._ways = _INDEX.ways(self._folded)
+        return [kind for kind in asked if kind in ways] if ways else []
 
     def rule(self, kind: str) -> str:
         """The name of the rule of one of `KINDS` that this line alone matches, or ''."""
@@ -261,7 +268,10 @@ def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> list[L
     texts = rendering.split("\n")
     starts = accumulate([len(text) + 1 for text in texts], initial=0)
     if evidence is None:
-        return list(map(Line, texts, starts))
-    if len(evidence) != len(texts):
+        evidence = repeat("", len(texts))
+    elif len(evidence) != len(texts):
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
-    return list(map(Line, texts, starts, evidence))
+    bares: Iterable[str | None] = map(str.strip, texts)
+    if ">" in rendering or "|" in rendering or "=" in rendering:
+        bares = [None if ">" in bare or "|" in bare or "=" in bare else bare for bare in bares if bare is not None]
+    return list(map(Line, texts, starts, evidence, bares))

@@ -56,7 +56,8 @@ class Index:
     def __init__(self, kinds: Mapping[str, Sequence[Fragment]]) -> None:
         starts = [(kind, f, heads(f.text)) for kind, fragments in kinds.items() for f in fragments]
         wild = frozenset(f.name for _, f, each in starts if "" in each)
-        self._needles = tuple(sorted({literal(f.text) for _, f, _ in starts if f.name in wild}))
+        needles = {literal(f.text) for _, f, _ in starts if f.name in wild}
+        self._needles = tuple(sorted(n for n in needles if not any(other in n for other in needles - {n})))
         ways: dict[tuple[str, ...], Way] = {}
 
         def table(names: frozenset[str]) -> dict[str, Ways]:
@@ -67,7 +68,7 @@ class Index:
                     for head in found:
                         by_head.setdefault(head, {}).setdefault(kind, []).append(fragment)
             out: dict[str, Ways] = {}
-            for head in by_head:
+            for head in {*by_head, *(head[:2] for head in by_head)}:
                 shorter = [by_head[head[:size]] for size in range(len(head) + 1) if head[:size] in by_head]
                 chosen: dict[str, Way] = {}
                 for kind, fragments in kinds.items():
@@ -87,7 +88,10 @@ class Index:
             if needle in line:
                 table = self._tables[1]
                 break
-        return table.get(line[:4]) or table.get(line[:3]) or table.get(line[:2]) or table.get(line[:1]) or table[""]
+        near = table.get(line[:2])
+        if near is None:
+            return table.get(line[:1]) or table[""]
+        return table.get(line[:4]) or table.get(line[:3]) or near
 
 
 def heads(fragment: str, size: int = HEAD) -> frozenset[str]:

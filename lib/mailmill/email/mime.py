@@ -14,7 +14,8 @@ import email.message
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import fast_mail_parser
 
@@ -29,6 +30,9 @@ MAX_PARTS = 200
 #: With more encoded words than this (RFC 2047) a message is not given to `fast_mail_parser`, whose decoding of a
 #: field takes time quadratic in their number.
 MAX_ENCODED_WORDS = 2000
+
+#: The fields that cleaning reads.
+FIELDS = frozenset({"from", "date", "subject", "message-id", "in-reply-to", "references"})
 
 _FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
 _MBOX = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
@@ -55,8 +59,7 @@ _LENIENT_ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One text part: decoded `text`, HTML or plain, inside a forwarded message or not."""
 
     text: str
@@ -64,9 +67,8 @@ class Part:
     forwarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """`headers` by lower-cased name (the first of each, decoded, one line), `parts` in order, `flags`."""
+class Message(NamedTuple):
+    """`headers`: those of `FIELDS`, by lower-cased name (the first of each, decoded); `parts` in order; `flags`."""
 
     headers: Mapping[str, str]
     parts: tuple[Part, ...]
@@ -104,7 +106,7 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     flags: set[str] = set()
     parts: list[Part] = []
     headers: dict[str, list[str]] = {}
-    if body.count(b"=?") <= MAX_ENCODED_WORDS:
+    if len(body) < 8 * MAX_ENCODED_WORDS or body.count(b"=?") <= MAX_ENCODED_WORDS:
         try:
             root = fast_mail_parser.parse_email_tree(body, mode="lazy")
             parts = _Collector(max_chars, flags).body(root)
@@ -121,9 +123,8 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     if all(part.html for part in parts):
         flags.add("html_only")
     # Backwards, so that of names that differ in case alone the first one stays.
-    values = [value[0] if value else "" for value in reversed(headers.values())]
-    lowered = dict(zip(map(str.lower, reversed(headers)), values, strict=True))
-    return Message(lowered, tuple(parts), tuple(sorted(flags)))
+    fields = {low: headers[name] for name in reversed(headers) if (low := name.lower()) in FIELDS}
+    return Message({name: found[0] for name, found in fields.items() if found}, tuple(parts), tuple(sorted(flags)))
 
 
 def _any_text(parts: Sequence[Part]) -> bool:
@@ -161,25 +162,32 @@ class _Collector:
 
     def _leaf(self, node: Any, kind: str, forwarded: bool) -> Part:
         headers = node.headers
-        values: list[str] = headers.get("Content-Type") or next(
-            (v for k, v in headers.items() if k.lower() == "content-type"), []
-        )
-        declared = values[0] if values else ""
-        charset = _CHARSET.search(declared)
+        values: list[str] | None = headers.get("Content-Type")
+        if not values:
+            values = next((v for k, v in headers.items() if len(k) == 12 and k.lower() == "content-type"), None)
+        charset, flowed, delete_space = _declared(values[0] if values else "")
         payload = node.content or b""
         if len(payload) > 4 * self._max:
             payload = payload[: 4 * self._max]
             self._flags.add("truncated")
-        text, guessed = decode_text(payload, charset[1] if charset else "")
+        text, guessed = decode_text(payload, charset)
         if guessed:
             self._flags.add("charset_guessed")
         if len(text) > self._max:
             text = text[: self._max]
             self._flags.add("truncated")
         html = kind in ("text/html", "text/enriched", "text/richtext")
-        if not html and "flowed" in declared.lower() and _FLOWED.search(declared):
-            text = unflow(text, bool(_DELSP.search(declared)))
+        if flowed and not html:
+            text = unflow(text, delete_space)
         return Part(text, html, forwarded)
+
+
+@lru_cache(maxsize=512)
+def _declared(content_type: str) -> tuple[str, bool, bool]:
+    """(charset or '', format=flowed, delsp=yes) of a Content-Type field."""
+    charset = _CHARSET.search(content_type)
+    flowed = _FLOWED.search(content_type) is not None
+    return charset[1] if charset else "", flowed, flowed and _DELSP.search(content_type) is not None
 
 
 def _choose(alternatives: list[list[Part]]) -> list[Part]:

@@ -17,6 +17,8 @@ from mailmill.email.lines import Line, banner_of, field_of
 from mailmill.email.tails import Marks
 
 _LOWER_START = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
+# One tuple for all lines, so that comparing them takes no time.
+QUOTED = ("quoted", "quote.mark")
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
 _OWN_PREFIX = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
@@ -46,15 +48,16 @@ def _answerable(above: Sequence[Line]) -> bool:
 def mark_quotes(lines: Sequence[Line], marks: Marks) -> list[Header]:
     """Mark '>' lines, headers, and all that follows a header that does not mark its quotes."""
     size = len(lines)
-    armour = colons = marked = False
+    armour = colons = False
+    marked = []
     for i, line in enumerate(lines):
         if line.depth:
-            marks[i] = marks[i] or ("quoted", "quote.mark")
-            marked = True
-        elif line.bare and line.bare[0] in ":-":
-            if line.bare.startswith(": "):
-                colons = colons or field_of(Line(line.bare[2:], 0)) is not None or _below_colon(lines, i)
-            elif line.bare.startswith("-----BEGIN"):
+            marks[i] = marks[i] or QUOTED
+            marked.append(i)
+        elif (bare := line.bare) and bare[0] in ":-":
+            if bare.startswith(": "):
+                colons = colons or field_of(Line(bare[2:], 0)) is not None or _below_colon(lines, i)
+            elif bare.startswith("-----BEGIN"):
                 armour = True
     if armour:
         _mark_armour(lines, marks)
@@ -72,32 +75,37 @@ def mark_quotes(lines: Sequence[Line], marks: Marks) -> list[Header]:
         if header.kind == "attribution":
             if _is_marked(lines, follow):
                 continue
-            if _adopt_prefix(lines, marks, follow):
-                marked = True
+            adopted = _adopt_prefix(lines, marks, follow)
+            if adopted:
+                marked = sorted({*marked, *adopted})
                 continue
+        after = ("quoted", f"quote.after.{header.rule}")
         for i in range(header.end, size):
             if marks[i] is None and lines[i].bare:
-                marks[i] = ("quoted", f"quote.after.{header.rule}")
+                marks[i] = after
         break
     if marked:
-        _mark_wrapped(lines, marks)
+        _mark_wrapped(lines, marks, marked)
     return headers
 
 
-def _adopt_prefix(lines: Sequence[Line], marks: Marks, follow: int) -> bool:
-    """Treat an unusual prefix that the first line below an attribution shares with others as a quote mark."""
+def _adopt_prefix(lines: Sequence[Line], marks: Marks, follow: int) -> list[int]:
+    """Treat an unusual prefix that the first line below an attribution shares with others as a quote mark.
+
+    Returns the lines that are quoted so.
+    """
     found = _OWN_PREFIX.match(lines[follow].bare) if follow < len(lines) else None
     if not found:
-        return False
+        return []
     prefix = found[0]
     quoted = [i for i in range(follow, len(lines)) if lines[i].bare.startswith(prefix) and not lines[i].depth]
     if len(quoted) < 2 and len(prefix) < 3:
-        return False
+        return []
     for i in quoted:
         lines[i].depth = 1
         lines[i].bare = lines[i].bare[len(prefix) :].strip()
         marks[i] = marks[i] or ("quoted", "quote.prefix")
-    return True
+    return quoted
 
 
 def _below_colon(lines: Sequence[Line], i: int) -> bool:
@@ -124,15 +132,17 @@ def _is_marked(lines: Sequence[Line], follow: int) -> bool:
     return any(line.depth or line.evidence for line in lines[follow : follow + 4])
 
 
-def _mark_wrapped(lines: Sequence[Line], marks: Marks) -> None:
-    """Mark the rest of a quoted line that some program wrapped without repeating the quote mark.
+def _mark_wrapped(lines: Sequence[Line], marks: Marks, marked: Sequence[int]) -> None:
+    """Mark the rest of a quoted line (one of `marked`) that some program wrapped without repeating the quote mark.
 
     It is what hangs directly below a quoted line, when that line is long, or quotes go on right after it,
     or it starts in the middle of a sentence; more than a few such lines are an answer, not a rest.
     """
-    for i, (previous, line) in enumerate(pairwise(lines), 1):
-        if not previous.depth or line.depth or not line.bare or marks[i] is not None:
+    for last, after in pairwise([*marked, len(lines)]):
+        i = last + 1
+        if i == after or i == len(lines) or not lines[i].bare or marks[i] is not None:
             continue
+        previous, line = lines[last], lines[i]
         end = i
         while end < len(lines) and lines[end].bare and not lines[end].depth and marks[end] is None:
             end += 1

@@ -8,6 +8,7 @@ decision carries the name of its rule, so that each character removed can be acc
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 from operator import attrgetter
@@ -53,12 +54,21 @@ CERTAINTY = {
 }
 
 
-class Zoned(NamedTuple):
-    """`marks`: (zone, rule) a line; `kept_low_confidence`: removals were undone; `foreign`: a header was found."""
+#: (zone, rule, start, end): lines `start` to `end` (exclusive) have one zone, by one rule.
+Run = tuple[str, str, int, int]
 
-    marks: list[tuple[str, str]]
+
+class Zoned(NamedTuple):
+    """`runs` tile the lines; `kept_low_confidence`: removals were undone; `foreign`: a header was found."""
+
+    runs: list[Run]
     kept_low_confidence: bool
     foreign: bool
+
+    @property
+    def marks(self) -> list[tuple[str, str]]:
+        """(zone, rule) of every line."""
+        return [(zone, rule) for zone, rule, start, end in self.runs for _ in range(start, end)]
 
 
 @cache
@@ -86,20 +96,20 @@ def assign_zones(
         mark_weak_quotes(lines, marks, bool(headers))
     if structured:
         _mark_rules(lines, marks)
-    segments = _segments(lines, marks)
+    segments = _segments([i for i, line in enumerate(lines) if line.bare], marks)
     if labeller == "shipped":
         labeller = shipped()
-    for position, (start, end) in enumerate(segments):
+    for position, solid in enumerate(segments):
         first, last = position == 0, position == len(segments) - 1
-        mark_edges(lines, marks, start, end, names, first=first, last=last)
+        mark_edges(lines, marks, solid, names, first=first, last=last)
         if labeller is not None and (first or last):
-            labeller.referee(lines, marks, start, end, names, first=first)
+            labeller.referee(lines, marks, solid[0], solid[-1] + 1, names, first=first)
     kept = False
-    if not any(mark is None and line.bare for line, mark in zip(lines, marks, strict=True)):
+    if not any(marks[i] is None for solid in segments for i in solid):
         kept = _undo_model(marks) or _keep_something(lines, marks, headers)
         if not kept and headers:
             _rename_forward(marks, headers)
-    return Zoned(_settle(lines, marks), kept, bool(headers))
+    return Zoned(_runs(lines, marks), kept, bool(headers))
 
 
 def _mark_rules(lines: Sequence[Line], marks: Marks) -> None:
@@ -115,22 +125,19 @@ def _mark_rules(lines: Sequence[Line], marks: Marks) -> None:
             below = ""
 
 
-def _segments(lines: Sequence[Line], marks: Marks) -> list[tuple[int, int]]:
-    """Runs of undecided lines (start, end), without blank lines at their edges."""
-    runs = []
-    start, end = -1, -1
-    for i, line in enumerate(lines):
-        if marks[i] is not None:
-            if start >= 0:
-                runs.append((start, end))
-            start = -1
-        elif line.bare:
-            if start < 0:
-                start = i
-            end = i + 1
-    if start >= 0:
-        runs.append((start, end))
-    return runs
+def _segments(solid: list[int], marks: Marks) -> list[list[int]]:
+    """The undecided ones of the lines `solid` (those that are not blank), parted where decided lines lie between."""
+    decided = [i for i, mark in enumerate(marks) if mark is not None]
+    if not decided:
+        return [solid] if solid else []
+    segments = []
+    low = 0
+    for i in [*decided, len(marks)]:
+        high = bisect_left(solid, i, low)
+        if high > low:
+            segments.append(solid[low:high])
+        low = high + (high < len(solid) and solid[high] == i)
+    return segments
 
 
 def _undo_model(marks: Marks) -> bool:
@@ -197,24 +204,41 @@ def _rename_forward(marks: Marks, headers: Sequence[Header]) -> None:
             marks[i] = ("forwarded", mark[1])
 
 
-def _settle(lines: Sequence[Line], marks: Marks) -> list[tuple[str, str]]:
+def _runs(lines: Sequence[Line], marks: Marks) -> list[Run]:
     """Undecided lines are body; blank lines between two body lines are body as well, others are blank.
 
     A line of remains of an encoding ("=20") is blank, but no rule removes it: below body it stays.
     """
-    settled: list[tuple[str, str]] = []
-    body, blank = ("body", "body"), ("blank", "blank")
-    pending = 0
-    before_body = False
-    for line, mark in zip(lines, marks, strict=True):
-        if mark is None and not line.bare and not (before_body and line.text and not line.text.isspace()):
-            pending += 1
-            continue
-        now = body if mark is None else mark
-        if pending:
-            settled.extend([body if before_body and now[0] == "body" else blank] * pending)
-            pending = 0
-        settled.append(now)
-        before_body = now[0] == "body"
-    settled.extend([blank] * pending)
-    return settled
+    runs: list[Run] = []
+    body = ("body", "body")
+    now: tuple[str, str] | None = None  # of the run that goes from line `start` to line `end`
+    start = end = 0
+    for i, mark in enumerate(marks):
+        if mark is None:
+            line = lines[i]
+            if not line.bare and not (now is not None and now[0] == "body" and line.text and not line.text.isspace()):
+                continue
+            mark = body
+        if i == end:
+            if mark is now or mark == now:
+                end = i + 1
+                continue
+        elif now is not None and now[0] == "body" and mark[0] == "body":
+            if mark == now:
+                end = i + 1
+                continue
+            runs.append((*now, start, end))
+            now, start, end = body, end, i  # blank lines between lines kept by different rules
+            if mark == body:
+                end = i + 1
+                continue
+        if now is not None:
+            runs.append((*now, start, end))
+        if i > end:
+            runs.append(("blank", "blank", end, i))
+        now, start, end = mark, i, i + 1
+    if now is not None:
+        runs.append((*now, start, end))
+    if end < len(marks):
+        runs.append(("blank", "blank", end, len(marks)))
+    return runs

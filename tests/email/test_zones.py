@@ -168,3 +168,21 @@ def test_quality_floor(shared_data: Path, corpus: str) -> None:
     assert right["body"] >= 0.96 * total["body"]
     assert right["header"] >= 0.98 * total["header"]
     assert right["edge"] >= 0.85 * total["edge"]
+
+
+def test_a_list_below_a_thank_you_is_no_signature() -> None:
+    people = "\n".join(f"    MEMBER, NUMBER {letter}" for letter in "ABCDEFGHIJKL")
+    text = f"The members of the committee were chosen yesterday.\n\nThank you for your participation.\n\n{people}"
+    assert set(zones(text)) == {"body"}
+    signed = "The members were chosen yesterday.\n\nThank you for your participation.\n\nAda Byron\nAnalyst\nTel. +44 20 7946 0123"
+    assert "body" not in zones(signed)[1:]
+
+
+@pytest.mark.parametrize("line", ["Newest docs:", "Thanks for replying Ada,", "Current Rates and prices:"])
+def test_a_heading_is_no_vocative(line: str) -> None:
+    assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "body"
+
+
+@pytest.mark.parametrize("line", ["Ada,", "Ada and Bob,", "Dr. van der Berg:", "Traders et al:"])
+def test_a_vocative_is_a_greeting(line: str) -> None:
+    assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "greeting"

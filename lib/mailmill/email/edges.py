@@ -24,6 +24,8 @@ from mailmill.email.tails import (
 )
 
 MAX_CLOSING = 14
+#: A signature of more lines than this says how to reach its owner.
+MAX_UNTITLED = 8
 
 _DASHED_NAME = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -71,8 +73,9 @@ def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: froze
         if line.shape.prose:
             break
     if best >= 0:
-        rule = _signs_off(lines, solid, best) or lines[solid[best]].rule("closing")
         signature = _name_lines(lines, solid, best)
+    if best >= 0 and not _is_list(lines, solid[signature:]):
+        rule = _signs_off(lines, solid, best) or lines[solid[best]].rule("closing")
         mark(marks, solid[best:signature], "signoff", rule)
         mark(marks, solid[signature:], "signature", "signature.below")
         return solid[:best]
@@ -81,6 +84,11 @@ def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: froze
         return left
     solid = _signature_block(lines, marks, solid, names)
     return _last_name(lines, marks, solid, names)
+
+
+def _is_list(lines: Sequence[Line], below: Sequence[int]) -> bool:
+    """Many lines without any contact details are a list that a thank-you introduces, not a signature below it."""
+    return len(below) > MAX_UNTITLED and not any(lines[i].shape.contact or lines[i].rule("contact") for i in below)
 
 
 def _signs_off(lines: Sequence[Line], solid: list[int], k: int) -> str:
@@ -254,6 +262,7 @@ def _greeting(lines: Sequence[Line], marks: Marks, solid: list[int], names: froz
             and (shape.capitals * 2 >= shape.words or _group(bare))
             and not (shape.words == 1 and not shape.mixed)
             and _VOCATIVE.match(bare)
+            and not any(_is_common(word) for word in _WORD.findall(bare))
         ):
             rule = "vocative.mark"
         elif _NAME_LIST.match(bare):
@@ -267,3 +276,8 @@ def _greeting(lines: Sequence[Line], marks: Marks, solid: list[int], names: froz
 def _group(bare: str) -> bool:
     """Does the line name a group of people ("Traders et al:")?"""
     return any(word in PATTERNS.groups for word in _WORD.findall(bare.lower()))
+
+
+def _is_common(word: str) -> bool:
+    """Is it a word of the language rather than a name, a particle of one ("van", "de") or a group's ("all")?"""
+    return len(word) > 3 and word.islower() and word not in PATTERNS.groups

@@ -1,6 +1,6 @@
 """Cleaning: raw bytes to the author's words, side by side with the usual pipelines, in one run on one core.
 
-    python bench/cleaning.py --data ../shared/data/spamassassin.parquet [--repeats 5] [--jsoup jsoup.jar]
+    python bench/cleaning.py --data ../shared/data/spamassassin.parquet [--repeats 5] [--jsoup-jar jsoup.jar]
 
 `--data` is a Parquet file with the column `raw`. Measured, all over the same messages in memory:
 
@@ -14,8 +14,10 @@
     jsoup           jsoup's bare parse of the HTML parts in Java, warmed up; nothing else of the pipeline
     floor           fast-mail-parser with its decoded text parts, lexbor's bare parse of the HTML ones
 
-Times are processor time (of jsoup's, the time inside Java), medians over the repeats, which take turns; once over all
-messages and once over those with HTML. The standard pipeline takes every fourth message. Needs mailmill[bench].
+Times are processor time (of jsoup's, the time inside Java), medians over the repeats, which take turns; over all
+messages, over those with HTML, and, since few of an old corpus have any, over as many generated messages of which each
+has HTML (`mailmill.corpus`: programs that write multipart/alternative or HTML alone). The standard pipeline takes every
+fourth message. jsoup is looked for in Maven's local repository unless --jsoup-jar names it. Needs mailmill[bench].
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,8 @@ from mailparser_reply import EmailReplyParser
 from selectolax.lexbor import LexborHTMLParser
 
 from mailmill import schemas
+from mailmill.corpus import CorpusSpec, generate
+from mailmill.corpus.spec import LANGUAGES
 from mailmill.email import CleanKernel, clean_message
 from mailmill.errors import RejectedMessage
 
@@ -156,6 +161,17 @@ def jsoup_seconds(pages: Sequence[str], jar: Path, repeats: int) -> list[float]:
     return [float(line) for line in out.split()]
 
 
+def generated_with_html(count: int, seed: int = 1) -> list[bytes]:
+    """The first `count` generated messages, in all languages, that have an HTML part."""
+    spec = CorpusSpec(count=100 * count, seed=seed, malformed=0.0, duplicates=0.0, languages=LANGUAGES)
+    return list(islice((mail.raw for mail in generate(spec) if text_parts(mail.raw)[1]), count))
+
+
+def local_jsoup() -> Path | None:
+    """jsoup's newest jar in Maven's local repository, if there is one."""
+    return max(Path.home().glob(".m2/repository/org/jsoup/jsoup/*/jsoup-*[0-9].jar"), default=None)
+
+
 def seconds(run: Callable[..., object], *arguments: Any, **options: Any) -> float:
     began = time.process_time()
     run(*arguments, **options)
@@ -196,7 +212,7 @@ def compare_jsoup(pages: Sequence[str], jar: Path | None, repeats: int) -> None:
     lexbor = statistics.median(seconds(parse_lexbor, pages) for _ in range(repeats))
     print(f"{'lexbor':18}{lexbor / len(pages) * 1e6:9.1f} us a page")
     if jar is None:
-        print(f"{'jsoup':18}skipped: give the path of its jar with --jsoup")
+        print(f"{'jsoup':18}skipped: no jar in ~/.m2; give its path with --jsoup-jar")
         return
     try:
         median = statistics.median(jsoup_seconds(pages, jar, repeats))
@@ -210,7 +226,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--jsoup", type=Path, help="path of jsoup's jar (org.jsoup:jsoup)")
+    parser.add_argument("--jsoup-jar", type=Path, help="path of jsoup's jar (org.jsoup:jsoup)")
+    parser.add_argument("--generated", type=int, default=1000, help="generated messages with HTML (0: none)")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")  # BeautifulSoup's, about text that looks like a file's name
 
@@ -221,7 +238,13 @@ def main() -> None:
     print(f"one core; BeautifulSoup with {soup}")
     compare("all mail", raws, soup, options.repeats)
     compare("mail with HTML", [raw for raw, (_, page) in zip(raws, parts, strict=True) if page], soup, options.repeats)
-    compare_jsoup(pages, options.jsoup, options.repeats)
+    jar = options.jsoup_jar or local_jsoup()
+    compare_jsoup(pages, jar, options.repeats)
+    if options.generated:
+        generated = generated_with_html(options.generated)
+        modern = [text_parts(raw)[1] for raw in generated]
+        compare("generated mail, HTML in each", generated, fastest_parser(modern), options.repeats)
+        compare_jsoup(modern, jar, options.repeats)
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ def test_a_list_below_a_thank_you_is_no_signature() -> None:
     people = "\n".join(f"    MEMBER, NUMBER {letter}" for letter in "ABCDEFGHIJKL")
     text = f"The members of the committee were chosen yesterday.\n\nThank you for your participation.\n\n{people}"
     assert set(zones(text)) == {"body"}
-    signed = "The members were chosen yesterday.\n\nThank you for your participation.\n\nAda Byron\nAnalyst\nTel. +44 20 7946 0123"
+    signed = f"{OWN}\n\nThank you for your participation.\n\nAda Byron\nAnalyst\nTel. +44 20 7946 0123"
     assert "body" not in zones(signed)[1:]
 
 
@@ -186,3 +186,15 @@ def test_a_heading_is_no_vocative(line: str) -> None:
 @pytest.mark.parametrize("line", ["Ada,", "Ada and Bob,", "Dr. van der Berg:", "Traders et al:"])
 def test_a_vocative_is_a_greeting(line: str) -> None:
     assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "greeting"
+
+
+def test_a_signature_below_a_postscript_goes_too() -> None:
+    signature = (
+        "Ada Byron\nAnalyst\n5 Wayside Rd, Burlington, MA 01803\n42° 29' 7\" N 71° 11' 32\" W\n<https://firm.example/>"
+    )
+    for postscript in ("", "P.S. The second table is older than the first one, so take the first.\n\n"):
+        found = zones(
+            f"{OWN}\n\nCheers!\n\n-Ada\n\nOne more thing that I forgot to say about it.\n\n{postscript}{signature}"
+        )
+        assert found[-5:] == ["signature"] * 5
+        assert found[0] == "body"

@@ -28,6 +28,7 @@ MAX_CLOSING = 14
 MAX_UNTITLED = 8
 
 _DASHED_NAME = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
+_LINK = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _VOCATIVE = re.compile(
     r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
@@ -56,7 +57,10 @@ def mark_edges(
 
 def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """Sign-off, name and signature at the end; what is left above them."""
-    solid = _before_postscript(lines, solid)
+    above = _before_postscript(lines, solid)
+    if len(above) < len(solid):
+        _signature_block(lines, marks, solid[len(above) :], names)
+        solid = above
     best = -1
     signature = len(solid)
     for k in range(len(solid) - 1, max(-1, len(solid) - 1 - MAX_CLOSING), -1):
@@ -81,7 +85,7 @@ def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: froze
         return solid[:best]
     left = _inner_signoff(lines, marks, solid)
     if len(left) < len(solid):
-        return left
+        return _signature_block(lines, marks, left, names)
     solid = _signature_block(lines, marks, solid, names)
     return _last_name(lines, marks, solid, names)
 
@@ -159,7 +163,7 @@ def _signature_block(lines: Sequence[Line], marks: Marks, solid: list[int], name
         if shape.prose or shape.words > 9:
             break
         contact = line.rule("contact")
-        if ":" in line.bare[1:30] and not contact and not line.bare[:4].lower().startswith(("http", "www")):
+        if ":" in line.bare[1:30] and not contact and not _LINK.match(line.bare):
             break
         if shape.contact or contact:
             contacts += 1
@@ -168,7 +172,7 @@ def _signature_block(lines: Sequence[Line], marks: Marks, solid: list[int], name
             low = k
             if contacts and (_is_sender(line, names) or (shape.name and k and solid[k] > solid[k - 1] + 1)):
                 break
-        elif contacts and shape.words <= 3 and shape.chars <= 24:
+        elif contacts and ((shape.words <= 3 and shape.chars <= 24) or _is_number(line.bare)):
             low = k
         else:
             break
@@ -193,6 +197,11 @@ def _signature_block(lines: Sequence[Line], marks: Marks, solid: list[int], name
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def _is_number(bare: str) -> bool:
+    """Are two fifths of the characters digits (coordinates, an account, a register's number)?"""
+    return 5 * sum(map(str.isdigit, bare)) >= 2 * (len(bare) - bare.count(" "))
 
 
 def _last_name(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

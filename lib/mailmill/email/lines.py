@@ -267,11 +267,10 @@ def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> list[L
     """The lines of `rendering`; `evidence` gives one entry a line where there is any."""
     texts = rendering.split("\n")
     starts = accumulate([len(text) + 1 for text in texts], initial=0)
-    if evidence is None:
-        evidence = repeat("", len(texts))
-    elif len(evidence) != len(texts):
+    marks = repeat("", len(texts)) if evidence is None else iter(evidence)
+    if evidence is not None and len(evidence) != len(texts):
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
     bares: Iterable[str | None] = map(str.strip, texts)
     if ">" in rendering or "|" in rendering or "=" in rendering:
         bares = [None if ">" in bare or "|" in bare or "=" in bare else bare for bare in bares if bare is not None]
-    return list(map(Line, texts, starts, evidence, bares))
+    return list(map(Line, texts, starts, marks, bares))

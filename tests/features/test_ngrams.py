@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,8 +39,7 @@ def expected(text: str, longest: int, bits: int = BITS, field: int = 0) -> dict[
 def rows(found: ngrams.Ragged) -> list[dict[int, int]]:
     bounds = found.bounds.tolist()
     return [
-        dict(zip(found.columns[a:b].tolist(), found.counts[a:b].tolist(), strict=True))
-        for a, b in zip(bounds[:-1], bounds[1:], strict=True)
+        dict(zip(found.columns[a:b].tolist(), found.counts[a:b].tolist(), strict=True)) for a, b in pairwise(bounds)
     ]
 
 
@@ -72,7 +73,7 @@ def test_a_row_does_not_depend_on_its_batch(texts: list[str]) -> None:
         assert np.concatenate([one[1] for one in alone]).tobytes() == values.tobytes()
         assert np.diff(bounds).tolist() == [len(one[0]) for one in alone]
         assert (values != 0).all()
-        for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+        for a, b in pairwise(bounds.tolist()):
             assert (np.diff(indices[a:b]) > 0).all()
             if b > a:
                 assert np.linalg.norm(values[a:b].astype(np.float64)) == pytest.approx(1, abs=1e-6)

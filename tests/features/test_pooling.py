@@ -1,4 +1,4 @@
-"""Pools: the formulas, the compiled loops against NumPy bit for bit, and bits that do not depend on order or batches."""
+"""Pools: the formulas, the compiled loops against NumPy bit for bit, and independence of order and batches."""
 
 import numpy as np
 from hypothesis import given

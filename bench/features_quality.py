@@ -3,8 +3,9 @@
     python bench/features_quality.py --data ../shared/data --vectors /path/to/glove.300d.txt
 
 The 25,000 reviews of imdb_train.parquet are wrapped as mail by mailmill.corpus (greetings, quoted mail, signatures,
-disclaimers, HTML), and read back three ways:
+disclaimers, HTML), and read back:
 
+  own    the review before it became mail: what a perfect cleaner would give
   clean  by mailmill's cleaner
   reply  by mail-parser-reply on the plain rendering, the best peer
   raw    the plain rendering as it is, quotes and signatures included
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import scipy.sparse as sp
 from mailparser_reply import EmailReplyParser
 from sklearn.ensemble import RandomForestClassifier
@@ -36,6 +38,7 @@ from sklearn.preprocessing import StandardScaler
 from mailmill.config import FeaturesSection
 from mailmill.corpus import CorpusSpec
 from mailmill.corpus.generator import generate
+from mailmill.corpus.texts import paragraphs
 from mailmill.email import clean_message
 from mailmill.features.counts import CountJob, Counts, count_batch
 from mailmill.features.glove import GloveStore, build_store
@@ -51,7 +54,7 @@ from mailmill.models.scoring import probability
 
 FOLDS, SEED = 5, 99
 CLASSES = ("neg", "pos")
-READINGS = ("clean", "reply", "raw")
+READINGS = ("clean", "own", "reply", "raw")
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ def wrap(data: Path, count: int | None, readings: Sequence[str]) -> Mails:
         wrong_labels=0,
     )  # fmt: skip
     replies = EmailReplyParser(languages=["en"])
+    reviews = pq.read_table(data / "imdb_train.parquet", columns=["text"]).column("text").to_pylist()
     threads, labels, subjects = [], [], []
     texts: dict[str, list[str]] = {reading: [] for reading in readings}
-    for mail in generate(spec):
+    for mail, review in zip(generate(spec), reviews, strict=False):
         cleaned = clean_message(mail.raw)
         threads.append(mail.thread)
         labels.append(mail.label or "")
@@ -81,6 +85,8 @@ def wrap(data: Path, count: int | None, readings: Sequence[str]) -> Mails:
         for reading in readings:
             if reading == "clean":
                 texts[reading].append(cleaned.text)
+            elif reading == "own":
+                texts[reading].append("\n".join(paragraphs(review)))
             elif reading == "raw":
                 texts[reading].append(cleaned.rendering)
             else:
@@ -222,6 +228,7 @@ PLAN: dict[str, list[tuple[str, str, Classifier]]] = {
         ("mean + nb, forest (goal .87)", "mean+nb", own_forest),
         ("mean + nb, forest of scikit-learn", "mean+nb", their_forest),
     ],
+    "own": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", their_sparse)],
     "reply": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", their_sparse)],
     "raw": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", their_sparse)],
 }

@@ -30,9 +30,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
-
 import gensim.models
 import numpy as np
 import pyarrow.parquet as pq
@@ -111,7 +108,8 @@ def spark_transform(store: GloveStore, texts: Sequence[str]) -> Callable[[], flo
     """A function that transforms the texts once and gives its wall-clock seconds."""
     from pyspark.ml.feature import Word2Vec, Word2VecModel
     from pyspark.sql import SparkSession
-    from pyspark.sql import functions as F
+    from pyspark.sql.functions import expr
+    from pyspark.sql.functions import sum as total
 
     spark = (
         SparkSession.builder.master("local[1]")
@@ -143,7 +141,7 @@ def spark_transform(store: GloveStore, texts: Sequence[str]) -> Callable[[], flo
 
     def run() -> float:
         began = time.perf_counter()
-        model.transform(frame).select(F.sum(F.expr("vector is not null").cast("int"))).collect()
+        model.transform(frame).select(total(expr("vector is not null").cast("int"))).collect()
         return time.perf_counter() - began
 
     return run

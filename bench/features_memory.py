@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from processes import Peaks
 
 from mailmill import pipeline, schemas
 from mailmill.config import Config, parse, parse_bytes
+from mailmill.features import vectors
 from mailmill.job import Job
 
 BLOCK = 8192
@@ -34,9 +36,12 @@ WORDS = 40
 _UTC = pa.timestamp("us", tz="UTC")
 
 
-def vocabulary(count: int) -> np.ndarray:
-    """Made-up words whose frequencies will fall as in a language, of letters, so that they are tokens."""
-    return np.array(["".join(chr(97 + (number // 26**at) % 26) for at in range(4)) for number in range(count)])
+def vocabulary(job: Job, count: int) -> np.ndarray:
+    """The first words of the vectors that are letters throughout; frequent ones come first in most files."""
+    config = job.config
+    store = vectors.prepare(job.storage, config.run.work, config.features.vectors).open()
+    words = (store.word(row) for row in range(len(store)))
+    return np.array(list(islice((word for word in words if word.isalpha()), count)))
 
 
 def generated(rows: int, block: int, words: np.ndarray) -> tuple[list[str], list[str]]:
@@ -49,7 +54,7 @@ def generated(rows: int, block: int, words: np.ndarray) -> tuple[list[str], list
 
 def make_tables(job: Job, rows: int) -> None:
     """Publish clean and labels tables of generated mails, two a thread."""
-    words = vocabulary(200_000)
+    words = vocabulary(job, 200_000)
     stage = job.stage({"generated": str(rows)}, [], {"clean": schemas.CLEAN})
     marks = job.stage({"generated": str(rows)}, [], {"labels": schemas.LABELS})
     if stage.unchanged and marks.unchanged:

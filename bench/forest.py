@@ -37,9 +37,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
-from mailmill.config import EngineSection
+from mailmill.config import EngineSection, FeaturesSection
 from mailmill.engines import open_engine
-from mailmill.config import FeaturesSection
 from mailmill.features.featurize import Featurizer
 from mailmill.features.glove import build_store
 from mailmill.features.spec import FeatureSpec

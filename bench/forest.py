@@ -37,10 +37,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
-from mailmill.config import EngineSection
+from mailmill.config import EngineSection, FeaturesSection
 from mailmill.engines import open_engine
+from mailmill.features.featurize import Featurizer
 from mailmill.features.glove import build_store
-from mailmill.features.spec import FeatureSpec, featurize_texts
+from mailmill.features.spec import FeatureSpec
 from mailmill.models.data import MemoryFragment, TrainingArrays, in_process
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
 from mailmill.models.hashing import mix, splitmix64
@@ -249,7 +250,8 @@ def review_vectors(path: Path, source: str) -> tuple[NDArray[np.float32], NDArra
     table = pq.read_table(path, columns=["text", "label", "movie"])
     with tempfile.TemporaryDirectory() as folder:
         store = build_store(source, Path(folder) / "vectors")
-        X, _, _ = featurize_texts(table["text"].to_pylist(), FeatureSpec.of(store), store)
+        spec = FeatureSpec.of(store, FeaturesSection(pooling=("mean",)))
+        X = Featurizer(spec, store)(table["text"].to_pylist()).vectors
     films = table["movie"].dictionary_encode().combine_chunks().indices.to_numpy().astype(np.uint64)
     return X, (np.array(table["label"].to_pylist()) == "pos").astype(np.int64), films
 

@@ -104,3 +104,18 @@ def test_every_setting_of_the_examples_is_known() -> None:
     """The examples are read by people who copy them: no section may be misspelt there."""
     for path in FILES:
         assert set(tomllib.loads(path.read_text())) <= set(Config.model_fields)
+
+
+def test_all_words_can_be_asked_for() -> None:
+    """TOML has no null."""
+    for said, read in (('"all"', None), ("0", None), ("200", 200)):
+        config = parse({"input": {"paths": ["mail"]}}, [f"features.max_words={said}"])
+        assert config.features.max_words == read
+    for wrong in ("-1", "1.5", '"some"'):
+        with pytest.raises(ConfigError, match="max_words"):
+            parse({"input": {"paths": ["mail"]}}, [f"features.max_words={wrong}"])
+
+
+def test_a_pool_is_named_once() -> None:
+    with pytest.raises(ConfigError, match="names a pool twice"):
+        parse({"input": {"paths": ["mail"]}}, ['features.pooling=["mean", "mean"]'])

@@ -1,0 +1,200 @@
+"""From a mail's text to its vector on one core, mailmill beside what people use.
+
+    python bench/features.py [--vectors PATH] [--data FOLDER] [--mails 4000] [--repeats 5] [--spark]
+
+Reviews cut to 200 words, and vectors of 300 dimensions (random ones for the most frequent words of the reviews, unless
+--vectors names a file). CPU seconds of one process, median of rounds that take turns; every contestant has read the
+texts once before, so caches are warm, as they are after the first second of a job:
+
+  mean          mailmill: text -> tokens -> mean vector
+  mean + nb     mailmill's default: and the class-informed pool
+  mean + nb + n-grams  mailmill: and hashed uni- and bigrams
+  gensim        text.lower().split(), then KeyedVectors.get_mean_vector without normalisation, unknown words skipped
+  gensim loop   the same, with the loop over words that tutorials show
+  scikit-learn  CountVectorizer(vocabulary).transform(texts) @ vectors / counts
+  spark         Word2VecModel.transform on local[1] over cached arrays of words, wall-clock: the splitting not counted
+
+mailmill also tokenizes as GloVe's corpus was (contractions, punctuation, URLs); the others split at white space or at
+word boundaries. They are given that advantage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gensim.models
+import numpy as np
+import pyarrow.parquet as pq
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import CountVectorizer
+
+from mailmill.config import FeaturesSection
+from mailmill.features.counts import Counts
+from mailmill.features.featurize import Featurizer
+from mailmill.features.glove import GloveStore, build_store
+from mailmill.features.spec import FeatureSpec
+from mailmill.features.tokens import tokenize
+from mailmill.features.weights import from_counts
+
+WORDS, DIMENSION, VOCABULARY = 200, 300, 100_000
+BATCH = 1000
+
+
+def read_texts(data: Path, count: int) -> list[str]:
+    """The first `WORDS` words of so many reviews, of those that have as many."""
+    column = pq.read_table(data / "imdb_train.parquet", columns=["text"]).column("text")
+    long = (text.replace("<br />", "\n").split() for text in column.to_pylist())
+    return [" ".join(words[:WORDS]) for words in long if len(words) >= WORDS][:count]
+
+
+def make_vectors(texts: Sequence[str], path: Path) -> str:
+    """A file of random vectors for the most frequent tokens."""
+    found = Counter(token for text in texts for token in tokenize(text))
+    rng = np.random.default_rng(1)
+    with path.open("w", encoding="utf-8") as file:
+        for word, _ in found.most_common(VOCABULARY):
+            file.write(f"{word} {' '.join(f'{x:.4f}' for x in rng.normal(size=DIMENSION))}\n")
+    return str(path)
+
+
+def featurizer(store: GloveStore, settings: FeaturesSection) -> Featurizer:
+    """A featurizer whose weights are drawn at random: what they are does not change the work."""
+    spec = FeatureSpec.of(store, settings, ("neg", "pos"))
+    counts, rng = Counts.zeros(spec, len(store)), np.random.default_rng(2)
+    counts.words[:] = rng.integers(0, 50, counts.words.shape)
+    counts.ngrams[:] = rng.integers(0, 50, counts.ngrams.shape)
+    weights = from_counts(counts, spec)
+    return Featurizer(spec.bound(weights.fingerprint), store, weights)
+
+
+def in_batches(featurize: Featurizer, texts: Sequence[str]) -> None:
+    for start in range(0, len(texts), BATCH):
+        featurize(texts[start : start + BATCH])
+
+
+def keyed_vectors(store: GloveStore) -> Any:
+    keyed = gensim.models.KeyedVectors(store.dimension, len(store), dtype=np.float32)
+    keyed.add_vectors([store.word(row) for row in range(len(store))], np.array(store.vectors))
+    return keyed
+
+
+def gensim_mean(keyed: Any, texts: Sequence[str]) -> None:
+    for text in texts:
+        keyed.get_mean_vector(text.lower().split(), pre_normalize=False, ignore_missing=True)
+
+
+def gensim_loop(keyed: Any, texts: Sequence[str]) -> None:
+    for text in texts:
+        known = [keyed[word] for word in text.lower().split() if word in keyed]
+        np.mean(known, axis=0) if known else np.zeros(keyed.vector_size, np.float32)
+
+
+def scikit_learn(vectorizer: CountVectorizer, matrix: np.ndarray, texts: Sequence[str]) -> None:
+    for start in range(0, len(texts), BATCH):
+        counts: sp.csr_matrix = vectorizer.transform(texts[start : start + BATCH])
+        totals = np.maximum(counts.sum(axis=1), 1)
+        np.asarray((counts @ matrix) / totals)
+
+
+def spark_transform(store: GloveStore, texts: Sequence[str]) -> Callable[[], float]:
+    """A function that transforms the texts once and gives its wall-clock seconds."""
+    from pyspark.ml.feature import Word2Vec, Word2VecModel
+    from pyspark.sql import SparkSession
+    from pyspark.sql.functions import expr
+    from pyspark.sql.functions import sum as total
+
+    spark = (
+        SparkSession.builder.master("local[1]")
+        .config("spark.driver.memory", "3g")
+        .config("spark.sql.shuffle.partitions", "1")
+        .config("spark.ui.enabled", "false")
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("ERROR")
+    words = [(text.lower().split(),) for text in texts]
+    frame = spark.createDataFrame(words, ["words"]).coalesce(1).cache()
+    frame.count()
+    small = Word2Vec(vectorSize=2, minCount=0, inputCol="words", outputCol="vector").fit(frame.limit(1))
+    jvm = spark.sparkContext._jvm
+    floats = spark.sparkContext._gateway.new_array(jvm.float, len(store) * store.dimension)
+    flat = np.asarray(store.vectors).ravel().tolist()
+    for at, value in enumerate(flat):
+        floats[at] = value
+    index = jvm.java.util.HashMap()
+    for row in range(len(store)):
+        index.put(store.word(row), row)
+    scala = jvm.scala.jdk.javaapi.CollectionConverters.asScala(index).toMap(jvm.scala.Predef.conforms())
+    model = Word2VecModel(
+        jvm.org.apache.spark.ml.feature.Word2VecModel(
+            small.uid, jvm.org.apache.spark.mllib.feature.Word2VecModel(scala, floats)
+        )
+    )
+    model.setInputCol("words").setOutputCol("vector")
+
+    def run() -> float:
+        began = time.perf_counter()
+        model.transform(frame).select(total(expr("vector is not null").cast("int"))).collect()
+        return time.perf_counter() - began
+
+    return run
+
+
+def seconds(function: Callable[..., Any], *arguments: Any) -> float:
+    began = time.process_time()
+    function(*arguments)
+    return time.process_time() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--vectors")
+    parser.add_argument("--mails", type=int, default=4000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--spark", action="store_true", help="also Spark's Word2VecModel; needs Java")
+    options = parser.parse_args()
+    texts = read_texts(options.data, options.mails)
+    with tempfile.TemporaryDirectory() as folder:
+        store = build_store(options.vectors or make_vectors(texts, Path(folder) / "v.txt"), Path(folder) / "store")
+        mean = featurizer(store, FeaturesSection(pooling=("mean",)))
+        default = featurizer(store, FeaturesSection(pooling=("mean", "nb"), ngrams=0))
+        hybrid = featurizer(store, FeaturesSection(pooling=("mean", "nb"), ngrams=2))
+        keyed, matrix = keyed_vectors(store), np.array(store.vectors)
+        vocabulary = {store.word(row): row for row in range(len(store))}
+        vectorizer = CountVectorizer(vocabulary=vocabulary, token_pattern=r"(?u)\b\w+\b")
+        runs: dict[str, Callable[[], float]] = {
+            "mean": lambda: seconds(in_batches, mean, texts),
+            "mean + nb": lambda: seconds(in_batches, default, texts),
+            "mean + nb + n-grams": lambda: seconds(in_batches, hybrid, texts),
+            "gensim": lambda: seconds(gensim_mean, keyed, texts),
+            "gensim loop": lambda: seconds(gensim_loop, keyed, texts),
+            "scikit-learn": lambda: seconds(scikit_learn, vectorizer, matrix, texts),
+        }
+        if options.spark:
+            runs["spark (wall)"] = spark_transform(store, texts)
+        taken: dict[str, list[float]] = {name: [] for name in runs}
+        for run in runs.values():
+            run()
+        for _ in range(options.repeats):
+            for name, run in runs.items():
+                taken[name].append(run())
+    base = statistics.median(taken["mean"])
+    print(f"{len(texts):,} mails of {WORDS} words, {len(store):,} vectors of {store.dimension} dimensions, one core; "
+          f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    print(f"{'':22}{'us/mail':>9}{'mails/s':>10}{'x mean':>8}{'spread':>8}")
+    for name, values in taken.items():
+        median = statistics.median(values)
+        print(f"{name:22}{median / len(texts) * 1e6:9.1f}{len(texts) / median:10,.0f}{median / base:8.2f}"
+              f"{(max(values) - min(values)) / median:8.0%}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

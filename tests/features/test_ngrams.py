@@ -1,0 +1,117 @@
+"""Hashed n-grams: the definition, scikit-learn's own values where no columns collide, and independence of batches."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from mailmill.features import ngrams
+from mailmill.features.pieces import PieceTable, TokenArrays, token_hash
+from mailmill.features.weights import idf
+
+#: The columns of "not", "not good" and "good not": a change would make every trained model worthless.
+KNOWN = [516242, 613156, 2241]
+TABLE = PieceTable(lambda tokens: np.full(len(tokens), -1, np.int32))
+WORDS = st.lists(st.sampled_from(["not", "good", "bad", "film", "the", "a"]), max_size=12).map(" ".join)
+BITS = 22
+
+
+def read(texts: list[str]) -> TokenArrays:
+    return TABLE.read(texts)
+
+
+def expected(text: str, longest: int, bits: int = BITS, field: int = 0) -> dict[int, int]:
+    """Column -> count by the definition, over strings."""
+    words, found = [token_hash(word) for word in text.split()], {}
+    for first in range(len(words)):
+        for size in range(1, longest + 1):
+            if first + size <= len(words):
+                at = ngrams.column(words[first : first + size], bits, field)
+                found[at] = found.get(at, 0) + 1
+    return dict(sorted(found.items()))
+
+
+def rows(found: ngrams.Ragged) -> list[dict[int, int]]:
+    bounds = found.bounds.tolist()
+    return [
+        dict(zip(found.columns[a:b].tolist(), found.counts[a:b].tolist(), strict=True)) for a, b in pairwise(bounds)
+    ]
+
+
+@given(st.lists(WORDS, max_size=5), st.integers(1, 3), st.sampled_from([8, 22]))
+def test_columns_are_the_definition(texts: list[str], longest: int, bits: int) -> None:
+    assert rows(ngrams.ngrams([read(texts)], longest, bits)) == [expected(text, longest, bits) for text in texts]
+
+
+def test_columns_are_fixed_for_ever() -> None:
+    not_good = [token_hash("not"), token_hash("good")]
+    assert [ngrams.column(not_good[:1], 20), ngrams.column(not_good, 20), ngrams.column(not_good[::-1], 20)] == KNOWN
+    assert ngrams.column(not_good, 8) == KNOWN[1] >> 12
+    assert ngrams.column(not_good, 20, field=1) != KNOWN[1]
+
+
+def test_no_run_reaches_from_the_text_into_the_subject() -> None:
+    texts, subjects = ["a b", "", "film"], ["the film", "good", ""]
+    found = rows(ngrams.ngrams([read(texts), read(subjects)], 3, BITS))
+    for mail, text, subject in zip(found, texts, subjects, strict=True):
+        assert mail == dict(sorted((expected(text, 3) | expected(subject, 3, field=1)).items()))
+
+
+@given(st.lists(WORDS, min_size=1, max_size=6))
+def test_a_row_does_not_depend_on_its_batch(texts: list[str]) -> None:
+    weights = np.random.default_rng(1).normal(size=1 << BITS).astype(np.float32)
+    weights[::7] = 0
+    for weigh in (ngrams.presence, ngrams.tfidf):
+        indices, values, bounds = weigh(ngrams.ngrams([read(texts)], 2, BITS), weights)
+        alone = [weigh(ngrams.ngrams([read([text])], 2, BITS), weights) for text in texts]
+        assert np.concatenate([one[0] for one in alone]).tobytes() == indices.tobytes()
+        assert np.concatenate([one[1] for one in alone]).tobytes() == values.tobytes()
+        assert np.diff(bounds).tolist() == [len(one[0]) for one in alone]
+        assert (values != 0).all()
+        for a, b in pairwise(bounds.tolist()):
+            assert (np.diff(indices[a:b]) > 0).all()
+            if b > a:
+                assert np.linalg.norm(values[a:b].astype(np.float64)) == pytest.approx(1, abs=1e-6)
+
+
+def test_order_of_words_changes_n_grams_and_not_their_single_words() -> None:
+    one, other = (rows(ngrams.ngrams([read([text])], 1, BITS)) for text in ("not good film", "film good not"))
+    assert one == other
+    assert rows(ngrams.ngrams([read(["not good"])], 2, BITS)) != rows(ngrams.ngrams([read(["good not"])], 2, BITS))
+
+
+def test_tfidf_is_scikit_learns(shared_texts: list[str]) -> None:
+    train, test = shared_texts[:200], shared_texts[200:]
+    vectorizer = TfidfVectorizer(
+        tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2), sublinear_tf=True
+    )
+    theirs = vectorizer.fit(train).transform(test)
+    found = ngrams.ngrams([read(train)], 2, 22)
+    mails = np.bincount(found.columns, minlength=1 << 22)
+    weights = np.where(mails > 0, idf(mails, len(train)), 0).astype(np.float32)
+    indices, values, bounds = ngrams.tfidf(ngrams.ngrams([read(test)], 2, 22), weights)
+    place = {
+        ngrams.column([token_hash(word) for word in name.split(" ")], 22): at
+        for name, at in vectorizer.vocabulary_.items()
+    }
+    assert len(place) == len(vectorizer.vocabulary_), "columns collide: choose other words"
+    for mail in range(len(test)):
+        own = slice(bounds[mail], bounds[mail + 1])
+        ours = dict(zip((place[column] for column in indices[own].tolist()), values[own].tolist(), strict=True))
+        row = theirs[[mail]].tocoo()
+        assert ours.keys() == set(row.col.tolist())
+        np.testing.assert_allclose([ours[at] for at in row.col.tolist()], row.data, rtol=2e-6)
+
+
+@pytest.fixture
+def shared_texts() -> list[str]:
+    """250 texts of words whose frequencies fall as in a language."""
+    random = np.random.default_rng(3)
+    words = [f"word{number}" for number in range(25)]
+    shares = 1 / np.arange(1, 26)
+    return [" ".join(random.choice(words, size=random.integers(0, 30), p=shares / shares.sum())) for _ in range(250)]

@@ -1,0 +1,72 @@
+"""Texts as arrays: the tokenizer's own tokens, whatever was read before and beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mailmill.features import pieces
+from mailmill.features.pieces import PieceTable, TokenArrays, token_hash
+from mailmill.features.tokens import tokenize_counted
+
+TEXTS = st.lists(
+    st.text(max_size=60) | st.from_regex(r"([A-Za-z']{1,7}[ .,!\t\n]{1,2}){0,12}", fullmatch=True), max_size=6
+)
+
+
+def find(tokens: Sequence[str]) -> np.ndarray:
+    """Rows that tell tokens apart; some are unknown."""
+    return np.array([-1 if len(token) % 3 == 2 else token_hash(token) % 1000 for token in tokens], np.int32)
+
+
+def expected(text: str, limit: int | None) -> tuple[list[int], list[int], int]:
+    tokens, words = tokenize_counted(text, limit)
+    return find(tokens).tolist(), [token_hash(token) for token in tokens], words
+
+
+def found(arrays: TokenArrays, at: int) -> tuple[list[int], list[int], int]:
+    own = slice(int(arrays.offsets[at]), int(arrays.offsets[at + 1]))
+    return arrays.rows[own].tolist(), arrays.hashes[own].tolist(), int(arrays.words[at])
+
+
+SHARED = PieceTable(find)
+
+
+@given(TEXTS, st.none() | st.integers(1, 6))
+@example(["\x1ca\x1db", "\u2003c\xa0d \x85e", "\x00f \x0bg\x0c", "İ \ud800 x"], None)
+def test_arrays_are_the_tokens(texts: list[str], limit: int | None) -> None:
+    for table in (SHARED, PieceTable(find)):
+        arrays = table.read(texts, limit)
+        assert len(arrays.offsets) == len(texts) + 1
+        assert [found(arrays, at) for at in range(len(texts))] == [expected(text, limit) for text in texts]
+
+
+def test_a_hash_is_fixed_for_ever() -> None:
+    assert token_hash("good") == int.from_bytes(hashlib.blake2b(b"good", digest_size=8).digest(), "little")
+    assert token_hash("café") == 0xE3D79231BDA27757
+
+
+def test_large_batches_and_a_table_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [" ".join(f"w{number * step}" for number in range(400)) for step in range(1, 40)]
+    whole = PieceTable(find).read(texts)
+    monkeypatch.setattr(pieces, "_CHUNK_BYTES", 1000)
+    monkeypatch.setattr(pieces, "_REMEMBERED_PIECES", 500)
+    table = PieceTable(find)
+    for _ in range(2):
+        again = table.read(texts)
+        for field in ("rows", "hashes", "offsets", "words"):
+            assert getattr(again, field).tobytes() == getattr(whole, field).tobytes()
+
+
+def test_pieces_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every slot taken by chance neighbours, the bytes decide."""
+    table = PieceTable(find)
+    table._known.slots = table._known.slots[:64].copy()
+    texts = ["aa bb cc dd ee ff gg", "gg ff hh ii jj kk", "bb"]
+    arrays = table.read(texts)
+    assert [found(arrays, at) for at in range(3)] == [expected(text, None) for text in texts]

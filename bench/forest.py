@@ -22,12 +22,12 @@ the same settings on pooled word vectors of reviews, in folds by film. Needs mai
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class Problem:
 
     def pieces(self, count: int) -> list[tuple[int, int]]:
         bounds = [len(self.X) * i // count for i in range(count + 1)]
-        return list(itertools.pairwise(bounds))
+        return list(pairwise(bounds))
 
 
 def ours(problem: Problem, settings: ForestSettings, workers: Workers, fragments: int) -> ForestModel:

@@ -198,6 +198,7 @@ class ForestSection(Section):
     max_leaves: int | None = Field(None, ge=2, description="leaves a tree, grown best first; default: no limit")
     max_features: int | float | Literal["sqrt"] = "sqrt"
     criterion: Literal["gini", "entropy"] = "gini"
+    bootstrap: Literal["poisson", "subsample"] = "poisson"
     class_weights: Literal["equal", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "equal"
     max_bins: int = Field(128, ge=2, le=256)
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -42,8 +43,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from mailmill.config import EngineSection
 from mailmill.engines import open_engine
-from mailmill.features.glove import build_store
-from mailmill.features.spec import FeatureSpec, featurize_texts
+from mailmill.features.vector_files import VectorFile
 from mailmill.models.data import MemoryFragment, TrainingArrays, in_process
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
 from mailmill.models.hashing import mix, splitmix64
@@ -256,9 +256,14 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
 def review_vectors(path: Path, source: str) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.uint64]]:
     """Pooled word vectors of each review, 1 for a positive one, and a number for its film."""
     table = pq.read_table(path, columns=["text", "label", "movie"])
-    with tempfile.TemporaryDirectory() as folder:
-        store = build_store(source, Path(folder) / "vectors")
-        X, _, _ = featurize_texts(table["text"].to_pylist(), FeatureSpec.of(store), store)
+    blocks = list(VectorFile.find(source).blocks())
+    place = {word: i for i, word in enumerate(word for block in blocks for word in block.words)}
+    vectors = np.concatenate([block.vectors for block in blocks])
+    X = np.zeros((table.num_rows, vectors.shape[1]), np.float32)
+    for i, text in enumerate(table["text"].to_pylist()):
+        words = re.findall(rb"[a-z]+", text.lower().encode())
+        if known := [place[word] for word in words if word in place]:
+            X[i] = vectors[known].mean(axis=0)
     films = table["movie"].dictionary_encode().combine_chunks().indices.to_numpy().astype(np.uint64)
     return X, (np.array(table["label"].to_pylist()) == "pos").astype(np.int64), films
 

@@ -193,10 +193,13 @@ class ForestSection(Section):
     """Breiman's random forest on binned features."""
 
     trees: int = Field(50, ge=1, le=10_000)
-    depth: int = Field(10, ge=1, le=30)
-    min_leaf: int = Field(5, ge=1)
+    depth: int = Field(10, ge=1, le=60)
+    min_leaf: int = Field(5, ge=1, description="bootstrap rows")
+    max_leaves: int | None = Field(None, ge=2, description="leaves a tree, grown best first; default: no limit")
     max_features: int | float | Literal["sqrt"] = "sqrt"
     criterion: Literal["gini", "entropy"] = "gini"
+    bootstrap: Literal["poisson", "subsample"] = "poisson"
+    class_weights: Literal["equal", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "equal"
     max_bins: int = Field(128, ge=2, le=256)
 
 

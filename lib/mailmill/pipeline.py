@@ -28,7 +28,7 @@ from mailmill.features.spec import FeatureSpec
 from mailmill.features.split import split_of
 from mailmill.features.weights import SharedWeights
 from mailmill.job import Job, done, skipped
-from mailmill.models import artifact, metrics, queue, training
+from mailmill.models import artifact, metrics, queue, training, workers
 from mailmill.models.data import MapReduce
 from mailmill.models.dataset import fragments
 from mailmill.progress import Progress, watch
@@ -206,7 +206,9 @@ def train(job: Job) -> dict[ModelName, Table]:
             continue
         with watch(f"train {name}", None, "passes") as progress, energy.metered(job.config.docs.country) as cost:
             map_reduce = _bound(job, table, classes, progress)
-            model, evidence = training.fit(name, job.config, map_reduce, classes)
+            model, evidence = training.fit(
+                name, job.config, map_reduce, classes, workers.on_engine(job.engine), job.engine.memory
+            )
             figures = metrics.evaluate(map_reduce, model, split="validation", threshold=job.config.evaluate.threshold)
         files = artifact.to_bytes(
             model,

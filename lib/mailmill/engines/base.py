@@ -89,6 +89,8 @@ class Engine(ABC):
     name: ClassVar[str]
     workers: int = 1
     task_bytes: int = 32 * 2**20
+    memory: int = 2**30  # bytes that a worker may take
+    one_box: bool = False  # every worker sees this machine's disk
 
     @abstractmethod
     def run(

@@ -44,9 +44,11 @@ class DaskEngine(Engine):
                     hint="check engine.address, or leave it out to start workers on this machine",
                 ) from None
             self.workers = max(1, sum(self._client.nthreads().values()))
+            self.memory = settings.memory or self.memory
         else:
             self.workers = settings.workers or resources.cores()
-            budget = settings.memory or int(resources.memory() * MEMORY_SHARE / self.workers)
+            budget = self.memory = settings.memory or int(resources.memory() * MEMORY_SHARE / self.workers)
+            self.one_box = True
             self.task_bytes = max(2**20, min(self.task_bytes, budget // 32))
             try:
                 self._cluster = distributed.LocalCluster(

@@ -31,7 +31,8 @@ class LocalEngine(Engine):
     name: ClassVar[str] = "local"
 
     def __init__(self, settings: EngineSection = EngineSection()) -> None:  # noqa: B008 - frozen
-        budget = settings.memory or resources.memory()
+        budget = self.memory = settings.memory or resources.memory()
+        self.one_box = True
         self.task_bytes = max(2**20, min(self.task_bytes, budget // 32))
 
     def run(

@@ -93,6 +93,9 @@ class SparkEngine(Engine):
             signal.signal(signal.SIGINT, interrupt)  # PySpark's own handler calls Java in the middle of a call to Java
         self._context = self._spark.sparkContext
         self.workers = max(1, self._context.defaultParallelism)
+        self.one_box = self._context.master.split("[")[0] == "local"
+        half = resources.memory() // 2 // self.workers  # the other half is Java's
+        self.memory = settings.memory or (half if self.one_box else self.memory)
 
     def run(
         self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B, progress: Progress = SILENT

@@ -24,6 +24,7 @@ from mailmill.models.data import MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.flat import FlatForest
 from mailmill.models.growth import Survey, SurveyTask, survey
+from mailmill.models.hashing import POISSON, SUBSAMPLE
 from mailmill.models.level import Plan
 from mailmill.models.split import Criterion
 from mailmill.models.tree import Rule, Tree
@@ -38,7 +39,8 @@ class ForestSettings:
     """trees; depth: splits on the longest path; min_leaf: bootstrap rows a leaf; max_leaves: leaves a tree, grown best
     first (the split that lowers weighted impurity most, ties by position), None for no limit; max_features: columns
     drawn a node, "sqrt" for ⌊√d⌋, a share for ⌊share d⌋, or a number, at least 1 and at most d; criterion: "gini" or
-    "entropy"; class_weights: "equal", "balanced" for n / n_c, or a positive number a class; max_bins: bins a column;
+    "entropy"; bootstrap: "poisson" for Breiman's, drawn with replacement, or "subsample" for 63.2 % of the rows drawn
+    once each; class_weights: "equal", "balanced" for n / n_c, or a positive number a class; max_bins: bins a column;
     bin_sample: rows that place the bins; seed: 64 bits.
 
     Raises:
@@ -51,6 +53,7 @@ class ForestSettings:
     max_leaves: int | None = None
     max_features: Literal["sqrt"] | int | float = "sqrt"
     criterion: Criterion = "gini"
+    bootstrap: Literal["poisson", "subsample"] = "poisson"
     class_weights: Literal["equal", "balanced"] | tuple[float, ...] = "equal"
     max_bins: int = 256
     bin_sample: int = 20_000
@@ -77,6 +80,8 @@ class ForestSettings:
             raise ConfigError(f"max_features must be 'sqrt', a share in (0, 1] or a number >= 1, not {drawn!r}")
         if self.criterion not in ("gini", "entropy"):
             raise ConfigError(f"criterion must be 'gini' or 'entropy', not {self.criterion!r}")
+        if self.bootstrap not in ("poisson", "subsample"):
+            raise ConfigError(f"bootstrap must be 'poisson' or 'subsample', not {self.bootstrap!r}")
         given = self.class_weights
         numbers = isinstance(given, tuple) and all(type(w) in (int, float) and 0 < w < math.inf for w in given)
         if given not in ("equal", "balanced") and not numbers:
@@ -170,7 +175,8 @@ def fit_forest(
         settings.criterion, settings.min_leaf, settings.max_leaves, settings.weights(surveyed.census.class_counts)
     )
     bins = quantile_bins(surveyed.sample.X, settings.max_bins, workers.threads)
-    plan = Plan(split, bins, rule, settings.trees, settings.depth, settings.drawn(columns), settings.seed)
+    bounds = POISSON if settings.bootstrap == "poisson" else SUBSAMPLE
+    plan = Plan(split, bins, rule, settings.trees, settings.depth, settings.drawn(columns), settings.seed, bounds)
     if workers.folder is not None and grove.fits(rows, columns, memory_budget):
         with tempfile.TemporaryDirectory(prefix="mailmill-forest-", dir=workers.folder) as folder:
             trees, error = grove.grow(map_reduce, plan, Path(folder), rows, memory_budget, workers)

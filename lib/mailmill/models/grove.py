@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mailmill.models.binned import ROW_BYTES, BinnedFile, BinnedRows, allocate, bin_rows, join_columns
 from mailmill.models.data import Fragment, MapReduce
-from mailmill.models.hashing import BOOTSTRAP, MAX_WEIGHT, POISSON, bootstrap_weights, mix
+from mailmill.models.hashing import BOOTSTRAP, MAX_WEIGHT, bootstrap_weights, mix
 from mailmill.models.histogram import count_histogram
 from mailmill.models.level import Level, Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_span
@@ -56,7 +56,7 @@ def grow_trees(numbers: tuple[int, ...], grove: Grove) -> list[Tree]:
     from mailmill.models.native.growing import class_weight, part
 
     plan, rows = grove.plan, grove.file.open()
-    words, spans = _bootstrap(rows, numbers, plan.seed)
+    words, spans = _bootstrap(rows, numbers, plan)
     builders = [TreeBuilder(plan.rule) for _ in numbers]
     for builder, (start, stop) in zip(builders, spans, strict=True):
         builder.tree.counts[0] = class_weight(words[start:stop], plan.classes)
@@ -74,13 +74,13 @@ def grow_trees(numbers: tuple[int, ...], grove: Grove) -> list[Tree]:
     return [builder.finish() for builder in builders]
 
 
-def _bootstrap(rows: BinnedRows, numbers: Sequence[int], seed: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def _bootstrap(rows: BinnedRows, numbers: Sequence[int], plan: Plan) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """The drawn rows of all trees, one tree after another, and where each begins and ends, int64 (trees, 2)."""
     from mailmill.models.native.drawing import draw_rows
 
     drawn, scratch = [], np.empty(len(rows.ids), np.uint64)
     for number in numbers:
-        found = draw_rows(rows.ids, rows.y, mix(seed, BOOTSTRAP, number)[0], POISSON, scratch)
+        found = draw_rows(rows.ids, rows.y, mix(plan.seed, BOOTSTRAP, number)[0], plan.bounds, scratch)
         drawn.append(scratch[:found].copy())
     ends = np.cumsum([0, *(len(words) for words in drawn)], dtype=np.int64)
     return np.concatenate(drawn), np.stack([ends[:-1], ends[1:]], axis=1)
@@ -100,7 +100,7 @@ def _search(rows: BinnedRows, words: NDArray[np.uint64], spans: NDArray[np.int64
     for node in np.flatnonzero(unsure).tolist():
         start, stop = spans[node]
         mine = (words[start:stop] & np.uint64(2**32 - 1)).astype(np.intp)
-        weights = bootstrap_weights(rows.ids[mine], int(level.numbers[node]), plan.seed)
+        weights = bootstrap_weights(rows.ids[mine], int(level.numbers[node]), plan.seed, plan.bounds)
         histogram = np.zeros((1, plan.width, plan.classes, int(plan.bins.counts.max())), np.int64)
         y = rows.y.astype(np.int64)
         count_histogram(rows.codes, y, mine, weights, np.zeros(len(mine), np.intp), drawn[node : node + 1], histogram)

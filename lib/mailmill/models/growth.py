@@ -16,7 +16,7 @@ from mailmill.models.binned import binned
 from mailmill.models.binning import Sample, draw_sample
 from mailmill.models.counts import Counted, Lists, search
 from mailmill.models.data import Census, Fragment, MapReduce, take_census
-from mailmill.models.hashing import BOOTSTRAP, POISSON, mix
+from mailmill.models.hashing import BOOTSTRAP, mix
 from mailmill.models.histogram import count_type
 from mailmill.models.level import Level, Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_fragment
@@ -84,7 +84,7 @@ def count_nodes(fragment: Fragment, task: GrowthTask) -> Counted:
 
     def tree(i: int) -> Lists:
         words = np.empty(len(rows.ids), np.uint64)
-        found = draw_rows(rows.ids, rows.y, mix(plan.seed, BOOTSTRAP, task.numbers[i])[0], POISSON, words)
+        found = draw_rows(rows.ids, rows.y, mix(plan.seed, BOOTSTRAP, task.numbers[i])[0], plan.bounds, words)
         grown, (first, last) = task.trees[i], task.spans[i]
         settled = np.empty(found, np.uint64)
         slots = np.where(task.slots[i] >= 0, task.slots[i] - first, -1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 _MASK = (1 << 64) - 1
 
 #: Streams keep the draws for different purposes independent of one another.
-BOOTSTRAP, FEATURES, SAMPLE = 1, 2, 3
+BOOTSTRAP, FEATURES, SAMPLE, PERMUTATION = 1, 2, 3, 4
 
 
 def splitmix64(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -66,15 +66,22 @@ POISSON = _poisson_thresholds()
 MAX_WEIGHT = len(POISSON)
 
 
-def bootstrap_weights(ids: NDArray[np.uint64], tree: int, seed: int) -> NDArray[np.int64]:
+#: A row's weight is 1 in 63.2 % of the draws, the share of rows that a bootstrap holds, else 0.
+SUBSAMPLE = POISSON[:1]
+
+
+def bootstrap_weights(
+    ids: NDArray[np.uint64], tree: int, seed: int, bounds: NDArray[np.uint64] = POISSON
+) -> NDArray[np.int64]:
     """How often each row enters a tree's bootstrap sample: w ~ Poisson(1), P(w = k) = e^-1 / k!.
 
-    w = #{k : hash(id, tree, seed) >= floor(2^64 P(K <= k))}, by integer comparison. Poisson counts are the
-    bootstrap's multinomial counts without their fixed total, so each row draws alone (Oza & Russell,
-    "Online bagging and boosting", 2001). ids uint64 (n,); returns int64 (n,), at most `MAX_WEIGHT`.
+    w = #{k : hash(id, tree, seed) >= bounds[k]}, by integer comparison; `POISSON` holds floor(2^64 P(K <= k)).
+    Poisson counts are the bootstrap's multinomial counts without their fixed total, so each row draws alone (Oza &
+    Russell, "Online bagging and boosting", 2001); a fixed total would need every row's rank among all rows, a sort
+    of the whole table. ids uint64 (n,); returns int64 (n,), at most `MAX_WEIGHT`.
     """
     hashed = splitmix64(ids ^ mix(seed, BOOTSTRAP, tree))
-    return np.searchsorted(POISSON, hashed, side="right").astype(np.int64, copy=False)
+    return np.searchsorted(bounds, hashed, side="right").astype(np.int64, copy=False)
 
 
 def draw_features(

@@ -16,7 +16,10 @@ from mailmill.models.tree import Rule, TreeBuilder
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides a forest besides the rows: the settings, resolved for this data. width: features a node draws."""
+    """What decides a forest besides the rows: the settings, resolved for this data.
+
+    width: features a node draws; bounds uint64: of the rows' weights, see `hashing.bootstrap_weights`.
+    """
 
     split: str
     bins: Bins
@@ -25,6 +28,7 @@ class Plan:
     depth: int
     width: int
     seed: int
+    bounds: NDArray[np.uint64]
 
     @property
     def classes(self) -> int:

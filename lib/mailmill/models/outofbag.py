@@ -9,7 +9,7 @@ import numpy as np
 from mailmill.models.binned import BinnedFile, BinnedRows, binned
 from mailmill.models.data import Fragment
 from mailmill.models.flat import FlatForest
-from mailmill.models.hashing import BOOTSTRAP, POISSON, bootstrap_weights, mix
+from mailmill.models.hashing import BOOTSTRAP, bootstrap_weights, mix
 from mailmill.models.level import Plan
 from mailmill.models.tree import Tree
 from mailmill.models.workers import spread
@@ -56,7 +56,7 @@ def judge(rows: BinnedRows, start: int, stop: int, task: OutOfBagTask) -> OutOfB
     flat = FlatForest.of(task.trees)
     keys = np.concatenate([mix(task.plan.seed, BOOTSTRAP, number) for number in range(len(task.trees))])
     found = out_of_bag(
-        rows.codes, rows.ids, rows.y, start, stop, keys, POISSON[0],
+        rows.codes, rows.ids, rows.y, start, stop, keys, task.plan.bounds[0],
         flat.roots, flat.feature, flat.bound, flat.children, flat.frequency,
     )  # fmt: skip
     return OutOfBag(*found)
@@ -67,7 +67,7 @@ def judge_reference(rows: BinnedRows, task: OutOfBagTask) -> OutOfBag:
     votes = np.zeros(len(rows.ids), np.int64)
     total = np.zeros((len(rows.ids), task.plan.classes))
     for number, tree in enumerate(task.trees):
-        out = np.flatnonzero(bootstrap_weights(rows.ids, number, task.plan.seed) == 0)
+        out = np.flatnonzero(bootstrap_weights(rows.ids, number, task.plan.seed, task.plan.bounds) == 0)
         total[out] += tree.frequencies()[tree.leaves_of_codes(rows.codes, out)]
         votes[out] += 1
     voted = votes > 0

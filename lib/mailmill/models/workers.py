@@ -1,18 +1,18 @@
 """What a fit may ask of the machine besides passes over the data: tasks for workers that share a folder, threads.
 
 Where all workers see one folder (threads of a process, processes on one box), data that fits can be put there once
-and every tree grown by one worker alone. `Workers` says whether that is so; the pipeline fills it in.
+and every tree grown by one worker alone. `Workers` says whether that is so; `on_engine` fills it in.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -55,6 +55,28 @@ def this_process(threads: int | None = None, folder: Path | None = None) -> Work
             return list(pool.map(lambda task: function(task, broadcast), tasks))
 
     return Workers(run, count, count, folder or Path(tempfile.gettempdir()))
+
+
+class Scheduler(Protocol):
+    """What an engine says of its workers; see `engines.base.Engine`."""
+
+    name: ClassVar[str]
+    workers: int
+    one_box: bool
+
+    def run(self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B) -> Iterator[tuple[int, R]]: ...
+
+
+def on_engine(engine: Scheduler) -> Workers:
+    """An engine's workers. The local engine is one process, whose kernels may use every core."""
+    if engine.name == "local":
+        return this_process()
+
+    def run(function: Callable[[Any, Any], Any], tasks: Sequence[Any], broadcast: Any) -> list[Any]:
+        results = dict(engine.run(function, tasks, broadcast))
+        return [results[number] for number in range(len(tasks))]
+
+    return Workers(run, engine.workers, folder=Path(tempfile.gettempdir()) if engine.one_box else None)
 
 
 def spread(threads: int, size: int, work: Callable[[int, int], R]) -> list[R]:

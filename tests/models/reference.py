@@ -1,0 +1,52 @@
+"""A forest grown by NumPy alone, in one place and in the plainest way: what the compiled kernels must equal."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.models.binned import BinnedRows
+from mailmill.models.binning import draw_sample, quantile_bins
+from mailmill.models.data import TrainingArrays
+from mailmill.models.forest import ForestModel, ForestSettings
+from mailmill.models.hashing import POISSON, SUBSAMPLE, bootstrap_weights, draw_features
+from mailmill.models.histogram import count_histogram
+from mailmill.models.level import Plan
+from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_reference
+from mailmill.models.split import best_splits
+from mailmill.models.tree import Rule, Tree, TreeBuilder
+
+
+def grow(rows: BinnedRows, number: int, plan: Plan) -> Tree:
+    rule, builder = plan.rule, TreeBuilder(plan.rule)
+    weights = bootstrap_weights(rows.ids, number, plan.seed, plan.bounds)
+    drawn_rows = np.flatnonzero(weights)
+    for _ in range(plan.depth):
+        nodes = builder.frontier
+        if not len(nodes):
+            break
+        slot = np.full(len(builder.tree.feature), -1)
+        slot[nodes] = np.arange(len(nodes))
+        slots = slot[builder.tree.leaves_of_codes(rows.codes, drawn_rows)]
+        kept = drawn_rows[slots >= 0]
+        numbers = np.full(len(nodes), number)
+        drawn = draw_features(numbers, builder.paths[nodes], plan.columns, plan.width, plan.seed)
+        histogram = np.zeros((len(nodes), plan.width, plan.classes, int(plan.bins.counts.max())), np.int64)
+        y = rows.y.astype(np.int64)
+        count_histogram(rows.codes, y, kept, weights[kept], slots[slots >= 0], drawn, histogram)
+        splits = best_splits(histogram, drawn, rule.min_leaf, rule.criterion, rule.weights)
+        builder.split(splits, plan.bins.edges)
+    return builder.finish()
+
+
+def fit(data: TrainingArrays, classes: tuple[str, ...], settings: ForestSettings) -> tuple[ForestModel, OutOfBag]:
+    bins = quantile_bins(draw_sample(data, settings.bin_sample, settings.seed).X, settings.max_bins)
+    counts = tuple(np.bincount(data.y, minlength=len(classes)).tolist())
+    rule = Rule(settings.criterion, settings.min_leaf, settings.max_leaves, settings.weights(counts))
+    bounds: NDArray[np.uint64] = POISSON if settings.bootstrap == "poisson" else SUBSAMPLE
+    width = settings.drawn(data.X.shape[1])
+    plan = Plan("train", bins, rule, settings.trees, settings.depth, width, settings.seed, bounds)
+    rows = BinnedRows(bins.encode_reference(data.X), data.ids, data.y.astype(np.uint16))
+    trees = tuple(grow(rows, number, plan) for number in range(settings.trees))
+    model = ForestModel(classes, data.X.shape[1], trees, settings)
+    return model, judge_reference(rows, OutOfBagTask(plan, trees))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 
 from mailmill import schemas
-from mailmill.models.dataset import _Cache, fragments, ids
+from mailmill.models.cache import Cache
+from mailmill.models.dataset import fragments, ids
 from mailmill.storage.tables import Table, Workspace
 
 CLASSES = ("neg", "pos")
@@ -23,9 +26,9 @@ def publish(workspace: Workspace, rows: int) -> Table:
     return stage.publish(writer.written, {})["features"]
 
 
-def test_arrays_hold_the_labelled_rows_of_the_split(workspace: Workspace) -> None:
+def test_arrays_hold_the_labelled_rows_of_the_split(workspace: Workspace, tmp_path: Path) -> None:
     table = publish(workspace, 400)
-    parts = fragments(table, CLASSES, 1000, 4)
+    parts = fragments(table, CLASSES, 1000, 4, Cache(str(tmp_path / "cache")))
     assert len(parts) > 1
     arrays = [part.arrays("train") for part in parts]
     expected = [n for n in range(400) if n % 3 and n % 2 == 0]
@@ -39,18 +42,3 @@ def test_ids_are_the_first_64_bits_of_the_key() -> None:
     keys = ["0123456789abcdef" + "f" * 16, "f" * 16 + "0" * 16]
     assert ids(pa.array(keys)).tolist() == [0x0123456789ABCDEF, 2**64 - 1]
     assert ids(pa.array([], pa.string())).tolist() == []
-
-
-def test_the_cache_is_bounded_and_forgets_the_least_recent() -> None:
-    cache, made = _Cache(100), []
-
-    def get(name: str, size: int = 40) -> None:
-        cache.get(name, lambda: (made.append(name), (np.zeros(size, np.uint8),))[1])
-
-    for name in ("a", "b", "a", "c", "a", "b"):
-        get(name)
-    assert made == ["a", "b", "c", "b"], "b was forgotten when c came, a was not"
-    get("huge", 1000)
-    get("huge", 1000)
-    assert made[-2:] == ["huge", "huge"], "what does not fit is made again, and evicts nothing for good"
-    assert cache._bytes <= 100

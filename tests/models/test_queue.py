@@ -58,7 +58,7 @@ def test_ranked_in_several_ranges_is_one_order(workspace: Workspace) -> None:
 
 
 def test_score_kernel_follows_the_formula() -> None:
-    model = LogisticModel(("neg", "pos"), np.array([1.0, -2.0]), 0.5, LogisticSettings())
+    model = LogisticModel(("neg", "pos"), np.array([[1.0, -2.0]]), np.array([0.5]), LogisticSettings())
     X = np.array([[0, 0], [1, 0], [0, 3]], np.float32)
     batch = pa.RecordBatch.from_pydict({
         "key": ["a", "b", "c"],

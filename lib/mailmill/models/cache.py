@@ -72,7 +72,7 @@ class Cache:
         shutil.rmtree(self.root / table, ignore_errors=True)
 
     def _keep(self, path: Path, table: str, group: str, made: Arrays) -> None:
-        since = _SINCE.setdefault((table, group), time.time())
+        since = _SINCE.setdefault((table, group), time.time_ns())
         header, size = _header(made)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self._make_room(size, since):
@@ -85,11 +85,12 @@ class Cache:
                     file.seek(offset)
                     file.write(array.data.cast("B") if array.size else b"")
                 file.truncate(size)
+            _touch(partial)
             partial.replace(path)  # whole or not at all, also where two processes make the same
         finally:
             partial.unlink(missing_ok=True)
 
-    def _make_room(self, size: int, since: float) -> bool:
+    def _make_room(self, size: int, since: int) -> bool:
         """Whether `size` bytes fit, after the least recently used files are gone.
 
         Only files that nobody has read since this process began with the group are removed. A pass reads its
@@ -102,7 +103,7 @@ class Cache:
                 status = path.stat()
             except OSError:
                 continue
-            files.append((status.st_atime, status.st_size, path))
+            files.append((status.st_atime_ns, status.st_size, path))
         used = sum(held for _, held, _ in files)
         limit = self.limit if self.limit is not None else int((shutil.disk_usage(self.root).free + used) * _FREE_SHARE)
         for read, held, path in sorted(files, key=lambda file: file[0]):
@@ -117,9 +118,14 @@ class Cache:
 DEFAULT = Cache()
 
 #: When this process first kept a file of (table, group).
-_SINCE: dict[tuple[str, str], float] = {}
+_SINCE: dict[tuple[str, str], int] = {}
 #: Files whose content this process has compared with their checksum: path -> (inode, bytes).
 _VERIFIED: dict[Path, tuple[int, int]] = {}
+
+
+def _touch(path: Path) -> None:
+    """Note that the file is read now: a disk may be mounted so that reading leaves no trace."""
+    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
 def _laid_out(arrays: Arrays) -> list[tuple[int, NDArray[Any]]]:
@@ -164,7 +170,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]] | None:
             if any(_crc(arrays[field["name"]]) != field["crc"] for field in described):
                 return None
             _VERIFIED[path] = (status.st_ino, status.st_size)
-        os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
+        _touch(path)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return arrays

@@ -34,7 +34,7 @@ from mailmill import schemas
 from mailmill.config import EngineSection, StorageSection, TablesSection, parse_bytes
 from mailmill.engines import Engine, open_engine
 from mailmill.features import vectors
-from mailmill.features.spec import FeatureSpec, featurize_texts
+from mailmill.features.tokens import tokenize
 from mailmill.models.cache import Cache
 from mailmill.models.dataset import fragments, matrix
 from mailmill.models.logistic import LogisticSettings, fit_logistic
@@ -74,11 +74,12 @@ def reviews(path: Path, source: str, rows: int, work: str) -> Iterator[tuple[np.
     """Mean word vectors of real reviews, repeated to `rows` rows."""
     table = pq.read_table(path, columns=["text", "label"])
     store = vectors.prepare(Storage(StorageSection()), work, source).open()
-    spec = FeatureSpec.of(store, max_words=None)
-    texts = table["text"].to_pylist()
-    X = np.concatenate([featurize_texts(texts[at : at + 500], spec, store)[0] for at in range(0, len(texts), 500)])
-    labels = table["label"].to_numpy(zero_copy_only=False)
-    y = np.asarray([str(label) in ("1", "pos", "True") for label in labels])
+    X = np.zeros((table.num_rows, store.dimension), np.float32)
+    for number, text in enumerate(table["text"].to_pylist()):
+        words = store.lookup(tokenize(text))
+        if (words >= 0).any():
+            X[number] = store.vectors[words[words >= 0]].mean(axis=0, dtype=np.float64)
+    y = table["label"].to_numpy(zero_copy_only=False) == "pos"
     order = np.random.default_rng(1).permutation(len(X))
     for start in range(0, rows, BLOCK):
         chosen = order[np.arange(start, min(start + BLOCK, rows)) % len(X)]

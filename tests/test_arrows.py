@@ -30,7 +30,7 @@ ALLOWED = {
     "models": GROUND | {"storage"},
     "quality": GROUND | {"storage"},
     "docs": GROUND | {"storage", "email", "models", "quality"},
-    "job": GROUND | {"storage", "engines", "quality"},
+    "job": GROUND | {"storage", "engines", "models", "quality"},
     "own_vectors": GROUND | {"storage", "engines", "features", "job"},
     "documenting": GROUND | {"storage", "features", "models", "quality", "docs", "job", "own_vectors"},
     "compacting": GROUND | {"storage", "job"},

@@ -181,12 +181,34 @@ class GloveSection(Section):
     threads: int | None = Field(None, ge=1, description="default: one a core; the result does not depend on it")
 
 
-class LogisticSection(Section):
-    """Logistic regression, full batch, second order."""
+class CacheSection(Section):
+    """Where training keeps the features it has read, on each worker's own disk."""
 
-    l2: float = Field(1e-4, ge=0, description="lambda of (1/n) sum loss + lambda/2 ||w||^2")
-    tolerance: float = Field(1e-9, gt=0)
-    max_iterations: int = Field(50, ge=1)
+    directory: str | None = Field(None, description="default: below the executor's or the machine's temporary folder")
+    bytes: Bytes | None = Field(None, description="a machine's limit; default: half of what is free on that disk")
+    keep: bool = Field(False, description="leave it for the next run")
+
+
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class LogisticSection(Section):
+    """Logistic regression: penalised log loss, minimised over all rows to rounding level."""
+
+    l2: NonNegative | tuple[NonNegative, ...] = Field(
+        1e-4, description="lambda of (1/n) sum loss + lambda/2 ||w||^2; several: the best on the validation split"
+    )
+    l1: float = Field(0.0, ge=0, description="of l1 ||w||_1; with l2 an elastic net")
+    l2_sparse: float | None = Field(None, ge=0, description="lambda of hashed n-grams; default: 1 / (4 rows)")
+    class_weight: Literal["balanced"] | None = None
+    tolerance: float = Field(1e-9, gt=0, lt=1)
+    max_iterations: int = Field(200, ge=1)
+
+    @model_validator(mode="after")
+    def _some_strength(self) -> LogisticSection:
+        if self.l2 == ():
+            raise ValueError("logistic.l2 names no value")
+        return self
 
 
 class ForestSection(Section):
@@ -207,10 +229,11 @@ ModelName = Literal["logistic", "forest"]
 
 
 class TrainSection(Section):
-    """Which models are trained. `positive` names the class whose probability p gives sentiment = 2p - 1."""
+    """Which models are trained, and the classes of sentiment = P(positive) - P(negative), which is 2p - 1 for two."""
 
     models: tuple[ModelName, ...] = Field(("logistic", "forest"), min_length=1)
     positive: str = "pos"
+    negative: str | None = Field(None, description="needed with three classes or more")
 
 
 class EvaluateSection(Section):
@@ -268,6 +291,7 @@ class Config(Section):
     labels: LabelsSection = LabelsSection()
     glove: GloveSection = GloveSection()
     features: FeaturesSection = FeaturesSection()
+    cache: CacheSection = CacheSection()
     logistic: LogisticSection = LogisticSection()
     forest: ForestSection = ForestSection()
     train: TrainSection = TrainSection()

@@ -14,6 +14,7 @@ from mailmill import config as configuration
 from mailmill.config import Config
 from mailmill.engines import Engine, Kernel, open_engine
 from mailmill.errors import DataError
+from mailmill.models.cache import Cache
 from mailmill.progress import Progress
 from mailmill.quality import counting, expectations, gate, suites
 from mailmill.quality.profile import TABLES, Known
@@ -36,6 +37,8 @@ class Job:
         self.config = config
         self.storage = Storage(config.storage)
         self.workspace = Workspace(self.storage, config.run.work, config.tables)
+        self._cache = Cache(config.cache.directory, config.cache.bytes)
+        self._cached: set[str] = set()
 
     @cached_property
     def engine(self) -> Engine:
@@ -50,6 +53,14 @@ class Job:
     def __exit__(self, *_: object) -> None:
         if "engine" in self.__dict__:
             self.engine.close()
+        for table in self._cached:
+            self._cache.forget(table)
+
+    def cache_for(self, table: Table) -> Cache:
+        """The cache of training's arrays; what it keeps of this table goes when the job ends, unless asked to stay."""
+        if not self.config.cache.keep:
+            self._cached.add(table.fingerprint)
+        return self._cache
 
     def inputs(self, empty_ok: bool = False) -> list[SourceObject]:
         """Every object below `input.paths`, once, by path. Raises DataError for a path that holds none."""

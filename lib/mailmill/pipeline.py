@@ -195,7 +195,9 @@ def features(job: Job) -> Table:
 def train(job: Job) -> dict[ModelName, Table]:
     """`features` -> `models/NAME` for every configured model: model.json and weights.npz."""
     table = open_features(job)
-    classes = training.ordered(table.manifest.statistics["classes"], job.config.train.positive)
+    classes = training.ordered(
+        table.manifest.statistics["classes"], job.config.train.positive, job.config.train.negative
+    )
     trained: dict[ModelName, Table] = {}
     for name in job.config.train.models:
         settings = getattr(job.config, name)
@@ -289,7 +291,7 @@ def load_model(job: Job, name: str) -> artifact.Artifact:
 
 def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:
     """`map_reduce` of the job's engine over the table's fragments, counting passes."""
-    parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers)
+    parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers, job.cache_for(table))
     return partial(_counted(job.engine.map_reduce, progress), parts)
 
 

@@ -97,6 +97,13 @@ def fail_on_seven(fragment: int, _: None) -> int:
     return fragment
 
 
+def blas_threads(fragment: int, _: None) -> int:
+    """The most threads that linear algebra would start in this worker."""
+    from threadpoolctl import threadpool_info
+
+    return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+
 def emit_words(task: int) -> pa.Table:
     words = [f"w{(task * 7 + i) % 23}" for i in range(task)]
     return pa.table(

@@ -69,6 +69,13 @@ def test_row_wise_map(engine: Engine, workspace: Workspace) -> None:
     assert out["doubled"].rows + out["rejects"].rows == table.rows
 
 
+def test_workers_do_not_start_more_threads_than_cores(engine: Engine) -> None:
+    if engine.name == "local":
+        pytest.skip("one process may use every core")
+    pytest.importorskip("threadpoolctl")
+    assert engine.map_reduce(list(range(4)), kernels.blas_threads, max, None) == 1
+
+
 def test_same_fingerprint_as_the_local_engine(engine: Engine, workspace: Workspace) -> None:
     from mailmill.engines.local import LocalEngine
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.data import Fragment, MapReduce, MemoryFragment, TrainingArrays, in_process
+from mailmill.models.data import Fragment, MapReduce, MemoryFragment, SparseRows, TrainingArrays, in_process
 
 CLASSES = ("negative", "positive")
 
@@ -24,8 +24,20 @@ def problem(
     return TrainingArrays(X, y.astype(np.int64), rng.integers(0, 2**64, rows, dtype=np.uint64))
 
 
+def sparse_problem(rows: int, columns: int, sparse_columns: int, *, classes: int = 2, seed: int = 0) -> TrainingArrays:
+    """`problem` with sparse columns, frequent to rare, that tell of the class as well; some rows have none."""
+    data, rng = problem(rows, columns, classes=classes, noise=3.0, seed=seed), np.random.default_rng(seed + 1)
+    share = np.geomspace(0.5, 0.01, sparse_columns)
+    S = rng.random((rows, sparse_columns)) < share * rng.uniform(0.5, 1.5, (classes, sparse_columns))[data.y]
+    S[:3] = False
+    indptr = np.concatenate([[0], np.cumsum(S.sum(axis=1))]).astype(np.int64)
+    values = rng.uniform(0.5, 2.0, indptr[-1]).astype(np.float32)
+    sparse = SparseRows(indptr, np.nonzero(S)[1].astype(np.int32), values, sparse_columns)
+    return TrainingArrays(data.X, data.y, data.ids, sparse)
+
+
 def take(data: TrainingArrays, rows: NDArray[np.intp] | slice) -> TrainingArrays:
-    return TrainingArrays(np.ascontiguousarray(data.X[rows]), data.y[rows], data.ids[rows])
+    return data.take(np.arange(len(data.X))[rows])
 
 
 class Uncached:

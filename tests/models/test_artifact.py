@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from mailmill.errors import DataError
 from mailmill.models.arrays import pack
 from mailmill.models.artifact import DOCUMENT, WEIGHTS, from_bytes, load, save, to_bytes
+from mailmill.models.data import TrainingArrays
 from mailmill.models.forest import ForestSettings, fit_forest
-from mailmill.models.logistic import LogisticSettings, fit_logistic
+from mailmill.models.logistic import LogisticModel, LogisticSettings, fit_logistic
 from mailmill.models.metrics import evaluate
 from mailmill.models.scoring import Model, probability
 
-from .problems import CLASSES, cut, problem
+from .problems import CLASSES, cut, problem, sparse_problem
 
 DATA = problem(400, 5)
 RECORD: dict[str, Any] = {"feature_spec": {"glove": "6B.50d", "µ": [1, 2.5]}, "training": {"fingerprint": "ab12"}}
@@ -147,17 +148,63 @@ def test_hostile_forests_are_refused(attack: str) -> None:
 def test_coefficients_that_are_not_finite_are_refused(value: float) -> None:
     for name in ("coef", "intercept"):
         changed = arrays("logistic")
-        changed[name][0] = value
+        changed[name].flat[0] = value
         with pytest.raises(DataError, match="finite"):
             from_bytes(with_weights("logistic", pack(changed)))
 
 
-def archive(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+LOGISTIC_ATTACKS: dict[str, Callable[[dict[str, np.ndarray]], Any]] = {
+    "a column outside": lambda a: a["sparse_index"].__setitem__(-1, 40),
+    "a negative column": lambda a: a["sparse_index"].__setitem__(0, -1),
+    "a column twice": lambda a: a["sparse_index"].__setitem__(1, a["sparse_index"][0]),
+    "a width of terabytes": lambda a: a["sparse_columns"].__setitem__(0, 2**62),
+    "a negative width": lambda a: a["sparse_columns"].__setitem__(0, -1),
+    "two widths": lambda a: a.__setitem__("sparse_columns", np.array([40, 40])),
+    "values of another length": lambda a: a.__setitem__("sparse_value", a["sparse_value"][:, 1:]),
+    "a value that is NaN": lambda a: a["sparse_value"].__setitem__((0, 0), np.nan),
+    "another width of dense columns": lambda a: a.__setitem__("coef", a["coef"][:, 1:]),
+}
+
+
+def sparse_fit() -> tuple[LogisticModel, TrainingArrays]:
+    data = sparse_problem(400, 5, 40)
+    return fit_logistic(cut(data), CLASSES, LogisticSettings(l1=0.005))[0], data
+
+
+def test_sparse_coefficients_survive_and_zeros_take_no_room() -> None:
+    model, data = sparse_fit()
+    made = to_bytes(model, **RECORD)
+    back = from_bytes(made).model
+    assert isinstance(back, LogisticModel)
+    assert back.probability(data.X, data.sparse).tobytes() == model.probability(data.X, data.sparse).tobytes()
+    with np.load(io.BytesIO(made[WEIGHTS])) as stored:
+        assert 0 < len(stored["sparse_index"]) < 40
+    assert to_bytes(back, **RECORD) == made
+
+
+@pytest.mark.parametrize("attack", LOGISTIC_ATTACKS)
+def test_hostile_sparse_coefficients_are_refused(attack: str) -> None:
+    made = to_bytes(sparse_fit()[0], **RECORD)
+    with np.load(io.BytesIO(made[WEIGHTS])) as stored:
+        changed = {name: stored[name].copy() for name in stored.files}
+    LOGISTIC_ATTACKS[attack](changed)
+    weights = pack(changed)
+    document = json.loads(made[DOCUMENT]) | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
+    with pytest.raises(DataError):
+        from_bytes({DOCUMENT: json.dumps(document).encode(), WEIGHTS: weights})
+
+
+def archive(contents: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", compression) as target:
-        for name, data in members.items():
+        for name, data in contents.items():
             target.writestr(name, data)
     return stream.getvalue()
+
+
+def members(kind: str) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(files(kind)[WEIGHTS])) as source:
+        return {info.filename: source.read(info) for info in source.infolist()}
 
 
 def member(header: str, body: bytes = b"") -> bytes:
@@ -181,14 +228,13 @@ HEADERS = {
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_hostile_headers_are_refused(header: str) -> None:
-    good = member("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", bytes(8))
-    weights = archive({"coef.npy": member(HEADERS[header]), "intercept.npy": good})
-    with pytest.raises(DataError):
+    weights = archive(members("logistic") | {"coef.npy": member(HEADERS[header])})
+    with pytest.raises(DataError, match=r"coef|\.npy|readable"):
         from_bytes(with_weights("logistic", weights))
 
 
 def test_zip_bombs_are_refused() -> None:
-    bomb = archive({"coef.npy": bytes(10**7), "intercept.npy": b""}, zipfile.ZIP_DEFLATED)
+    bomb = archive(members("logistic") | {"coef.npy": bytes(10**7)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(DataError, match="compressed"):
         from_bytes(with_weights("logistic", bomb))
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from mailmill import schemas
-from mailmill.models.dataset import _Cache, fragments, ids
+from mailmill.errors import DataError
+from mailmill.models.cache import Cache
+from mailmill.models.dataset import fragments, ids, sparse_rows
 from mailmill.storage.tables import Table, Workspace
 
 CLASSES = ("neg", "pos")
@@ -23,9 +28,9 @@ def publish(workspace: Workspace, rows: int) -> Table:
     return stage.publish(writer.written, {})["features"]
 
 
-def test_arrays_hold_the_labelled_rows_of_the_split(workspace: Workspace) -> None:
+def test_arrays_hold_the_labelled_rows_of_the_split(workspace: Workspace, tmp_path: Path) -> None:
     table = publish(workspace, 400)
-    parts = fragments(table, CLASSES, 1000, 4)
+    parts = fragments(table, CLASSES, 1000, 4, Cache(str(tmp_path / "cache")))
     assert len(parts) > 1
     arrays = [part.arrays("train") for part in parts]
     expected = [n for n in range(400) if n % 3 and n % 2 == 0]
@@ -41,16 +46,32 @@ def test_ids_are_the_first_64_bits_of_the_key() -> None:
     assert ids(pa.array([], pa.string())).tolist() == []
 
 
-def test_the_cache_is_bounded_and_forgets_the_least_recent() -> None:
-    cache, made = _Cache(100), []
+def test_n_grams_are_sparse_rows(workspace: Workspace, tmp_path: Path) -> None:
+    schema = schemas.features(2, 50)
+    stage = workspace.stage({}, "s", {"features": schema})
+    with stage.sink.open(0) as writer:
+        for n in range(60):
+            row = {"key": f"{n * 7919:032x}", "label": CLASSES[n % 2], "split": schemas.SPLITS[n % 3], "words": n,
+                   "vector": [float(n), 0.5], "coverage": 1.0, "ngram_indices": list(range(n % 5)),
+                   "ngram_values": [n + 0.5] * (n % 5)}  # fmt: skip
+            writer.write("features", pa.RecordBatch.from_pylist([row], schema))
+    table = stage.publish(writer.written, {"specification": {"sparse_columns": 50}})["features"]
+    for _ in range(2):  # from the table, then from the cache
+        (part,) = fragments(table, CLASSES, 2**20, 1, Cache(str(tmp_path / "cache")))
+        arrays = part.arrays("test")
+        assert arrays.sparse is not None
+        assert arrays.sparse.columns == 50
+        expected = np.zeros((20, 50))
+        for row, n in enumerate(range(2, 60, 3)):
+            expected[row, : n % 5] = n + 0.5
+        np.testing.assert_array_equal(arrays.sparse.dense(), expected)
 
-    def get(name: str, size: int = 40) -> None:
-        cache.get(name, lambda: (made.append(name), (np.zeros(size, np.uint8),))[1])
 
-    for name in ("a", "b", "a", "c", "a", "b"):
-        get(name)
-    assert made == ["a", "b", "c", "b"], "b was forgotten when c came, a was not"
-    get("huge", 1000)
-    get("huge", 1000)
-    assert made[-2:] == ["huge", "huge"], "what does not fit is made again, and evicts nothing for good"
-    assert cache._bytes <= 100
+def test_n_grams_that_contradict_themselves_are_refused() -> None:
+    indices = pa.array([[1, 2], [0]], pa.list_(pa.int32()))
+    with pytest.raises(DataError, match="differ in length"):
+        sparse_rows(indices, pa.array([[1.0], [1.0, 2.0]], pa.list_(pa.float32())), 5)
+    with pytest.raises(DataError, match="outside"):
+        sparse_rows(indices, pa.array([[1.0, 1.0], [1.0]], pa.list_(pa.float32())), 2)
+    part = sparse_rows(indices.slice(1), pa.array([[1.0, 1.0], [3.0]], pa.list_(pa.float32())).slice(1), 5)
+    assert (part.indptr.tolist(), part.indices.tolist(), part.values.tolist()) == ([0, 1], [0], [3.0])

@@ -1,4 +1,7 @@
+"""Fits against scikit-learn and against themselves: the same minimum, or an honest refusal."""
+
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,36 +11,55 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from mailmill.errors import ConfigError, DataError
-from mailmill.models.data import TrainingArrays
-from mailmill.models.logistic import (
-    LogisticSettings,
-    NewtonTask,
-    fit_logistic,
-    newton_sums,
-    sigmoid,
-)
+from mailmill.models import logistic
+from mailmill.models.data import SparseRows, TrainingArrays
+from mailmill.models.logistic import LogisticSettings, fit_all, fit_logistic
+from mailmill.models.path import fit_path
 
-from .problems import CLASSES, Uncached, cut, problem
+from .problems import CLASSES, cut, problem, sparse_problem
+
+THREE = ("a", "b", "c")
 
 
 def oracle(X: np.ndarray, y: np.ndarray, l2: float, **options: object) -> LogisticRegression:
-    C = 1 / (l2 * len(X))
-    return LogisticRegression(C=C, tol=1e-12, solver="newton-cholesky", max_iter=200, **options).fit(X, y)
+    options = {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 500} | options
+    weight = options.pop("sample_weight", None)
+    return LogisticRegression(C=1 / (l2 * len(X)), **options).fit(X, y, weight)
 
 
+def small_samples(monkeypatch: pytest.MonkeyPatch, rows: int = 256) -> None:
+    """Samples so small that the sample's Hessian is far from that of all rows."""
+    monkeypatch.setattr(logistic, "SAMPLE_ROWS", (rows, rows))
+
+
+@pytest.mark.parametrize("sampled", [False, True])
 @pytest.mark.parametrize("l2", [1e-1, 1e-3, 1e-6])
 @pytest.mark.parametrize("weights", [None, "balanced", (0.5, 3.0)])
-def test_raw_penalty_is_that_of_scikit_learn(l2: float, weights: tuple[float, float] | None) -> None:
+def test_raw_penalty_is_that_of_scikit_learn(
+    l2: float, weights: tuple[float, float] | None, sampled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sampled:
+        small_samples(monkeypatch)
     data = problem(noise=3.0)
     model, evidence = fit_logistic(cut(data), CLASSES, LogisticSettings(l2=l2, standardize=False, class_weight=weights))
     by_class = dict(enumerate(weights)) if isinstance(weights, tuple) else weights
     expected = oracle(data.X.astype(float), data.y, l2, class_weight=by_class)
-    np.testing.assert_allclose(model.coef, expected.coef_[0], rtol=1e-6)
-    np.testing.assert_allclose(model.intercept, expected.intercept_[0], rtol=1e-6)
+    np.testing.assert_allclose(model.coef, expected.coef_, rtol=1e-6)
+    np.testing.assert_allclose(model.intercept, expected.intercept_, rtol=1e-6)
     np.testing.assert_allclose(model.probability(data.X), expected.predict_proba(data.X.astype(float)), atol=1e-8)
     assert evidence.converged
     assert evidence.gradient_norm is not None
-    assert evidence.gradient_norm < 1e-12
+    assert evidence.gradient_norm <= 1e-10
+
+
+def test_row_weights_are_those_of_scikit_learn() -> None:
+    data = problem(noise=3.0)
+    weights = np.random.default_rng(5).gamma(2.0, size=len(data.X))
+    model, _ = fit_logistic(
+        cut(replace(data, weights=weights), (400, 900)), CLASSES, LogisticSettings(l2=0.01, standardize=False)
+    )
+    expected = oracle(data.X.astype(float), data.y, 0.01, sample_weight=weights)
+    np.testing.assert_allclose(model.coef, expected.coef_, rtol=1e-6)
 
 
 def test_standardised_penalty_is_that_of_a_scaled_problem() -> None:
@@ -45,23 +67,57 @@ def test_standardised_penalty_is_that_of_a_scaled_problem() -> None:
     scaler = StandardScaler().fit(data.X.astype(float))
     expected = oracle(scaler.transform(data.X.astype(float)), data.y, 0.05)
     model, _ = fit_logistic(cut(data), CLASSES, LogisticSettings(l2=0.05))
-    np.testing.assert_allclose(model.coef * scaler.scale_, expected.coef_[0], rtol=1e-6)
+    np.testing.assert_allclose(model.coef * scaler.scale_, expected.coef_, rtol=1e-6)
 
 
-def test_derivatives_agree_with_finite_differences() -> None:
-    data = problem(400, 4)
-    fragment, rng = Uncached(data), np.random.default_rng(1)
-    theta = rng.normal(size=5)
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("classes", [3, 5, 12])
+def test_several_classes_are_scikit_learns_softmax(
+    classes: int, sampled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sampled:
+        small_samples(monkeypatch)
+    data = problem(1500, 6, classes=classes, noise=2.0)
+    X = data.X.astype(float)
+    names = tuple(f"c{k:02}" for k in range(classes))
+    model, evidence = fit_logistic(cut(data, (700,)), names, LogisticSettings(l2=0.01, standardize=False))
+    expected = oracle(X, data.y, 0.01)
+    assert evidence.converged
+    np.testing.assert_allclose(model.coef, expected.coef_, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(model.probability(data.X), expected.predict_proba(X), atol=1e-7)
+    np.testing.assert_allclose(model.coef.sum(axis=0), 0, atol=1e-9)
 
-    def at(point: np.ndarray) -> object:
-        mean, scale = data.X.mean(axis=0).astype(float), data.X.std(axis=0).astype(float)
-        return newton_sums(fragment, NewtonTask("train", mean, scale, (0.7, 1.9), point))
 
-    sums, step = at(theta), 1e-5
-    for j, unit in enumerate(np.eye(5) * step):
-        up, down = at(theta + unit), at(theta - unit)
-        assert sums.gradient[j] == pytest.approx((up.loss - down.loss) / (2 * step), rel=1e-6, abs=1e-4)
-        np.testing.assert_allclose(sums.hessian[j], (up.gradient - down.gradient) / (2 * step), rtol=1e-6, atol=1e-5)
+def test_classes_factorised_one_by_one_reach_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, chosen = problem(1500, 6, classes=4, noise=2.0), LogisticSettings(l2=0.01)
+    names = ("a", "b", "c", "d")
+    whole, _ = fit_logistic(cut(data), names, chosen)
+    monkeypatch.setattr("mailmill.models.hessian.TOGETHER", 8)
+    single, evidence = fit_logistic(cut(data), names, chosen)
+    assert evidence.converged
+    np.testing.assert_allclose(single.coef, whole.coef, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_absolute_values_are_those_of_saga(
+    classes: int, share: float, sampled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sampled:
+        small_samples(monkeypatch)
+    data = problem(1200, 8, classes=classes, noise=3.0)
+    scaled = StandardScaler().fit_transform(data.X.astype(float))
+    strength = 0.1
+    expected = oracle(scaled, data.y, strength, solver="saga", l1_ratio=share, tol=1e-9, max_iter=20000)
+    names = THREE[:classes]
+    wanted = LogisticSettings(l1=strength * share, l2=strength * (1 - share))
+    model, evidence = fit_logistic(cut(data, (300, 800)), names, wanted)
+    assert evidence.converged
+    ours = model.coef * data.X.astype(float).std(axis=0)
+    np.testing.assert_allclose(ours, expected.coef_, atol=2e-5)
+    np.testing.assert_array_equal(ours == 0, np.abs(expected.coef_) < 1e-9)
+    assert 0 < (ours == 0).sum() < ours.size
 
 
 @settings(max_examples=20, deadline=None)
@@ -76,6 +132,66 @@ def test_partitionings_agree(at: list[int], standardize: bool, l2: float) -> Non
     assert evidence.rows == 1500
 
 
+@pytest.mark.parametrize("l1", [0.0, 0.003])
+@pytest.mark.parametrize("columns", [0, 60])
+def test_partitionings_and_samples_agree_to_1e_8(l1: float, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = sparse_problem(2000, 6, columns) if columns else problem(2000, 6, noise=2.0)
+    chosen = LogisticSettings(l2=1e-4, l1=l1, tolerance=1e-9)
+    whole, _ = fit_logistic(cut(data), CLASSES, chosen)
+    small_samples(monkeypatch)
+    parts, evidence = fit_logistic(cut(data, (13, 900, 901)), CLASSES, chosen)
+    assert evidence.converged
+    for a, b in ((parts.coef, whole.coef), (parts.sparse, whole.sparse)):
+        if a is not None and b is not None:
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8 * np.abs(b).max())
+
+
+def test_sparse_columns_are_the_same_as_dense_ones() -> None:
+    data = sparse_problem(1500, 4, 30)
+    assert data.sparse is not None
+    wide = np.concatenate([data.X.astype(float), data.sparse.dense()], axis=1)
+    chosen = LogisticSettings(l2=0.01, l2_sparse=0.01, standardize=False)
+    model, evidence = fit_logistic(cut(data, (5, 700)), CLASSES, chosen)
+    dense, _ = fit_logistic(cut(TrainingArrays(wide.astype(np.float32), data.y, data.ids)), CLASSES, chosen)
+    assert evidence.converged
+    assert model.sparse is not None
+    both = np.concatenate([model.coef, model.sparse], axis=1)
+    np.testing.assert_allclose(both, dense.coef, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(both, oracle(wide, data.y, 0.01).coef_, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(
+        model.probability(data.X, data.sparse), dense.probability(wide.astype(np.float32)), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("l1", [0.0, 0.002])
+def test_rare_sparse_columns_need_no_factorisation(classes: int, l1: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = sparse_problem(1500, 4, 200, classes=classes)
+    chosen = LogisticSettings(l2=1e-3, l1=l1, l2_sparse=1e-3, tolerance=1e-9)
+    names = THREE[:classes]
+    whole, _ = fit_logistic(cut(data), names, chosen)
+    monkeypatch.setattr("mailmill.models.preconditioner.FREQUENT", 10)
+    model, evidence = fit_logistic(cut(data), names, chosen)
+    assert evidence.converged
+    assert model.sparse is not None
+    assert whole.sparse is not None
+    np.testing.assert_allclose(model.sparse, whole.sparse, atol=1e-7)
+    if l1:
+        np.testing.assert_array_equal(model.sparse == 0, whole.sparse == 0)
+
+
+def test_sparse_columns_that_never_occur_get_no_weight() -> None:
+    data = sparse_problem(500, 3, 20)
+    assert data.sparse is not None
+    wider = SparseRows(data.sparse.indptr, data.sparse.indices * 50, data.sparse.values, 1000)
+    model, _ = fit_logistic(cut(replace(data, sparse=wider)), CLASSES, LogisticSettings())
+    plain, _ = fit_logistic(cut(data), CLASSES, LogisticSettings())
+    assert model.sparse is not None
+    assert plain.sparse is not None
+    np.testing.assert_allclose(model.sparse[:, ::50], plain.sparse, rtol=1e-9)
+    assert np.count_nonzero(model.sparse) <= 20
+
+
 def test_constant_columns_get_no_weight_and_do_no_harm() -> None:
     data = problem(500, 3)
     X = np.concatenate([data.X, np.full((500, 1), 0.1, np.float32)], axis=1)
@@ -85,8 +201,8 @@ def test_constant_columns_get_no_weight_and_do_no_harm() -> None:
             cut(TrainingArrays(X, data.y, data.ids), (77,)), CLASSES, LogisticSettings(l2=l2)
         )
         assert evidence.converged
-        assert model.coef[3] == 0
-        np.testing.assert_allclose(model.coef[:3], plain.coef, rtol=1e-9)
+        assert model.coef[0, 3] == 0
+        np.testing.assert_allclose(model.coef[:, :3], plain.coef, rtol=1e-9)
 
 
 def test_extreme_scales_and_margins_stay_finite() -> None:
@@ -95,6 +211,20 @@ def test_extreme_scales_and_margins_stay_finite() -> None:
     model, evidence = fit_logistic(cut(TrainingArrays(X, data.y, data.ids)), CLASSES, LogisticSettings(l2=1e-9))
     assert evidence.converged
     assert np.isfinite(model.probability(X)).all()
+
+
+def test_a_class_that_the_sample_misses(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_samples(monkeypatch, 64)
+    data = problem(4000, 4, noise=1.0)
+    score = (data.X - data.X.mean(axis=0)) / data.X.std(axis=0) @ [1, 1, -1, 0.5]
+    y = (score + np.random.default_rng(2).normal(size=4000) > 5.0).astype(np.int64)
+    assert 5 < y.sum() < 60
+    model, evidence = fit_logistic(
+        cut(TrainingArrays(data.X, y, data.ids)), CLASSES, LogisticSettings(l2=1e-4, standardize=False)
+    )
+    expected = oracle(data.X.astype(float), y, 1e-4)
+    assert evidence.converged
+    np.testing.assert_allclose(model.coef, expected.coef_, rtol=1e-5)
 
 
 def separable(gap: bool) -> TrainingArrays:
@@ -113,14 +243,18 @@ def test_separated_classes_without_penalty_are_an_error(gap: bool) -> None:
     assert evidence.converged
 
 
-def test_dependent_columns_without_penalty_are_an_error() -> None:
-    data = problem(300, 3)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_dependent_columns_without_penalty_are_an_error(classes: int) -> None:
+    data = problem(300, 3, classes=classes)
     doubled = TrainingArrays(np.concatenate([data.X, 2 * data.X[:, :1]], axis=1), data.y, data.ids)
     with pytest.raises(DataError, match="linearly dependent"):
-        fit_logistic(cut(doubled), CLASSES, LogisticSettings(l2=0))
+        fit_logistic(cut(doubled), THREE[:classes], LogisticSettings(l2=0))
+    _, evidence = fit_logistic(cut(data), THREE[:classes], LogisticSettings(l2=0))
+    assert evidence.converged
 
 
-def test_the_iteration_limit_does_not_look_like_convergence() -> None:
+def test_the_iteration_limit_does_not_look_like_convergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_samples(monkeypatch)
     _, evidence = fit_logistic(cut(problem()), CLASSES, LogisticSettings(max_iterations=2))
     assert evidence.converged is False
     assert evidence.iterations == 2
@@ -128,7 +262,8 @@ def test_the_iteration_limit_does_not_look_like_convergence() -> None:
     assert evidence.gradient_norm > 1e-10
 
 
-def test_passes_are_counted() -> None:
+def test_passes_are_counted_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_samples(monkeypatch)
     calls = []
     inner = cut(problem())
 
@@ -138,25 +273,54 @@ def test_passes_are_counted() -> None:
 
     _, evidence = fit_logistic(counting, CLASSES, LogisticSettings())
     assert evidence.passes == len(calls)
+    assert len(calls) <= 16
 
 
-def test_other_than_two_classes_are_named() -> None:
-    with pytest.raises(DataError, match=r"found 3: \['a', 'b', 'c'\]"):
-        fit_logistic(cut(problem(classes=3)), ("a", "b", "c"), LogisticSettings())
+def test_several_settings_share_their_passes() -> None:
+    data = problem(noise=3.0)
+    wanted = [LogisticSettings(l2=l2) for l2 in (1e-1, 1e-2, 1e-3)]
+    shared = fit_all(cut(data), CLASSES, wanted)
+    alone = [fit_logistic(cut(data), CLASSES, one) for one in wanted]
+    for (model, _), (expected, _) in zip(shared, alone, strict=True):
+        np.testing.assert_allclose(model.coef, expected.coef, rtol=1e-8)
+    assert shared[0][1].passes == max(evidence.passes for _, evidence in alone)
+
+
+def test_the_path_chooses_on_the_validation_split() -> None:
+    train, validation = problem(300, 30, noise=4.0), problem(3000, 30, noise=4.0, seed=1)
+    w = np.random.default_rng(3).normal(size=30)
+    rng = np.random.default_rng(4)
+    parts = []
+    for data in (train, validation):
+        z = (data.X - data.X.mean(axis=0)) / data.X.std(axis=0) @ w
+        parts.append(replace(data, y=(z + 6 * rng.normal(size=len(z)) > 0).astype(np.int64)))
+    from mailmill.models.data import MemoryFragment, in_process
+
+    map_reduce = in_process([MemoryFragment({"train": parts[0], "validation": parts[1]})])
+    strengths = (1e-6, 1e-3, 3e-2, 3e-1, 1e2)
+    model, evidence = fit_path(map_reduce, CLASSES, [LogisticSettings(l2=l2) for l2 in strengths])
+    assert evidence.path is not None
+    assert [l2 for l2, _ in evidence.path] == list(strengths)
+    losses = dict(evidence.path)
+    assert model.settings.l2 == min(losses, key=losses.__getitem__)
+    assert 1e-6 < model.settings.l2 < 1e2
+    p = model.probability(parts[1].X)[np.arange(3000), parts[1].y]
+    assert losses[model.settings.l2] == pytest.approx(float(-np.log(p).mean()), rel=1e-9)
+    with pytest.raises(DataError, match="no labelled row to choose"):
+        empty = parts[1].take(np.arange(0))
+        fit_path(in_process([MemoryFragment({"train": parts[0], "validation": empty})]), CLASSES, [LogisticSettings()])
 
 
 @pytest.mark.parametrize(
     "wrong",
     [{"l2": -1}, {"l2": float("nan")}, {"tolerance": 0}, {"max_iterations": 0}, {"class_weight": (1.0,)},
-     {"class_weight": (1.0, 0.0)}, {"class_weight": "even"}, {"standardize": 1}],
+     {"class_weight": (1.0, 0.0)}, {"class_weight": "even"}, {"standardize": 1}, {"l1": -1}, {"l2_sparse": -1.0}],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         LogisticSettings(**wrong)
 
 
-@given(st.floats(-1e4, 1e4))
-def test_sigmoid_is_symmetric_and_bounded(z: float) -> None:
-    p, q = sigmoid(np.array([z, -z]))
-    assert 0 <= p <= 1
-    assert p + q == pytest.approx(1, abs=1e-15)
+def test_weights_for_another_number_of_classes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="there are 2 classes"):
+        fit_logistic(cut(problem()), CLASSES, LogisticSettings(class_weight=(1.0, 2.0, 3.0)))

@@ -58,7 +58,7 @@ def test_ranked_in_several_ranges_is_one_order(workspace: Workspace) -> None:
 
 
 def test_score_kernel_follows_the_formula() -> None:
-    model = LogisticModel(("neg", "pos"), np.array([1.0, -2.0]), 0.5, LogisticSettings())
+    model = LogisticModel(("neg", "pos"), np.array([[1.0, -2.0]]), np.array([0.5]), LogisticSettings())
     X = np.array([[0, 0], [1, 0], [0, 3]], np.float32)
     batch = pa.RecordBatch.from_pydict({
         "key": ["a", "b", "c"],
@@ -69,3 +69,27 @@ def test_score_kernel_follows_the_formula() -> None:
     np.testing.assert_allclose(out.column("probability"), p, rtol=1e-12)
     np.testing.assert_allclose(out.column("sentiment"), 2 * p - 1, rtol=1e-12)
     assert out.column("label").to_pylist() == ["pos", "pos", "neg"]
+
+
+def test_score_kernel_of_three_classes_with_n_grams() -> None:
+    rng = np.random.default_rng(2)
+    model = LogisticModel(("neg", "mid", "pos"), rng.normal(size=(3, 2)), rng.normal(size=3), LogisticSettings(),
+                          rng.normal(size=(3, 6)))  # fmt: skip
+    X, S = rng.normal(size=(3, 2)).astype(np.float32), np.zeros((3, 6))
+    S[0, [1, 4]], S[2, 5] = (0.5, 2.0), 1.0
+    kernel = queue.ScoreKernel(model, 0.5)
+    batch = pa.RecordBatch.from_pydict({
+        "key": ["a", "b", "c"],
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), 2),
+        "ngram_indices": pa.array([[1, 4], [], [5]], pa.list_(pa.int32())),
+        "ngram_values": pa.array([[0.5, 2.0], [], [1.0]], pa.list_(pa.float32())),
+    })  # fmt: skip
+    assert set(kernel.columns or []) == set(batch.schema.names)
+    out = kernel(batch)["unranked"]
+    E = np.exp(X.astype(float) @ model.coef.T + S @ model.sparse.T + model.intercept)  # type: ignore[union-attr]
+    p = E / E.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(out.column("probability"), p[:, 2], rtol=1e-9)
+    np.testing.assert_allclose(out.column("sentiment"), p[:, 2] - p[:, 0], atol=1e-12)
+    assert out.column("label").to_pylist() == [model.classes[k] for k in p.argmax(axis=1)]
+    alone = kernel(batch.slice(2))["unranked"]
+    assert alone.equals(out.slice(2))

@@ -120,7 +120,8 @@ def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
     columns |= {"probes": arrays.ids[probed], "X": arrays.X[probed]}
     X = np.ascontiguousarray(arrays.X[taken])
     for name, model in draw.models:
-        columns[f"p:{name}"] = probability(model, X)[:, 1] if len(X) else np.empty(0)
+        sparse = None if arrays.sparse is None else arrays.sparse.take(np.flatnonzero(taken))
+        columns[f"p:{name}"] = probability(model, X, sparse)[:, 1] if len(X) else np.empty(0)
     return columns
 
 

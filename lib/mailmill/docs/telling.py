@@ -72,7 +72,7 @@ def column_shares(model: Model) -> list[tuple[int, float]]:
             inner = tree.feature >= 0
             np.add.at(weight, tree.feature[inner], tree.counts[inner].sum(axis=1))
     else:
-        weight = np.abs(model.coef)
+        weight = np.abs(model.coef).sum(axis=0)
     total = weight.sum() or 1.0
     best = sorted(range(len(weight)), key=lambda c: (-weight[c], c))[:SHOWN]
     return [(c, float(weight[c] / total)) for c in best]

@@ -22,7 +22,8 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.models.arrays import pack, unpack
 from mailmill.models.evidence import Evidence
 from mailmill.models.forest import ForestModel, ForestSettings
-from mailmill.models.logistic import LogisticModel, LogisticSettings
+from mailmill.models.logistic_model import LogisticModel, LogisticSettings
+from mailmill.models.loss import margins_of
 from mailmill.models.metrics import Metrics
 from mailmill.models.scoring import Model
 from mailmill.models.tree import Tree
@@ -32,7 +33,13 @@ S = TypeVar("S", LogisticSettings, ForestSettings)
 FORMAT, VERSION = "mailmill.model", 1
 DOCUMENT, WEIGHTS = "model.json", "weights.npz"
 
-_LOGISTIC = {"coef": ("<f8", 1), "intercept": ("<f8", 1)}
+_LOGISTIC = {
+    "coef": ("<f8", 2),
+    "intercept": ("<f8", 1),
+    "sparse_columns": ("<i8", 1),
+    "sparse_index": ("<i4", 1),
+    "sparse_value": ("<f8", 2),
+}
 _FOREST = {
     "offsets": ("<i8", 1),
     "feature": ("<i4", 1),
@@ -43,6 +50,7 @@ _FOREST = {
     "counts": ("<i8", 2),
 }
 _DOCUMENT_BYTES = 16 << 20
+_SPARSE_COLUMNS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,9 @@ def to_bytes(
 
     model.json: format "mailmill.model", version 1, kind "logistic" or "forest", classes, columns,
     hyperparameters, feature_spec, training, evidence, metrics, and the SHA-256 of weights.npz; UTF-8, sorted
-    keys. weights.npz: coef and intercept, or all trees' nodes one after another with offsets (trees + 1,).
+    keys. weights.npz: of a forest, all trees' nodes one after another with offsets (trees + 1,); of logistic
+    regression, coef (margins, d) and intercept (margins,), and of its sparse_columns (1,) those that are not 0
+    throughout: sparse_index (k,), ascending, and sparse_value (margins, k).
 
     Raises:
         DataError: feature_spec or training cannot be written as JSON.
@@ -204,17 +214,37 @@ def _settings(kind: type[S], values: Mapping[str, Any]) -> S:
 
 
 def _logistic_arrays(model: LogisticModel) -> dict[str, NDArray[Any]]:
-    return {"coef": model.coef, "intercept": np.array([model.intercept])}
+    sparse = np.empty((len(model.coef), 0)) if model.sparse is None else model.sparse
+    index = np.flatnonzero(sparse.any(axis=0))
+    return {
+        "coef": model.coef,
+        "intercept": model.intercept,
+        "sparse_columns": np.array([sparse.shape[1]], np.int64),
+        "sparse_index": index.astype(np.int32),
+        "sparse_value": sparse[:, index],
+    }
 
 
 def _logistic(classes: tuple[str, ...], columns: int, settings: LogisticSettings, weights: bytes) -> LogisticModel:
     arrays = unpack(weights, _LOGISTIC)
-    coef, intercept = arrays["coef"], arrays["intercept"]
-    if len(classes) != 2 or coef.shape != (columns,) or intercept.shape != (1,):
-        raise DataError("a logistic model needs two classes, a coefficient a column and one intercept")
-    if not np.isfinite(coef).all() or not np.isfinite(intercept).all():
+    coef, intercept, margins = arrays["coef"], arrays["intercept"], margins_of(len(classes))
+    if coef.shape != (margins, columns) or intercept.shape != (margins,):
+        raise DataError(f"a logistic model of {len(classes)} classes needs {margins} x {columns} coefficients")
+    index, value = arrays["sparse_index"], arrays["sparse_value"]
+    if arrays["sparse_columns"].shape != (1,) or value.shape != (margins, len(index)):
+        raise DataError("the sparse coefficients of the logistic model do not agree in length")
+    width = int(arrays["sparse_columns"][0])
+    if not 0 <= width <= _SPARSE_COLUMNS or (
+        len(index) and (index[0] < 0 or index[-1] >= width or (index[1:] <= index[:-1]).any())
+    ):
+        raise DataError("the sparse columns of the logistic model are not ascending within its width")
+    if not all(np.isfinite(array).all() for array in (coef, intercept, value)):
         raise DataError("a coefficient of the logistic model is not finite")
-    return LogisticModel(classes, coef, float(intercept[0]), settings)
+    sparse = None
+    if width:
+        sparse = np.zeros((margins, width))
+        sparse[:, index] = value
+    return LogisticModel(classes, coef, intercept, settings, sparse)
 
 
 def _forest_arrays(model: ForestModel) -> dict[str, NDArray[Any]]:

@@ -30,16 +30,49 @@ class SparseRows:
     values: NDArray[np.float32]
     columns: int
 
+    def take(self, rows: NDArray[np.intp]) -> SparseRows:
+        """The rows of the given numbers, in that order."""
+        lengths = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        within = np.arange(indptr[-1]) - np.repeat(indptr[:-1], lengths)
+        at = np.repeat(self.indptr[rows], lengths) + within
+        return SparseRows(indptr, self.indices[at], self.values[at], self.columns)
+
+    def slice(self, start: int, stop: int) -> SparseRows:
+        """Rows start .. stop - 1, without a copy of indices and values."""
+        return SparseRows(self.indptr[start : stop + 1], self.indices, self.values, self.columns)
+
+    def append(self, other: SparseRows) -> SparseRows:
+        """These rows and then the other ones."""
+        return SparseRows(
+            np.concatenate([self.indptr, other.indptr[1:] + self.indptr[-1]]),
+            np.concatenate([self.indices, other.indices]),
+            np.concatenate([self.values, other.values]),
+            self.columns,
+        )
+
+    def row_numbers(self) -> NDArray[np.int64]:
+        """The row of each stored value, int64 (number of values,)."""
+        return np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+
+    def dense(self) -> NDArray[np.float64]:
+        """The matrix itself, float64 (n, columns): for few columns, and for tests."""
+        full = np.zeros((len(self.indptr) - 1, self.columns))
+        stored = slice(self.indptr[0], self.indptr[-1])
+        np.add.at(full, (self.row_numbers(), self.indices[stored]), self.values[stored])
+        return full
+
 
 @dataclass(frozen=True)
 class TrainingArrays:
     """Labelled rows: X float32 (n, d) C-contiguous, y class indices (n,), ids uint64 (n,) of the rows' keys, and
-    where the features table has hashed n-grams, those as `sparse`."""
+    where the features table has hashed n-grams, those as `sparse`. weights: float64 (n,), one where None."""
 
     X: NDArray[np.float32]
     y: NDArray[np.integer]
     ids: NDArray[np.uint64]
     sparse: SparseRows | None = None
+    weights: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.X)
@@ -51,6 +84,33 @@ class TrainingArrays:
             raise DataError("ids must be one uint64 a row")
         if self.sparse is not None and len(self.sparse.indptr) != rows + 1:
             raise DataError("sparse features must have as many rows as the dense ones")
+        if self.weights is not None and self.weights.shape != (rows,):
+            raise DataError("weights must be one number a row")
+
+    def take(self, rows: NDArray[np.intp]) -> TrainingArrays:
+        """The rows of the given numbers, in that order."""
+        return TrainingArrays(
+            np.ascontiguousarray(self.X[rows]),
+            self.y[rows],
+            self.ids[rows],
+            None if self.sparse is None else self.sparse.take(rows),
+            None if self.weights is None else self.weights[rows],
+        )
+
+    def append(self, other: TrainingArrays) -> TrainingArrays:
+        """These rows and then the other ones, which have the same kinds of features."""
+        sparse = weights = None
+        if self.sparse is not None and other.sparse is not None:
+            sparse = self.sparse.append(other.sparse)
+        if self.weights is not None and other.weights is not None:
+            weights = np.concatenate([self.weights, other.weights])
+        return TrainingArrays(
+            np.concatenate([self.X, other.X]),
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.ids, other.ids]),
+            sparse,
+            weights,
+        )
 
 
 class Fragment(Protocol):

@@ -1,12 +1,8 @@
-"""The features table as training sees it: fragments that become arrays on the worker that reads them.
-
-An iterative fit reads the same fragments again and again, so a worker process keeps what it has read
-and derived, least recently used out first, up to `CACHE_BYTES`. What does not fit is read again.
-"""
+"""The features table as training sees it: fragments that become arrays on the worker that reads them."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,44 +10,90 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mailmill.models.data import TrainingArrays
+from mailmill.errors import DataError
+from mailmill.models.cache import DEFAULT, Cache
+from mailmill.models.data import SparseRows, TrainingArrays
+from mailmill.models.reading import READING
 from mailmill.storage.fragments import Scan
 from mailmill.storage.tables import Table
 
-CACHE_BYTES = 128 * 2**20
+INDICES, VALUES = "ngram_indices", "ngram_values"
 
 
 @dataclass(frozen=True)
 class TableFragment:
-    """Some row groups of a features table. `version` is the table's fingerprint: part of the cache's key."""
+    """Some row groups of a features table. `version` is the table's fingerprint and part of the cache's key;
+    table_rows: of the whole table; sparse_columns: the width of its n-grams, 0 where it has none."""
 
     scan: Scan
     classes: tuple[str, ...]
     version: str
+    table_rows: int
+    sparse_columns: int = 0
+    cache: Cache = DEFAULT
 
     def arrays(self, split: str) -> TrainingArrays:
-        """The labelled rows of `split`: X float32 (n, d), y int64 (n,), ids uint64 (n,)."""
-        X, y, row_ids = _cache.get((self, split), lambda: self._read(split))
-        return TrainingArrays(X, y, row_ids)
+        """The labelled rows of `split`: X float32 (n, d), y int64 (n,), ids uint64 (n,), and n-grams if there are."""
+        found = self.cache.get(self.version, f"arrays-{split}", self._name, lambda: self._read(split))
+        sparse = None
+        if self.sparse_columns:
+            sparse = SparseRows(found["indptr"], found["indices"], found["values"], self.sparse_columns)
+        return TrainingArrays(found["X"], found["y"], found["ids"], sparse)
 
     def cached(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """What `make` gives, kept in this process under `name`."""
-        (codes,) = _cache.get((self, name), lambda: (make(),))
-        return codes
+        """What `make` gives, kept on this machine's disk under `name`."""
+        return self.cache.get(self.version, name, self._name, lambda: {"codes": make()})["codes"]
 
-    def _read(self, split: str) -> tuple[NDArray[Any], ...]:
-        table = self.scan.read(["key", "label", "split", "vector"])
+    @property
+    def _name(self) -> str:
+        text = "\n".join([self.scan.uri, repr(self.scan.row_groups), *self.classes, str(self.sparse_columns)])
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def _read(self, split: str) -> dict[str, NDArray[Any]]:
+        columns = ["key", "label", "split", "vector", *([INDICES, VALUES] if self.sparse_columns else [])]
+        table = self.scan.read(columns)
+        READING.source_bytes += self._stored_bytes(columns)
         wanted = pc.and_(pc.equal(table["split"], split), pc.is_valid(table["label"]))
         table = table.filter(wanted)
         y = pc.index_in(table["label"], value_set=pa.array(self.classes, pa.string()))
-        return matrix(table["vector"]), y.fill_null(-1).to_numpy().astype(np.int64), ids(table["key"])
+        found: dict[str, NDArray[Any]] = {
+            "X": matrix(table["vector"]),
+            "y": y.fill_null(-1).to_numpy().astype(np.int64),
+            "ids": ids(table["key"]),
+        }
+        if self.sparse_columns:
+            rows = sparse_rows(table[INDICES], table[VALUES], self.sparse_columns)
+            found |= {"indptr": rows.indptr, "indices": rows.indices, "values": rows.values}
+        return found
+
+    def _stored_bytes(self, columns: Sequence[str]) -> int:
+        """Compressed bytes of some columns of the row groups."""
+        with self.scan.storage.translated(self.scan.uri), self.scan.storage.open(self.scan.uri) as stream:
+            metadata = pq.ParquetFile(stream).metadata
+        groups = [metadata.row_group(number) for number in self.scan.row_groups]
+        chunks = [group.column(at) for group in groups for at in range(group.num_columns)]
+        return sum(c.total_compressed_size for c in chunks if c.path_in_schema.split(".")[0] in columns)
 
 
-def fragments(table: Table, classes: Sequence[str], task_bytes: int, at_least: int) -> list[TableFragment]:
+def fragments(
+    table: Table, classes: Sequence[str], task_bytes: int, at_least: int, cache: Cache = DEFAULT
+) -> list[TableFragment]:
     """The tasks of one pass over a features table."""
-    return [TableFragment(scan, tuple(classes), table.fingerprint) for scan in table.scans(task_bytes, at_least)]
+    width = sparse_width(table)
+    return [
+        TableFragment(scan, tuple(classes), table.fingerprint, table.rows, width, cache)
+        for scan in table.scans(task_bytes, at_least)
+    ]
+
+
+def sparse_width(table: Table) -> int:
+    """How many sparse columns a features table has, by its specification; 0: none."""
+    if INDICES not in table.schema.names:
+        return 0
+    return int(table.manifest.statistics["specification"]["sparse_columns"])
 
 
 def matrix(vectors: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
@@ -62,36 +104,27 @@ def matrix(vectors: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
     return np.ascontiguousarray(flat.reshape(len(array), width))
 
 
+def sparse_rows(indices: pa.ChunkedArray | pa.Array, values: pa.ChunkedArray | pa.Array, columns: int) -> SparseRows:
+    """Two list columns of equal lengths as `SparseRows`.
+
+    Raises:
+        DataError: the lengths differ, or an index lies outside the columns.
+    """
+    first, second = (
+        column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column for column in (indices, values)
+    )
+    lengths = pc.list_value_length(first).to_numpy(zero_copy_only=False).astype(np.int64)
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    at = first.flatten().to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    stored = second.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    if len(at) != len(stored) or not pc.list_value_length(second).equals(pc.list_value_length(first)):
+        raise DataError(f"{INDICES} and {VALUES} differ in length")
+    if len(at) and not 0 <= int(at.min()) <= int(at.max()) < columns:
+        raise DataError(f"{INDICES} has a column outside 0 .. {columns - 1}")
+    return SparseRows(indptr, at, stored, columns)
+
+
 def ids(keys: pa.ChunkedArray | pa.Array) -> NDArray[np.uint64]:
     """The first 64 bits of keys of 32 hex digits: what a row's random draws are hashed from."""
     digits = "".join(key[:16] for key in keys.to_pylist())
     return np.frombuffer(bytes.fromhex(digits), dtype=">u8").astype(np.uint64)
-
-
-class _Cache:
-    """Least recently used arrays of one process, bounded in bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept: OrderedDict[object, tuple[NDArray[Any], ...]] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, name: object, make: Callable[[], tuple[NDArray[Any], ...]]) -> tuple[NDArray[Any], ...]:
-        if name in self._kept:
-            self._kept.move_to_end(name)
-            return self._kept[name]
-        made = make()
-        size = _size(made)
-        while self._kept and self._bytes + size > self._limit:
-            self._bytes -= _size(self._kept.popitem(last=False)[1])
-        if size <= self._limit:
-            self._kept[name] = made
-            self._bytes += size
-        return made
-
-
-def _size(arrays: tuple[NDArray[Any], ...]) -> int:
-    return sum(array.nbytes for array in arrays)
-
-
-_cache = _Cache(CACHE_BYTES)

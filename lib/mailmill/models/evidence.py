@@ -10,8 +10,10 @@ class Evidence:
     """How a fit went; fields that do not apply to a kind of model are None.
 
     rows: training rows. passes: complete passes over the data, the first look and the out-of-bag pass included.
+    source_bytes, cache_bytes: what those passes read of the table's files and of the local cache, see `cache`.
     converged, iterations, gradient_norm, objective: of logistic regression, see `logistic`; the norm is the
-    largest absolute component at the returned coefficients.
+    largest absolute component at the returned coefficients. path: where several strengths of the penalty were
+    tried, each with the log loss on the validation split that chose among them.
     out_of_bag_rows, out_of_bag_error: of a forest, see `forest`.
     """
 
@@ -21,9 +23,13 @@ class Evidence:
     iterations: int | None = None
     gradient_norm: float | None = None
     objective: float | None = None
+    path: tuple[tuple[float, float], ...] | None = None
+    source_bytes: int | None = None
+    cache_bytes: int | None = None
     out_of_bag_rows: int | None = None
     out_of_bag_error: float | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The fields that apply, ready for JSON."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        found = {name: value for name, value in asdict(self).items() if value is not None}
+        return found | ({"path": [list(step) for step in self.path]} if self.path is not None else {})

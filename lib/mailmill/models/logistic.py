@@ -1,229 +1,276 @@
-"""Binary logistic regression with an L2 penalty, fitted by Newton's method over any number of fragments.
+"""Fitting logistic regression in few passes over data of any size.
 
-Full-batch Newton takes six to twelve passes to reach rounding level, which is why engines and partitionings
-agree on the coefficients; gradient methods take hundreds and stop wherever their tolerance leaves them.
+One pass looks at the rows: counts, means, spreads, and a sample that travels to the driver. The problem is
+first solved on the sample, where an evaluation costs milliseconds; the sample's Hessian at that solution then
+makes the full problem so round that a handful of passes reach rounding level.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.errors import ConfigError, DataError
-from mailmill.models.data import Fragment, MapReduce
+from mailmill.errors import DataError
+from mailmill.models.data import Fragment, MapReduce, MemoryFragment, TrainingArrays, in_process
 from mailmill.models.evidence import Evidence
+from mailmill.models.hessian import Head, HessianSums, HessianTask, fragment_hessian
+from mailmill.models.logistic_model import LogisticModel, LogisticSettings
+from mailmill.models.loss import margins_of
 from mailmill.models.moments import Moments, take_moments
-from mailmill.models.newton import Point, Vector, minimise
+from mailmill.models.objective import Layout, Objective, Point
+from mailmill.models.penalty import Penalty
+from mailmill.models.preconditioner import SampleHessian
+from mailmill.models.quasinewton import Result, minimise, together
+from mailmill.models.sample import Sample, draw_sample
 
-_TRAINING_BLOCK = 1024
-_SCORING_BLOCK = 2048
+__all__ = ["LogisticModel", "LogisticSettings", "fit_all", "fit_logistic"]
 
+Vector = NDArray[np.float64]
 
-@dataclass(frozen=True)
-class LogisticSettings:
-    """l2: λ >= 0. standardize: whether λ acts on standardised or raw coefficients, see `fit_logistic`.
-    class_weight: None, "balanced" (n / (2 n_c)), or one positive weight a class in the order of `classes`.
-    tolerance: on max_j |gradient_j|. max_iterations: Newton steps.
-
-    Raises:
-        ConfigError: a value outside its range.
-    """
-
-    l2: float = 1e-4
-    standardize: bool = True
-    class_weight: tuple[float, ...] | Literal["balanced"] | None = None
-    tolerance: float = 1e-10
-    max_iterations: int = 100
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.l2 < np.inf:
-            raise ConfigError(f"l2 must be a finite number >= 0, not {self.l2}")
-        if not 0 < self.tolerance < 1:
-            raise ConfigError(f"tolerance must lie between 0 and 1, not {self.tolerance}")
-        if type(self.standardize) is not bool:
-            raise ConfigError(f"standardize must be true or false, not {self.standardize!r}")
-        if type(self.max_iterations) is not int or self.max_iterations < 1:
-            raise ConfigError(f"max_iterations must be at least 1, not {self.max_iterations}")
-        weights = self.class_weight
-        if isinstance(weights, str):
-            if weights != "balanced":
-                raise ConfigError(f"class_weight must be 'balanced', a weight a class or none, not {weights!r}")
-        elif weights is not None and (len(weights) != 2 or not all(0 < w < np.inf for w in weights)):
-            raise ConfigError("class_weight needs two positive weights, in the order of the classes")
+#: Values in the sample that travels to the driver, and bounds on its rows.
+SAMPLE_VALUES = 8 << 20
+SAMPLE_ROWS = (2048, 32768)
+_SPARSE_WIDTH = 512
+#: C of the sparse columns' default penalty 1 / (C n): between the 1 and 10 that serve n-grams weighted by class
+#: (Wang & Manning, "Baselines and bigrams", ACL 2012).
+SPARSE_C = 4.0
+_SAMPLE_TOLERANCE = 1e-7
+_SAMPLE_ITERATIONS = 60
+_SAMPLE_L2 = 1e-8
+#: Bytes of the points that one pass evaluates together.
+_TOGETHER_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class LogisticModel:
-    """P(y = classes[1] | x) = 1 / (1 + exp(-(xᵀ coef + intercept))); coef float64 (d,) for raw columns."""
+class LookTask:
+    """The first pass over `split`; of_sample: take the sample alone, of this many rows in all."""
 
-    classes: tuple[str, ...]
-    coef: NDArray[np.float64]
-    intercept: float
-    settings: LogisticSettings
-
-    @property
-    def columns(self) -> int:
-        return len(self.coef)
-
-    def decision(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """z_i = (...((x_i0 w_0 + x_i1 w_1) + x_i2 w_2) + ...) + intercept, in exactly this order.
-
-        The fixed order makes a row's z the same to the last bit whatever batch it comes in, which a matrix
-        product does not promise. X float32 (n, d); returns float64 (n,).
-        """
-        z = np.zeros(len(X))
-        for start in range(0, len(X), _SCORING_BLOCK):
-            block = z[start : start + _SCORING_BLOCK]
-            terms = X[start : start + _SCORING_BLOCK].T.astype(np.float64, order="C")
-            terms *= self.coef[:, None]
-            for term in terms:
-                block += term
-        return z + self.intercept
-
-    def probability(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(P(classes[0]), P(classes[1])) a row, float64 (n, 2), neither rounded to 1 minus the other."""
-        z = self.decision(X)
-        return np.stack([sigmoid(-z), sigmoid(z)], axis=1)
-
-
-def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(-z)), from exp(-|z|) alone, which cannot overflow."""
-    small = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, small) / (1.0 + small)
-
-
-@dataclass(frozen=True)
-class NewtonTask:
-    """What a worker needs for one pass: columns are standardised as (x - mean) / scale on the way."""
-
-    split: str
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    class_weight: tuple[float, float]
-    theta: Vector
-
-
-@dataclass(frozen=True)
-class NewtonSums:
-    """Sums over rows: loss, gradient (d + 1,), Hessian (d + 1, d + 1); margin = min_i (2 y_i - 1) z_i."""
-
-    loss: float
-    gradient: Vector
-    hessian: NDArray[np.float64]
-    margin: float
-
-    def merge(self, other: NewtonSums) -> NewtonSums:
-        return NewtonSums(
-            self.loss + other.loss,
-            self.gradient + other.gradient,
-            self.hessian + other.hessian,
-            min(self.margin, other.margin),
-        )
-
-
-def newton_sums(fragment: Fragment, task: NewtonTask) -> NewtonSums:
-    """One fragment's share of the log loss and its derivatives at theta = (u_0 .. u_{d-1}, intercept).
-
-    With z̃ the standardised row and 1, z = z̃ᵀθ, c its class's weight, p = sigmoid(z):
-    loss = Σ c log(1 + exp(-(2y - 1) z)), gradient = Σ c (p - y) z̃, Hessian = Σ c p (1 - p) z̃ z̃ᵀ.
-    """
-    arrays = fragment.arrays(task.split)
-    width = len(task.theta)
-    loss, margin = 0.0, np.inf
-    gradient, hessian = np.zeros(width), np.zeros((width, width))
-    for start in range(0, len(arrays.X), _TRAINING_BLOCK):
-        x = arrays.X[start : start + _TRAINING_BLOCK]
-        y = arrays.y[start : start + _TRAINING_BLOCK].astype(np.int64)
-        Z = np.ones((len(x), width))
-        np.subtract(x, task.mean, out=Z[:, :-1])
-        Z[:, :-1] *= 1.0 / task.scale
-        weight = np.asarray(task.class_weight)[y]
-        z = Z @ task.theta
-        signed = np.where(y == 1, z, -z)
-        small = np.exp(-np.abs(z))
-        loss += float(weight @ (np.maximum(-signed, 0.0) + np.log1p(small)))
-        gradient += Z.T @ (weight * np.where(y == 1, -1.0, 1.0) * sigmoid(-signed))
-        Z *= np.sqrt(weight * small)[:, None] / (1.0 + small)[:, None]
-        hessian += Z.T @ Z
-        margin = min(margin, float(signed.min()))
-    return NewtonSums(loss, gradient, hessian, margin)
-
-
-@dataclass(frozen=True)
-class MomentsTask:
     split: str
     n_classes: int
+    of_rows: int | None = None
 
 
-def _moments(fragment: Fragment, task: MomentsTask) -> Moments:
-    return take_moments(fragment.arrays(task.split), task.n_classes)
+@dataclass(frozen=True)
+class Look:
+    """What the first pass brings home."""
+
+    moments: Moments
+    sample: Sample
+
+    def merge(self, other: Look) -> Look:
+        return Look(self.moments.merge(other.moments), self.sample.merge(other.sample))
+
+
+def look(fragment: Fragment, task: LookTask) -> Look:
+    """One fragment's moments and its share of the sample."""
+    arrays = fragment.arrays(task.split)
+    of_rows = task.of_rows or getattr(fragment, "table_rows", None)
+    return Look(take_moments(arrays, task.n_classes), draw_sample(arrays, sample_size(arrays), of_rows))
+
+
+def sample_size(arrays: TrainingArrays) -> int:
+    """Rows of the sample: as many as `SAMPLE_VALUES` allow, within bounds, and at least four a column."""
+    columns = int(arrays.X.shape[1])
+    fitting = SAMPLE_VALUES // max(1, columns + (_SPARSE_WIDTH if arrays.sparse is not None else 0))
+    return max(min(max(fitting, SAMPLE_ROWS[0]), SAMPLE_ROWS[1]), 4 * columns)
 
 
 def fit_logistic(
     map_reduce: MapReduce, classes: tuple[str, ...], settings: LogisticSettings, *, split: str = "train"
 ) -> tuple[LogisticModel, Evidence]:
-    """Minimise (1/n) Σ_i c_{y_i} log(1 + exp(-(2 y_i - 1)(x_iᵀ w + b))) + (λ/2) Σ_j (r_j w_j)² over w and b.
+    """Minimise (1/n) Σ_i c_i loss_i + Σ_j (l1 |r_j w_j| + l2/2 (r_j w_j)²) over coefficients w and intercepts.
 
-    With `standardize`, r_j is the population standard deviation of column j: the penalty acts on the
-    coefficients of standardised columns. Without it r_j = 1: the penalty acts on the raw coefficients, which
-    is scikit-learn's LogisticRegression(C = 1 / (λ n)). The intercept b is never penalised. Either way the
-    search runs on standardised columns, no copy of the data is made, and raw coefficients are returned.
-    A constant column gets the coefficient 0.
+    loss_i = -log P(y_i | x_i), see `LogisticModel`; c_i is the class's weight times the row's own, if it has one.
+    With `standardize`, r_j is the population standard deviation of dense column j: penalties act on the
+    coefficients of standardised columns. Without it r_j = 1: they act on raw coefficients, which is
+    scikit-learn's LogisticRegression(C = 1 / (λ n)). Sparse columns are never centred nor scaled, and have an l2
+    of their own; l1 acts on them too. Intercepts are never penalised. No copy of the data is made, and raw
+    coefficients are returned. A constant column gets the coefficient 0. K > 2 classes have K margins (softmax),
+    whose coefficients add up to zero over the classes where l1 = 0.
 
-    One pass takes moments, each evaluation of the objective one more; a state is (d + 1)² float64. Gradient
-    norm and objective of the evidence are those of the standardised problem, at the returned coefficients.
-    Results of two partitionings differ at rounding level only. Fitting that ends at `max_iterations` returns
-    `converged=False`.
+    Passes: one look, then about one an iteration (and one more with l2 = l1 = 0, for the whole Hessian, which
+    must prove that the minimum exists). Gradient norm and objective of the evidence are those of the
+    standardised problem at the returned coefficients. Results of two partitionings differ at rounding level
+    only. Fitting that ends at `max_iterations` returns `converged=False`.
 
     Raises:
-        DataError: not exactly two classes, both present; unusable rows (`Census.check`); λ = 0 and a
-            hyperplane separates the classes, or columns are linearly dependent, so that no minimum exists.
+        DataError: fewer than two classes present; unusable rows (`Census.check`); without a penalty, classes that a
+            hyperplane separates, or linearly dependent columns, so that no (unique) minimum exists.
     """
-    if len(classes) != 2:
-        raise DataError(
-            f"logistic regression needs exactly two classes; found {len(classes)}: {list(classes)}",
-            hint="Train a forest, or map the labels to two classes.",
-        )
-    moments = map_reduce(_moments, Moments.merge, MomentsTask(split, len(classes)))
-    columns = moments.census.check(classes, split)
-    n, counts = moments.census.rows, moments.census.class_counts
-    weights = _class_weights(settings, counts)
-    scale = moments.scale
-    penalty = np.full(columns, settings.l2) if settings.standardize else settings.l2 / scale**2
-    penalty = np.append(np.where(moments.constant, 1.0, penalty), 0.0)
-    passes = 1
-
-    def evaluate(theta: Vector) -> Point:
-        nonlocal passes
-        passes += 1
-        sums = map_reduce(newton_sums, NewtonSums.merge, NewtonTask(split, moments.mean, scale, weights, theta))
-        if settings.l2 == 0 and sums.margin > 0:
-            raise DataError(
-                f"the classes {list(classes)} are perfectly separable, so without a penalty no minimum exists",
-                hint="Set l2 above zero.",
-            )
-        value = sums.loss / n + 0.5 * float(penalty @ theta**2)
-        return Point(theta, value, sums.gradient / n + penalty * theta, sums.hessian / n + np.diag(penalty))
-
-    start = np.zeros(columns + 1)
-    start[-1] = np.log(counts[1] * weights[1] / (counts[0] * weights[0]))
-    best, converged, iterations = minimise(
-        evaluate, start, tolerance=settings.tolerance, max_iterations=settings.max_iterations
-    )
-    coef = np.where(moments.constant, 0.0, best.theta[:-1] / scale)
-    model = LogisticModel(classes, coef, float(best.theta[-1] - moments.mean @ coef), settings)
-    evidence = Evidence(n, passes, converged, iterations, best.gradient_norm, best.value)
+    ((model, evidence),) = fit_all(map_reduce, classes, [settings], split=split)
     return model, evidence
 
 
-def _class_weights(settings: LogisticSettings, counts: tuple[int, ...]) -> tuple[float, float]:
-    if settings.class_weight == "balanced":
-        n = sum(counts)
-        return n / (2 * counts[0]), n / (2 * counts[1])
-    if settings.class_weight is None:
-        return 1.0, 1.0
-    first, second = settings.class_weight
-    return float(first), float(second)
+def fit_all(
+    map_reduce: MapReduce, classes: tuple[str, ...], wanted: Sequence[LogisticSettings], *, split: str = "train"
+) -> list[tuple[LogisticModel, Evidence]]:
+    """`fit_logistic` for several settings that share their passes; they may differ in l2, l1 and l2_sparse."""
+    task = LookTask(split, len(classes))
+    found = map_reduce(look, Look.merge, task)
+    columns = found.moments.census.check(classes, split)
+    rows, passes = found.moments.census.rows, 1
+    sample = found.sample.rows
+    if sample is None or len(sample.X) < min(rows, found.sample.size // 2):
+        # Most rows of the table belong to other splits: draw again, now that the number of rows is known.
+        sample = map_reduce(look, Look.merge, replace(task, of_rows=rows)).sample.rows
+        passes += 1
+    assert sample is not None
+    problem = _Problem(map_reduce, found.moments, sample, classes, wanted[0], split)
+    size = problem.layout.margins * (problem.layout.width + problem.layout.sparse_columns) * 8
+    group = max(1, _TOGETHER_BYTES // size)
+    results: list[Result] = []
+    for start in range(0, len(wanted), group):
+        results += problem.solve(wanted[start : start + group])
+    passes += problem.objective.passes
+    fitted = []
+    for settings, result in zip(wanted, results, strict=True):
+        problem.prove(settings, result)
+        value = result.point.value + problem.penalty(settings).absolutes(result.point.theta)
+        evidence = Evidence(
+            rows, passes + problem.proofs, result.converged, result.iterations, result.gradient_norm, value
+        )
+        fitted.append((problem.model(settings, result.point.theta), evidence))
+    assert columns == problem.layout.dense
+    return fitted
+
+
+class _Problem:
+    """The objective over all rows and over the sample, and the way from one to the other."""
+
+    def __init__(
+        self,
+        map_reduce: MapReduce,
+        moments: Moments,
+        sample: TrainingArrays,
+        classes: tuple[str, ...],
+        settings: LogisticSettings,
+        split: str,
+    ) -> None:
+        self._map_reduce, self._moments, self._sample, self._split = map_reduce, moments, sample, split
+        self.classes, self.rows, self.proofs = classes, moments.census.rows, 0
+        self.counts = moments.census.class_counts
+        self.class_weight = settings.weights(self.counts)
+        active = np.flatnonzero(moments.squares)
+        self._squares = moments.squares[active] / self.rows
+        self.layout = Layout(margins_of(len(classes)), moments.centre, moments.scale, active, len(moments.squares))
+        self.objective = Objective(map_reduce, self.layout, self.class_weight, split, self.rows)
+
+    def penalty(self, settings: LogisticSettings) -> Penalty:
+        """A strength for each parameter, in the coordinates of `Layout`."""
+        constant, scale, d = self._moments.constant, self.layout.scale, self.layout.dense
+        l2, l1 = np.zeros(self.layout.width), np.zeros(self.layout.width)
+        l2[:d] = settings.l2 if settings.standardize else settings.l2 / scale**2
+        l1[:d] = settings.l1 if settings.standardize else settings.l1 / scale
+        l2[:d] = np.where(constant, 1.0, l2[:d])
+        l2[d + 1 :] = 1.0 / (SPARSE_C * self.rows) if settings.l2_sparse is None else settings.l2_sparse
+        l1[d + 1 :] = settings.l1
+        return Penalty(np.tile(l2, self.layout.margins), np.tile(l1, self.layout.margins))
+
+    def start(self) -> Vector:
+        """All coefficients 0; intercepts that give each class its weighted share."""
+        theta = np.zeros((self.layout.margins, self.layout.width))
+        shares = np.array([max(n * w, 1e-300) for n, w in zip(self.counts, self.class_weight, strict=True)])
+        log_shares = np.log(shares / shares.sum())
+        theta[:, self.layout.dense] = (
+            log_shares[1] - log_shares[0] if len(theta) == 1 else log_shares - log_shares.mean()
+        )
+        return theta.ravel()
+
+    def solve(self, wanted: Sequence[LogisticSettings]) -> list[Result]:
+        """Solve on the sample, then on all rows, for several settings side by side."""
+        penalties = [self.penalty(settings) for settings in wanted]
+        metrics = [
+            SampleHessian(self._sample, self.layout, penalty, self.class_weight, self._squares) for penalty in penalties
+        ]
+        starts = [self._on_sample(penalty, metric) for penalty, metric in zip(penalties, metrics, strict=True)]
+        searches = [
+            minimise(start, metric, penalty, tolerance=s.tolerance, max_iterations=s.max_iterations)
+            for start, metric, penalty, s in zip(starts, metrics, penalties, wanted, strict=True)
+        ]
+        return together(searches, self._evaluator(self.objective, penalties, wanted))
+
+    def _on_sample(self, penalty: Penalty, metric: SampleHessian) -> Vector:
+        """The minimum on the sample, with the metric taken there; the plain start where a class is missing in it."""
+        theta = self.start()
+        metric.refresh(theta)
+        present = np.bincount(self._sample.y.astype(np.int64), minlength=len(self.classes))
+        if not present[np.asarray(self.counts) > 0].all():
+            return theta
+        fragment = MemoryFragment({self._split: self._sample})
+        objective = Objective(in_process([fragment]), self.layout, self.class_weight, self._split, len(self._sample.X))
+        safe = Penalty(np.where(penalty.l2 > 0, penalty.l2, _SAMPLE_L2), penalty.l1)
+        search = minimise(theta, metric, safe, tolerance=_SAMPLE_TOLERANCE, max_iterations=_SAMPLE_ITERATIONS)
+        (result,) = together([search], self._evaluator(objective, [safe]))
+        metric.refresh(result.point.theta)
+        return result.point.theta
+
+    def _evaluator(
+        self, objective: Objective, penalties: Sequence[Penalty], wanted: Sequence[LogisticSettings] = ()
+    ) -> Callable[[list[tuple[int, Vector]]], list[Point]]:
+        def evaluate(asked: list[tuple[int, Vector]]) -> list[Point]:
+            points = objective.evaluate([theta for _, theta in asked], [penalties[number] for number, _ in asked])
+            for (number, _), point in zip(asked, points, strict=True):
+                if wanted and _free(wanted[number]) and not len(self.layout.active) and point.lead > 0:
+                    raise DataError(
+                        f"the classes {list(self.classes)} are perfectly separable, so without a penalty no minimum "
+                        "exists",
+                        hint="Set l2 above zero.",
+                    )
+            return points
+
+        return evaluate
+
+    def prove(self, settings: LogisticSettings, result: Result) -> None:
+        """Without a penalty, hold by one pass over the whole Hessian that the minimum exists and is unique.
+
+        Raises:
+            DataError: it is not.
+        """
+        if not _free(settings):
+            return
+        head = Head(self.layout, np.arange(0))
+        task = HessianTask(self._split, head, self.class_weight, result.point.theta)
+        sums = self._map_reduce(fragment_hessian, HessianSums.merge, task)
+        self.proofs += 1
+        l2 = self.penalty(settings).l2
+        for block, places in zip(sums.symmetric(), head.places, strict=True):
+            block[np.diag_indices_from(block)] += l2[places]
+            # Of several classes' parameters only differences matter: those of the first class are held.
+            held = head.height if len(places) > head.height else 0
+            _require_unique(block[held:, held:], result.point.gradient[places][held:], result)
+
+    def model(self, settings: LogisticSettings, theta: Vector) -> LogisticModel:
+        """The model of raw columns."""
+        d = self.layout.dense
+        dense, centred, sparse = self.layout.split([theta])
+        coef = np.where(self._moments.constant, 0.0, dense)
+        weights = None if sparse is None else np.ascontiguousarray(sparse.T)
+        assert coef.shape[1] == d
+        return LogisticModel(self.classes, coef, centred - coef @ self.layout.centre, settings, weights)
+
+
+def _free(settings: LogisticSettings) -> bool:
+    return settings.l2 == 0 and settings.l1 == 0
+
+
+def _require_unique(hessian: NDArray[np.float64], gradient: Vector, result: Result) -> None:
+    """Raise DataError where the Hessian is singular to working precision, or Newton's step leads far away."""
+    diagonal = np.sqrt(np.abs(np.diagonal(hessian)))
+    unit = np.where(diagonal > 0, diagonal, 1.0)
+    scaled = hessian / unit / unit[:, None]
+    try:
+        smallest = float(np.diagonal(np.linalg.cholesky(scaled)).min())
+    except np.linalg.LinAlgError:
+        smallest = 0.0
+    unique = smallest**2 > len(unit) * float(np.finfo(np.float64).eps)
+    if unique:
+        reach = float(np.abs(np.linalg.solve(scaled, gradient / unit) / unit).max())
+        unique = not result.converged or reach <= 1e-3 * max(1.0, float(np.abs(result.point.theta).max()))
+    if not unique:
+        raise DataError(
+            "the objective has no unique minimum: columns are linearly dependent or separate the classes",
+            hint="Set a larger l2.",
+        )

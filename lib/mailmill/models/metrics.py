@@ -107,7 +107,7 @@ def tally_fragment(fragment: Fragment, task: EvaluationTask) -> Tally:
         raise DataError(f"split {task.split!r} has a label outside the model's classes {list(task.model.classes)}")
     if not len(arrays.X):
         return tally(np.empty((0, len(task.model.classes))), arrays.y, threshold=task.threshold)
-    return tally(probability(task.model, arrays.X), arrays.y, threshold=task.threshold)
+    return tally(probability(task.model, arrays.X, arrays.sparse), arrays.y, threshold=task.threshold)
 
 
 def evaluate(map_reduce: MapReduce, model: Model, *, split: str = "test", threshold: float = 0.5) -> Metrics:

@@ -5,21 +5,22 @@ Sums of squares lose all digits when a mean is large; Chan's update merges centr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.data import Census, TrainingArrays, take_census
+from mailmill.models.data import Census, TrainingArrays
 
-_BLOCK = 2048
+_BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Moments:
     """Column statistics of `census.rows` rows: mean, centred sum of squares m2, low and high, each (d,).
 
-    The arrays are empty while no row has been seen.
+    squares: Σ x² of each sparse column, float64 (s,); empty where the table has none. The other arrays are
+    empty while no row has been seen.
     """
 
     census: Census
@@ -27,6 +28,7 @@ class Moments:
     m2: NDArray[np.float64]
     low: NDArray[np.float32]
     high: NDArray[np.float32]
+    squares: NDArray[np.float64]
 
     def merge(self, other: Moments) -> Moments:
         """mean = mean_a + δ n_b / n, m2 = m2_a + m2_b + δ² n_a n_b / n, with δ = mean_b - mean_a.
@@ -40,7 +42,7 @@ class Moments:
         if not self.census.rows:
             return other
         if len(census.columns) != 1:
-            return Moments(census, self.mean, self.m2, self.low, self.high)
+            return replace(self, census=census)
         n, share = census.rows, other.census.rows / census.rows
         delta = other.mean - self.mean
         return Moments(
@@ -49,7 +51,13 @@ class Moments:
             self.m2 + other.m2 + delta * delta * (self.census.rows * other.census.rows / n),
             np.minimum(self.low, other.low),
             np.maximum(self.high, other.high),
+            self.squares + other.squares if len(self.squares) else other.squares,
         )
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """The mean of each column, exactly its value where the column is constant; what rows are centred by."""
+        return np.where(self.constant, self.low.astype(np.float64), self.mean)
 
     @property
     def scale(self) -> NDArray[np.float64]:
@@ -65,16 +73,26 @@ class Moments:
 
 def take_moments(arrays: TrainingArrays, n_classes: int) -> Moments:
     """The moments of one fragment; arithmetic in float64, `_BLOCK` rows at a time."""
-    empty = TrainingArrays(arrays.X[:0], arrays.y[:0], arrays.ids[:0])
     nothing = np.empty(0, np.float32)
-    total = Moments(take_census(empty, n_classes), np.empty(0), np.empty(0), nothing, nothing)
+    none = Census(0, (), (0,) * n_classes, 0, 0)
+    total = Moments(none, np.empty(0), np.empty(0), nothing, nothing, np.empty(0))
     for start in range(0, len(arrays.X), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        census = take_census(TrainingArrays(arrays.X[part], arrays.y[part], arrays.ids[part]), n_classes)
-        X = arrays.X[part].astype(np.float64)
-        with np.errstate(invalid="ignore"):  # infinities are counted by the census and refused later
-            mean = X.mean(axis=0)
-            m2 = np.square(X - mean).sum(axis=0)
-        block = arrays.X[part]
-        total = total.merge(Moments(census, mean, m2, block.min(axis=0), block.max(axis=0)))
-    return total
+        total = total.merge(_block(arrays.X[start : start + _BLOCK], arrays.y[start : start + _BLOCK], n_classes))
+    if arrays.sparse is None or not len(arrays.X):
+        return total
+    used = slice(arrays.sparse.indptr[0], arrays.sparse.indptr[-1])
+    values = arrays.sparse.values[used].astype(np.float64)
+    squares = np.bincount(arrays.sparse.indices[used], values * values, arrays.sparse.columns).astype(np.float64)
+    census = replace(total.census, not_finite=total.census.not_finite + int((~np.isfinite(values)).sum()))
+    return replace(total, census=census, squares=squares)
+
+
+def _block(X: NDArray[np.float32], y: NDArray[np.integer], n_classes: int) -> Moments:
+    from mailmill.models.native.linear import dense_moments
+
+    mean, m2 = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    broken = dense_moments(X, mean, m2)
+    known = (y >= 0) & (y < n_classes)
+    counts = tuple(int(n) for n in np.bincount(y[known].astype(np.int64), minlength=n_classes))
+    census = Census(len(X), (X.shape[1],), counts, int(len(X) - known.sum()), broken)
+    return Moments(census, mean, m2, X.min(axis=0), X.max(axis=0), np.empty(0))

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mailmill import schemas
-from mailmill.models.dataset import matrix
+from mailmill.models.dataset import matrix, sparse_rows
+from mailmill.models.logistic_model import LogisticModel
 from mailmill.models.scoring import Model, predict, probability, sentiment
 from mailmill.storage.fragments import Scan, Sink, Written
 
@@ -29,7 +30,10 @@ UNRANKED = pa.schema([field for field in schemas.SCORES if field.name != "priori
 
 @dataclass(frozen=True)
 class ScoreKernel:
-    """Rows of the features table -> key, p = P(classes[1] | x), sentiment 2p - 1, and the label at `threshold`."""
+    """Rows of the features table -> key, probability of the positive (the last) class, sentiment, and the label.
+
+    See `scoring.sentiment` and, for `threshold`, `scoring.predict`.
+    """
 
     model: Model
     threshold: float
@@ -41,14 +45,18 @@ class ScoreKernel:
 
     @property
     def columns(self) -> list[str] | None:
-        """Only the vector is needed."""
-        return ["key", "vector"]
+        """Only the features are needed: the vector, and n-grams where the model has them."""
+        sparse = isinstance(self.model, LogisticModel) and self.model.sparse_columns
+        return ["key", "vector", "ngram_indices", "ngram_values"] if sparse else ["key", "vector"]
 
     def __call__(self, batch: pa.RecordBatch) -> Mapping[str, pa.RecordBatch]:
         """Score a batch; a row's score does not depend on its neighbours."""
-        p = probability(self.model, matrix(batch.column("vector")))
+        sparse = None
+        if isinstance(self.model, LogisticModel) and self.model.sparse_columns:
+            sparse = sparse_rows(batch.column("ngram_indices"), batch.column("ngram_values"), self.model.sparse_columns)
+        p = probability(self.model, matrix(batch.column("vector")), sparse)
         labels = pa.array(self.model.classes).take(pa.array(predict(p, self.threshold)))
-        columns = [batch.column("key"), pa.array(p[:, 1]), pa.array(sentiment(p)), labels]
+        columns = [batch.column("key"), pa.array(p[:, -1]), pa.array(sentiment(p)), labels]
         return {"unranked": pa.RecordBatch.from_arrays(columns, schema=UNRANKED)}
 
 

@@ -6,20 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
+from mailmill.models.data import SparseRows
 from mailmill.models.forest import ForestModel
-from mailmill.models.logistic import LogisticModel
+from mailmill.models.logistic_model import LogisticModel
 
 Model = LogisticModel | ForestModel
 
 
-def probability(model: Model, X: NDArray[np.float32]) -> NDArray[np.float64]:
+def probability(model: Model, X: NDArray[np.float32], sparse: SparseRows | None = None) -> NDArray[np.float64]:
     """P(classes[c] | row) for each row and class: float64 (n, classes), rows summing to 1 within rounding.
 
-    X float32 (n, d). Each row is reduced in a fixed order, so its result is the same to the last bit in
-    every batch, see `LogisticModel.decision` and `ForestModel.probability`.
+    X float32 (n, d); sparse: the same rows' sparse columns, which a forest does not read. Each row
+    is reduced in a fixed order, so its result is the same to the last bit in every batch, see
+    `LogisticModel.decision` and `ForestModel.probability`.
 
     Raises:
-        DataError: X is not a float32 matrix of `model.columns` columns, or holds NaN or infinity.
+        DataError: X is not a float32 matrix of `model.columns` columns, or holds NaN or infinity; or
+            the model has sparse columns and `sparse` does not have as many.
     """
     if X.ndim != 2 or X.dtype != np.float32:
         raise DataError(f"features to score must be a float32 matrix, not {X.dtype} of {X.ndim} dimensions")
@@ -31,7 +34,17 @@ def probability(model: Model, X: NDArray[np.float32]) -> NDArray[np.float64]:
     broken = len(X) - int(np.isfinite(X).all(axis=1).sum())
     if broken:
         raise DataError(f"{broken} of {len(X)} rows to score hold a value that is NaN or infinite")
-    return model.probability(X)
+    if isinstance(model, ForestModel):
+        return model.probability(X)
+    if model.sparse_columns and (sparse is None or sparse.columns != model.sparse_columns):
+        raise DataError(
+            f"the model was trained on {model.sparse_columns} sparse columns, the features have "
+            f"{sparse.columns if sparse is not None else 'none'}",
+            hint="Use the feature specification stored with the model.",
+        )
+    if sparse is not None and not np.isfinite(sparse.values).all():
+        raise DataError("rows to score hold a sparse value that is NaN or infinite")
+    return model.probability(X, sparse)
 
 
 def predict(probabilities: NDArray[np.float64], threshold: float = 0.5) -> NDArray[np.int64]:
@@ -46,11 +59,10 @@ def predict(probabilities: NDArray[np.float64], threshold: float = 0.5) -> NDArr
 
 
 def sentiment(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """2 p - 1 in [-1, 1], with p = P(classes[1]), the positive class; float64 (n,) of probabilities (n, 2).
+    """P(positive) - P(negative) in [-1, 1]: of the last class and the first, see `training.ordered`; float64 (n,).
 
-    Raises:
-        DataError: not two classes.
+    Of two classes it is 2 p - 1 with p = P(classes[1]). probabilities float64 (n, classes).
     """
-    if probabilities.shape[1] != 2:
-        raise DataError(f"sentiment needs two classes, the model has {probabilities.shape[1]}")
-    return 2 * probabilities[:, 1] - 1
+    if probabilities.shape[1] == 2:
+        return 2 * probabilities[:, 1] - 1
+    return probabilities[:, -1] - probabilities[:, 0]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
-from mailmill.config import Config, ModelName
+from mailmill.config import Config, LogisticSection, ModelName
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.data import MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.forest import ForestSettings, fit_forest
-from mailmill.models.logistic import LogisticSettings, fit_logistic
+from mailmill.models.logistic import LogisticModel, LogisticSettings, fit_logistic
+from mailmill.models.path import fit_path
+from mailmill.models.reading import Meter
 from mailmill.models.scoring import Model
 from mailmill.models.workers import Workers
 
@@ -25,19 +28,22 @@ def fit(
     workers: Workers = Workers(),  # noqa: B008 - frozen
     memory_budget: int = 256 << 20,
 ) -> tuple[Model, Evidence]:
-    """Train one model on the training split; a fit that did not converge says so in the log and in its evidence.
+    """Train one model on the training split, counting what is read.
 
-    workers: what the forest may use besides `map_reduce`; memory_budget: bytes a worker.
+    Several values of logistic.l2 are tried together and chosen among on the validation split. A fit that did
+    not converge says so in the log and in its evidence. workers: what the forest may use besides `map_reduce`;
+    memory_budget: bytes a worker.
     """
+    meter = Meter(map_reduce)
+    model: Model
     if name == "forest":
-        chosen = forest_settings(config, classes)
-        return fit_forest(map_reduce, classes, chosen, workers=workers, memory_budget=memory_budget)
-    wanted = config.logistic
-    settings = LogisticSettings(l2=wanted.l2, tolerance=wanted.tolerance, max_iterations=wanted.max_iterations)
-    model, evidence = fit_logistic(map_reduce, classes, settings)
-    if not evidence.converged:
-        log.warning("logistic did not converge in %s iterations; raise logistic.max_iterations", evidence.iterations)
-    return model, evidence
+        forest = forest_settings(config, classes)
+        model, evidence = fit_forest(meter, classes, forest, workers=workers, memory_budget=memory_budget)
+    else:
+        model, evidence = _fit_logistic(config.logistic, meter, classes)
+        if not evidence.converged:
+            log.warning("logistic did not converge in %s steps; raise logistic.max_iterations", evidence.iterations)
+    return model, replace(evidence, source_bytes=meter.source_bytes, cache_bytes=meter.cache_bytes)
 
 
 def forest_settings(config: Config, classes: tuple[str, ...]) -> ForestSettings:
@@ -53,14 +59,35 @@ def forest_settings(config: Config, classes: tuple[str, ...]) -> ForestSettings:
     return ForestSettings(**values, seed=config.run.seed)
 
 
-def ordered(found: Sequence[str], positive: str) -> tuple[str, ...]:
-    """The two classes, the positive one last: its probability p gives sentiment = 2p - 1.
+def _fit_logistic(
+    section: LogisticSection, map_reduce: MapReduce, classes: tuple[str, ...]
+) -> tuple[LogisticModel, Evidence]:
+    values = section.model_dump(exclude={"l2"})
+    strengths = section.l2 if isinstance(section.l2, tuple) else (section.l2,)
+    wanted = [LogisticSettings(l2=l2, **values) for l2 in strengths]
+    if len(wanted) == 1:
+        return fit_logistic(map_reduce, classes, wanted[0])
+    return fit_path(map_reduce, classes, wanted)
 
-    Raises DataError where there are not two, or the positive one is not among them.
+
+def ordered(found: Sequence[str], positive: str, negative: str | None = None) -> tuple[str, ...]:
+    """The classes in the order that `scoring.sentiment` needs: the negative one first, the positive one last.
+
+    Of two classes the other one is the negative one. Those between stay in the given order.
+    Raises DataError where there are fewer than two, or a named one is not among them, or of more than two the
+    negative one is not named.
     """
-    if len(found) != 2 or positive not in found:
+    names = f"labels have the classes {', '.join(found) or 'none'}"
+    if len(found) < 2 or positive not in found:
         raise DataError(
-            f"labels have the classes {', '.join(found) or 'none'}; needed are two, one of them {positive!r}",
+            f"{names}; needed are two or more, one of them {positive!r}",
             hint="set train.positive to the class that means a positive sentiment",
         )
-    return (*(name for name in found if name != positive), positive)
+    if negative is None and len(found) == 2:
+        (negative,) = (name for name in found if name != positive)
+    if negative is None or negative not in found or negative == positive:
+        raise DataError(
+            f"{names}; it is not said which one is negative",
+            hint="set train.negative to the class that means a negative sentiment",
+        )
+    return (negative, *(name for name in found if name not in (negative, positive)), positive)

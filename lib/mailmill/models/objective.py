@@ -1,0 +1,172 @@
+"""The penalised log loss of a linear model as a function of its parameters, evaluated by passes over fragments.
+
+One pass evaluates as many points as are asked for, loss and gradient each: margins of several points cost
+little more than those of one, because reading the rows costs more than the arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.models.data import Fragment, MapReduce
+from mailmill.models.loss import log_loss
+from mailmill.models.penalty import Penalty
+
+Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
+
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class LossTask:
+    """What a worker needs for one pass over `split`: q points of m margins each, m = 1 for two classes.
+
+    centre (d,); dense (q m, d), intercept (q m,), sparse (s, q m) or None; class_weight, one a class.
+    """
+
+    split: str
+    centre: Vector
+    dense: Matrix
+    intercept: Vector
+    sparse: Matrix | None
+    class_weight: tuple[float, ...]
+    margins: int
+
+
+@dataclass(frozen=True)
+class LossSums:
+    """Sums over rows for q points: loss (q,), gradients shaped as in `LossTask`; lead (q,), see `loss.Losses`."""
+
+    loss: Vector
+    dense: Matrix
+    intercept: Vector
+    sparse: Matrix | None
+    lead: Vector
+
+    def merge(self, other: LossSums) -> LossSums:
+        return LossSums(
+            self.loss + other.loss,
+            self.dense + other.dense,
+            self.intercept + other.intercept,
+            None if self.sparse is None or other.sparse is None else self.sparse + other.sparse,
+            np.minimum(self.lead, other.lead),
+        )
+
+
+def loss_sums(fragment: Fragment, task: LossTask) -> LossSums:
+    """One fragment's share of Σ_i c_i loss_i and its gradient at each point of the task.
+
+    c_i is the weight of the row's class times the row's own. With margins Z = (X - centre) denseᵀ + S sparse +
+    intercept and residuals R = ∂loss/∂Z: the gradients are Rᵀ(X - centre), Sᵀ R and the column sums of R.
+    """
+    from mailmill.models.native.linear import dense_gradient, dense_margins, sparse_gradient, sparse_margins
+
+    arrays = fragment.arrays(task.split)
+    width, m = len(task.dense), task.margins
+    points = width // m
+    loss, lead = np.zeros(points), np.full(points, np.inf)
+    dense, intercept = np.zeros_like(task.dense), np.zeros(width)
+    sparse = None if task.sparse is None else np.zeros_like(task.sparse)
+    by_class = np.asarray(task.class_weight)
+    for start in range(0, len(arrays.X), _BLOCK):
+        stop = min(start + _BLOCK, len(arrays.X))
+        X, y = arrays.X[start:stop], arrays.y[start:stop].astype(np.int64, copy=False)
+        weight = by_class[y] if arrays.weights is None else by_class[y] * arrays.weights[start:stop]
+        Z = np.tile(task.intercept, (len(X), 1))
+        dense_margins(X, task.centre, task.dense, Z)
+        rows = None if arrays.sparse is None else arrays.sparse.slice(start, stop)
+        if rows is not None and task.sparse is not None:
+            sparse_margins(rows.indptr, rows.indices, rows.values, task.sparse, Z)
+        R = np.empty_like(Z)
+        for point in range(points):
+            own = slice(point * m, point * m + m)
+            found = log_loss(Z[:, own], y, weight)
+            R[:, own] = found.residual
+            loss[point] += found.total
+            lead[point] = min(lead[point], found.lead)
+        dense_gradient(X, task.centre, R, dense)
+        intercept += R.sum(axis=0)
+        if rows is not None and sparse is not None:
+            sparse_gradient(rows.indptr, rows.indices, rows.values, R, sparse)
+    return LossSums(loss, dense, intercept, sparse, lead)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A function at theta (m p,): value and gradient of its smooth part, and lead, see `loss.Losses`."""
+
+    theta: Vector
+    value: float
+    gradient: Vector
+    lead: float = -np.inf
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a vector of parameters keeps what. theta is (margins, p) read row by row, p = d + 1 + s' columns:
+    d coefficients of standardised dense columns, the intercept of centred rows, and one raw coefficient for
+    each of the s' sparse columns that occur at all (`active`, ascending, of `sparse_columns`)."""
+
+    margins: int
+    centre: Vector
+    scale: Vector
+    active: NDArray[np.intp]
+    sparse_columns: int
+
+    @property
+    def dense(self) -> int:
+        """d"""
+        return len(self.centre)
+
+    @property
+    def width(self) -> int:
+        """p, the number of parameters a margin."""
+        return self.dense + 1 + len(self.active)
+
+    def split(self, thetas: Sequence[Vector]) -> tuple[Matrix, Vector, Matrix | None]:
+        """The points as (dense (q m, d) for raw centred columns, intercept (q m,), sparse (s, q m) or None)."""
+        stacked = np.concatenate([theta.reshape(self.margins, self.width) for theta in thetas])
+        d, sparse = self.dense, None
+        if self.sparse_columns:
+            sparse = np.zeros((self.sparse_columns, len(stacked)))
+            sparse[self.active] = stacked[:, d + 1 :].T
+        return stacked[:, :d] / self.scale, stacked[:, d].copy(), sparse
+
+    def join(self, sums: LossSums, point: int) -> Vector:
+        """The gradient of one point as a vector of parameters."""
+        own = slice(point * self.margins, (point + 1) * self.margins)
+        parts = [sums.dense[own] / self.scale, sums.intercept[own, None]]
+        if sums.sparse is not None:
+            parts.append(sums.sparse[self.active, own].T)
+        return np.concatenate(parts, axis=1).ravel()
+
+
+class Objective:
+    """(1/n) Σ_i c_i loss_i(θ) + λ/2-weighted squares, over the rows of one split; counts its passes."""
+
+    def __init__(
+        self, map_reduce: MapReduce, layout: Layout, class_weight: tuple[float, ...], split: str, rows: int
+    ) -> None:
+        self.layout = layout
+        self.class_weight = class_weight
+        self.passes = 0
+        self._map_reduce, self._split, self._rows = map_reduce, split, rows
+
+    def evaluate(self, thetas: Sequence[Vector], penalties: Sequence[Penalty]) -> list[Point]:
+        """The smooth part at each point with its own penalty, all in one pass."""
+        self.passes += 1
+        task = LossTask(
+            self._split, self.layout.centre, *self.layout.split(thetas), self.class_weight, self.layout.margins
+        )
+        sums = self._map_reduce(loss_sums, LossSums.merge, task)
+        points = []
+        for number, (theta, penalty) in enumerate(zip(thetas, penalties, strict=True)):
+            value = float(sums.loss[number]) / self._rows + penalty.squares(theta)
+            gradient = self.layout.join(sums, number) / self._rows + penalty.l2 * theta
+            points.append(Point(theta, value, gradient, float(sums.lead[number])))
+        return points

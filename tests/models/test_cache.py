@@ -1,0 +1,172 @@
+"""The disk cache: bounded, whole or not at all, and never a reason to fail."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mailmill.models import cache as module
+from mailmill.models.cache import Cache
+from mailmill.models.data import Fragment, MemoryFragment, in_process
+from mailmill.models.reading import READING, Meter
+
+from .problems import problem
+
+ARRAYS = {"X": np.arange(30, dtype=np.float32).reshape(10, 3), "y": np.arange(10), "none": np.empty((0, 3), np.float32)}
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    """As in a process that has just begun."""
+    module._SINCE.clear()
+    module._VERIFIED.clear()
+
+
+class Maker:
+    """Arrays, and how often they were made."""
+
+    def __init__(self, size: int = 0) -> None:
+        self.made: list[str] = []
+        self.size = size
+
+    def __call__(self, name: str) -> Any:
+        def make() -> dict[str, np.ndarray]:
+            self.made.append(name)
+            return {"codes": np.full(self.size, ord(name[0]), np.uint8)} if self.size else ARRAYS
+
+        return make
+
+
+def files(cache: Cache) -> list[Path]:
+    return sorted(path for path in cache.root.rglob("*") if path.is_file())
+
+
+def test_arrays_come_back_as_they_were_and_are_made_once(tmp_path: Path) -> None:
+    cache, maker = Cache(str(tmp_path / "deep" / "cache")), Maker()
+    before = READING.cache_bytes
+    for _ in range(3):
+        found = cache.get("table", "arrays-train", "f0", maker("a"))
+        assert found.keys() == ARRAYS.keys()
+        for name, array in ARRAYS.items():
+            np.testing.assert_array_equal(found[name], array)
+            assert found[name].dtype == array.dtype
+            assert found[name].shape == array.shape
+    assert maker.made == ["a"]
+    assert READING.cache_bytes - before == 2 * sum(array.nbytes for array in ARRAYS.values())
+    found["X"][0, 0] = 7  # a private copy: nobody else sees it
+    assert cache.get("table", "arrays-train", "f0", maker("a"))["X"][0, 0] == 0
+    cache.get("table", "arrays-test", "f0", maker("b"))
+    cache.get("other", "arrays-train", "f0", maker("c"))
+    assert maker.made == ["a", "b", "c"]
+    cache.forget("table")
+    cache.get("table", "arrays-train", "f0", maker("a"))
+    cache.get("other", "arrays-train", "f0", maker("c"))
+    assert maker.made == ["a", "b", "c", "a"]
+
+
+@pytest.mark.parametrize("at", [0, 20, 200, 4097, -1])
+def test_damage_is_noticed_and_mended(tmp_path: Path, at: int) -> None:
+    cache, maker = Cache(str(tmp_path)), Maker()
+    cache.get("t", "g", "f", maker("a"))
+    (path,) = files(cache)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    module._VERIFIED.clear()
+    found = cache.get("t", "g", "f", maker("again"))
+    np.testing.assert_array_equal(found["X"], ARRAYS["X"])
+    assert maker.made == ["a", "again"]
+    cache.get("t", "g", "f", maker("never"))
+    assert maker.made == ["a", "again"]
+
+
+@pytest.mark.parametrize("size", [0, 10, 4096, 4150])
+def test_a_file_cut_short_is_made_again(tmp_path: Path, size: int) -> None:
+    cache, maker = Cache(str(tmp_path)), Maker()
+    cache.get("t", "g", "f", maker("a"))
+    (path,) = files(cache)
+    os.truncate(path, size)
+    np.testing.assert_array_equal(cache.get("t", "g", "f", maker("b"))["X"], ARRAYS["X"])
+    assert maker.made == ["a", "b"]
+
+
+def test_what_is_full_stays_while_it_is_in_use(tmp_path: Path) -> None:
+    cache, maker = Cache(str(tmp_path), limit=3 * 5096), Maker(1000)
+    for _ in range(3):
+        for name in "abcd":
+            assert cache.get("t", "g", name, maker(name))["codes"][0] == ord(name)
+    assert maker.made == ["a", "b", "c", "d", "d", "d"], "a circle of four with room for three reads three from disk"
+    assert sum(path.stat().st_size for path in files(cache)) <= 3 * 5096
+
+
+def test_what_nobody_reads_any_more_goes_first(tmp_path: Path) -> None:
+    cache, maker = Cache(str(tmp_path), limit=3 * 5096), Maker(1000)
+    for name in "abc":
+        cache.get("old", "g", name, maker(name))
+    module._SINCE.clear()
+    time.sleep(0.01)
+    cache.get("old", "g", "a", maker("a"))  # read again: now b is the least recently used
+    for name in "xy":
+        cache.get("new", "g", name, maker(name))
+    assert sorted(path.name for path in files(cache)) == ["g-a", "g-x", "g-y"]
+    cache.get("new", "g", "huge", Maker(100_000)("huge"))
+    assert not any("huge" in path.name for path in files(cache))
+
+
+def test_a_disk_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    cache, maker = Cache(str(tmp_path / "file" / "below")), Maker()
+    for _ in range(2):
+        np.testing.assert_array_equal(cache.get("t", "g", "f", maker("a"))["X"], ARRAYS["X"])
+    assert maker.made == ["a", "a"]
+
+
+def _race(folder: str, start: Any, results: Any) -> None:
+    cache, rng = Cache(folder), np.random.default_rng(os.getpid())
+    start.wait()
+    good = True
+    for n in rng.integers(0, 5, 60).tolist():
+        found = cache.get("t", "g", str(n), lambda n=n: {"X": np.full((500, 7), n, np.float32)})
+        good &= bool((found["X"] == n).all())
+        if n == 0:
+            cache.forget("t")
+    results.put(good)
+
+
+def test_processes_may_race(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    start, results = context.Barrier(3), context.Queue()
+    workers = [context.Process(target=_race, args=(str(tmp_path), start, results)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    assert [results.get(timeout=60) for _ in workers] == [True] * 3
+    for worker in workers:
+        worker.join()
+    assert not [path for path in files(Cache(str(tmp_path))) if path.name.startswith(".")]
+
+
+def test_a_meter_adds_up_what_workers_read(tmp_path: Path) -> None:
+    cache, data = Cache(str(tmp_path)), problem(10, 2)
+
+    class Reading(MemoryFragment):
+        def arrays(self, split: str) -> Any:
+            cache.get("t", split, str(id(self)), lambda: ARRAYS)
+            READING.source_bytes += 5
+            return super().arrays(split)
+
+    meter = Meter(in_process([Reading({"train": data}) for _ in range(3)]))
+    size = sum(array.nbytes for array in ARRAYS.values())
+    assert meter(_rows, int.__add__, "train") == 30
+    assert (meter.source_bytes, meter.cache_bytes) == (15, 0)
+    assert meter(_rows, int.__add__, "train") == 30
+    assert (meter.source_bytes, meter.cache_bytes) == (30, 3 * size)
+
+
+def _rows(fragment: Fragment, split: str) -> int:
+    return len(fragment.arrays(split).y)

@@ -1,0 +1,55 @@
+"""Training by name: the order of classes, a path of strengths, and what was read."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mailmill.config import parse
+from mailmill.errors import ConfigError, DataError
+from mailmill.models.training import fit, ordered
+
+from .problems import CLASSES, cut, problem
+
+
+def test_classes_run_from_negative_to_positive() -> None:
+    assert ordered(["neg", "pos"], "pos") == ("neg", "pos")
+    assert ordered(["a", "b"], "a") == ("b", "a")
+    assert ordered(["neg", "neutral", "pos"], "pos", "neg") == ("neg", "neutral", "pos")
+    assert ordered(["a", "b", "c"], "a", "c") == ("c", "b", "a")
+
+
+@pytest.mark.parametrize(
+    ("found", "positive", "negative"),
+    [(["a"], "a", None), ([], "a", None), (["a", "b"], "c", None), (["a", "b", "c"], "a", None),
+     (["a", "b"], "a", "a"), (["a", "b"], "a", "c")],
+)  # fmt: skip
+def test_classes_without_both_ends_are_refused(found: list[str], positive: str, negative: str | None) -> None:
+    with pytest.raises(DataError, match="classes"):
+        ordered(found, positive, negative)
+
+
+def test_several_strengths_are_a_path(tmp_path: Path) -> None:
+    config = parse({"input": {"paths": ["x"]}, "logistic": {"l2": [1e-3, 1e-1]}})
+    data = problem(noise=2.0)
+    from mailmill.models.data import MemoryFragment, in_process
+
+    map_reduce = in_process([MemoryFragment({"train": data, "validation": problem(300, noise=2.0)})])
+    model, evidence = fit("logistic", config, map_reduce, CLASSES)
+    said = evidence.to_dict()
+    assert [l2 for l2, _ in said["path"]] == [1e-3, 1e-1]  # type: ignore[attr-defined]
+    assert said["source_bytes"] == 0
+    assert model.probability(data.X).shape == (1500, 2)
+    with pytest.raises(ConfigError, match="names no value"):
+        parse({"input": {"paths": ["x"]}, "logistic": {"l2": []}})
+
+
+def test_a_fit_that_does_not_converge_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailmill.models.logistic.SAMPLE_ROWS", (64, 64))
+    config = parse({"input": {"paths": ["x"]}, "logistic": {"max_iterations": 1}})
+    _, evidence = fit("logistic", config, cut(problem()), CLASSES)
+    assert evidence.converged is False
+    assert "did not converge in 1" in caplog.text
+    assert np.isfinite(evidence.objective or np.nan)

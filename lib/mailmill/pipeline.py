@@ -216,7 +216,7 @@ def train(job: Job) -> dict[ModelName, Table]:
             model,
             feature_spec=table.manifest.statistics["specification"],
             training={"table": table.name, "fingerprint": table.fingerprint, "rows": evidence.rows},
-            evidence=evidence,
+            evidence=evidence.of_the_fit,
             metrics=figures,
         )
         trained[name] = done(

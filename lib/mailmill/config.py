@@ -237,6 +237,7 @@ class QualitySection(Section):
 class DocsSection(Section):
     """Where the documentation is built, what people declare, and what may be shown in it."""
 
+    build: bool = Field(True, description="whether `mailmill run` ends with the documentation")
     site: str | None = Field(None, description="folder or s3:// prefix of the built site; default: WORK/site")
     declared: str = Field("data_docs", description="folder of datasheet.toml and model_card.toml")
     fail_on: tuple[Literal["unanswered", "stale", "declared"], ...] = Field(

@@ -11,26 +11,29 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from mailmill import own_vectors, schemas
+from mailmill import schemas
 from mailmill.docs import build, site
 from mailmill.docs import sample as samples
 from mailmill.docs.modelcard import Material
 from mailmill.docs.telling import Vocabulary
 from mailmill.features import vectors
+from mailmill.features.occurrence import Occurrence, add, count_mails
 from mailmill.job import Job, done, skipped
 from mailmill.models.dataset import fragments
 from mailmill.models.scoring import Model
 from mailmill.progress import watch
-from mailmill.quality import site as validation
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
 
 log = logging.getLogger("mailmill")
 FILES = pa.schema([])
-#: Words of the vocabulary that are put to a model: the first ones of this many rows, which files order by frequency.
-FREQUENT = 4000
+#: Words are counted in about so many mails, among the first words of the vectors, which files order by frequency.
+COUNTED_MAILS, FREQUENT = 20_000, 50_000
+#: A word that is shown occurs in at least so many mails, and in this share of them: it is nobody's own.
+FEWEST_MAILS, FEWEST_SHARE = 20, 0.002
 SHORTEST = 3
 
 
@@ -44,7 +47,6 @@ def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str
     if missing := site.missing():
         log.info("docs skipped: %s not installed; pip install 'mailmill[docs]'", " and ".join(missing))
         return
-    validation.build(job.workspace, job.storage, build.place(job.config))
     documents = build.gather(job.workspace, job.config)
     stage = job.stage({"shown": build.state(documents, job.config, job.workspace)}, [job.config.docs], {"docs": FILES})
     index = join(build.place(job.config), build.INDEX)
@@ -75,9 +77,8 @@ def _material(
         _over(job, parts), _over(job, scans), list(models.items()),
         table.manifest.statistics["splits"]["test"], settings.sample_rows, seed,
     )  # fmt: skip
-    return Material(
-        documents.facts, metrics, models, drawn, _vocabulary(job), _over(job, scans), settings.examples, seed
-    )
+    words = _vocabulary(job, _over(job, scans), clean.rows)
+    return Material(documents.facts, metrics, models, drawn, words, _over(job, scans), settings.examples, seed)
 
 
 def _over(job: Job, parts: list[Any]) -> samples.Reduce:
@@ -87,12 +88,16 @@ def _over(job: Job, parts: list[Any]) -> samples.Reduce:
     return reduce
 
 
-def _vocabulary(job: Job) -> Vocabulary | None:
-    """Frequent words of the vectors, where `docs.words` lets them be shown."""
+def _vocabulary(job: Job, clean: samples.Reduce, mails: int) -> Vocabulary | None:
+    """Words of the vectors that are common in the mail, where `docs.words` lets them be shown."""
     source, shown = job.config.features.vectors, job.config.docs.words
     if shown == "never" or (shown == "package" and not source.startswith("package:")):
         return None
-    store = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job)).open()
-    rows = range(min(FREQUENT, store.count))
-    kept = [(row, word) for row in rows if len(word := store.word(row)) >= SHORTEST and word.isalpha()]
+    shared = vectors.prepare(job.storage, job.config.run.work, source)
+    store = shared.open()
+    share = min(1.0, COUNTED_MAILS / max(mails, 1))
+    task = Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), job.config.features.max_words)
+    counts = clean(count_mails, add, task)
+    common = np.flatnonzero(counts >= max(FEWEST_MAILS, FEWEST_SHARE * share * mails)).tolist()
+    kept = [(row, word) for row in common if len(word := store.word(row)) >= SHORTEST and word.isalpha()]
     return Vocabulary(tuple(word for _, word in kept), store.vectors[[row for row, _ in kept]].copy())

@@ -104,10 +104,10 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
         notes.append(
             "No telling words: the vectors are no published package's, so their words may be from mail (docs.words)."
         )
-    elif m.vocabulary.vectors.shape[1] != model.columns or not len(sample.X):
+    elif m.vocabulary.vectors.shape[1] != model.columns or not len(sample.vectors):
         notes.append("No telling words: the model does not read pooled word vectors alone.")
     else:
-        words = telling_words(model, sample.X, m.vocabulary)
+        words = telling_words(model, sample.vectors, m.vocabulary)
     cost = {key: fact.value for key, fact in m.facts.below(f"{sheet.subject}.evidence.cost").items()}
     return ModelCard(
         name=name,

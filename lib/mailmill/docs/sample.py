@@ -55,7 +55,7 @@ class Sample:
 
     key (str), ids (uint64), y (int64 class index), words (int32), coverage (float32), month ("2026-11" or ""),
     language, domain (str), thread (uint64 hash of the conversation), p: P(classes[1]) by model (float64).
-    share: of the test mails that were drawn; 1.0 means all. X: feature vectors float32 (about `PROBES`, d) of some.
+    share: of the test mails that were drawn; 1.0 means all. vectors: features float32 (about `PROBES`, d) of some.
     """
 
     classes: tuple[str, ...]
@@ -70,7 +70,7 @@ class Sample:
     thread: NDArray[np.uint64]
     p: dict[str, NDArray[np.float64]]
     share: float
-    X: NDArray[np.float32]
+    vectors: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -84,9 +84,10 @@ def draw(
     `test_rows` is the size of the split; about min(test_rows, limit) of its labelled rows are drawn.
     """
     share = min(1.0, limit / max(test_rows, 1))
-    bounds = [min(int(part * 2.0**64), 2**64 - 1) for part in (share, min(1.0, PROBES / max(test_rows, 1)))]
-    scored: Columns = features(score_rows, join_columns, Draw(tuple(models), *bounds, seed))
-    probes, X = scored.pop("probes"), scored.pop("X")
+    probed = min(1.0, PROBES / max(test_rows, 1))
+    todo = Draw(tuple(models), limit=_bound(share), probe_limit=_bound(probed), seed=seed)
+    scored: Columns = features(score_rows, join_columns, todo)
+    probes, vectors = scored.pop("probes"), scored.pop("vectors")
     order = np.argsort(scored["ids"], kind="stable")
     scored = {name: values[order] for name, values in scored.items()}
     described: Columns = clean(describe_rows, join_columns, Wanted(scored["ids"]))
@@ -99,8 +100,13 @@ def draw(
         **{name: described[name] for name in ("month", "language", "domain", "thread")},
         p={name: scored[f"p:{name}"] for name, _ in models},
         share=share,
-        X=np.ascontiguousarray(X[np.argsort(probes, kind="stable")]),
+        vectors=np.ascontiguousarray(vectors[np.argsort(probes, kind="stable")]),
     )
+
+
+def _bound(share: float) -> int:
+    """The hash below which a share of all hashes lies."""
+    return min(int(share * 2.0**64), 2**64 - 1)
 
 
 def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
@@ -117,10 +123,10 @@ def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
         "words": table["words"].to_numpy()[taken].astype(np.int32),
         "coverage": table["coverage"].to_numpy()[taken].astype(np.float32),
     }
-    columns |= {"probes": arrays.ids[probed], "X": arrays.X[probed]}
-    X = np.ascontiguousarray(arrays.X[taken])
+    columns |= {"probes": arrays.ids[probed], "vectors": arrays.X[probed]}
+    rows = np.ascontiguousarray(arrays.X[taken])
     for name, model in draw.models:
-        columns[f"p:{name}"] = probability(model, X)[:, 1] if len(X) else np.empty(0)
+        columns[f"p:{name}"] = probability(model, rows)[:, 1] if len(rows) else np.empty(0)
     return columns
 
 

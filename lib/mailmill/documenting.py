@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,17 @@ import pyarrow as pa
 from mailmill import schemas
 from mailmill.docs import build, site
 from mailmill.docs import sample as samples
+from mailmill.docs.mistakes import Keys, join_texts, read_texts
 from mailmill.docs.modelcard import Material
-from mailmill.docs.telling import Vocabulary
+from mailmill.docs.telling import Questions, Word, telling_words
 from mailmill.features import vectors
+from mailmill.features.featurize import Featurizer
 from mailmill.features.occurrence import Occurrence, add, count_mails
+from mailmill.features.spec import FeatureSpec
+from mailmill.features.weights import SharedWeights
 from mailmill.job import Job, done, skipped
 from mailmill.models.dataset import fragments
+from mailmill.models.hashing import mix
 from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.storage.filesystems import join
@@ -35,6 +40,8 @@ COUNTED_MAILS, FREQUENT = 20_000, 50_000
 #: A word that is shown occurs in at least so many mails, and in this share of them: it is nobody's own.
 FEWEST_MAILS, FEWEST_SHARE = 20, 0.002
 SHORTEST = 3
+#: Words that are put before so many test mails each.
+ASKED, PROBES = 400, 32
 
 
 def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str], Model]) -> None:
@@ -77,7 +84,7 @@ def _material(
         _over(job, parts), _over(job, scans), list(models.items()),
         table.manifest.statistics["splits"]["test"], settings.sample_rows, seed,
     )  # fmt: skip
-    words = _vocabulary(job, _over(job, scans), clean.rows)
+    words = _telling(job, table, models, drawn, _over(job, scans), clean.rows)
     return Material(documents.facts, metrics, models, drawn, words, _over(job, scans), settings.examples, seed)
 
 
@@ -88,16 +95,30 @@ def _over(job: Job, parts: list[Any]) -> samples.Reduce:
     return reduce
 
 
-def _vocabulary(job: Job, clean: samples.Reduce, mails: int) -> Vocabulary | None:
-    """Words of the vectors that are common in the mail, where `docs.words` lets them be shown."""
+def _telling(
+    job: Job, table: Table, models: Mapping[str, Model], drawn: samples.Sample, clean: samples.Reduce, mails: int
+) -> dict[str, list[Word]] | None:
+    """The words that move each model most, where `docs.words` lets words be shown."""
     source, shown = job.config.features.vectors, job.config.docs.words
     if shown == "never" or (shown == "package" and not source.startswith("package:")):
         return None
     shared = vectors.prepare(job.storage, job.config.run.work, source)
-    store = shared.open()
+    store, spec = shared.open(), FeatureSpec.from_dict(table.manifest.statistics["specification"])
     share = min(1.0, COUNTED_MAILS / max(mails, 1))
-    task = Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), job.config.features.max_words)
-    counts = clean(count_mails, add, task)
-    common = np.flatnonzero(counts >= max(FEWEST_MAILS, FEWEST_SHARE * share * mails)).tolist()
-    kept = [(row, word) for row in common if len(word := store.word(row)) >= SHORTEST and word.isalpha()]
-    return Vocabulary(tuple(word for _, word in kept), store.vectors[[row for row, _ in kept]].copy())
+    counts = clean(count_mails, add, Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), spec.max_words))
+    common = np.flatnonzero(counts >= max(FEWEST_MAILS, FEWEST_SHARE * share * mails))
+    ordered = common[np.argsort(-counts[common], kind="stable")].tolist()
+    words = [word for row in ordered if len(word := store.word(row)) >= SHORTEST and word.isalpha()][:ASKED]
+    chosen = tuple(drawn.key[np.argsort(mix(1, drawn.ids))][:PROBES].tolist())
+    texts = clean(read_texts, join_texts, Keys(chosen))
+    weights = None
+    if spec.weights:
+        run = job.workspace.manifest("weights").run_id
+        weights = SharedWeights(
+            job.storage, join(job.workspace.uri_of("weights"), f"run_id={run}"), spec.weights
+        ).open()
+    featurizer = Featurizer(spec, store, weights)
+    return telling_words(
+        models,
+        Questions(tuple(words), tuple(texts[key] for key in chosen), lambda t: featurizer(t, [""] * len(t)).vectors),
+    )

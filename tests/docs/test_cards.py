@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from mailmill.docs import intervals, mistakes, slices, telling
 from mailmill.docs.energy import metered
 from mailmill.docs.intervals import wilson
 from mailmill.docs.sample import Sample
-from mailmill.docs.telling import Vocabulary
+from mailmill.docs.telling import Questions
 from mailmill.models.logistic import LogisticModel, LogisticSettings
 from mailmill.models.tally import roc_auc, tally
 
@@ -37,7 +38,6 @@ def make_sample(rows: int = 600, seed: int = 0) -> Sample:
         thread=(np.arange(rows) // 3).astype(np.uint64),
         p={"m": p},
         share=1.0,
-        vectors=np.zeros((0, 3), np.float32),
     )
 
 
@@ -111,16 +111,23 @@ def test_curves_agree_with_scikit_learn() -> None:
 
 
 def test_telling_words_are_those_of_the_direction() -> None:
-    model = LogisticModel(("neg", "pos"), np.array([2.0, 0.0, 0.0]), 0.0, LogisticSettings())
-    names = [f"word{i}" for i in range(40)]
-    vectors = np.zeros((40, 3), np.float32)
-    vectors[:, 0] = np.linspace(-1, 1, 40)
-    mails = np.random.default_rng(1).normal(size=(8, 3)).astype(np.float32)
-    found = telling.telling_words(model, mails, Vocabulary(tuple(names), vectors))
-    assert [word.word for word in found] == [*names[:15], *names[-15:]]
-    assert found[0].effect < 0 < found[-1].effect
+    names = [f"word{i:02}" for i in range(40)]
+    value = dict(zip(names, np.linspace(-1, 1, 40), strict=True))
+
+    def featurize(texts: Sequence[str]) -> np.ndarray[Any, Any]:
+        means = [np.mean([value.get(word, 0.0) for word in text.split()]) for text in texts]
+        return np.column_stack([means, np.zeros(len(texts))]).astype(np.float32)
+
+    model = LogisticModel(("neg", "pos"), np.array([2.0, 0.0]), 0.0, LogisticSettings())
+    wide = LogisticModel(("neg", "pos"), np.array([2.0, 0.0, 1.0]), 0.0, LogisticSettings())
+    asked = Questions(tuple(names), ("a b c d e f g h i", "some more words here"), featurize)
+    found = telling.telling_words({"m": model, "wide": wide}, asked)
+    assert [word.word for word in found["m"]] == [*names[:15], *names[-15:]]
+    assert found["m"][0].effect < 0 < found["m"][-1].effect
+    assert found["m"][0].effect == pytest.approx((1 / (1 + np.exp(0.2)) + 1 / (1 + np.exp(0.4))) / 2 - 0.5, abs=1e-6)
+    assert found["wide"] == []
     assert telling.column_shares(model)[0] == (0, 1.0)
-    assert telling.telling_words(model, mails, Vocabulary((), vectors[:0])) == []
+    assert telling.telling_words({"m": model}, Questions((), ("a",), featurize)) == {"m": []}
 
 
 @pytest.mark.parametrize(

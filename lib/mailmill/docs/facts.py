@@ -32,6 +32,8 @@ VOLATILE = frozenset(
     {"created", "run", "previous", "seconds", "files", "bytes", "location", "code", "count", "paths", "settings"}
     | {"kwh", "co2_kg", "gradient_norm"}
 )
+#: Parts of names under which figures depend on when, or after what, the data was made: growth by day, drift.
+PASSING = frozenset({"days", "companions", "drift", "volume", "kept_share"})
 #: Numbers of logistic regression agree between engines to many digits, and not to the last bit.
 ROUNDED = ("models.", "scores.")
 #: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.
@@ -105,10 +107,15 @@ class Facts:
 
 def stable(name: str) -> bool:
     """Whether the fact is the same in every run that makes the same data."""
-    last = name.rsplit(".", 1)[-1]
+    parts = name.split(".")
+    last = parts[-1]
     if name == "generator.settings":
         return True
-    return last not in VOLATILE and not (last == "fingerprint" and name.startswith(ROUNDED) and name.count(".") < 3)
+    return (
+        last not in VOLATILE
+        and PASSING.isdisjoint(parts)
+        and not (last == "fingerprint" and name.startswith(ROUNDED) and name.count(".") < 3)
+    )
 
 
 def plain(value: Value) -> str:

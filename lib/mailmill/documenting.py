@@ -30,6 +30,7 @@ from mailmill.models.dataset import fragments
 from mailmill.models.hashing import mix
 from mailmill.models.scoring import Model
 from mailmill.progress import watch
+from mailmill.quality import site as validation
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
 
@@ -54,9 +55,10 @@ def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str
     if missing := site.missing():
         log.info("docs skipped: %s not installed; pip install 'mailmill[docs]'", " and ".join(missing))
         return
+    validation.build(job.workspace, job.storage, build.place(job.config))
     documents = build.gather(job.workspace, job.config)
     stage = job.stage({"shown": build.state(documents, job.config, job.workspace)}, [job.config.docs], {"docs": FILES})
-    index = join(build.place(job.config), build.INDEX)
+    index = build.index(job.config)
     if stage.unchanged and job.storage.exists(index):
         skipped(stage, "docs")
         return

@@ -147,11 +147,14 @@ def test_every_page_can_be_read_by_a_screen_reader(documented: Documented) -> No
 
 
 def test_a_second_build_changes_nothing(documented: Documented) -> None:
-    before = {path.name: path.read_bytes() for path in documented.site.iterdir()}
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in documented.site.rglob("*") if path.is_file()}
+
+    before = content()
     with Job(documented.config) as job:
         pipeline.docs(job)
         assert "engine" not in job.__dict__
-    assert {path.name: path.read_bytes() for path in documented.site.iterdir()} == before
+    assert content() == before
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,11 @@ def place(config: Config) -> str:
     return config.docs.site or join(config.run.work, "site")
 
 
+def index(config: Config) -> str:
+    """The page to open."""
+    return join(place(config), INDEX)
+
+
 def build(workspace: Workspace, config: Config, documents: Documents, material: Material | None) -> dict[str, bytes]:
     """Build the site and the files for machines; write the site, keep the version, and give the latter files.
 

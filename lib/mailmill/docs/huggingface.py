@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mailmill.docs.croissant import patterns
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
 from mailmill.storage.manifests import Manifest
@@ -37,7 +38,7 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         "configs": [
             {
                 "config_name": name,
-                "data_files": f"{name}/run_id={manifests[name].run_id}/*.parquet",
+                "data_files": patterns(manifests[name]),
                 **({"default": True} if name == "clean" else {}),
             }
             for name in tables

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mailmill import schemas
+from mailmill import own_vectors, schemas
 from mailmill.docs import build, site
 from mailmill.docs import sample as samples
 from mailmill.docs.mistakes import Keys, join_texts, read_texts
@@ -104,7 +104,7 @@ def _telling(
     source, shown = job.config.features.vectors, job.config.docs.words
     if shown == "never" or (shown == "package" and not source.startswith("package:")):
         return None
-    shared = vectors.prepare(job.storage, job.config.run.work, source)
+    shared = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
     store, spec = shared.open(), FeatureSpec.from_dict(table.manifest.statistics["specification"])
     share = min(1.0, COUNTED_MAILS / max(mails, 1))
     counts = clean(count_mails, add, Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), spec.max_words))

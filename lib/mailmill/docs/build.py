@@ -58,7 +58,7 @@ def check(workspace: Workspace, config: Config) -> Documents:
         raise DataError(
             f"{len(failures)} answers of the documentation are not as docs.fail_on demands\n"
             + "\n".join(f"  {line}" for line in failures),
-            hint=f"answer in {join(config.docs.declared, 'datasheet.toml')} or model_card.toml, and bind each answer to "
+            hint=f"answer in datasheet.toml or model_card.toml of {config.docs.declared}, and bind each answer to "
             "today's facts under depends_on; `mailmill docs facts` lists them",
         )
     return documents
@@ -66,15 +66,22 @@ def check(workspace: Workspace, config: Config) -> Documents:
 
 def state(documents: Documents, config: Config, workspace: Workspace) -> str:
     """A hash of everything that the site shows: where it is the same, there is nothing to build."""
-    plain = [[fact.name, fact.value] for fact in documents.facts]
-    plain += [sheet.to_dict() for sheet in documents.sheets]
-    plain.append(workspace.storage.exists(join(place(config), VALIDATION)))
+    plain = [
+        [[fact.name, fact.value] for fact in documents.facts],
+        [sheet.to_dict() for sheet in documents.sheets],
+        workspace.storage.exists(join(place(config), VALIDATION)),
+    ]
     return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def place(config: Config) -> str:
     """Where the site is built."""
     return config.docs.site or join(config.run.work, "site")
+
+
+def index(config: Config) -> str:
+    """The page to open."""
+    return join(place(config), INDEX)
 
 
 def build(workspace: Workspace, config: Config, documents: Documents, material: Material | None) -> dict[str, bytes]:

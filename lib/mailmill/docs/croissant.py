@@ -15,6 +15,8 @@ from mailmill.storage.manifests import Manifest
 
 CONFORMS_TO = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
 TABLES = ("raw", "clean", "labels", "features")
+#: So many files are named one by one.
+NAMED = 200
 
 #: The JSON-LD context that the specification recommends.
 CONTEXT: dict[str, Any] = {
@@ -133,15 +135,25 @@ def _said(answer: Answer) -> str:
     return " ".join(part.text for part in parts)
 
 
+def patterns(manifest: Manifest) -> list[str]:
+    """Where the table's files lie below the workspace: their paths; of more than `NAMED`, their folders' patterns.
+
+    A table that grows has files of several runs, and a folder may hold files that it no longer has.
+    """
+    paths = [f"{manifest.table}/{file.path}" for file in manifest.files]
+    if len(paths) <= NAMED:
+        return paths
+    return sorted({path.rpartition("/")[0] + "/*.parquet" for path in paths})
+
+
 def _files(manifest: Manifest) -> dict[str, Any]:
-    folder = f"{manifest.table}/run_id={manifest.run_id}"
     return {
         "@type": "cr:FileSet",
         "@id": f"{manifest.table}-files",
         "name": f"{manifest.table}-files",
         "description": f"{len(manifest.files)} files of {manifest.rows} rows; fingerprint {manifest.fingerprint}.",
         "encodingFormat": "application/x-parquet",
-        "includes": f"{folder}/*.parquet",
+        "includes": patterns(manifest),
     }
 
 

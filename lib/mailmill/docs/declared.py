@@ -77,8 +77,8 @@ def read(storage: Storage, folder: str, name: str) -> tuple[dict[str, Any], str]
 def parse(document: Mapping[str, Any], origin: str, known: set[str]) -> Declarations:
     """Check a parsed file: `about`, `signed` and `depends_on` (for all answers), and [[answer]] tables.
 
-    An answer has question, text or not_applicable, and may have who, date and depends_on of its own, and `only`: the tables or
-    models it is for.
+    An answer has question, text or not_applicable, and may have who, date and depends_on of its own, and `only`: the
+    tables or models it is for.
 
     Raises:
         ConfigError: every problem of the file in one report.

@@ -60,7 +60,7 @@ def _tracker(country: str | None, cost: Cost) -> Any:
     logging.getLogger("codecarbon").disabled = True
     tracker = OfflineEmissionsTracker(
         country_iso_code=country,
-        save_to_file=False,
+        output_methods=[],
         log_level="critical",
         allow_multiple_runs=True,
         measure_power_secs=5,

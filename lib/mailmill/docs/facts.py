@@ -29,9 +29,13 @@ TABLES = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "score
 SIDE = ("raw_rejects", "rejects")
 #: Last parts of names whose value may differ between runs that make the same data.
 VOLATILE = frozenset(
-    {"created", "run", "previous", "seconds", "files", "bytes", "location", "code", "count", "paths"}
-    | {"kwh", "co2_kg"}
+    {"created", "run", "previous", "seconds", "files", "bytes", "location", "code", "count", "paths", "settings"}
+    | {"kwh", "co2_kg", "gradient_norm"}
 )
+#: Parts of names under which figures depend on when, or after what, the data was made: growth by day, drift.
+PASSING = frozenset({"days", "companions", "drift", "volume", "kept_share"})
+#: Numbers of logistic regression agree between engines to many digits, and not to the last bit.
+ROUNDED = ("models.", "scores.")
 #: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.
 AMOUNT = frozenset({"count", "bytes"})
 #: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
@@ -96,9 +100,22 @@ class Facts:
     @cached_property
     def version(self) -> str:
         """12 hex digits that name this version of the data: the same on every engine, and at another time."""
-        stable = {fact.name: plain(fact.value) for fact in self if fact.name.rsplit(".", 1)[-1] not in VOLATILE}
-        text = json.dumps(stable, sort_keys=True, separators=(",", ":"))
+        values = {fact.name: plain(fact.value) for fact in self if stable(fact.name)}
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def stable(name: str) -> bool:
+    """Whether the fact is the same in every run that makes the same data."""
+    parts = name.split(".")
+    last = parts[-1]
+    if name == "generator.settings":
+        return True
+    return (
+        last not in VOLATILE
+        and PASSING.isdisjoint(parts)
+        and not (last == "fingerprint" and name.startswith(ROUNDED) and name.count(".") < 3)
+    )
 
 
 def plain(value: Value) -> str:
@@ -117,21 +134,21 @@ def gather(workspace: Workspace, config: Config) -> Facts:
     manifests = {name: found for name in TABLES if (found := workspace.find(name))}
     if "raw" not in manifests:
         raise DataError(f"there is no data in {workspace.root} to document", hint="run `mailmill run` first")
-    found = _Collector()
+    known = _Collector()
     for name, manifest in manifests.items():
-        found.of_manifest(name, manifest, workspace)
-    _input(found, manifests, workspace, config)
-    _models(found, workspace)
+        known.of_manifest(name, manifest, workspace)
+    _input(known, manifests, workspace, config)
+    _models(known, workspace)
     for name in manifests:
         others = [
             other for other, manifest in (manifests | _model_manifests(workspace)).items() if name in manifest.inputs
         ]
         if others:
-            found.add(f"{name}.used_by", ", ".join(others), "inputs of the manifests", manifests[name])
+            known.add(f"{name}.used_by", ", ".join(others), "inputs of the manifests", manifests[name])
     profiles = {name: profile for name in manifests if (profile := read_profile(workspace, name))}
     for profile in profiles.values():
-        found.of_profile(profile)
-    return Facts(found.facts, profiles)
+        known.of_profile(profile)
+    return Facts(known.facts, profiles)
 
 
 def read_profile(workspace: Workspace, table: str) -> Profile | None:

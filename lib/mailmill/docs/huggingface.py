@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mailmill.docs.croissant import patterns
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
 from mailmill.storage.manifests import Manifest
@@ -37,7 +38,7 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         "configs": [
             {
                 "config_name": name,
-                "data_files": f"{name}/run_id={manifests[name].run_id}/*.parquet",
+                "data_files": patterns(manifests[name]),
                 **({"default": True} if name == "clean" else {}),
             }
             for name in tables
@@ -63,7 +64,7 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
             for name in tables
         ],
     }
-    lines = ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()), "---", ""]
+    lines = ["---", *(f"{key}: {_yaml(value)}" for key, value in head.items()), "---", ""]
     lines += [f"# {_text(about.get('name', 'mailmill tables'))}", "", _text(about.get("description", "")), ""]
     lines += [f"Version `{facts.version}` of the data; every figure below was measured from it.", ""]
     for sheet in sheets:
@@ -81,6 +82,11 @@ def _markdown(sheet: Sheet) -> list[str]:
             if answer.remark:
                 lines += [f"{_text(answer.remark.text)} *({answer.remark.status})*", ""]
     return lines
+
+
+def _yaml(value: Any) -> str:
+    """A value as JSON, which is YAML; without a character that would be markup to whoever shows the file as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def _text(text: str) -> str:

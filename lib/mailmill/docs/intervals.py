@@ -40,7 +40,8 @@ def wilson(hits: int, rows: int) -> Interval:
         return Interval(0.0, 0.0, 1.0)
     centre = (hits + Z * Z / 2) / (rows + Z * Z)
     half = Z * math.sqrt(hits * (rows - hits) / rows + Z * Z / 4) / (rows + Z * Z)
-    return Interval(hits / rows, max(0.0, centre - half), min(1.0, centre + half))
+    value = hits / rows  # rounding must not put it outside its interval
+    return Interval(value, min(value, max(0.0, centre - half)), max(value, min(1.0, centre + half)))
 
 
 def bootstrap(

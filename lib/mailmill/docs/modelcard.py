@@ -19,7 +19,7 @@ from mailmill.docs.intervals import Interval, bootstrap, wilson
 from mailmill.docs.mistakes import Mistake
 from mailmill.docs.sample import Reduce, Sample
 from mailmill.docs.slices import Curves, Slice, curves, slices
-from mailmill.docs.telling import Vocabulary, Word, column_shares, telling_words
+from mailmill.docs.telling import Word, column_shares
 from mailmill.models.scoring import Model
 
 #: Figures of a card in their order, and whether more is better.
@@ -74,7 +74,7 @@ class Material:
     metrics: Mapping[str, Any]
     models: Mapping[str, Model]
     sample: Sample
-    vocabulary: Vocabulary | None
+    words: Mapping[str, list[Word]] | None
     clean: Reduce
     examples: int
     seed: int
@@ -99,15 +99,13 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
     both = len(set(sample.y.tolist())) == 2
     if not both:
         notes.append("The test mails have one class alone, so there are no curves.")
-    words: list[Word] = []
-    if m.vocabulary is None:
+    words = m.words.get(name, []) if m.words else []
+    if m.words is None:
         notes.append(
             "No telling words: the vectors are no published package's, so their words may be from mail (docs.words)."
         )
-    elif m.vocabulary.vectors.shape[1] != model.columns or not len(sample.X):
-        notes.append("No telling words: the model does not read pooled word vectors alone.")
-    else:
-        words = telling_words(model, sample.X, m.vocabulary)
+    elif not words:
+        notes.append("No telling words: no word is common enough, or the model reads more than word vectors.")
     cost = {key: fact.value for key, fact in m.facts.below(f"{sheet.subject}.evidence.cost").items()}
     return ModelCard(
         name=name,

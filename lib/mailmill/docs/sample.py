@@ -24,8 +24,6 @@ from mailmill.storage.fragments import Scan
 
 #: The stream of hashes that draws the sample; independent of those that training uses.
 STREAM = 101
-#: About so many feature vectors are kept, for the questions that are put to models.
-PROBES = 64
 #: Runs a kernel on every part of one table and merges the results.
 Reduce = Callable[[Callable[[Any, Any], Any], Callable[[Any, Any], Any], Any], Any]
 Columns = dict[str, NDArray[Any]]
@@ -37,7 +35,6 @@ class Draw:
 
     models: tuple[tuple[str, Model], ...]
     limit: int
-    probe_limit: int
     seed: int
     split: str = "test"
 
@@ -55,7 +52,7 @@ class Sample:
 
     key (str), ids (uint64), y (int64 class index), words (int32), coverage (float32), month ("2026-11" or ""),
     language, domain (str), thread (uint64 hash of the conversation), p: P(classes[1]) by model (float64).
-    share: of the test mails that were drawn; 1.0 means all. X: feature vectors float32 (about `PROBES`, d) of some.
+    share: of the test mails that were drawn; 1.0 means all.
     """
 
     classes: tuple[str, ...]
@@ -70,7 +67,6 @@ class Sample:
     thread: NDArray[np.uint64]
     p: dict[str, NDArray[np.float64]]
     share: float
-    X: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -84,9 +80,8 @@ def draw(
     `test_rows` is the size of the split; about min(test_rows, limit) of its labelled rows are drawn.
     """
     share = min(1.0, limit / max(test_rows, 1))
-    bounds = [min(int(part * 2.0**64), 2**64 - 1) for part in (share, min(1.0, PROBES / max(test_rows, 1)))]
-    scored: Columns = features(score_rows, join_columns, Draw(tuple(models), *bounds, seed))
-    probes, X = scored.pop("probes"), scored.pop("X")
+    limit_of_hashes = min(int(share * 2.0**64), 2**64 - 1)
+    scored: Columns = features(score_rows, join_columns, Draw(tuple(models), limit_of_hashes, seed))
     order = np.argsort(scored["ids"], kind="stable")
     scored = {name: values[order] for name, values in scored.items()}
     described: Columns = clean(describe_rows, join_columns, Wanted(scored["ids"]))
@@ -99,7 +94,6 @@ def draw(
         **{name: described[name] for name in ("month", "language", "domain", "thread")},
         p={name: scored[f"p:{name}"] for name, _ in models},
         share=share,
-        X=np.ascontiguousarray(X[np.argsort(probes, kind="stable")]),
     )
 
 
@@ -108,8 +102,7 @@ def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
     arrays = fragment.arrays(draw.split)
     table = fragment.scan.read(["key", "label", "split", "words", "coverage"])
     table = table.filter(pc.and_(pc.equal(table["split"], draw.split), pc.is_valid(table["label"])))
-    hashed = splitmix64(arrays.ids ^ mix(draw.seed, STREAM))
-    taken, probed = hashed <= np.uint64(draw.limit), hashed <= np.uint64(draw.probe_limit)
+    taken = splitmix64(arrays.ids ^ mix(draw.seed, STREAM)) <= np.uint64(draw.limit)
     columns: Columns = {
         "key": np.asarray(table["key"].to_pylist(), dtype="U32")[taken],
         "ids": arrays.ids[taken],
@@ -117,11 +110,10 @@ def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
         "words": table["words"].to_numpy()[taken].astype(np.int32),
         "coverage": table["coverage"].to_numpy()[taken].astype(np.float32),
     }
-    columns |= {"probes": arrays.ids[probed], "X": arrays.X[probed]}
-    X = np.ascontiguousarray(arrays.X[taken])
+    rows = np.ascontiguousarray(arrays.X[taken])
     for name, model in draw.models:
         sparse = None if arrays.sparse is None else arrays.sparse.take(np.flatnonzero(taken))
-        columns[f"p:{name}"] = probability(model, X, sparse)[:, 1] if len(X) else np.empty(0)
+        columns[f"p:{name}"] = probability(model, rows, sparse)[:, 1] if len(rows) else np.empty(0)
     return columns
 
 

@@ -21,8 +21,10 @@ LENGTHS = (0, 10, 25, 50, 100, 200)
 COVERAGES = (0.0, 0.8, 0.9, 0.95, 0.99)
 #: Parts of fewer mails are not shown: their figures say nothing, and they might be somebody.
 FEWEST = 20
+#: Where the mail spans more months, its parts are years.
+MONTHS = 12
 #: Values of a column that are shown one by one; the rest together.
-SHOWN = 8
+SHOWN = 12
 CALIBRATION_BINS = 10
 
 
@@ -70,16 +72,18 @@ def slices(sample: Sample, model: str, threshold: float) -> list[Slice]:
 
 
 def _parts(sample: Sample) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    for low, high in pairwise((*LENGTHS, None)):
-        name = f"{low} to {high - 1} words" if high else f"{low} words or more"
-        yield "length", name, (sample.words >= low) & (sample.words < (high or 2**31))
-    for floor, ceiling in pairwise((*COVERAGES, None)):
-        name = f"{floor:.0%} to {ceiling:.0%}" if ceiling else f"{floor:.0%} or more"
-        yield "coverage", name, (sample.coverage >= floor) & (sample.coverage < (ceiling or np.inf))
-    for by, values in (("month", sample.month), ("language", sample.language), ("domain", sample.domain)):
+    for low, high in pairwise((*LENGTHS, 2**31)):
+        name = f"{low} to {high - 1} words" if high < 2**31 else f"{low} words or more"
+        yield "length", name, (sample.words >= low) & (sample.words < high)
+    for floor, ceiling in pairwise((*COVERAGES, np.inf)):
+        name = f"{floor:.0%} to {ceiling:.0%}" if ceiling < np.inf else f"{floor:.0%} or more"
+        yield "coverage", name, (sample.coverage >= floor) & (sample.coverage < ceiling)
+    long = len(set(sample.month.tolist())) > MONTHS
+    when = ("year", sample.month.astype("U4")) if long else ("month", sample.month)
+    for by, values in (when, ("language", sample.language), ("domain", sample.domain)):
         counted = Counter(values.tolist())
         common = [value for value, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]]
-        for value in sorted(common) if by == "month" else common:
+        for value in sorted(common) if by in ("month", "year") else common:
             yield by, _name(by, value), values == value
         if len(counted) > SHOWN:
             yield by, f"the other {len(counted) - SHOWN}", ~np.isin(values, common)

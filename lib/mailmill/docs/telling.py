@@ -1,13 +1,13 @@
-"""What a model listens to: the words that move its answer most, and the columns a forest splits on most.
+"""What a model listens to: the words that move its answer most, and the columns that it rests on most.
 
-A model of pooled word vectors has no weights for words, so it is asked: on real test mails, one word in ten is
-replaced by the word in question, and the change of P is averaged. The words come from the published vocabulary
-of the vectors, never from mail, so the list gives nothing of a message away.
+A model of pooled word vectors has no weights for words, so it is asked: the word in question is put before test mails
+until every tenth word is it, and the change of P is averaged. The mails are redacted beginnings; the words are
+those of the vectors' published vocabulary that many mails share, so the list gives nothing of a message away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,55 +16,65 @@ from numpy.typing import NDArray
 from mailmill.models.forest import ForestModel
 from mailmill.models.scoring import Model, probability
 
-#: The share of a mail's words that is replaced.
+#: The share of a mail's words that the word makes up.
 STEP = 0.1
 SHOWN = 15
-_ROWS = 1 << 16
+_TEXTS = 4096
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word, and by how much it moves the mean P(classes[1]) when one word in ten becomes it."""
+    """A word, and by how much it moves the mean P(classes[1]) where every tenth word is it."""
 
     word: str
     effect: float
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """Frequent words and their vectors float32 (w, d), from a vector file."""
+class Questions:
+    """Common words of the mail, texts to put them before, and how a text becomes a row: float32 (texts, columns)."""
 
     words: tuple[str, ...]
-    vectors: NDArray[np.float32]
+    texts: tuple[str, ...]
+    featurize: Callable[[Sequence[str]], NDArray[np.float32]]
 
 
-def telling_words(model: Model, X: NDArray[np.float32], vocabulary: Vocabulary) -> list[Word]:
-    """The `SHOWN` words with the most negative effect and those with the most positive, ascending.
+def telling_words(models: Mapping[str, Model], asked: Questions) -> dict[str, list[Word]]:
+    """By model, the `SHOWN` words with the most negative effect and those with the most positive, ascending.
 
-    effect(v) = mean over rows x of P((1 - s) x + s v) - P(x), s = `STEP`. X float32 (n, d): pooled vectors of mails,
-    in the columns that the vectors have. Ties go by the word.
+    effect(w) = mean over texts t of P(k times w, then t) - P(t), k = ceil(s n / (1 - s)) for n words and s = `STEP`.
+    Ties go by the word. A model of other columns than `asked.featurize` gives has no words.
     """
-    base = probability(model, X)[:, 1].mean()
-    effects = np.concatenate([found.mean(axis=1) for found in _moved(model, X, vocabulary.vectors)]) - base
-    order = sorted(range(len(effects)), key=lambda i: (effects[i], vocabulary.words[i]))
+    if not asked.words or not asked.texts:
+        return {name: [] for name in models}
+    plain = asked.featurize(asked.texts)
+    able = {name: model for name, model in models.items() if model.columns == plain.shape[1]}
+    base = {name: probability(model, plain)[:, 1].mean() for name, model in able.items()}
+    effects: dict[str, list[float]] = {name: [] for name in able}
+    times = [-int(-STEP * len(text.split()) // (1 - STEP)) for text in asked.texts]
+    step = max(1, _TEXTS // len(asked.texts))
+    for start in range(0, len(asked.words), step):
+        block = asked.words[start : start + step]
+        rows = asked.featurize(
+            [f"{word} " * k + text for word in block for k, text in zip(times, asked.texts, strict=True)]
+        )
+        for name, model in able.items():
+            moved = probability(model, rows)[:, 1].reshape(len(block), len(asked.texts)).mean(axis=1)
+            effects[name] += (moved - base[name]).tolist()
+    return {name: _extremes(asked.words, effects[name]) if name in able else [] for name in models}
+
+
+def _extremes(words: Sequence[str], effects: Sequence[float]) -> list[Word]:
+    order = sorted(range(len(words)), key=lambda i: (effects[i], words[i]))
     chosen = [*order[:SHOWN], *order[-SHOWN:]] if len(order) > 2 * SHOWN else order
-    return [Word(vocabulary.words[i], float(effects[i])) for i in chosen]
-
-
-def _moved(model: Model, X: NDArray[np.float32], vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float64]]:
-    """P of every mail with each word, some words at a time: float64 (words, mails)."""
-    step = max(1, _ROWS // len(X))
-    for start in range(0, len(vectors), step):
-        block = vectors[start : start + step]
-        rows = (np.float32(1 - STEP) * X[None] + np.float32(STEP) * block[:, None]).reshape(-1, X.shape[1])
-        yield probability(model, np.ascontiguousarray(rows))[:, 1].reshape(len(block), len(X))
+    return [Word(words[i], float(effects[i])) for i in chosen]
 
 
 def column_shares(model: Model) -> list[tuple[int, float]]:
     """The columns on which a model rests most, with their share, largest first; at most `SHOWN`.
 
     Of a forest: training rows that pass through splits on the column, among all splits. Of logistic regression:
-    |coefficient| among all (columns have one scale, being means of word vectors).
+    |coefficient| among all, which says little of columns of another scale.
     """
     weight = np.zeros(model.columns)
     if isinstance(model, ForestModel):

@@ -14,7 +14,7 @@ from typing import Any
 
 from mailmill.docs.answers import show
 from mailmill.docs.datasheet import Sheet
-from mailmill.docs.facts import VOLATILE, Fact, Facts, Value
+from mailmill.docs.facts import Fact, Facts, Value, plain, stable
 from mailmill.errors import ConfigError, DataError
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Workspace
@@ -113,11 +113,11 @@ def find(versions: Sequence[Version], name: str) -> Version:
 def compare(before: Version, after: Version) -> Iterator[Difference]:
     """Facts and answers that differ, by name; what differs between any two runs (dates, run ids) is left out."""
     for name in sorted(before.facts.keys() | after.facts.keys()):
-        if name.rsplit(".", 1)[-1] in VOLATILE:
+        if not stable(name):
             continue
         a, b = before.facts.get(name), after.facts.get(name)
         values = (a.value if a else None, b.value if b else None)
-        if values[0] != values[1]:
+        if a is None or b is None or plain(a.value) != plain(b.value):
             yield Difference(name, *values)
     for name in sorted(before.answers.keys() | after.answers.keys()):
         a_, b_ = before.answers.get(name, ("", "")), after.answers.get(name, ("", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Evidence:
     cache_bytes: int | None = None
     out_of_bag_rows: int | None = None
     out_of_bag_error: float | None = None
+
+    @property
+    def of_the_fit(self) -> Evidence:
+        """Without the bytes, which depend on what the caches held: what is the same whenever the fit is repeated."""
+        return replace(self, source_bytes=None, cache_bytes=None)
 
     def to_dict(self) -> dict[str, object]:
         """The fields that apply, ready for JSON."""

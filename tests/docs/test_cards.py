@@ -1,0 +1,175 @@
+"""Intervals, slices, curves, telling words and redaction behind a model card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailmill.docs import intervals, mistakes, slices, telling
+from mailmill.docs.energy import metered
+from mailmill.docs.intervals import wilson
+from mailmill.docs.sample import Sample
+from mailmill.docs.telling import Questions
+from mailmill.models.logistic import LogisticModel, LogisticSettings
+from mailmill.models.tally import roc_auc, tally
+
+
+def make_sample(rows: int = 600, seed: int = 0) -> Sample:
+    """Mails whose model is right about those of domain "good", and no better than a coin about "bad"."""
+    draw = np.random.default_rng(seed)
+    y = draw.integers(0, 2, rows)
+    domain = np.where(draw.random(rows) < 0.5, "good", "bad")
+    p = np.where(domain == "good", np.where(y == 1, 0.9, 0.1), draw.random(rows))
+    return Sample(
+        classes=("neg", "pos"),
+        key=np.array([f"{i:032x}" for i in range(rows)]),
+        ids=np.arange(rows, dtype=np.uint64),
+        y=y.astype(np.int64),
+        words=draw.integers(0, 300, rows).astype(np.int32),
+        coverage=np.full(rows, 0.97, np.float32),
+        month=np.where(draw.random(rows) < 0.5, "2026-01", "2026-02"),
+        language=np.full(rows, "en"),
+        domain=domain,
+        thread=(np.arange(rows) // 3).astype(np.uint64),
+        p={"m": p},
+        share=1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("hits", "rows", "low", "high"), [(0, 10, 0.0, 0.2775), (81, 263, 0.2553, 0.3662), (10, 10, 0.7225, 1.0)]
+)
+def test_wilsons_interval(hits: int, rows: int, low: float, high: float) -> None:
+    """81 of 263: Newcombe, Statistics in Medicine 17 (1998), table I."""
+    found = wilson(hits, rows)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=6e-5)
+
+
+@given(st.integers(0, 500), st.integers(1, 500))
+def test_wilsons_interval_holds_its_share(hits: int, rows: int) -> None:
+    hits = min(hits, rows)
+    found = wilson(hits, rows)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    wider = wilson(hits, rows), wilson(4 * hits, 4 * rows)
+    assert wider[1].high - wider[1].low < wider[0].high - wider[0].low
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31))
+def test_bootstrap_figures_are_those_of_the_tally(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    y = np.append([0, 1], draw.integers(0, 2, 60)).astype(np.int64)
+    p = draw.integers(0, 11, 62) / 10  # with ties
+    found = intervals.bootstrap(p, y, np.arange(62, dtype=np.uint64), 0.5, seed=1)
+    counted = tally(np.column_stack([1 - p, p]), y, threshold=0.5)
+    assert found["roc_auc"].value == pytest.approx(roc_auc(counted)[0])
+    assert found["accuracy"].value == pytest.approx(np.trace(counted.confusion) / 62)
+    order = draw.permutation(62)
+    shuffled = intervals.bootstrap(p[order], y[order], np.arange(62, dtype=np.uint64)[order], 0.5, seed=1)
+    for name, interval in found.items():
+        assert interval.low <= interval.high
+        assert shuffled[name].low == pytest.approx(interval.low, abs=1e-12)
+        assert shuffled[name].high == pytest.approx(interval.high, abs=1e-12)
+
+
+def test_whole_conversations_make_wider_intervals() -> None:
+    """Twenty copies of each mail in one conversation are no more evidence than one."""
+    sample = make_sample(200)
+    p, y = sample.p["m"], sample.y
+    groups = np.arange(200, dtype=np.uint64)
+    once = intervals.bootstrap(p, y, groups, 0.5, 1)["accuracy"]
+    copies = intervals.bootstrap(np.repeat(p, 20), np.repeat(y, 20), np.repeat(groups, 20), 0.5, 1)["accuracy"]
+    assert (copies.low, copies.high) == pytest.approx((once.low, once.high))
+
+
+def test_a_part_that_fares_worse_is_marked() -> None:
+    sample = make_sample()
+    found = {(s.by, s.name): s for s in slices.slices(sample, "m", 0.5)}
+    assert found["domain", "bad"].verdict == "worse"
+    assert found["domain", "good"].verdict == "better"
+    assert found["domain", "good"].accuracy.value == 1.0
+    assert {by for by, _ in found} == {"length", "coverage", "month", "language", "domain"}
+    assert sum(s.rows for (by, _), s in found.items() if by == "month") == len(sample)
+    assert all(s.rows >= slices.FEWEST for s in found.values())
+
+
+def test_curves_agree_with_scikit_learn() -> None:
+    sklearn: Any = pytest.importorskip("sklearn.metrics")
+    sample = make_sample(seed=4)
+    p, y = np.round(sample.p["m"], 2), sample.y
+    found = slices.curves(p, y)
+    assert found.average_precision == pytest.approx(sklearn.average_precision_score(y, p))
+    area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(found.roc, found.roc[1:], strict=False))
+    assert area == pytest.approx(sklearn.roc_auc_score(y, p), abs=2e-3)
+    assert sum(n for _, _, n in found.calibration) == len(y)
+    assert 0 < found.error < 0.5
+
+
+def test_telling_words_are_those_of_the_direction() -> None:
+    names = [f"word{i:02}" for i in range(40)]
+    value = dict(zip(names, np.linspace(-1, 1, 40), strict=True))
+
+    def featurize(texts: Sequence[str]) -> np.ndarray[Any, Any]:
+        means = [np.mean([value.get(word, 0.0) for word in text.split()]) for text in texts]
+        return np.column_stack([means, np.zeros(len(texts))]).astype(np.float32)
+
+    model = LogisticModel(("neg", "pos"), np.array([2.0, 0.0]), 0.0, LogisticSettings())
+    wide = LogisticModel(("neg", "pos"), np.array([2.0, 0.0, 1.0]), 0.0, LogisticSettings())
+    asked = Questions(tuple(names), ("a b c d e f g h i", "some more words here"), featurize)
+    found = telling.telling_words({"m": model, "wide": wide}, asked)
+    assert [word.word for word in found["m"]] == [*names[:15], *names[-15:]]
+    assert found["m"][0].effect < 0 < found["m"][-1].effect
+    assert found["m"][0].effect == pytest.approx((1 / (1 + np.exp(0.2)) + 1 / (1 + np.exp(0.4))) / 2 - 0.5, abs=1e-6)
+    assert found["wide"] == []
+    assert telling.column_shares(model)[0] == (0, 1.0)
+    assert telling.telling_words({"m": model}, Questions((), ("a",), featurize)) == {"m": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "gone"),
+    [
+        ("Write to ada@x.org or see https://x.org/a?b", "Write to [address] or see [link]", ("ada", "x.org")),
+        ("Order 12-345 of 3 May cost 40.50", "Order [number] of", ("12", "345", "40")),
+        ("I met Ada Byron there. She was kind.", "I met [name] [name] there. She was kind.", ("Ada", "Byron")),
+        ("Then I said no, and I’m sure.", "Then I said no, and I’m sure.", ()),
+    ],
+)
+def test_redaction(text: str, kept: str, gone: tuple[str, ...]) -> None:
+    found = mistakes.redact(text)
+    assert kept in found
+    assert not any(word in found for word in gone)
+    assert len(mistakes.redact("word " * 500)) <= mistakes.LONGEST
+
+
+def test_the_surest_mistakes_come_first() -> None:
+    sample = make_sample()
+    found = mistakes.worst(sample, "m", 0.5, 5)
+    assert len(found) == 5
+    distances = [abs(p - (actual == "pos")) for _, actual, _, p in found]
+    assert distances == sorted(distances, reverse=True)
+    assert all(actual != predicted for _, actual, predicted, _ in found)
+
+
+def test_time_is_measured_and_what_is_not_says_so() -> None:
+    with metered(None) as cost:
+        pass
+    assert cost.seconds >= 0
+    assert "not measured" in cost.to_dict()["note"]
+    assert "kwh" not in cost.to_dict()
+
+
+def test_energy_is_measured_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("codecarbon", reason="the extra `energy` is not installed")
+    import socket
+
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was opened"))
+    with metered("DEU") as cost:
+        sum(i * i for i in range(10**5))
+    assert cost.kwh is not None
+    assert cost.co2_kg is not None
+    assert cost.kwh >= 0

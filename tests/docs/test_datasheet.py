@@ -1,0 +1,218 @@
+"""57 questions word for word, 24 and more answered by measurement alone, and answers that go stale."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mailmill.docs import answers, build, datasheet, declared
+from mailmill.docs.datasheet import questions
+from mailmill.docs.facts import Fact, Facts
+from mailmill.errors import ConfigError, DataError
+from mailmill.job import Job
+from tests.conftest import ROOT
+from tests.docs.conftest import Documented
+
+SECTIONS = {
+    "Motivation": 4, "Composition": 16, "Collection Process": 12, "Preprocessing/cleaning/labeling": 4, "Uses": 6,
+    "Distribution": 7, "Maintenance": 8,
+}  # fmt: skip
+NINE = [
+    "Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data", "Quantitative analyses",
+    "Ethical considerations", "Caveats and recommendations",
+]  # fmt: skip
+
+
+def known(**values: object) -> Facts:
+    named = {name.replace("__", "."): value for name, value in values.items()}
+    return Facts({name: Fact(name, value, "asked", "t", "f") for name, value in named.items()}, {})  # type: ignore[arg-type]
+
+
+def test_there_are_57_questions_in_seven_sections() -> None:
+    assert len(questions()) == len({question.id for question in questions()}) == 57
+    assert Counter(question.section for question in questions()) == SECTIONS
+    assert list(dict.fromkeys(question.section for question in questions())) == list(SECTIONS)
+    assert sum(question.text == "Any other comments?" for question in questions()) == 7
+
+
+def test_a_model_card_has_nine_sections() -> None:
+    assert list(dict.fromkeys(question.section for question in questions("model_card"))) == NINE
+
+
+@pytest.mark.parametrize("kind", ["datasheet", "model_card"])
+def test_every_way_to_measure_names_a_fact(kind: datasheet.Kind) -> None:
+    for question in questions(kind):
+        for ways in question.measured.values():
+            for template in ways:
+                assert answers.PLACE.search(template), f"{question.id}: {template!r} is measured from nothing"
+                assert "{" not in answers.PLACE.sub("", template), f"{question.id}: {template!r}"
+                filters = {place[2] for place in answers.PLACE.finditer(template)} - {None}
+                assert filters <= {"plain", "figure", "percent", "bytes", "date", "list", "names"}
+
+
+def test_24_questions_need_no_person(documented: Documented, tmp_path: Path) -> None:
+    alone = documented.documents(declared=str(tmp_path))
+    assert [sheet.subject for sheet in alone.datasheets] == ["raw", "clean", "features"]
+    for sheet in alone.datasheets:
+        counts = sheet.counts()
+        assert counts["measured"] >= 24
+        assert counts["measured"] + counts["unanswered"] == 57
+        for answer in sheet.having("measured"):
+            assert answer.facts
+            assert "{" not in answer.text
+            for fact in answer.facts:
+                assert fact.query
+                assert re.fullmatch(r"[0-9a-f]{32}", fact.fingerprint)
+
+
+def test_measured_answers_say_what_the_tables_hold(documented: Documented) -> None:
+    job = Job(documented.config)
+    clean, labels = job.workspace.manifest("clean"), job.workspace.manifest("labels")
+    sheet = next(s for s in documented.documents().datasheets if s.subject == "clean")
+    said = {answer.question.id: answer.text for answer in sheet.answers}
+    assert said["composition.count"] == f"{clean.rows:,} messages."
+    assert f"{labels.statistics['labelled']:,} of" in said["composition.label"]
+    assert f"{clean.statistics['duplicates']:,} exact duplicates" in said["composition.errors"]
+
+
+def test_check_passes_on_the_demo(documented: Documented) -> None:
+    job = Job(documented.config)
+    documents = build.check(job.workspace, job.config)
+    assert {sheet.subject for sheet in documents.sheets} == {
+        "raw", "clean", "features", "models.logistic", "models.forest",
+    }  # fmt: skip
+    assert not any(sheet.having("stale", "unanswered") for sheet in documents.sheets)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("wrong_labels", 0.2), ("languages", ["de"]), ("seed", 2)])
+def test_check_fails_when_the_generators_settings_change(
+    setting: str, value: object, documented: Documented, tmp_path: Path
+) -> None:
+    shutil.copytree(documented.corpus, tmp_path / "corpus")
+    mark = tmp_path / "corpus" / "corpus.json"
+    document = json.loads(mark.read_text())
+    document["spec"][setting] = value
+    mark.write_text(json.dumps(document))
+    paths = documented.config.input.model_copy(update={"paths": (str(tmp_path / "corpus" / "mail"),)})
+    config = documented.config.model_copy(update={"input": paths})
+    with pytest.raises(DataError) as caught:
+        build.check(Job(config).workspace, config)
+    assert caught.value.exit_code == 3
+    assert "clean motivation.purpose: stale (generator.settings was" in caught.value.message
+    lenient = config.model_copy(update={"docs": config.docs.model_copy(update={"fail_on": ("unanswered",)})})
+    build.check(Job(lenient).workspace, lenient)
+
+
+def test_more_of_the_same_mail_needs_no_new_declaration(documented: Documented, tmp_path: Path) -> None:
+    mark = documented.corpus / "corpus.json"
+    before = mark.read_text()
+    document = json.loads(before)
+    document["spec"]["count"] = 10**6
+    try:
+        mark.write_text(json.dumps(document))
+        build.check(Job(documented.config).workspace, documented.config)
+    finally:
+        mark.write_text(before)
+
+
+def test_a_declaration_for_one_table_outranks_one_for_all() -> None:
+    text = """
+    [signed]
+    who = "Ada"
+    date = 2026-01-02
+    [[answer]]
+    question = "uses.not"
+    text = "all"
+    [[answer]]
+    question = "uses.not"
+    only = ["raw"]
+    not_applicable = "raw"
+    depends_on = { "run.seed" = 1 }
+    """
+    found = declared.parse(tomllib.loads(text), "x", {"uses.not"})
+    facts = known(raw__fingerprint="a", clean__fingerprint="b", run__seed=1)
+    sheets = {sheet.subject: sheet for sheet in datasheet.build(facts, found)}
+    answer = {name: next(a for a in s.answers if a.question.id == "uses.not") for name, s in sheets.items()}
+    assert (answer["raw"].status, answer["raw"].text) == ("not applicable", "raw")
+    assert (answer["clean"].status, answer["clean"].who, answer["clean"].date) == ("declared", "Ada", "2026-01-02")
+    changed = known(raw__fingerprint="a", run__seed=2)
+    (sheet,) = datasheet.build(changed, found)
+    (stale,) = sheet.having("stale")
+    assert [str(change) for change in stale.changes] == ["run.seed was 1, is 2"]
+    (sheet,) = datasheet.build(known(raw__fingerprint="a"), found)
+    assert "unknown" in str(sheet.having("stale")[0].changes[0])
+
+
+def test_a_group_of_facts_is_bound_by_its_names() -> None:
+    facts = known(clean__counts__languages__en=9, clean__counts__languages__de=1)
+    assert facts.state("clean.counts.languages") == "de, en"
+    assert facts.state("nothing") is None
+
+
+def test_every_problem_of_a_file_is_reported_together() -> None:
+    text = """
+    surprise = 1
+    [[answer]]
+    question = "uses.no"
+    [[answer]]
+    question = "uses.not"
+    text = "x"
+    who = "Ada"
+    date = 2026-01-02
+    colour = "red"
+    """
+    with pytest.raises(ConfigError) as caught:
+        declared.parse(tomllib.loads(text), "file.toml", {"uses.not"})
+    for part in (
+        "file.toml: 5 problem",
+        "surprise",
+        "no such question",
+        "text or not_applicable",
+        "who declares",
+        "colour",
+    ):
+        assert part in caught.value.message
+
+
+def test_the_declarations_of_the_project_are_whole() -> None:
+    for kind in datasheet.SOURCES:
+        document = tomllib.loads((ROOT / "data_docs" / f"{kind}.toml").read_text(encoding="utf-8"))
+        found = declared.parse(document, kind, {question.id for question in questions(kind)})
+        assert found.answers
+        assert all(declaration.depends_on for declaration in found.answers.values())
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{t.n} rows", "1,234 rows"),
+        ("{.n|plain}", "1234"),
+        ("{.share|percent}", "12.5 %"),
+        ("{.size|bytes}", "3.0 MiB"),
+        ("{.day|date}", "2026-11-21"),
+        ("{.group|list}", "b 20, a 3"),
+        ("{.group|names}", "a, b"),
+        ("{.missing}", None),
+        ("{.n} and {.nothing|list}", None),
+    ],
+)
+def test_templates(template: str, text: str | None) -> None:
+    facts = known(
+        t__n=1234, t__share=0.125, t__size=3 * 2**20, t__day="2026-11-21T10:00", t__group__a=3, t__group__b=20
+    )
+    found = answers.fill([template], facts, "t")
+    assert (found.text if found else None) == text
+    assert answers.fill([template, "{.n}"], facts, "t") is not None
+
+
+def test_a_value_from_mail_is_no_template() -> None:
+    facts = known(t__label="{.secret}", t__secret="x")
+    found = answers.fill(["{.label}"], facts, "t")
+    assert found is not None
+    assert found.text == "{.secret}"

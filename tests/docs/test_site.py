@@ -1,0 +1,224 @@
+"""The site says what the tables hold, needs nothing from elsewhere, and shows mail as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mailmill import pipeline
+from mailmill.config import Config
+from mailmill.corpus import CorpusSpec, write
+from mailmill.docs import build, datasheet
+from mailmill.job import Job
+from tests import mail
+from tests.docs.conftest import Documented
+
+SCRIPT = "<script>alert(1)</script>"
+MARKUP = "<img src=x onerror=alert(2)>"
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, text by cell, and whether every element is closed where it should be."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.rows: list[tuple[dict[str, str], list[str]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self._cell = False
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, named))
+        if tag not in VOID:
+            self._open.append(tag)
+        if tag == "tr":
+            self.rows.append((named, []))
+        if tag in ("td", "th"):
+            self.rows[-1][1].append("")
+            self._cell = True
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+        if tag in ("td", "th"):
+            self._cell = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._cell:
+            self.rows[-1][1][-1] += data
+
+    def row(self, name: str, value: str) -> list[str]:
+        """The cells of the row whose attribute data-NAME is `value`."""
+        return next([c.strip() for c in cells] for attrs, cells in self.rows if attrs.get(f"data-{name}") == value)
+
+
+def pages(site: Path) -> dict[str, Page]:
+    return {path.name: Page(path.read_text(encoding="utf-8")) for path in sorted(site.glob("*.html"))}
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def test_the_counts_are_those_of_the_tables(documented: Documented) -> None:
+    found, workspace = pages(documented.site), Job(documented.config).workspace
+    index = found["index.html"]
+    clean = workspace.manifest("clean")
+    assert number(index.row("part", "clean")[1]) == clean.rows
+    assert number(index.row("part", "rejects")[1]) == workspace.manifest("rejects").rows
+    assert number(index.row("part", "duplicates")[1]) == clean.statistics["duplicates"]
+    for reason, n in clean.statistics["reasons"].items():
+        assert number(index.row("reason", reason)[1]) == n
+    for table in ("raw", "clean", "rejects", "labels", "features", "scores"):
+        manifest = workspace.manifest(table)
+        cells = index.row("table", table)
+        assert number(cells[1]) == manifest.rows
+        assert cells[3] == manifest.run_id
+        assert cells[5] == manifest.fingerprint[:12]
+        assert number(found[f"table-{table}.html"].row("fact", f"{table}.rows")[1]) == manifest.rows
+
+
+def test_the_models_figures_are_those_published(documented: Documented) -> None:
+    job = Job(documented.config)
+    metrics = json.loads(job.workspace.open("metrics", pipeline.FILES).file("metrics.json"))
+    for name, splits in metrics["models"].items():
+        card = json.loads((documented.site / f"model-{name}.json").read_text())
+        for figure in ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier"):
+            assert card["figures"][figure]["value"] == splits["test"][figure]
+            assert card["figures"][figure]["low"] <= splits["test"][figure] <= card["figures"][figure]["high"]
+        assert card["confusion"] == splits["test"]["confusion"]
+        assert card["sampled"] == splits["test"]["rows"]
+        page = (documented.site / f"model-{name}.html").read_text()
+        assert f"{splits['test']['accuracy']:.3f}" in page
+        assert "Most telling words" in page
+    assert json.loads((documented.site / f"model-{metrics['chosen']}.json").read_text())["chosen"]
+
+
+def test_a_datasheet_shows_57_answers(documented: Documented) -> None:
+    for table in datasheet.TABLES:
+        page = Page((documented.site / f"datasheet-{table}.html").read_text())
+        shown = [attrs for _, attrs in page.tags if "question" in attrs.get("class", "").split()]
+        assert len(shown) == 57
+        for question in datasheet.questions():
+            assert question.text in page.text
+
+
+def test_nothing_comes_from_elsewhere_and_every_link_leads_somewhere(documented: Documented) -> None:
+    for name, page in pages(documented.site).items():
+        ids = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+        assert len(ids) == sum("id" in attrs for _, attrs in page.tags), f"{name}: an id occurs twice"
+        for tag, attrs in page.tags:
+            assert tag not in ("script", "iframe", "img", "object", "base", "form"), f"{name}: {tag}"
+            assert not [key for key in attrs if key.startswith("on")]
+            for key in ("href", "src", "xlink:href"):
+                target = attrs.get(key, "")
+                if target.startswith("#"):
+                    assert target[1:] in ids, f"{name}: {target}"
+                elif target and not target.startswith("data:"):
+                    assert (documented.site / target).is_file(), f"{name}: {target}"
+        style = (documented.site / name).read_text()
+        assert not re.search(r"url\(\s*['\"]?https?:|@import|@font-face", style)
+
+
+def test_every_page_can_be_read_by_a_screen_reader(documented: Documented) -> None:
+    for name, page in pages(documented.site).items():
+        tags = [tag for tag, _ in page.tags]
+        assert tags.count("h1") == tags.count("main") == 1, name
+        assert "nav" in tags
+        assert dict(page.tags[0][1]).get("lang") == "en"
+        assert any(attrs.get("class") == "skip" for tag, attrs in page.tags if tag == "a")
+        assert tags.count("caption") + tags.count("summary") >= tags.count("table")
+        for tag, attrs in page.tags:
+            if tag == "svg":
+                assert attrs.get("aria-hidden") == "true" or (attrs["role"] == "img" and attrs["aria-labelledby"])
+
+
+def test_a_second_build_changes_nothing(documented: Documented) -> None:
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in documented.site.rglob("*") if path.is_file()}
+
+    before = content()
+    with Job(documented.config) as job:
+        pipeline.docs(job)
+        assert "engine" not in job.__dict__
+    assert content() == before
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site about mail whose labels, languages, domains and dates are markup; its validation pages are there too."""
+    folder = tmp_path_factory.mktemp("hostile")
+    write(CorpusSpec(count=200, seed=1), folder / "corpus", "eml")
+    labels = folder / "corpus" / "labels.csv"
+    labels.write_text(labels.read_text().replace(",neg", f",{SCRIPT}"))
+    vectors = mail.make_vectors(folder / "corpus", folder / "glove.txt")
+    config: Config = mail.make_config(
+        str(folder / "work"), folder / "corpus", vectors, f"docs.site={folder / 'site'}", "docs.words=always",
+        "docs.examples=2", f"docs.declared={folder}",
+    )  # fmt: skip
+    (folder / "datasheet.toml").write_text(f'[about]\nname = "{MARKUP}"\n')
+    with Job(config) as job:
+        pipeline.run(job)
+        publish_profile(job, "clean")
+        (folder / "site" / "validation").mkdir(parents=True)
+        (folder / "site" / build.VALIDATION).write_text("<!DOCTYPE html><html lang=en><title>Validation</title></html>")
+        pipeline.docs(job)
+    return folder / "site"
+
+
+def publish_profile(job: Job, table: str) -> None:
+    """A profile whose names are markup, as the stage would publish it."""
+    manifest = job.workspace.manifest(table)
+    document = {
+        "table": table,
+        "fingerprint": manifest.fingerprint,
+        "rows": manifest.rows,
+        "facts": {"date.first": MARKUP, "date.last": "2026-01-02", "text.words.p50": 31.5, "nothing": None},
+        "histograms": {
+            "text.words": {"edges": [0, 10, 100], "counts": [3, 4]},
+            "empty": {"edges": [], "counts": []},
+        },
+        "counts": {
+            "languages": {SCRIPT: 5, "en": 3},
+            "domains": {MARKUP: 4, "": 1},
+            "months": {"2025-12": 2, MARKUP: 6},
+        },
+    }
+    output = f"profiles/{table}"
+    stage = job.stage({table: manifest.fingerprint}, [], {output: pipeline.FILES})
+    stage.publish(stage.write_files(output, {"profile.json": json.dumps(document).encode()}), {})
+
+
+def test_what_comes_from_mail_shows_as_text(hostile: Path) -> None:
+    found = pages(hostile)
+    for name, page in found.items():
+        assert not [tag for tag, _ in page.tags if tag in ("script", "img")], name
+    assert MARKUP in found["index.html"].text
+    assert SCRIPT in found["index.html"].text
+    assert SCRIPT in found["model-logistic.html"].text
+    assert {SCRIPT, MARKUP} <= {cell for _, cells in found["table-clean.html"].rows for cell in cells}
+    assert SCRIPT in found["datasheet-clean.html"].text
+    for name in ("README.md",):
+        assert "<script" not in (hostile / name).read_text()
+        assert "<img" not in (hostile / name).read_text()
+
+
+def test_a_profile_is_drawn_and_validation_is_linked(hostile: Path) -> None:
+    page = Page((hostile / "table-clean.html").read_text())
+    assert sum(attrs.get("class") == "plot" for _, attrs in page.tags) == 4
+    assert ("quantile 0.50", "31.5") in {tuple(cells) for _, cells in page.rows}
+    index = Page((hostile / "index.html").read_text())
+    assert any(attrs.get("href") == build.VALIDATION for _, attrs in index.tags)

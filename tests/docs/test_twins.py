@@ -1,0 +1,203 @@
+"""What machines read: Croissant, the hub's card, versions and their differences; and the commands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mailmill import pipeline
+from mailmill.cli import guarded
+from mailmill.cli_docs import docs
+from mailmill.docs import build, facts, sample, versions
+from mailmill.docs.sample import join_columns
+from mailmill.docs.versions import Difference
+from mailmill.errors import ConfigError, DataError
+from mailmill.job import Job
+from mailmill.models.dataset import fragments
+from tests import mail
+from tests.docs.conftest import Documented
+
+
+def test_croissant_validates_and_reads_the_tables(documented: Documented) -> None:
+    mlcroissant: Any = pytest.importorskip("mlcroissant")
+    path = Path(documented.config.run.work) / "croissant.json"
+    dataset = mlcroissant.Dataset(jsonld=path)
+    issues = dataset.metadata.ctx.issues
+    assert not issues.errors
+    assert not issues.warnings
+    document = json.loads(path.read_text())
+    assert document["conformsTo"][0] == "http://mlcommons.org/croissant/1.1"
+    assert len([key for key in document if key.startswith("rai:")]) >= 10
+    workspace = Job(documented.config).workspace
+    for table in ("clean", "labels", "features"):
+        records = list(dataset.records(table))
+        assert len(records) == workspace.manifest(table).rows
+    assert len(records[0]["features/vector"]) == workspace.manifest("features").statistics["specification"]["dimension"]
+    assert (documented.site / "croissant.json").read_bytes() == path.read_bytes()
+
+
+def test_the_hubs_card_is_yaml_and_markdown(documented: Documented) -> None:
+    yaml: Any = pytest.importorskip("yaml")
+    _, head, body = (Path(documented.config.run.work) / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    found = yaml.safe_load(head)
+    assert found["license"] == "apache-2.0"
+    assert found["language"] == ["en"]
+    assert found["size_categories"] == ["n<1K"]
+    for config in found["configs"]:
+        assert config["data_files"]
+        assert all((Path(documented.config.run.work) / name).is_file() for name in config["data_files"]), config
+    examples = {info["config_name"]: info["splits"][0]["num_examples"] for info in found["dataset_info"]}
+    assert examples["clean"] == Job(documented.config).workspace.manifest("clean").rows
+    assert body.count("\n## ") == 7
+
+
+def test_every_fact_has_its_query_and_fingerprint(documented: Documented) -> None:
+    document = json.loads((documented.site / "facts.json").read_text())
+    assert document["format"] == versions.FORMAT
+    names = [entry["name"] for entry in document["facts"]]
+    assert len(names) == len(set(names)) > 150
+    assert all(entry["query"] and entry["table"] and entry["fingerprint"] for entry in document["facts"])
+    assert {"raw.rows", "clean.rejects", "generator.settings", "models.logistic.test.roc_auc"} <= set(names)
+
+
+def test_the_version_is_one_of_the_content(documented: Documented, tmp_path: Path) -> None:
+    """The same mail elsewhere, later, in other batches is the same version; other mail is another."""
+    first = documented.documents().facts
+    vectors = mail.make_vectors(documented.corpus, tmp_path / "glove.txt")
+    again = mail.make_config(str(tmp_path / "work"), documented.corpus, vectors, "ingest.batch_objects=37")
+    with Job(again) as job:
+        pipeline.run(job)
+        second = build.gather(job.workspace, again).facts
+    moved = {d.name for d in differences(first, second)}
+    assert moved == {"settings.features.vectors"}  # a path
+    assert first.get("clean.fingerprint") == second.get("clean.fingerprint")
+    with Job(again.model_copy(update={"run": again.run.model_copy(update={"seed": 9})})) as job:
+        pipeline.features(job)
+        assert facts.gather(job.workspace, again).version != second.version
+
+
+def differences(a: facts.Facts, b: facts.Facts) -> list[Difference]:
+    kept = [versions.Version(f.version, "", dict(f.by_name), {}) for f in (a, b)]
+    return list(versions.compare(*kept))
+
+
+def test_differences_in_words_and_figures() -> None:
+    def version(answers: dict[str, tuple[str, str]], **values: Any) -> versions.Version:
+        named = {name.replace("__", "."): value for name, value in values.items()}
+        return versions.Version("v", "", {n: facts.Fact(n, v, "q", "t", "f") for n, v in named.items()}, answers)
+
+    before = version(
+        {"raw q": ("declared", "yes"), "raw m": ("measured", "10 rows")}, a__rows=10, a__gone=1, a__run="x"
+    )
+    after = version({"raw q": ("stale", "yes"), "raw m": ("measured", "25 rows")}, a__rows=25, a__new="<b>", a__run="y")
+    assert [d.words for d in versions.compare(before, after)] == [
+        "a.gone is gone (was 1)",
+        "a.new is new: <b>",
+        "a.rows: 10 → 25 (+15, +150.0 %)",
+        "answer raw q: declared → stale",
+    ]
+    assert list(versions.compare(before, before)) == []
+
+
+def test_versions_are_found_by_their_first_digits() -> None:
+    known = [versions.Version(name, f"2026-01-0{i}", {}, {}) for i, name in enumerate(("ab12", "ac34"))]
+    assert versions.find(known, "latest").id == "ac34"
+    assert versions.find(known, "previous").id == "ab12"
+    assert versions.find(known, "ab").id == "ab12"
+    for wrong in ("a", "zz"):
+        with pytest.raises(ConfigError, match="versions start with"):
+            versions.find(known, wrong)
+    with pytest.raises(ConfigError, match="no previous"):
+        versions.find(known[:1], "previous")
+
+
+def test_the_sample_is_the_same_whatever_the_parts(documented: Documented) -> None:
+    with Job(documented.config) as job:
+        model = pipeline.load_model(job, "logistic").model
+        table, clean = pipeline.open_features(job), job.workspace.open("clean", pipeline.schemas.CLEAN)
+
+        def over(parts: list[Any]) -> sample.Reduce:
+            def reduce(compute: Any, merge: Any, broadcast: Any) -> Any:
+                found = [compute(part, broadcast) for part in parts]
+                while len(found) > 1:
+                    found = [merge(found[0], found[1]), *found[2:]]
+                return found[0]
+
+            return reduce
+
+        def drawn(size: int, limit: int) -> sample.Sample:
+            parts = fragments(table, model.classes, size, 1)
+            return sample.draw(over(parts), over(clean.scans(size)), [("m", model)], 100, limit, 5)
+
+        small, large = drawn(1, 10**6), drawn(2**30, 10**6)
+        fewer = drawn(1, 40)
+    for name in ("key", "y", "words", "month", "domain", "thread"):
+        np.testing.assert_array_equal(getattr(small, name), getattr(large, name))
+    np.testing.assert_array_equal(small.p["m"], large.p["m"])
+    assert small.share == 1.0
+    assert 0 < len(fewer) < len(small)
+    assert set(fewer.key.tolist()) < set(small.key.tolist())
+    assert join_columns({"a": np.arange(2)}, {"a": np.arange(1)})["a"].tolist() == [0, 1, 0]
+
+
+def test_a_damaged_profile_is_named(documented: Documented, tmp_path: Path) -> None:
+    elsewhere = documented.config.run.model_copy(update={"work": str(tmp_path)})
+    with Job(documented.config.model_copy(update={"run": elsewhere})) as job:
+        assert facts.read_profile(job.workspace, "scores") is None
+        stage = job.stage({}, [], {"profiles/scores": pipeline.FILES})
+        stage.publish(stage.write_files("profiles/scores", {"profile.json": b'{"facts": 3}'}), {})
+        with pytest.raises(DataError, match=r"profiles/scores.* is damaged"):
+            facts.read_profile(job.workspace, "scores")
+
+
+@pytest.fixture
+def configured(documented: Documented, tmp_path: Path) -> Path:
+    return mail.write_config(tmp_path / "conf.toml", documented.config)
+
+
+def run(*arguments: str) -> int:
+    return guarded(lambda: docs.main([*arguments], standalone_mode=False))
+
+
+def test_check_says_what_is_answered(configured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "-c", str(configured)) == 0
+    said = capsys.readouterr().out
+    assert "clean            25 measured" in said
+    assert run("check", "-c", str(configured), "-s", "docs.declared=nowhere") == 3
+    assert "raw motivation.purpose: unanswered" in capsys.readouterr().err
+    assert run("check") == 2
+
+
+def test_build_facts_versions_and_diff(configured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("build", "-c", str(configured)) == 0
+    assert capsys.readouterr().out.endswith("index.html\n")
+    assert run("facts", "-c", str(configured), "generator.") == 0
+    assert '"generator.kind" = "grammar"' in capsys.readouterr().out
+    assert run("versions", "-c", str(configured)) == 0
+    first = capsys.readouterr().out.split()[0]
+    assert run("diff", "-c", str(configured), first, "latest") == 0
+    assert "0 differences" in capsys.readouterr().out
+    assert run("diff", "-c", str(configured), "nothing") == 2
+
+
+def test_nothing_to_document(tmp_path: Path, documented: Documented) -> None:
+    config = documented.config.model_copy(
+        update={"run": documented.config.run.model_copy(update={"work": str(tmp_path)})}
+    )
+    with pytest.raises(DataError, match="no data"):
+        build.gather(Job(config).workspace, config)
+
+
+def test_importing_the_commands_loads_no_plots() -> None:
+    program = (
+        "import sys, mailmill.pipeline, mailmill.cli, mailmill.docs.site;"
+        "print([m for m in ('matplotlib', 'jinja2', 'codecarbon', 'mlcroissant') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

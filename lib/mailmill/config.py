@@ -51,6 +51,7 @@ class RunSection(Section):
     work: str = Field("work", min_length=1, description="folder or s3:// prefix of all tables and models")
     seed: int = Field(1, ge=0, lt=2**63)
     lease_seconds: float = Field(60.0, gt=0, description="a run that gave no sign of life for so long is dead")
+    price_per_hour: float | None = Field(None, ge=0, description="of the whole cluster; run records estimate with it")
 
 
 class InputSection(Section):
@@ -67,7 +68,17 @@ class StorageSection(Section):
     anonymous: bool = False
     connect_timeout: float = Field(5.0, gt=0, description="seconds")
     request_timeout: float = Field(30.0, gt=0, description="seconds")
-    attempts: int = Field(4, ge=1, le=20)
+    attempts: int = Field(4, ge=1, le=20, description="of one request; the wait between them doubles")
+    profile: str | None = Field(None, description="of ~/.aws/config; default: the environment, then the role")
+    encryption: Literal["AES256", "aws:kms"] | None = Field(None, description="of what is written, by the server")
+    kms_key: str | None = Field(None, description='the key\'s ARN, with encryption = "aws:kms"')
+    requester_pays: bool = False
+
+    @model_validator(mode="after")
+    def _key_of_kms(self) -> StorageSection:
+        if self.kms_key and self.encryption != "aws:kms":
+            raise ValueError('storage.kms_key goes with storage.encryption = "aws:kms"')
+        return self
 
 
 class EngineSection(Section):
@@ -78,6 +89,7 @@ class EngineSection(Section):
     memory: Bytes | None = Field(None, description="a worker's budget; default: a fair share of what is free")
     address: str | None = Field(None, description="a running Dask scheduler, e.g. tcp://10.0.0.5:8786")
     master: str | None = Field(None, description="a Spark master, e.g. local[4], spark://host:7077, yarn")
+    report: str | None = Field(None, description="keep Dask's performance report in this HTML file; needs bokeh")
     spark: dict[str, str] = Field(default_factory=dict, description="any Spark property, as in spark-defaults")
 
 

@@ -1,0 +1,74 @@
+"""The sections of a configuration about models: how they are trained, judged and used."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mailmill.config.values import Bytes, NonNegative, Section
+
+
+class CacheSection(Section):
+    """Where training keeps the features it has read, on each worker's own disk."""
+
+    directory: str | None = Field(None, description="default: below the executor's or the machine's temporary folder")
+    bytes: Bytes | None = Field(None, description="a machine's limit; default: half of what is free on that disk")
+    keep: bool = Field(False, description="leave it for the next run")
+
+
+class LogisticSection(Section):
+    """Logistic regression: penalised log loss, minimised over all rows to rounding level."""
+
+    l2: NonNegative | tuple[NonNegative, ...] = Field(
+        1e-4, description="lambda of (1/n) sum loss + lambda/2 ||w||^2; several: the best on the validation split"
+    )
+    l1: float = Field(0.0, ge=0, description="of l1 ||w||_1; with l2 an elastic net")
+    l2_sparse: float | None = Field(None, ge=0, description="lambda of hashed n-grams; default: 1 / (4 rows)")
+    class_weight: Literal["balanced"] | None = None
+    tolerance: float = Field(1e-9, gt=0, lt=1)
+    max_iterations: int = Field(200, ge=1)
+
+    @model_validator(mode="after")
+    def _some_strength(self) -> LogisticSection:
+        if self.l2 == ():
+            raise ValueError("logistic.l2 names no value")
+        return self
+
+
+class ForestSection(Section):
+    """Breiman's random forest on binned features."""
+
+    trees: int = Field(50, ge=1, le=10_000)
+    depth: int = Field(10, ge=1, le=60)
+    min_leaf: int = Field(5, ge=1, description="bootstrap rows")
+    max_leaves: int | None = Field(None, ge=2, description="leaves a tree, grown best first; default: no limit")
+    max_features: int | float | Literal["sqrt"] = "sqrt"
+    criterion: Literal["gini", "entropy"] = "gini"
+    bootstrap: Literal["poisson", "subsample"] = "poisson"
+    class_weights: Literal["equal", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "equal"
+    max_bins: int = Field(128, ge=2, le=256)
+
+
+ModelName = Literal["logistic", "forest"]
+
+
+class TrainSection(Section):
+    """Which models are trained, and the classes of sentiment = P(positive) - P(negative), which is 2p - 1 for two."""
+
+    models: tuple[ModelName, ...] = Field(("logistic", "forest"), min_length=1)
+    positive: str = "pos"
+    negative: str | None = Field(None, description="needed with three classes or more")
+
+
+class EvaluateSection(Section):
+    """How the model that scores is chosen, on the validation split, never on the test split."""
+
+    choose_by: Literal["macro_f1", "roc_auc", "log_loss"] = "macro_f1"
+    threshold: float = Field(0.5, gt=0, lt=1)
+
+
+class ScoreSection(Section):
+    """Which model scores: the chosen one, or one by name."""
+
+    model: Literal["chosen", "logistic", "forest"] = "chosen"

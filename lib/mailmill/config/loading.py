@@ -1,0 +1,140 @@
+"""The whole configuration, and how it is read: problems together, overrides, hashes of what a stage depends on."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError, model_validator
+
+from mailmill.config.data import (
+    CleanSection,
+    EngineSection,
+    FeaturesSection,
+    GloveSection,
+    IngestSection,
+    InputSection,
+    LabelsSection,
+    RunSection,
+    StorageSection,
+    TablesSection,
+)
+from mailmill.config.documents import DocsSection, QualitySection
+from mailmill.config.learning import (
+    CacheSection,
+    EvaluateSection,
+    ForestSection,
+    LogisticSection,
+    ScoreSection,
+    TrainSection,
+)
+from mailmill.config.values import Section
+from mailmill.errors import ConfigError
+
+
+class Config(Section):
+    """The whole configuration, frozen. Build it with `load`."""
+
+    run: RunSection = RunSection()
+    input: InputSection
+    storage: StorageSection = StorageSection()
+    engine: EngineSection = EngineSection()
+    tables: TablesSection = TablesSection()
+    ingest: IngestSection = IngestSection()
+    clean: CleanSection = CleanSection()
+    labels: LabelsSection = LabelsSection()
+    glove: GloveSection = GloveSection()
+    features: FeaturesSection = FeaturesSection()
+    cache: CacheSection = CacheSection()
+    logistic: LogisticSection = LogisticSection()
+    forest: ForestSection = ForestSection()
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    score: ScoreSection = ScoreSection()
+    quality: QualitySection = QualitySection()
+    docs: DocsSection = DocsSection()
+
+    @model_validator(mode="after")
+    def _shares(self) -> Config:
+        if self.features.validation_share + self.features.test_share >= 0.9:
+            raise ValueError("features.validation_share + features.test_share leave too little to train on")
+        return self
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a TOML file, apply `section.key=value` overrides, validate. Paths are relative to the working folder.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or with every unknown key and bad value in one report.
+    """
+    path = Path(path)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"configuration {path} does not exist", hint="see conf/ for examples") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"configuration {path} cannot be read: {error}") from None
+    return parse(document, overrides, origin=str(path))
+
+
+def parse(document: dict[str, Any], overrides: Sequence[str] = (), origin: str = "configuration") -> Config:
+    """Validate a parsed TOML document with overrides; see `load`."""
+    for override in overrides:
+        _apply(document, override)
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        problems = sorted({_explain(dict(problem)) for problem in error.errors()})
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ConfigError(f"{origin}: {count}\n" + "\n".join(f"  {p}" for p in problems)) from None
+
+
+def fingerprint(*parts: Any) -> str:
+    """Hash of settings: 32 hex digits of BLAKE2b over their canonical JSON."""
+    plain = [part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts]
+    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+def _apply(document: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    keys = name.strip().split(".")
+    if not equals or len(keys) < 2 or not all(keys):
+        raise ConfigError(f"--set {override}: not of the form section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    section = document
+    # A Spark property holds dots itself: engine.spark.spark.executor.memory=4g
+    keys = [*keys[:2], ".".join(keys[2:])] if keys[:2] == ["engine", "spark"] and len(keys) > 2 else keys
+    for key in keys[:-1]:
+        inner = section.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {override}: {key} is not a section")
+        section = inner
+    section[keys[-1]] = value
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    name = ".".join(location) or "configuration"
+    if problem["type"] == "extra_forbidden":
+        model: Any = Config
+        for part in location[:-1]:
+            model = model.model_fields[part].annotation
+        close = difflib.get_close_matches(location[-1], model.model_fields, n=1, cutoff=0.5)
+        known = (
+            f"did you mean {'.'.join([*location[:-1], close[0]])}?"
+            if close
+            else (f"known: {', '.join(model.model_fields)}")
+        )
+        return f"{name}: unknown key; {known}"
+    if problem["type"] == "missing":
+        return f"{name}: missing and has no default"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r:.60})"

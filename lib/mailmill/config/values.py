@@ -1,0 +1,38 @@
+"""What a setting may be: sizes in bytes, numbers of words, numbers in range; and the base of every section."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+def parse_bytes(value: object) -> object:
+    """Turn "64MiB", "2 GB" or a whole number into bytes (int). Anything else is left to be refused."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value.strip())
+        if not match or match[2].upper() not in _UNITS:
+            raise ValueError(f"{value!r} is not a size such as '64MiB' or '2GB'")
+        return int(float(match[1]) * _UNITS[match[2].upper()])
+    return value
+
+
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
+
+
+def parse_words(value: object) -> object:
+    """Turn "all" or 0, which TOML can say, into None, which it cannot."""
+    return None if value == "all" or (value == 0 and type(value) is int) else value
+
+
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -293,7 +293,7 @@ def main() -> None:
     global FOLDER
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--columns", type=int, default=300)
+    parser.add_argument("--columns", type=int, default=300, help="at least 33")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default="mailmill,subsample,merged,spark,sklearn,xgboost,mllib")
     parser.add_argument("--reviews", type=Path, help="reviews with the columns text, label, movie: compare quality")

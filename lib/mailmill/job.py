@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from mailmill.quality.profile import TABLES, Known
 from mailmill.quality.threads import SplitOf, Threads, merge_threads, tally_threads
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.fragments import Sink, Written
+from mailmill.storage.manifests import Manifest
 from mailmill.storage.sources import SourceObject, is_junk
 from mailmill.storage.tables import Stage, Table, Workspace
 
@@ -33,10 +34,15 @@ class Job:
     The engine starts at its first use, so a run that has nothing to do starts none.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self,
+        config: Config,
+        check: Callable[[], None] = lambda: None,
+        notify: Callable[[str, Manifest], None] = lambda _what, _manifest: None,
+    ) -> None:
         self.config = config
         self.storage = Storage(config.storage)
-        self.workspace = Workspace(self.storage, config.run.work, config.tables)
+        self.workspace = Workspace(self.storage, config.run.work, config.tables, check, notify)
         self._cache = Cache(config.cache.directory, config.cache.bytes)
         self._cached: set[str] = set()
 
@@ -134,7 +140,8 @@ class Job:
 def skipped(stage: Stage, name: str) -> Table:
     """Say that a stage has nothing to do, and give the table that stands."""
     table = stage.current(name)
-    log.info("%s unchanged: run=%s", name, table.manifest.run_id)
+    fields = {"stage": name, "event": "unchanged", "rows": table.rows}
+    log.info("%s unchanged: run=%s", name, table.manifest.run_id, extra={"fields": fields})
     return table
 
 
@@ -143,5 +150,9 @@ def done(tables: Mapping[str, Table], name: str) -> Table:
     table = tables[name]
     counts: dict[str, float] = {"rows": table.rows} if len(table.schema) else {}
     counts |= {k: v for k, v in table.manifest.statistics.items() if isinstance(v, int | float) and k != "rows"}
-    log.info("%s published: %s", name, " ".join(f"{key}={value:.6g}" for key, value in counts.items()))
+    size = sum(file.bytes for file in table.manifest.files)
+    fields = {"stage": name, "event": "published", "table": table.uri, "bytes": size, **counts}
+    fields["seconds"] = table.manifest.seconds
+    text = " ".join(f"{key}={value:.6g}" for key, value in counts.items())
+    log.info("%s published: %s", name, text, extra={"fields": fields})
     return table

@@ -34,6 +34,7 @@ from mailmill.models.dataset import fragments
 from mailmill.progress import Progress, watch
 from mailmill.quality import polarity
 from mailmill.quality.profile import Known
+from mailmill.scoring import ranked
 from mailmill.storage import loading
 from mailmill.storage.fragments import Written
 from mailmill.storage.lookup import Lookup
@@ -265,11 +266,7 @@ def score(job: Job) -> Table:
     kernel = queue.ScoreKernel(load_model(job, name).model, job.config.evaluate.threshold)
     with watch("score", table.rows) as progress:
         written = job.engine.map_table(table, kernel, stage.sink_for(kernel.outputs), progress)
-    scans = stage.draft("unranked", written, queue.UNRANKED).scans(job.engine.task_bytes)
-    counts = job.engine.map_reduce(scans, queue.cell_counts, queue.add, None)
-    task = queue.Ranking(tuple(scans), stage.sink)
-    with watch("rank", table.rows) as progress:
-        written = job.engine.write_tasks(queue.rank, queue.ranges(counts), task, progress)
+    written = ranked(job, stage, written)
     return done(job.publish(stage, written, {"model": name}), "scores")
 
 

@@ -55,12 +55,19 @@ class _Lines:
             rate = self._done / (now - self._began)
             left = f" left={(self._total - self._done) / rate:.0f}s" if self._total and rate else ""
             total = f"/{self._total}" if self._total else ""
-            log.info("%s progress=%d%s%s unit=%s rate=%.0f/s", self._what, self._done, total, left, self._unit, rate)
+            text = f"progress={self._done}{total}{left} unit={self._unit} rate={rate:.0f}/s"
+            log.info("%s %s", self._what, text, extra={"fields": self._fields("progress", now, rate)})
 
     def finish(self) -> None:
         seconds = time.monotonic() - self._began
         rate = self._done / seconds if seconds else 0.0
-        log.info("%s done=%d unit=%s seconds=%.1f rate=%.0f/s", self._what, self._done, self._unit, seconds, rate)
+        text = f"done={self._done} unit={self._unit} seconds={seconds:.1f} rate={rate:.0f}/s"
+        log.info("%s %s", self._what, text, extra={"fields": self._fields("done", self._began + seconds, rate)})
+
+    def _fields(self, event: str, now: float, rate: float) -> dict[str, object]:
+        """What a structured log says of it."""
+        found = {"stage": self._what, "event": event, "done": self._done, "total": self._total, "unit": self._unit}
+        return found | {"seconds": round(now - self._began, 3), "per_second": round(rate, 1)}
 
 
 class _Bar:

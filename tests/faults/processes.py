@@ -12,7 +12,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-#: A line of the log, as `mailmill.cli.main` sets it up; every other line is for people.
+#: Logs as on a terminal, which tests read more easily.
+TEXT = {"MAILMILL_LOG_FORMAT": "text"}
+#: A line of the log, as `runs.logs` sets it up then; every other line is for people.
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \S+ ")
 
 
@@ -26,7 +28,11 @@ def mailmill(
 ) -> subprocess.CompletedProcess[str]:
     """Run `mailmill` to its end."""
     return subprocess.run(
-        command(*arguments), env=os.environ | (environment or {}), capture_output=True, text=True, timeout=timeout
+        command(*arguments),
+        env=os.environ | TEXT | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
 
 
@@ -40,7 +46,7 @@ class Running:
 
     def __init__(self, arguments: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
-            command(*arguments), env=os.environ | (environment or {}), text=True,
+            command(*arguments), env=os.environ | TEXT | (environment or {}), text=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         self.lines: list[tuple[float, str]] = []

@@ -154,9 +154,10 @@ def test_a_pid_that_was_used_again_is_another_process() -> None:
 def test_two_processes(tmp_path: Path) -> None:
     """Not threads: processes that hold and want the same lease."""
     program = (
-        "import sys, time\nfrom mailmill.config import StorageSection\nfrom mailmill.storage.filesystems import Storage\n"
-        "from mailmill.storage.lease import Lease\n"
-        "with Lease(Storage(StorageSection()), sys.argv[1], 'child'):\n    print('held', flush=True)\n    time.sleep(60)\n"
+        "import sys, time\nfrom mailmill.config import StorageSection\n"
+        "from mailmill.storage.filesystems import Storage\nfrom mailmill.storage.lease import Lease\n"
+        "with Lease(Storage(StorageSection()), sys.argv[1], 'child'):\n"
+        "    print('held', flush=True)\n    time.sleep(60)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:

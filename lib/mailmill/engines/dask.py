@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
 import dask
@@ -13,7 +15,7 @@ import pyarrow as pa
 from mailmill.config import EngineSection
 from mailmill.engines import resources
 from mailmill.engines.base import Engine, Grouping
-from mailmill.errors import InfrastructureError
+from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
 
@@ -35,6 +37,8 @@ class DaskEngine(Engine):
     def __init__(self, settings: EngineSection) -> None:
         self._cluster: Any = None
         logging.getLogger("distributed").setLevel(logging.ERROR)
+        if settings.report and not find_spec("bokeh"):
+            raise ConfigError("engine.report needs bokeh", hint="pip install bokeh; the dashboard needs it too")
         if settings.address:
             try:
                 self._client = distributed.Client(settings.address, timeout=10)
@@ -66,6 +70,9 @@ class DaskEngine(Engine):
                     hint="a script needs `if __name__ == '__main__':` around what it runs; else see the free memory",
                 ) from None
             self._client = distributed.Client(self._cluster)
+        self._report = contextlib.ExitStack()
+        if settings.report:
+            self._report.enter_context(distributed.performance_report(filename=settings.report))
 
     def run(
         self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B, progress: Progress = SILENT
@@ -122,6 +129,10 @@ class DaskEngine(Engine):
 
     def close(self) -> None:
         """See `Engine.close`."""
+        try:
+            self._report.close()
+        except Exception as error:  # noqa: BLE001 - a report that fails must not take the night's tables with it
+            logging.getLogger("mailmill").warning("no performance report: %s", type(error).__name__)
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()

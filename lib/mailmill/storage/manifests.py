@@ -54,7 +54,8 @@ class Manifest:
 
     `origin` is the hash of everything the table is a function of: the inputs' fingerprints, the
     settings and the code. `statistics` are the stage's counts, for people and for later stages. `made_of`: the input
-    files that a row-wise stage has mapped, as table/path, so that it need only map new ones next time.
+    files that a row-wise stage has mapped, as table/path, so that it need only map new ones next time. `seconds`:
+    how long the stage took.
     """
 
     table: str
@@ -70,6 +71,7 @@ class Manifest:
     statistics: dict[str, Any] = field(default_factory=dict)
     previous_run: str | None = None
     made_of: list[str] = field(default_factory=list)
+    seconds: float = 0.0
     format: str = FORMAT
     version: int = VERSION
 
@@ -135,6 +137,11 @@ def _sweep(storage: Storage, table_uri: str, folder: str, named: set[str]) -> No
 def new_run_id() -> str:
     """An identifier that sorts by time: 20261121T103000-1a2b3c4d."""
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
+
+
+def digest_of(content: bytes) -> str:
+    """32 hex digits of BLAKE2b over a file's content."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def columns(schema: pa.Schema) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ stage.publish(files, statistics)
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -113,6 +114,7 @@ class Stage:
     run_id: str
     previous: Mapping[str, Manifest | None]
     sources: tuple[Table, ...] = ()
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def code(self) -> str:
@@ -205,6 +207,8 @@ class Stage:
         for name in reversed(list(self.outputs)):
             published[name] = table = self._table(name, written, statistics, self.outputs[name])
             manifests.publish(self.workspace.storage, table.uri, table.manifest)
+        for name in self.outputs:
+            self.workspace.notify("published", published[name].manifest)
         return published
 
     def _table(self, name: str, written: Iterable[Written], statistics: Mapping[str, Any], schema: pa.Schema) -> Table:
@@ -225,13 +229,16 @@ class Stage:
             code=manifests.code_version(),
             statistics=dict(statistics),
             previous_run=previous.run_id if previous else None,
+            seconds=round(time.monotonic() - self.began, 3),
             made_of=sorted(origin for table in self.sources for origin in _origins(table)),
         )
         return Table(self.workspace.storage, self.workspace.uri_of(folder), manifest, schema)
 
     def current(self, name: str) -> Table:
         """The table as published before this run."""
-        return self.workspace.open(name, self.outputs[name])
+        table = self.workspace.open(name, self.outputs[name])
+        self.workspace.notify("unchanged", table.manifest)
+        return table
 
 
 @dataclass(frozen=True)
@@ -242,6 +249,7 @@ class Workspace:
     root: str
     settings: TablesSection
     check: Callable[[], None] = lambda: None  # raises where this run may publish no more; see `lease`
+    notify: Callable[[str, Manifest], None] = lambda _what, _manifest: None  # hears of every table; see `runs.record`
 
     def uri_of(self, name: str) -> str:
         """The folder of a table."""

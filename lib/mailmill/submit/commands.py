@@ -34,8 +34,9 @@ def spark_submit(
 ) -> Command:
     """The command for local, standalone and yarn.
 
-    `home`: Spark's folder, which spark-submit would else look for with the driver's Python. `environment`: None where the workers have mailmill. `staged`: name -> s3:// URI of the parts that were
-    uploaded; else YARN's own distribution carries them.
+    `environment`: None where the workers have mailmill. `staged`: name -> s3:// URI of the parts that were
+    uploaded; else YARN's own distribution carries them. `home`: Spark's folder, which spark-submit would else look
+    for with the driver's Python.
     """
     master = request.master or {"local": "local[*]", "yarn": "yarn"}.get(request.target, "")
     cluster = request.deploy_mode == "cluster"

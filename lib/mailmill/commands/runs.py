@@ -1,0 +1,52 @@
+"""`mailmill runs`: what earlier runs of a workspace did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from mailmill.commands.session import config_option, set_option, settings
+from mailmill.runs import reports
+from mailmill.storage.filesystems import Storage
+
+
+def _place(config: str | None, overrides: Sequence[str]) -> tuple[Storage, str]:
+    found = settings(config, None, overrides)
+    return Storage(found.storage), found.run.work
+
+
+@click.group(short_help="what earlier runs did: list, show, compare")
+def runs() -> None:
+    """Say what earlier runs of a workspace did. RUN is an id, its beginning, or `last`."""
+
+
+@runs.command("list")
+@config_option
+@set_option
+def list_runs(config: str | None, overrides: Sequence[str]) -> None:
+    """A line a run: command, outcome, time, tables, cost."""
+    click.echo(reports.listing(*_place(config, overrides)))
+
+
+@runs.command()
+@config_option
+@set_option
+@click.option("--json", "whole", is_flag=True, help="The whole record.")
+@click.argument("run", default="last")
+def show(config: str | None, overrides: Sequence[str], whole: bool, run: str) -> None:
+    """One run: its tables with rows, bytes, seconds and fingerprints; memory; cost."""
+    record = reports.load(*_place(config, overrides), run)
+    click.echo(json.dumps(record, indent=1, sort_keys=True) if whole else reports.shown(record))
+
+
+@runs.command()
+@config_option
+@set_option
+@click.argument("run")
+@click.argument("other", default="last")
+def compare(config: str | None, overrides: Sequence[str], run: str, other: str) -> None:
+    """What differs between two runs: settings, versions, rows, content, time."""
+    place = _place(config, overrides)
+    click.echo(reports.compared(reports.load(*place, run), reports.load(*place, other)))

@@ -1,0 +1,112 @@
+"""`mailmill score`: the workspace's queue, a day's new mail with a model from elsewhere, or one message at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mailmill.commands.session import options, session, settings
+from mailmill.config import Config, StorageSection, parse
+from mailmill.errors import ConfigError
+
+
+@click.command(short_help="features -> scores; or new mail, or one FILE.eml, with --model")
+@options
+@click.option("--model", metavar="DIR", help="A published model, e.g. WORK/models/logistic; default: the chosen one.")
+@click.option("--input", "source", metavar="PATH", help="With --model and --output: new mail, of any kind, to score.")
+@click.option("--output", metavar="DIR", help="With --input: the workspace of the new mail; its table is DIR/scores.")
+@click.option("--vectors", metavar="SOURCE", help="The model's word vectors, where they are not beside it.")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def score(
+    config: str | None,
+    engine: str | None,
+    overrides: Sequence[str],
+    model: str | None,
+    source: str | None,
+    output: str | None,
+    vectors: str | None,
+    file: Path | None,
+) -> None:
+    """Give mail its sentiment in [-1, 1]; of many, the place in the queue, most negative first.
+
+    \b
+      mailmill score --config FILE.toml                        the features of the workspace
+      mailmill score --model DIR --input PATH --output DIR     new mail, on any engine
+      mailmill score --model DIR FILE.eml                      one message, without an engine, as JSON
+    """
+    if file is not None:
+        _one(file, config, overrides, model, vectors)
+    elif source or output:
+        _new_mail(config, engine, overrides, model, source, output, vectors)
+    elif model:
+        raise ConfigError("--model goes with FILE.eml, or with --input and --output")
+    else:
+        _queue(settings(config, engine, overrides))
+
+
+def _queue(config: Config) -> None:
+    from mailmill import pipeline
+    from mailmill.docs.summary import summarise
+
+    with session(config, "score") as job:
+        pipeline.score(job)
+        click.echo(summarise(job.workspace))
+
+
+def _one(file: Path, config: str | None, overrides: Sequence[str], model: str | None, vectors: str | None) -> None:
+    from mailmill import scoring
+    from mailmill.storage.filesystems import Storage, join
+
+    found = settings(config, None, overrides) if config else None
+    storage = Storage(found.storage if found else StorageSection())
+    if model is None:
+        if found is None:
+            raise ConfigError("say which model: --model DIR, or the workspace's with --config FILE.toml")
+        model = join(found.run.work, "models", chosen(storage, found))
+    threshold = found.evaluate.threshold if found else 0.5
+    scorer = scoring.open_model(storage, model, vectors)
+    click.echo(json.dumps(scoring.score_message(file.read_bytes(), scorer, threshold)))
+
+
+def chosen(storage: object, config: Config) -> str:
+    """The name of the model that scores in a workspace."""
+    from mailmill.storage.filesystems import Storage
+    from mailmill.storage.tables import Workspace
+
+    if config.score.model != "chosen":
+        return config.score.model
+    assert isinstance(storage, Storage)
+    return str(Workspace(storage, config.run.work, config.tables).manifest("metrics").statistics["chosen"])
+
+
+def _new_mail(
+    config: str | None,
+    engine: str | None,
+    overrides: Sequence[str],
+    model: str | None,
+    source: str | None,
+    output: str | None,
+    vectors: str | None,
+) -> None:
+    if not (model and source and output):
+        raise ConfigError("new mail is scored with all of --model DIR --input PATH --output DIR")
+    changes = [f"run.work={json.dumps(output)}", f"input.paths={json.dumps([source])}"]
+    if config:
+        found = settings(config, engine, [*overrides, *changes])
+    else:
+        found = parse({}, [*overrides, *([f"engine.kind={engine}"] if engine else []), *changes])
+    from mailmill import pipeline, scoring
+
+    with session(found, "score") as job:
+        scorer = scoring.open_model(job.storage, model, vectors)
+        pipeline.ingest(job)
+        clean = pipeline.clean(job)
+        scores = scoring.score_mail(job, scorer)
+        counts = clean.manifest.statistics
+        click.echo(
+            f"{counts['messages']} messages = {scores.rows} scored + {counts['rejects']} rejects "
+            f"+ {counts['duplicates']} duplicates\nscores       {scores.uri}/run_id={scores.manifest.run_id}"
+        )

@@ -1,0 +1,81 @@
+"""A run from the command line: configuration in; lease, log and record around the job."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailmill.config import Config, StorageSection, load, parse
+from mailmill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mailmill.job import Job
+
+config_option = click.option("-c", "--config", metavar="FILE", help="A TOML file, on disk or s3://; see conf/.")
+engine_option = click.option(
+    "-e", "--engine", type=click.Choice(["local", "dask", "spark", "auto"]), help="Who computes; overrides the file."
+)
+set_option = click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+)
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--config, --engine and --set: what every stage takes."""
+    return config_option(engine_option(set_option(command)))
+
+
+@cache
+def run_id() -> str:
+    """This run's id: MAILMILL_RUN_ID, which a scheduler may give, or a new one."""
+    from mailmill.storage.manifests import new_run_id
+
+    return os.environ.get("MAILMILL_RUN_ID") or new_run_id()
+
+
+def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -> Config:
+    """The configuration, checked whole. Raises ConfigError before anything is started."""
+    if config is None:
+        raise ConfigError("say which configuration: --config FILE.toml", hint="see conf/ for examples")
+    changes = [*overrides, *([f"engine.kind={engine}"] if engine else [])]
+    if not config.startswith(("s3://", "s3a://")):
+        return load(config, changes)
+    from mailmill.storage.filesystems import Storage
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    content = Storage(StorageSection(endpoint=endpoint, region=os.environ.get("AWS_REGION"))).read(config)
+    try:
+        return parse(tomllib.loads(content.decode()), changes, origin=config)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"configuration {config} cannot be read: {error}") from None
+
+
+@contextmanager
+def session(config: Config, command: str) -> Iterator[Job]:
+    """A job that holds the workspace's lease, and whose end is recorded."""
+    from mailmill.job import Job
+    from mailmill.runs.record import Recorder
+    from mailmill.storage.filesystems import Storage
+    from mailmill.storage.lease import Lease
+
+    recorder = Recorder(config, run_id(), command)
+    lease = Lease(Storage(config.storage), config.run.work, run_id(), config.run.lease_seconds)
+    job = Job(config, lease.check, recorder.heard)
+    with lease:
+        failure: BaseException | None = None
+        try:
+            with job:
+                yield job
+                if "engine" in job.__dict__:
+                    recorder.engine(job.engine.describe())
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            recorder.write(job.storage, failure)  # after the engine has closed: its workers' memory is then known

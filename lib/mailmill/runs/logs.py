@@ -1,0 +1,42 @@
+"""Logs: plain lines on a terminal, one JSON object a line elsewhere, so that a log store can ask them questions."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+
+PLAIN = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class JsonLines(logging.Formatter):
+    """time, level, logger, run, message, and the record's `fields`: stage, event, rows, bytes, seconds and others."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self._run = run
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of JSON."""
+        found = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "run": self._run,
+            "message": record.getMessage(),
+        }
+        found |= getattr(record, "fields", {})
+        if record.exc_info and record.exc_info[0] is not None:
+            found["exception"] = self.formatException(record.exc_info)
+        return json.dumps(found, default=str)
+
+
+def configure(run: str) -> None:
+    """Log to stderr: MAILMILL_LOG sets mailmill's level, MAILMILL_LOG_FORMAT is text, json, or left to the terminal."""
+    wanted = os.environ.get("MAILMILL_LOG_FORMAT", "text" if sys.stderr.isatty() else "json")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(run) if wanted == "json" else logging.Formatter(PLAIN))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("mailmill").setLevel(os.environ.get("MAILMILL_LOG", "INFO").upper())

@@ -1,0 +1,114 @@
+"""The record of a run, `runs/ID.json` in its workspace: written at its end, well or ill.
+
+Everything in it is the configuration's, the manifests' or a measurement of this process; never a word of mail.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import re
+import resource
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from mailmill.config import Config
+from mailmill.errors import MailmillError
+from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.manifests import Manifest, code_version
+
+log = logging.getLogger("mailmill")
+FORMAT, VERSION = "mailmill.run", 1
+FOLDER = "runs"
+_LIBRARIES = ("numpy", "pyarrow", "numba", "dask", "pyspark", "selectolax", "fast-mail-parser", "s3fs")
+_SECRET = re.compile(r"secret|password|passwd|token|credential|(access|account|private|api)[._-]?key", re.IGNORECASE)
+_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+
+
+class Recorder:
+    """Hears of every table of a run; a context manager around the run whose end it writes down."""
+
+    def __init__(self, config: Config, run: str, command: str) -> None:
+        self._config, self.run, self._command = config, run, command
+        self._tables: list[dict[str, Any]] = []
+        self._engine = ""
+        self._started, self._began = datetime.now(UTC), time.monotonic()
+
+    def heard(self, event: str, manifest: Manifest) -> None:
+        """A table was published, or found unchanged."""
+        found = {"table": manifest.table, "event": event, "run_id": manifest.run_id, "rows": manifest.rows}
+        found |= {"bytes": sum(file.bytes for file in manifest.files), "files": len(manifest.files)}
+        found |= {"fingerprint": manifest.fingerprint, "inputs": manifest.inputs, "statistics": manifest.statistics}
+        self._tables.append(found | {"seconds": manifest.seconds if event == "published" else 0.0})
+
+    def engine(self, described: str) -> None:
+        """An engine was started; `described` says which, and where to watch it."""
+        self._engine = described
+
+    def write(self, storage: Storage, error: BaseException | None) -> None:
+        """Write the record, unless the run found nothing to do. A record that cannot be written is only warned of."""
+        if error is None and not any(table["event"] == "published" for table in self._tables):
+            return
+        uri = join(self._config.run.work, FOLDER, f"{self.run}.json")
+        try:
+            content = json.dumps(self.document(error), indent=1, sort_keys=True, default=str) + "\n"
+            storage.write(uri, content.encode())
+        except MailmillError as failure:
+            log.warning("no record of this run: %s", failure.message)
+
+    def document(self, error: BaseException | None = None) -> dict[str, Any]:
+        """The record as plain JSON."""
+        seconds = time.monotonic() - self._began
+        price = self._config.run.price_per_hour
+        found: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "run": self.run,
+            "command": self._command,
+            "outcome": "done" if error is None else "failed",
+            "started": self._started.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "configuration": redacted(self._config.model_dump(mode="json")),
+            "versions": _versions(),
+            "machine": {"system": platform.platform(), "processor": platform.machine()},
+            "engine": self._engine,
+            "tables": self._tables,
+            "peak_bytes": peaks(),
+            "cost": {"price_per_hour": price, "estimate": None if price is None else round(price * seconds / 3600, 6)},
+        }
+        if error is not None:
+            known = isinstance(error, MailmillError)
+            found["error"] = {
+                "type": type(error).__name__,
+                "message": error.message if isinstance(error, MailmillError) else "",  # another's may quote a mail
+                "exit_code": error.exit_code if known else 1,  # type: ignore[attr-defined]
+            }
+        return found
+
+
+def redacted(values: Any, name: str = "") -> Any:
+    """The configuration with every value hidden whose name speaks of a secret."""
+    if isinstance(values, dict):
+        return {key: redacted(value, str(key)) for key, value in values.items()}
+    return "(hidden)" if values is not None and _SECRET.search(name) else values
+
+
+def peaks() -> dict[str, int]:
+    """Largest resident memory in bytes: of this process, and of the largest of its child processes that has ended."""
+    return {
+        "driver": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT,
+        "largest_child": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _UNIT,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"mailmill": code_version(), "python": platform.python_version()}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -1,0 +1,105 @@
+"""Records of runs as people read them: a list, one, or the differences of two."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mailmill.errors import DataError
+from mailmill.runs.record import FOLDER, FORMAT, VERSION
+from mailmill.storage.filesystems import Storage, join
+
+
+def names(storage: Storage, work: str) -> list[str]:
+    """The ids of the recorded runs of a workspace, oldest first (an id begins with its time)."""
+    found = storage.children(join(work, FOLDER))
+    return [name.removesuffix(".json") for name in found if name.endswith(".json")]
+
+
+def load(storage: Storage, work: str, run: str) -> dict[str, Any]:
+    """One record; `run` may be the beginning of an id, or "last". Raises DataError where there is none, or several."""
+    known = names(storage, work)
+    found = (
+        known[-1:]
+        if run == "last"
+        else [name for name in known if name == run] or [name for name in known if name.startswith(run)]
+    )
+    if len(found) != 1:
+        why = f"{len(found)} runs begin with {run}" if found else f"no run {run}"
+        raise DataError(f"{why} in {join(work, FOLDER)}", hint="see `mailmill runs list`")
+    uri = join(work, FOLDER, f"{found[0]}.json")
+    try:
+        document: dict[str, Any] = json.loads(storage.read(uri))
+        if (document["format"], document["version"]) != (FORMAT, VERSION):
+            raise DataError(f"{uri} was written by another version of mailmill")
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{uri} is damaged") from None
+    return document
+
+
+def listing(storage: Storage, work: str) -> str:
+    """A line a run: id, command, outcome, seconds, tables published, cost."""
+    lines = [f"{'run':<26} {'command':<10} {'outcome':<8} {'seconds':>9} {'tables':>7} {'cost':>10}"]
+    for name in names(storage, work):
+        record = load(storage, work, name)
+        made = sum(table["event"] == "published" for table in record["tables"])
+        cost = record["cost"]["estimate"]
+        lines.append(
+            f"{name:<26} {record['command']:<10} {record['outcome']:<8} {record['seconds']:>9.1f} {made:>7} "
+            f"{'-' if cost is None else f'{cost:.4f}':>10}"
+        )
+    return "\n".join(lines) if len(lines) > 1 else f"no run is recorded in {join(work, FOLDER)}"
+
+
+def shown(record: Mapping[str, Any]) -> str:
+    """One run for people; `--json` gives all of it."""
+    peak = record["peak_bytes"]
+    lines = [
+        f"run       {record['run']}: {record['command']}, {record['outcome']}",
+        f"started   {record['started']}, took {record['seconds']:.1f} s",
+        f"engine    {record['engine'] or 'none was needed'}",
+        f"code      {record['versions']['mailmill']}, Python {record['versions']['python']}",
+        f"memory    driver {peak['driver'] / 2**20:.0f} MiB, largest child {peak['largest_child'] / 2**20:.0f} MiB",
+    ]
+    if record["cost"]["estimate"] is not None:
+        lines.append(f"cost      {record['cost']['estimate']:.4f} at {record['cost']['price_per_hour']:g} an hour")
+    if "error" in record:
+        lines.append(f"error     {record['error']['type']}: {record['error']['message']}")
+    lines += ["", f"{'table':<20} {'event':<10} {'rows':>10} {'MiB':>9} {'seconds':>9}  fingerprint"]
+    lines += [
+        f"{t['table']:<20} {t['event']:<10} {t['rows']:>10} {t['bytes'] / 2**20:>9.2f} {t['seconds']:>9.2f}  "
+        f"{t['fingerprint'][:16]}"
+        for t in record["tables"]
+    ]
+    return "\n".join(lines)
+
+
+def compared(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    """What differs between two runs: configuration, versions, and each table's rows, content and time."""
+    lines = [f"{'':<34} {a['run']:<26} {b['run']}"]
+    for section in ("configuration", "versions"):
+        for name, x, y in _differences(a[section], b[section]):
+            lines.append(f"{name:<34.34} {x!s:<26.26} {y!s:.40}")
+    lines.append(f"{'seconds':<34} {a['seconds']:<26.1f} {b['seconds']:.1f}")
+    lines.append(
+        f"{'driver, MiB':<34} {a['peak_bytes']['driver'] / 2**20:<26.0f} {b['peak_bytes']['driver'] / 2**20:.0f}"
+    )
+    left, right = ({table["table"]: table for table in record["tables"]} for record in (a, b))
+    for name in dict.fromkeys([*left, *right]):
+        x, y = left.get(name), right.get(name)
+        if x is None or y is None:
+            lines.append(f"{name:<34} {'-' if x is None else x['rows']!s:<26} {'-' if y is None else y['rows']}")
+            continue
+        same = "same content" if x["fingerprint"] == y["fingerprint"] else "other content"
+        one, two = (f"{t['rows']} rows, {t['seconds']:.1f} s" for t in (x, y))
+        lines.append(f"{name:<34} {one:<26} {two}, {same}")
+    return "\n".join(lines)
+
+
+def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        for name in sorted({*a, *b}):
+            yield from _differences(a.get(name), b.get(name), f"{path}.{name}" if path else name)
+    elif a != b:
+        yield path, a, b

@@ -1,0 +1,130 @@
+"""Records of runs: written once, complete, without secrets; logs as JSON; list, show and compare."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from mailmill.cli import cli, guarded
+from mailmill.config import Config
+from mailmill.errors import DataError
+from mailmill.runs import logs, record, reports
+from mailmill.storage.filesystems import Storage
+from tests import mail
+from tests.faults.processes import command, mailmill
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    corpus = mail.make_corpus(folder / "corpus", 100)
+    vectors = mail.make_vectors(corpus, folder / "glove.txt")
+    config = mail.make_config(str(folder / "work"), corpus, vectors, "run.price_per_hour=3.6", 'train.models=["forest"]')
+    return config, mail.write_config(folder / "small.toml", config)
+
+
+@pytest.fixture(scope="module")
+def recorded(settings: tuple[Config, Path]) -> list[dict[str, Any]]:
+    """Two runs that did something, one that found nothing to do, and one that failed."""
+    config, file = settings
+    assert mailmill("run", "-c", file).returncode == 0
+    assert mailmill("run", "-c", file).returncode == 0
+    assert mailmill("run", "-c", file, "-s", "forest.trees=9").returncode == 0
+    assert mailmill("train", "-c", file, "-s", "train.positive=happy").returncode == 3
+    folder = Path(config.run.work) / "runs"
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime_ns)]
+
+
+def test_a_record_says_what_was_made_from_what(settings: tuple[Config, Path], recorded: list[dict[str, Any]]) -> None:
+    assert [r["outcome"] for r in recorded] == ["done", "done", "failed"], "a run without anything new leaves none"
+    first = recorded[0]
+    made = {table["table"]: table for table in first["tables"]}
+    assert {"raw", "ledger", "clean", "rejects", "labels", "features", "models/forest", "metrics", "scores"} <= set(made)
+    for name in ("raw", "clean", "features"):
+        manifest = json.loads((Path(settings[0].run.work) / name / "_manifest.json").read_text())
+        assert (made[name]["fingerprint"], made[name]["rows"]) == (manifest["fingerprint"], manifest["rows"])
+        assert made[name]["seconds"] > 0
+        assert made[name]["bytes"] > 0
+    assert first["configuration"]["run"]["seed"] == 5
+    assert first["versions"]["python"]
+    assert first["engine"].startswith("local")
+    assert first["peak_bytes"]["driver"] > 20 * 2**20
+    assert first["cost"]["estimate"] == pytest.approx(first["seconds"] * 3.6 / 3600, abs=1e-5)
+
+
+def test_a_failure_is_recorded_with_its_words(recorded: list[dict[str, Any]]) -> None:
+    error = recorded[-1]["error"]
+    assert (error["type"], error["exit_code"]) == ("DataError", 3)
+    assert "'happy'" in error["message"]
+
+
+def test_list_show_and_compare(settings: tuple[Config, Path], recorded: list[dict[str, Any]]) -> None:
+    file = str(settings[1])
+    listed = CliRunner().invoke(cli, ["runs", "list", "-c", file])
+    assert listed.exit_code == 0
+    assert [line.split()[0] for line in listed.output.splitlines()[1:]] == sorted(r["run"] for r in recorded)
+    shown = CliRunner().invoke(cli, ["runs", "show", "-c", file, recorded[0]["run"]]).output
+    assert recorded[0]["tables"][0]["fingerprint"][:16] in shown
+    whole = CliRunner().invoke(cli, ["runs", "show", "--json", "-c", file, recorded[1]["run"]]).output
+    assert json.loads(whole) == recorded[1]
+    compared = CliRunner().invoke(cli, ["runs", "compare", "-c", file, recorded[0]["run"], recorded[1]["run"]]).output
+    assert "forest.trees" in compared
+    lines = {line.split()[0]: line for line in compared.splitlines()[1:]}
+    assert lines["clean"].endswith("same content")
+    assert lines["models/forest"].endswith("other content")
+
+
+def test_a_run_that_is_not_there(settings: tuple[Config, Path], recorded: list[dict[str, Any]]) -> None:
+    file = str(settings[1])
+    assert guarded(lambda: cli.main(["runs", "show", "-c", file, "never"], standalone_mode=False)) == 3
+    with pytest.raises(DataError, match="runs begin with"):
+        reports.load(Storage(settings[0].storage), settings[0].run.work, "2")
+
+
+def test_secrets_are_hidden(settings: tuple[Config, Path]) -> None:
+    hidden = {
+        "spark.hadoop.fs.s3a.secret.key": "s1", "spark.hadoop.fs.s3a.access.key": "s2", "spark.authenticate.secret": "s3",
+        "spark.hadoop.fs.s3a.session.token": "s4", "spark.ssl.keyPassword": "s5",
+    }  # fmt: skip
+    plain = {"spark.executor.memory": "4g", "spark.sql.keyed": "kept"}
+    config = settings[0].model_copy(update={"engine": settings[0].engine.model_copy(update={"spark": hidden | plain})})
+    found = record.Recorder(config, "r", "run").document()["configuration"]["engine"]["spark"]
+    assert {found[name] for name in hidden} == {"(hidden)"}
+    assert {name: found[name] for name in plain} == plain
+
+
+def test_an_unknown_errors_words_are_not_recorded(settings: tuple[Config, Path]) -> None:
+    document = record.Recorder(settings[0], "r", "run").document(ValueError("Dear Ms Smith, my card is 4711"))
+    assert document["error"] == {"type": "ValueError", "message": "", "exit_code": 1}
+
+
+def test_logs_are_json_where_nobody_watches(settings: tuple[Config, Path], tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "MAILMILL_LOG_FORMAT"} | {"MAILMILL_RUN_ID": "night-7"}
+    call = command("ingest", "-c", settings[1], "-s", f"run.work={tmp_path / 'work'}")
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {line["run"] for line in lines} == {"night-7"}
+    published = next(line for line in lines if line.get("event") == "published")
+    assert published["stage"] == "raw"
+    assert published["rows"] > 0
+    assert published["bytes"] > 0
+    assert published["seconds"] > 0
+    assert published["table"].endswith("/raw")
+    assert published["message"].startswith("raw published: rows=")
+    assert (tmp_path / "work" / "runs" / "night-7.json").exists()
+
+
+def test_the_formatter_survives_anything() -> None:
+    line = logging.LogRecord("mailmill", logging.INFO, "f", 1, "a %s\nb", ("c",), None)
+    line.fields = {"stage": object()}
+    found = json.loads(logs.JsonLines("r").format(line))
+    assert found["message"] == "a c\nb"
+    assert "\n" not in logs.JsonLines("r").format(line)

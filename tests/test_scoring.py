@@ -1,0 +1,153 @@
+"""Scoring new mail: the same score as in the workspace of the model, on any engine, and for one message alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mailmill import pipeline, schemas, scoring
+from mailmill.cli import cli, guarded
+from mailmill.config import Config, StorageSection
+from mailmill.errors import DataError
+from mailmill.job import Job
+from mailmill.storage.filesystems import Storage
+from mailmill.storage.loading import message_key
+from tests import mail
+from tests.conftest import REQUIRE_SPARK, missing_spark
+from tests.faults.processes import mailmill
+
+STORAGE = Storage(StorageSection())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
+    folder = tmp_path_factory.mktemp("scoring")
+    corpus = mail.make_corpus(folder / "corpus", 300)
+    vectors = mail.make_vectors(corpus, folder / "glove.txt")
+    config = mail.make_config(str(folder / "work"), corpus, vectors)
+    with Job(config) as job:
+        pipeline.run(job)
+    return config, corpus
+
+
+def scores(work: str) -> dict[str, tuple[float, str]]:
+    config = mail.make_config(work, Path("none"), Path("none"))
+    rows = Job(config).workspace.open("scores", schemas.SCORES).read().to_pylist()
+    return {row["key"]: (row["sentiment"], row["label"]) for row in rows}
+
+
+@pytest.mark.parametrize("engine", ["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])
+def test_new_mail_scores_as_in_the_models_workspace(engine: str, trained: tuple[Config, Path], tmp_path: Path) -> None:
+    if engine == "spark" and (reason := missing_spark()):
+        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    config, corpus = trained
+    chosen = Job(config).workspace.manifest("metrics").statistics["chosen"]
+    done = mailmill(
+        "score", "--model", Path(config.run.work) / "models" / chosen, "--input", corpus / "mail", "--output",
+        tmp_path / "day", "-e", engine, "-s", "engine.workers=2", "-s", "ingest.batch_objects=100", timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "300 messages = " in done.stdout
+    ours, theirs = scores(str(tmp_path / "day")), scores(config.run.work)
+    assert ours == theirs
+    assert not (tmp_path / "day" / "features").exists()
+
+
+@pytest.mark.parametrize("name", ["logistic", "forest"])
+def test_one_message_scores_as_among_many(name: str, trained: tuple[Config, Path]) -> None:
+    config, corpus = trained
+    place = str(Path(config.run.work) / "models" / name)
+    scorer = scoring.open_model(STORAGE, place)
+    with Job(config) as job:
+        texts = job.workspace.open("clean", schemas.CLEAN).read()
+    many = dict(zip(texts["key"].to_pylist(), scorer.probabilities(texts["text"].to_pylist())[:, 1], strict=True))
+    checked = 0
+    for path in sorted((corpus / "mail").rglob("*.eml"))[:40]:
+        raw = path.read_bytes()
+        if (key := message_key(raw)) in many:
+            found = scoring.score_message(raw, scorer)
+            assert found["probability"] == many[key]
+            assert found["sentiment"] == 2 * many[key] - 1
+            assert found["label"] == found["classes"][int(many[key] >= 0.5)]
+            checked += 1
+    assert checked > 30
+
+
+def test_a_message_from_the_command_line(trained: tuple[Config, Path], tmp_path: Path) -> None:
+    config, corpus = trained
+    file = max((corpus / "mail").rglob("*.eml"), key=lambda path: path.stat().st_size)
+    model = str(Path(config.run.work) / "models" / "logistic")
+    one = CliRunner().invoke(cli, ["score", "--model", model, str(file)])
+    assert one.exit_code == 0, one.output
+    found = json.loads(one.output)
+    assert -1 <= found["sentiment"] <= 1
+    assert found["label"] in found["classes"]
+    toml = mail.write_config(tmp_path / "c.toml", config)
+    chosen = CliRunner().invoke(cli, ["score", "-c", str(toml), str(file)])
+    assert chosen.exit_code == 0, chosen.output
+    assert not (Path(config.run.work) / "runs").exists(), "one message is no run"
+
+
+def test_one_message_needs_no_engine_and_no_s3(trained: tuple[Config, Path]) -> None:
+    config, corpus = trained
+    file = next((corpus / "mail").rglob("*.eml"))
+    model = str(Path(config.run.work) / "models" / "logistic")
+    program = (
+        "import sys\nfrom mailmill.cli import cli\n"
+        "cli.main(sys.argv[1:], standalone_mode=False)\n"
+        "print([m for m in ('pyspark', 'dask', 'distributed', 'pandas', 's3fs', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "score", "--model", model, str(file)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_unusable_message_says_why(trained: tuple[Config, Path], tmp_path: Path) -> None:
+    model = str(Path(trained[0].run.work) / "models" / "logistic")
+    (tmp_path / "none.eml").write_bytes(b"\x00\x01\x02")
+    arguments = ["score", "--model", model, str(tmp_path / "none.eml")]
+    assert guarded(lambda: cli.main(arguments, standalone_mode=False)) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--model", "m"], "FILE.eml"),
+        (["--input", "p"], "--output"),
+        (["--input", "p", "--output", "o"], "--model"),
+        ([], "--config"),
+    ],
+)
+def test_half_a_question(arguments: list[str], word: str) -> None:
+    result = mailmill("score", *arguments)
+    assert result.returncode == 2
+    assert word in result.stderr
+
+
+def test_vectors_are_found_by_content_not_by_name(trained: tuple[Config, Path], tmp_path: Path) -> None:
+    config, _ = trained
+    work = tmp_path / "moved"
+    shutil.copytree(config.run.work, work)
+    (store,) = (work / "vectors").iterdir()
+    store.rename(work / "vectors" / "another-name")
+    model = str(work / "models" / "logistic")
+    assert np.isfinite(scoring.open_model(STORAGE, model).probabilities(["hello there"])).all()
+    shutil.rmtree(work / "vectors")
+    with pytest.raises(DataError, match="are not beside it"):
+        scoring.open_model(STORAGE, model)
+    again = scoring.open_model(STORAGE, model, vectors=config.features.vectors)
+    assert np.isfinite(again.probabilities(["hello there"])).all()
+
+
+def test_no_model(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no model in"):
+        scoring.open_model(STORAGE, str(tmp_path))

@@ -20,29 +20,56 @@ WEED = Path(sys.executable).with_name("weed")
 SECONDS_TO_START = 60
 
 
+class Server:
+    """The server with one bucket `test`, that can be killed and started again on the same ports with the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
+        identity = {"name": "test", "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}], "actions": ["Admin"]}
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(exist_ok=True)
+        (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        (folder / "data").mkdir()
+        self._command = [
+            str(WEED), "server", "-s3", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+            f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=64",
+            # Servers of other protocols on fixed ports would stop a second test process from starting its own.
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
+            *(f"-{name}.port={port}" for name, port in ports.items()),
+        ]  # fmt: skip
+        self.endpoint = f"http://127.0.0.1:{ports['s3']}"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        with open(self._folder / "weed.log", "ab") as log:
+            process = subprocess.Popen(self._command, stdout=log, stderr=subprocess.STDOUT, cwd=self._folder)
+        self._process = process
+        _wait_until_ready(self.endpoint, process, self._folder / "weed.log")
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
 @contextlib.contextmanager
-def s3_server(folder: Path) -> Iterator[str]:
-    """Start the server with one bucket `test`; yields its endpoint. `CREDENTIALS` must be in the environment."""
-    ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
-    identity = {"name": "test", "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}], "actions": ["Admin"]}
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    (folder / "data").mkdir()
-    command = [
-        str(WEED), "server", "-s3", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-        f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=64",
-        # Servers of other protocols on fixed ports would stop a second test process from starting its own.
-        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
-        *(f"-{name}.port={port}" for name, port in ports.items()),
-    ]  # fmt: skip
-    endpoint = f"http://127.0.0.1:{ports['s3']}"
-    with open(folder / "weed.log", "wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+def restartable(folder: Path) -> Iterator[Server]:
+    """A started `Server` below `folder`. `CREDENTIALS` must be in the environment."""
+    server = Server(folder / "s3")
     try:
-        _wait_until_ready(endpoint, server, folder / "weed.log")
-        yield endpoint
+        server.start()
+        yield server
     finally:
         server.kill()
-        server.wait()
+
+
+@contextlib.contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """A started server; yields its endpoint."""
+    with restartable(folder) as server:
+        yield server.endpoint
 
 
 def _wait_until_ready(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:

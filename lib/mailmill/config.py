@@ -68,7 +68,17 @@ class StorageSection(Section):
     anonymous: bool = False
     connect_timeout: float = Field(5.0, gt=0, description="seconds")
     request_timeout: float = Field(30.0, gt=0, description="seconds")
-    attempts: int = Field(4, ge=1, le=20)
+    attempts: int = Field(4, ge=1, le=20, description="of one request; the wait between them doubles")
+    profile: str | None = Field(None, description="of ~/.aws/config; default: the environment, then the role")
+    encryption: Literal["AES256", "aws:kms"] | None = Field(None, description="of what is written, by the server")
+    kms_key: str | None = Field(None, description='the key\'s ARN, with encryption = "aws:kms"')
+    requester_pays: bool = False
+
+    @model_validator(mode="after")
+    def _key_of_kms(self) -> StorageSection:
+        if self.kms_key and self.encryption != "aws:kms":
+            raise ValueError('storage.kms_key goes with storage.encryption = "aws:kms"')
+        return self
 
 
 class EngineSection(Section):

@@ -26,7 +26,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
     folder = tmp_path_factory.mktemp("runs")
     corpus = mail.make_corpus(folder / "corpus", 100)
     vectors = mail.make_vectors(corpus, folder / "glove.txt")
-    config = mail.make_config(str(folder / "work"), corpus, vectors, "run.price_per_hour=3.6", 'train.models=["forest"]')
+    config = mail.make_config(
+        str(folder / "work"), corpus, vectors, "run.price_per_hour=3.6", 'train.models=["forest"]'
+    )
     return config, mail.write_config(folder / "small.toml", config)
 
 
@@ -46,7 +48,9 @@ def test_a_record_says_what_was_made_from_what(settings: tuple[Config, Path], re
     assert [r["outcome"] for r in recorded] == ["done", "done", "failed"], "a run without anything new leaves none"
     first = recorded[0]
     made = {table["table"]: table for table in first["tables"]}
-    assert {"raw", "ledger", "clean", "rejects", "labels", "features", "models/forest", "metrics", "scores"} <= set(made)
+    assert {"raw", "ledger", "clean", "rejects", "labels", "features", "models/forest", "metrics", "scores"} <= set(
+        made
+    )
     for name in ("raw", "clean", "features"):
         manifest = json.loads((Path(settings[0].run.work) / name / "_manifest.json").read_text())
         assert (made[name]["fingerprint"], made[name]["rows"]) == (manifest["fingerprint"], manifest["rows"])
@@ -90,7 +94,8 @@ def test_a_run_that_is_not_there(settings: tuple[Config, Path], recorded: list[d
 
 def test_secrets_are_hidden(settings: tuple[Config, Path]) -> None:
     hidden = {
-        "spark.hadoop.fs.s3a.secret.key": "s1", "spark.hadoop.fs.s3a.access.key": "s2", "spark.authenticate.secret": "s3",
+        "spark.hadoop.fs.s3a.secret.key": "s1", "spark.hadoop.fs.s3a.access.key": "s2",
+        "spark.authenticate.secret": "s3",
         "spark.hadoop.fs.s3a.session.token": "s4", "spark.ssl.keyPassword": "s5",
     }  # fmt: skip
     plain = {"spark.executor.memory": "4g", "spark.sql.keyed": "kept"}

@@ -1,0 +1,125 @@
+"""What [storage] asks of S3: encryption, requester pays, a profile, bounded patience; and secrets stay secret."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from mailmill import schemas
+from mailmill.config import Config, StorageSection, TablesSection, parse
+from mailmill.errors import ConfigError, DataError, InfrastructureError
+from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.tables import Workspace
+from tests import s3
+from tests.s3_proxy import Proxy, proxy
+
+pytestmark = pytest.mark.s3
+
+
+@pytest.fixture
+def watched(s3_endpoint: str) -> Iterator[Proxy]:
+    with proxy(s3_endpoint) as found:
+        yield found
+
+
+def roundtrip(storage: Storage, root: str) -> None:
+    """Every verb, and a small table."""
+    storage.write(join(root, "a"), b"one")
+    assert storage.read(join(root, "a")) == b"one"
+    assert storage.exists(join(root, "a"))
+    assert [found.size for found in storage.find(root)] == [3]
+    assert dict(storage.read_many([join(root, "a")])) == {join(root, "a"): b"one"}
+    workspace = Workspace(storage, join(root, "work"), TablesSection())
+    for _ in range(3):
+        stage = workspace.stage({}, "s", {"raw": schemas.RAW})
+        with stage.sink.open(0) as writer:
+            row = {"key": "0" * 32, "source": "s", "raw": b"r" * 5000}
+            writer.write("raw", pa.RecordBatch.from_pylist([row], schemas.RAW))
+        stage.publish(writer.written, {})
+    assert workspace.open("raw", schemas.RAW).read().num_rows == 1
+    # This server lists empty folders as well; S3 knows none. Files are what counts.
+    assert (
+        len({path.path.partition("run_id=")[2].partition("/")[0] for path in storage.find(join(root, "work"))} - {""})
+        == 2
+    )
+    storage.delete(join(root, "work"))
+    with pytest.raises(DataError):
+        storage.find(join(root, "work"))
+
+
+def test_encryption_is_asked_for_at_every_write(watched: Proxy) -> None:
+    storage = Storage(StorageSection(endpoint=watched.endpoint, encryption="AES256", attempts=1))
+    for size in (10, 6 * 2**20):  # one PUT, and an upload in parts
+        with contextlib.suppress(InfrastructureError):  # the tests' server has no keys to encrypt with
+            storage.write("s3://test/encrypted/a", bytes(size))
+    begun = [
+        h for method, path, h in watched.seen if method == "POST" or (method == "PUT" and "partNumber" not in path)
+    ]
+    assert begun
+    assert {headers.get("x-amz-server-side-encryption") for headers in begun} == {"AES256"}
+
+
+def test_the_requester_pays_for_reads(watched: Proxy) -> None:
+    roundtrip(Storage(StorageSection(endpoint=watched.endpoint, requester_pays=True)), "s3://test/paid")
+    reads = [headers for method, path, headers in watched.seen if method == "GET" and "list-type" not in path]
+    assert reads
+    assert {headers.get("x-amz-request-payer") for headers in reads} == {"requester"}
+
+
+def test_a_profile_has_credentials(watched: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "credentials").write_text(
+        f"[nightly]\naws_access_key_id = {s3.ACCESS}\naws_secret_access_key = {s3.SECRET}\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    roundtrip(Storage(StorageSection(endpoint=watched.endpoint, profile="nightly")), "s3://test/profile")
+    assert any(s3.ACCESS in headers.get("authorization", "") for _, _, headers in watched.seen)
+
+
+def test_a_key_without_kms() -> None:
+    with pytest.raises(ConfigError, match=r"storage\.kms_key goes with"):
+        parse({"input": {"paths": ["x"]}, "storage": {"kms_key": "arn:aws:kms:x"}})
+    with pytest.raises(ConfigError, match=r"storage\.encryption"):
+        parse({"input": {"paths": ["x"]}, "storage": {"encryption": "rot13"}})
+
+
+@pytest.mark.parametrize("action", ["read", "write", "find", "read_many"])
+def test_patience_with_slow_down_is_bounded(action: str, watched: Proxy) -> None:
+    """A server that only says 503 SlowDown: tried again with growing waits, and given up."""
+    watched.every, watched.kinds = 1, ("503",)
+    storage = Storage(StorageSection(endpoint=watched.endpoint, attempts=3))
+    calls = {
+        "read": lambda: storage.read("s3://test/slow"),
+        "write": lambda: storage.write("s3://test/slow", b"x"),
+        "find": lambda: storage.find("s3://test/slow"),
+        "read_many": lambda: list(storage.read_many(["s3://test/slow", "s3://test/slow2"])),
+    }
+    began = time.monotonic()
+    with pytest.raises(InfrastructureError, match="s3://test/slow"):
+        calls[action]()
+    assert watched.requests >= 3, "it was not tried again"
+    assert watched.requests <= 30
+    assert time.monotonic() - began < 60
+
+
+def test_secrets_are_never_logged(
+    watched: Proxy, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """At mailmill's own most talkative level, in errors, and in what is printed of storage and configuration."""
+    storage = Storage(StorageSection(endpoint=watched.endpoint, attempts=1))
+    with caplog.at_level(logging.DEBUG, logger="mailmill"):
+        roundtrip(storage, "s3://test/secret")
+        watched.every = 1
+        with pytest.raises(InfrastructureError) as caught:
+            storage.read("s3://test/secret/a")
+    config: Config = parse({"input": {"paths": ["x"]}, "storage": {"endpoint": watched.endpoint}})
+    captured = capfd.readouterr()
+    said = [caplog.text, str(caught.value), repr(caught.value), repr(storage), repr(config), captured.out, captured.err]
+    assert not [text for text in said if s3.SECRET in text]

@@ -41,7 +41,7 @@ ALLOWED = {
     | {"ingesting", "storage", "engines", "email", "features", "models", "quality", "docs", "job", "documenting"}
     | {"own_vectors", "scoring"},
     "commands": GROUND | {"storage", "runs", "compacting", "scoring", "docs", "job", "pipeline"},
-    "cli_docs": GROUND | {"docs", "job", "pipeline", "commands"},
+    "cli_docs": GROUND | {"storage", "docs", "job", "pipeline"},
     "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline", "cli_docs", "commands", "runs"},
     "__main__": {"cli"},
     "submit": {"errors"},

@@ -135,9 +135,10 @@ class Stage:
         """
         stage = replace(self, sources=sources)
         names = {table.name for table in sources}
-        found = [manifest for manifest in self.previous.values() if manifest is not None]
+        tables = [name for name, schema in self.outputs.items() if len(schema)]  # other files are made anew
+        found = [manifest for name in tables if (manifest := self.previous[name]) is not None]
         present = {origin for table in sources for origin in _origins(table)}
-        grown = len(found) == len(self.outputs) and all(
+        grown = len(found) == len(tables) and all(
             manifest.made_of
             and manifest.run_id == found[0].run_id
             and (manifest.settings, manifest.code) == (self.settings, self.code)
@@ -154,8 +155,7 @@ class Stage:
             if any(origins & mapped and not origins <= mapped for _, origins in files):
                 return Growth(stage, {table.name: table for table in sources}, [])  # compacted before it was mapped
             fresh[table.name] = table.restricted(file for file, origins in files if not origins & mapped)
-        tables = [manifest for manifest in found if len(self.outputs[manifest.table])]  # other files are made anew
-        return Growth(stage, fresh, [(manifest.table, file) for manifest in tables for file in manifest.files])
+        return Growth(stage, fresh, [(manifest.table, file) for manifest in found for file in manifest.files])
 
     @property
     def sink(self) -> Sink:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mailmill.config import EngineSection, StorageSection, TablesSection
 from mailmill.engines import Engine, open_engine, resources
@@ -18,6 +19,8 @@ from tests import s3
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.update(s3.CREDENTIALS)
+settings.register_profile("mailmill", deadline=None)  # no test judges a time: machines are shared
+settings.load_profile("mailmill")
 REQUIRE_SPARK = os.environ.get("MAILMILL_REQUIRE_SPARK") == "1"
 
 

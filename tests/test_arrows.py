@@ -32,17 +32,10 @@ ALLOWED = {
     "docs": GROUND | {"storage", "email", "models", "quality"},
     "job": GROUND | {"storage", "engines", "models", "quality"},
     "runs": GROUND | {"storage"},
-    "scoring": GROUND | {"storage", "email", "features", "models", "job"},
-    "own_vectors": GROUND | {"storage", "engines", "features", "job"},
-    "documenting": GROUND | {"storage", "features", "models", "quality", "docs", "job", "own_vectors"},
-    "compacting": GROUND | {"storage", "job"},
-    "ingesting": GROUND | {"storage", "engines", "job"},
-    "pipeline": GROUND
-    | {"ingesting", "storage", "engines", "email", "features", "models", "quality", "docs", "job", "documenting"}
-    | {"own_vectors", "scoring"},
-    "commands": GROUND | {"storage", "runs", "compacting", "scoring", "docs", "job", "pipeline"},
-    "cli_docs": GROUND | {"storage", "docs", "job", "pipeline"},
-    "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline", "cli_docs", "commands", "runs"},
+    "stages": GROUND | {"storage", "engines", "email", "features", "models", "quality", "docs", "job"},
+    "pipeline": GROUND | {"storage", "engines", "email", "features", "models", "quality", "docs", "job", "stages"},
+    "commands": GROUND | {"storage", "runs", "docs", "job", "stages", "pipeline"},
+    "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline", "commands", "runs"},
     "__main__": {"cli"},
     "submit": {"errors"},
 }

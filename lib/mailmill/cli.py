@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailmill import __version__, cli_docs
+from mailmill import __version__
+from mailmill.commands import docs as cli_docs
 from mailmill.commands.compact import compact
 from mailmill.commands.runs import runs
 from mailmill.commands.score import score

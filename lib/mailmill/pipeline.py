@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mailmill import documenting, ingesting, own_vectors, schemas
+from mailmill import schemas
 from mailmill.config import ModelName
 from mailmill.docs import choice, energy
 from mailmill.email import CleanKernel, CleanOptions
@@ -34,7 +34,8 @@ from mailmill.models.dataset import fragments
 from mailmill.progress import Progress, watch
 from mailmill.quality import polarity
 from mailmill.quality.profile import Known
-from mailmill.scoring import ranked
+from mailmill.stages import documenting, ingesting, own_vectors
+from mailmill.stages.scoring import ranked
 from mailmill.storage import loading
 from mailmill.storage.fragments import Written
 from mailmill.storage.lookup import Lookup

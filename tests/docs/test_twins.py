@@ -13,7 +13,7 @@ import pytest
 
 from mailmill import pipeline
 from mailmill.cli import guarded
-from mailmill.cli_docs import docs
+from mailmill.commands.docs import docs
 from mailmill.docs import build, facts, sample, versions
 from mailmill.docs.sample import join_columns
 from mailmill.docs.versions import Difference

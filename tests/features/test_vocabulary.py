@@ -10,7 +10,7 @@ from mailmill.engines import Engine, Grouping
 from mailmill.features import vocabulary
 from mailmill.features.tokens import tokenize
 from mailmill.features.vocabulary import Vocabulary
-from mailmill.own_vectors import PAIRS, EmitPairs
+from mailmill.stages.own_vectors import PAIRS, EmitPairs
 from mailmill.storage.tables import Stage, Table, Workspace
 from tests.features.test_cooccurrence import count_pairs_plainly
 

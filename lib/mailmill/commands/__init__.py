@@ -3,5 +3,6 @@
 session   a run: its lease, its log, its record
 runs      list, show and compare what was recorded
 compact   join the small files of tables that grew
+docs      build, check and compare the documentation
 score     the queue, a day's new mail, or one message
 """

@@ -13,7 +13,7 @@ from mailmill.commands.session import options, session, settings
 @options
 def compact(config: str | None, engine: str | None, overrides: Sequence[str]) -> None:
     """Join the small files that nightly runs leave, up to tables.fragment_bytes; no row and no later stage changes."""
-    from mailmill import compacting
+    from mailmill.stages import compacting
 
     with session(settings(config, engine, overrides), "compact") as job:
         for name, (before, after) in compacting.compact(job).items():

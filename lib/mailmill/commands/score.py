@@ -57,7 +57,7 @@ def _queue(config: Config) -> None:
 
 
 def _one(file: Path, config: str | None, overrides: Sequence[str], model: str | None, vectors: str | None) -> None:
-    from mailmill import scoring
+    from mailmill.stages import scoring
     from mailmill.storage.filesystems import Storage, join
 
     found = settings(config, None, overrides) if config else None
@@ -98,7 +98,8 @@ def _new_mail(
         found = settings(config, engine, [*overrides, *changes])
     else:
         found = parse({}, [*overrides, *([f"engine.kind={engine}"] if engine else []), *changes])
-    from mailmill import pipeline, scoring
+    from mailmill import pipeline
+    from mailmill.stages import scoring
 
     with session(found, "score") as job:
         scorer = scoring.open_model(job.storage, model, vectors)

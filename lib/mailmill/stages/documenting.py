@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mailmill import own_vectors, schemas
+from mailmill import schemas
 from mailmill.docs import build, site
 from mailmill.docs import sample as samples
 from mailmill.docs.mistakes import Keys, join_texts, read_texts
@@ -31,6 +31,7 @@ from mailmill.models.hashing import mix
 from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.quality import site as validation
+from mailmill.stages import own_vectors
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
 

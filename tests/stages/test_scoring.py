@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mailmill import pipeline, schemas, scoring
+from mailmill import pipeline, schemas
 from mailmill.cli import cli, guarded
 from mailmill.config import Config, StorageSection
 from mailmill.errors import DataError
 from mailmill.job import Job
+from mailmill.stages import scoring
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.loading import message_key
 from tests import mail

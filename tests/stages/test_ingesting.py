@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from mailmill import compacting, pipeline, schemas
+from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
+from mailmill.stages import compacting
 from mailmill.storage import ledger, manifests
 from mailmill.storage.filesystems import join
 from mailmill.storage.ledger import day_of

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mailmill import own_vectors, pipeline
+from mailmill import pipeline
 from mailmill.config import Config
 from mailmill.errors import DataError
 from mailmill.features import glove_training
 from mailmill.features.vector_files import VectorFile
 from mailmill.job import Job
+from mailmill.stages import own_vectors
 from tests import mail
 
 SMALL = ("glove.dimension=10", "glove.epochs=4", "glove.min_count=3", "glove.window=4", 'features.pooling=["mean"]')

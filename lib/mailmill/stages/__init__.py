@@ -1,0 +1,1 @@
+"""Stages that are stories of their own: `pipeline.py` calls each in one line."""

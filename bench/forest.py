@@ -41,13 +41,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
 from mailmill.config import EngineSection, FeaturesSection
+from mailmill.draws import mix, splitmix64
 from mailmill.engines import open_engine
 from mailmill.features.featurize import Featurizer
 from mailmill.features.glove import build_store
 from mailmill.features.spec import FeatureSpec
 from mailmill.models.data import MemoryFragment, TrainingArrays, in_process
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
-from mailmill.models.hashing import mix, splitmix64
 from mailmill.models.workers import Workers, this_process
 
 CLASSES = ("neg", "pos")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mailmill.draws import mix
 from mailmill.errors import DataError
 from mailmill.features import draws, glove_training
 from mailmill.features.adagrad import loss_of_block, plain_epoch, update_block
@@ -20,7 +21,7 @@ LAYOUT = Layout(WORDS, DIMENSION)
 
 
 def some_counts(words: int = WORDS, tokens: int = 3000) -> list[Counts]:
-    numbers = draws.hashed(np.arange(tokens, dtype=np.uint64), 5) % np.uint64(words * words)
+    numbers = mix(5, np.arange(tokens, dtype=np.uint64)) % np.uint64(words * words)
     text = (words - 1 - np.sqrt(numbers.astype(np.float64))).astype(np.int32)  # low ranks are frequent
     parts = list(count_pairs(text, np.array([0, tokens]), 5, words))
     assert len(parts) == 1
@@ -194,7 +195,7 @@ def test_planted_clusters_become_neighbours(tmp_path: Path) -> None:
     """Half of a text's words are of its own cluster of four, half of any: vectors tell the clusters apart."""
     clusters, size, texts = 4, 12, 1000
     vocabulary = clusters * size
-    drawn = draws.hashed(np.arange(texts * 30, dtype=np.uint64), 9).reshape(texts, 30)
+    drawn = mix(9, np.arange(texts * 30, dtype=np.uint64)).reshape(texts, 30)
     anything = ((drawn >> np.uint64(20)) % np.uint64(vocabulary)).astype(np.int32)
     own = (np.arange(texts) % clusters * size)[:, None] + anything % size
     words = np.where(drawn % np.uint64(2) == 0, own, anything).astype(np.int32)

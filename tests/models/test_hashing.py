@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmill.models.hashing import MAX_WEIGHT, bootstrap_weights, draw_features, mix, splitmix64
+from mailmill.draws import mix, splitmix64
+from mailmill.models.hashing import MAX_WEIGHT, bootstrap_weights, draw_features
 
 U64 = st.integers(0, 2**64 - 1)
 

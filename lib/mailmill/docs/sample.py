@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mailmill.draws import mix, splitmix64
 from mailmill.models.dataset import TableFragment, ids
-from mailmill.models.hashing import mix, splitmix64
 from mailmill.models.scoring import Model, probability
 from mailmill.storage.fragments import Scan
 

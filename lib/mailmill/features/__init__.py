@@ -15,5 +15,5 @@ common        SIF's common component
 fitting       the passes in their order
 featurize     texts -> columns, for the stage and for one message
 kernel        the stage: a batch of clean mail -> a batch of features
-compiled      the loops of all these, by Numba; `jit` says how
+compiled      the loops of all these, by Numba
 """

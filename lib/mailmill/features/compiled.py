@@ -9,17 +9,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.features.jit import jit
+from mailmill.jit import native
 
 _EMPTY = -1
 
 
-@jit
+@native
 def _white(c: int) -> bool:
     return c == 32 or 9 <= c <= 13 or 28 <= c <= 31
 
 
-@jit
+@native
 def scan(
     text: NDArray[np.uint8],
     bounds: NDArray[np.int64],
@@ -74,7 +74,7 @@ def scan(
     return missed
 
 
-@jit
+@native
 def insert(
     slots: NDArray[np.int32],
     hashes: NDArray[np.uint64],
@@ -96,7 +96,7 @@ def insert(
         slots[slot] = number
 
 
-@jit
+@native
 def count_tokens(pieces: NDArray[np.int32], token_starts: NDArray[np.int64]) -> int:
     """How many tokens all pieces have."""
     total = 0
@@ -105,7 +105,7 @@ def count_tokens(pieces: NDArray[np.int32], token_starts: NDArray[np.int64]) -> 
     return total
 
 
-@jit
+@native
 def expand(
     pieces: NDArray[np.int32],
     ends: NDArray[np.int64],
@@ -139,7 +139,7 @@ def expand(
         words[mail] = read
 
 
-@jit
+@native
 def sums(
     vectors: NDArray[np.float32],
     rows: NDArray[np.int32],
@@ -173,7 +173,7 @@ def sums(
                         target[column] += factor * np.float64(vector[column])
 
 
-@jit
+@native
 def plain_sums(
     vectors: NDArray[np.float32],
     rows: NDArray[np.int32],
@@ -198,7 +198,7 @@ def plain_sums(
                 pooled[mail, column] += factor * np.float64(vectors[row, column])
 
 
-@jit
+@native
 def maxima(
     vectors: NDArray[np.float32], rows: NDArray[np.int32], offsets: NDArray[np.int64], pooled: NDArray[np.float32]
 ) -> None:
@@ -217,7 +217,7 @@ def maxima(
             fresh = False
 
 
-@jit
+@native
 def _mixed(x: np.uint64) -> np.uint64:
     z = x + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -225,7 +225,7 @@ def _mixed(x: np.uint64) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@jit
+@native
 def ngram_columns(
     hashes: NDArray[np.uint64],
     offsets: NDArray[np.int64],
@@ -247,7 +247,7 @@ def ngram_columns(
         at[mail] = written
 
 
-@jit
+@native
 def part_sums(values: NDArray[np.float64], bounds: NDArray[np.int64], sums: NDArray[np.float64]) -> None:
     """sums[i] = values[bounds[i]] + ... + values[bounds[i + 1] - 1], from left to right."""
     for part in range(len(bounds) - 1):
@@ -255,7 +255,7 @@ def part_sums(values: NDArray[np.float64], bounds: NDArray[np.int64], sums: NDAr
             sums[part] += values[at]
 
 
-@jit
+@native
 def runs(
     values: NDArray[np.int32],
     bounds: NDArray[np.int64],
@@ -280,7 +280,7 @@ def runs(
         ends[part + 1] = written
 
 
-@jit
+@native
 def tally(
     values: NDArray[np.int32], bounds: NDArray[np.int64], groups: NDArray[np.int64], table: NDArray[np.int32]
 ) -> None:
@@ -291,7 +291,7 @@ def tally(
             table[group, values[at]] += 1
 
 
-@jit
+@native
 def dots(a: NDArray[np.float64], b: NDArray[np.float64], products: NDArray[np.float64]) -> None:
     """products[i] = a[i, 0] b[0] + a[i, 1] b[1] + ..., from left to right."""
     for row in range(len(a)):

@@ -113,6 +113,6 @@ def _reduce(packed, weights, sums):  # type: ignore[no-untyped-def]
 
 @cache
 def _kernels() -> tuple[Any, Any]:
-    from mailmill.features.jit import jit
+    from mailmill.jit import native
 
-    return jit(_places), jit(_reduce)
+    return native(_places), native(_reduce)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.draws import mix, splitmix64
 from mailmill.errors import DataError
 from mailmill.models.data import TrainingArrays
-from mailmill.models.hashing import SAMPLE, mix, splitmix64
+from mailmill.models.hashing import SAMPLE
 from mailmill.models.workers import spread
 
 

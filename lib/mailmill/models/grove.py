@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.draws import mix
 from mailmill.models.binned import ROW_BYTES, BinnedFile, BinnedRows, allocate, bin_rows, join_columns
 from mailmill.models.data import Fragment, MapReduce
-from mailmill.models.hashing import BOOTSTRAP, MAX_WEIGHT, bootstrap_weights, mix
+from mailmill.models.hashing import BOOTSTRAP, MAX_WEIGHT, bootstrap_weights
 from mailmill.models.histogram import count_histogram
 from mailmill.models.level import Level, Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_span

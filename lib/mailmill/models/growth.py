@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.draws import mix
 from mailmill.models.binned import binned
 from mailmill.models.binning import Sample, draw_sample
 from mailmill.models.counts import Counted, Lists, search
 from mailmill.models.data import Census, Fragment, MapReduce, take_census
-from mailmill.models.hashing import BOOTSTRAP, mix
+from mailmill.models.hashing import BOOTSTRAP
 from mailmill.models.histogram import count_type
 from mailmill.models.level import Level, Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_fragment

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.draws import mix, splitmix64
 from mailmill.errors import DataError
 from mailmill.models.binning import Sample, draw_sample
 from mailmill.models.data import Fragment, MapReduce
 from mailmill.models.flat import FlatForest
 from mailmill.models.forest import ForestModel
-from mailmill.models.hashing import PERMUTATION, mix, splitmix64
+from mailmill.models.hashing import PERMUTATION
 from mailmill.models.split import gain
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.draws import mix
 from mailmill.models.binning import Bins
-from mailmill.models.hashing import FEATURES, mix
+from mailmill.models.hashing import FEATURES
 from mailmill.models.split import Splits
 from mailmill.models.tree import Rule, TreeBuilder
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mailmill.draws import mix
 from mailmill.models.binned import BinnedFile, BinnedRows, binned
 from mailmill.models.data import Fragment
 from mailmill.models.flat import FlatForest
-from mailmill.models.hashing import BOOTSTRAP, bootstrap_weights, mix
+from mailmill.models.hashing import BOOTSTRAP, bootstrap_weights
 from mailmill.models.level import Plan
 from mailmill.models.tree import Tree
 from mailmill.models.workers import spread

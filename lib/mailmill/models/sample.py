@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.draws import mix, splitmix64
 from mailmill.models.data import TrainingArrays
-from mailmill.models.hashing import mix, splitmix64
 
 #: Keeps these draws independent of a forest's, see `hashing`.
 STREAM = 4

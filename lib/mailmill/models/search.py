@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from mailmill.config import ModelName, fingerprint
+from mailmill.draws import mix
 from mailmill.errors import ConfigError, DataError
-from mailmill.models.hashing import mix
 
 #: The stream of draws of `candidates`, apart from those of the forest.
 _SEARCH = 101

@@ -20,6 +20,7 @@ from mailmill.docs import sample as samples
 from mailmill.docs.mistakes import Keys, join_texts, read_texts
 from mailmill.docs.modelcard import Material
 from mailmill.docs.telling import Questions, Word, telling_words
+from mailmill.draws import mix
 from mailmill.features import vectors
 from mailmill.features.featurize import Featurizer
 from mailmill.features.occurrence import Occurrence, add, count_mails
@@ -27,7 +28,6 @@ from mailmill.features.spec import FeatureSpec
 from mailmill.features.weights import SharedWeights
 from mailmill.job import Job, done, skipped
 from mailmill.models.dataset import fragments
-from mailmill.models.hashing import mix
 from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.quality import site as validation

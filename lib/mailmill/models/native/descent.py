@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.native.jit import summing
+from mailmill.jit import summing
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]

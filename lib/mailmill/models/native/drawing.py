@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.native.jit import native
+from mailmill.jit import native
 
 #: A drawn row as one word: its number in the low 32 bits, then its weight (16 bits), then its class (16 bits).
 WEIGHT, CLASS = np.uint64(32), np.uint64(48)

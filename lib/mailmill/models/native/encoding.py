@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.native.jit import native
+from mailmill.jit import native
 
 _BLOCK = 64
 #: Cells of a column's table, and how many edges one may hold before halving is quicker than walking.

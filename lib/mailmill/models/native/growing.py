@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.jit import native
 from mailmill.models.native.drawing import CLASS, ROW, SHORT, WEIGHT
-from mailmill.models.native.jit import native
 from mailmill.models.native.scanning import compact, scan
 
 #: Nodes of so few rows are sorted rather than counted: their bins are mostly empty.

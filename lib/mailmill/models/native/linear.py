@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.native.jit import summing
+from mailmill.jit import summing
 
 Matrix = NDArray[np.float64]
 

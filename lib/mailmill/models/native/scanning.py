@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.native.jit import native
+from mailmill.jit import native
 
 #: As in `split`: scores nearer than this factor are compared exactly, in nodes that weigh as much as this.
 NEAR = 1 - 2.0**-48

@@ -1,4 +1,7 @@
-"""One way to compile a kernel: machine code kept on disk where a folder can be written, no lock, no surprises."""
+"""One way to compile a kernel: machine code kept on disk where a folder can be written, no lock, no surprises.
+
+Importing this module loads Numba, so only modules of kernels do, and those are imported inside functions.
+"""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from typing import Any
 
 import gensim.models
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
@@ -122,22 +123,19 @@ def spark_transform(store: GloveStore, texts: Sequence[str]) -> Callable[[], flo
     words = [(text.lower().split(),) for text in texts]
     frame = spark.createDataFrame(words, ["words"]).coalesce(1).cache()
     frame.count()
-    small = Word2Vec(vectorSize=2, minCount=0, inputCol="words", outputCol="vector").fit(frame.limit(1))
-    jvm = spark.sparkContext._jvm
-    floats = spark.sparkContext._gateway.new_array(jvm.float, len(store) * store.dimension)
-    flat = np.asarray(store.vectors).ravel().tolist()
-    for at, value in enumerate(flat):
-        floats[at] = value
-    index = jvm.java.util.HashMap()
-    for row in range(len(store)):
-        index.put(store.word(row), row)
-    scala = jvm.scala.jdk.javaapi.CollectionConverters.asScala(index).toMap(jvm.scala.Predef.conforms())
-    model = Word2VecModel(
-        jvm.org.apache.spark.ml.feature.Word2VecModel(
-            small.uid, jvm.org.apache.spark.mllib.feature.Word2VecModel(scala, floats)
-        )
-    )
-    model.setInputCol("words").setOutputCol("vector")
+    small = Word2Vec(vectorSize=store.dimension, minCount=0, maxIter=1, inputCol="words", outputCol="vector")
+    with tempfile.TemporaryDirectory() as folder:
+        # A fitted model of one text is saved, and its words are replaced by those of the store.
+        small.fit(frame.limit(1)).write().overwrite().save(folder)
+        found = pa.array(np.asarray(store.vectors).ravel())
+        schema = pa.schema([("word", pa.string()), ("vector", pa.list_(pa.float32()))])
+        offsets = pa.array(np.arange(len(store) + 1, dtype=np.int32) * store.dimension)
+        columns = [pa.array([store.word(row) for row in range(len(store))]), pa.ListArray.from_arrays(offsets, found)]
+        for file in (Path(folder) / "data").iterdir():
+            file.unlink()
+        pq.write_table(pa.table(columns, schema=schema), Path(folder) / "data" / "part-00000.parquet")
+        model = Word2VecModel.load(folder)
+        model.getVectors().count()
 
     def run() -> float:
         began = time.perf_counter()

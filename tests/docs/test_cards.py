@@ -15,7 +15,8 @@ from mailmill.docs.energy import metered
 from mailmill.docs.intervals import wilson
 from mailmill.docs.sample import Sample
 from mailmill.docs.telling import Questions
-from mailmill.models.logistic import LogisticModel, LogisticSettings
+from mailmill.models.data import SparseRows
+from mailmill.models.logistic_model import LogisticModel, LogisticSettings
 from mailmill.models.tally import roc_auc, tally
 
 
@@ -114,18 +115,25 @@ def test_telling_words_are_those_of_the_direction() -> None:
     names = [f"word{i:02}" for i in range(40)]
     value = dict(zip(names, np.linspace(-1, 1, 40), strict=True))
 
-    def featurize(texts: Sequence[str]) -> np.ndarray[Any, Any]:
+    def featurize(texts: Sequence[str]) -> tuple[Any, SparseRows]:
         means = [np.mean([value.get(word, 0.0) for word in text.split()]) for text in texts]
-        return np.column_stack([means, np.zeros(len(texts))]).astype(np.float32)
+        first = [int(value.get(text.split()[0], -1.0) > 0) for text in texts]
+        bounds = np.arange(len(texts) + 1, dtype=np.int64)
+        ngrams = SparseRows(bounds, np.array(first, np.int32), np.ones(len(texts), np.float32), 2)
+        return np.column_stack([means, np.zeros(len(texts))]).astype(np.float32), ngrams
 
-    model = LogisticModel(("neg", "pos"), np.array([2.0, 0.0]), 0.0, LogisticSettings())
-    wide = LogisticModel(("neg", "pos"), np.array([2.0, 0.0, 1.0]), 0.0, LogisticSettings())
+    def logistic(*coef: float, sparse: Any = None) -> LogisticModel:
+        return LogisticModel(("neg", "pos"), np.array([coef]), np.zeros(1), LogisticSettings(), sparse)
+
+    model, wide = logistic(2.0, 0.0), logistic(2.0, 0.0, 1.0)
+    ngrams = logistic(0.0, 0.0, sparse=np.array([[-1.0, 1.0]]))
     asked = Questions(tuple(names), ("a b c d e f g h i", "some more words here"), featurize)
-    found = telling.telling_words({"m": model, "wide": wide}, asked)
+    found = telling.telling_words({"m": model, "wide": wide, "ngrams": ngrams}, asked)
     assert [word.word for word in found["m"]] == [*names[:15], *names[-15:]]
     assert found["m"][0].effect < 0 < found["m"][-1].effect
     assert found["m"][0].effect == pytest.approx((1 / (1 + np.exp(0.2)) + 1 / (1 + np.exp(0.4))) / 2 - 0.5, abs=1e-6)
     assert found["wide"] == []
+    assert [word.effect for word in found["ngrams"]][-1] == pytest.approx(2 / (1 + np.exp(-1)) - 1)
     assert telling.column_shares(model)[0] == (0, 1.0)
     assert telling.telling_words({"m": model}, Questions((), ("a",), featurize)) == {"m": []}
 

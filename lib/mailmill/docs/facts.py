@@ -32,8 +32,8 @@ VOLATILE = frozenset(
     {"created", "run", "previous", "seconds", "files", "bytes", "location", "code", "count", "paths", "settings"}
     | {"kwh", "co2_kg", "gradient_norm"}
 )
-#: Parts of names under which figures depend on when, or after what, the data was made: growth by day, drift.
-PASSING = frozenset({"days", "companions", "drift", "volume", "kept_share"})
+#: Parts of names under which figures depend on when, after what or how the data was made: days, drift, how a fit went.
+PASSING = frozenset({"days", "companions", "drift", "volume", "kept_share", "evidence"})
 #: Numbers of logistic regression agree between engines to many digits, and not to the last bit.
 ROUNDED = ("models.", "scores.")
 #: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.

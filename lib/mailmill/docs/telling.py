@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.models.data import SparseRows
 from mailmill.models.forest import ForestModel
 from mailmill.models.scoring import Model, probability
 
@@ -32,11 +33,12 @@ class Word:
 
 @dataclass(frozen=True)
 class Questions:
-    """Common words of the mail, texts to put them before, and how a text becomes a row: float32 (texts, columns)."""
+    """Common words of the mail, texts to put them before, and how texts become rows: float32 (texts, columns), and
+    their n-grams where the features have them."""
 
     words: tuple[str, ...]
     texts: tuple[str, ...]
-    featurize: Callable[[Sequence[str]], NDArray[np.float32]]
+    featurize: Callable[[Sequence[str]], tuple[NDArray[np.float32], SparseRows | None]]
 
 
 def telling_words(models: Mapping[str, Model], asked: Questions) -> dict[str, list[Word]]:
@@ -47,19 +49,19 @@ def telling_words(models: Mapping[str, Model], asked: Questions) -> dict[str, li
     """
     if not asked.words or not asked.texts:
         return {name: [] for name in models}
-    plain = asked.featurize(asked.texts)
+    plain, sparse = asked.featurize(asked.texts)
     able = {name: model for name, model in models.items() if model.columns == plain.shape[1]}
-    base = {name: probability(model, plain)[:, 1].mean() for name, model in able.items()}
+    base = {name: probability(model, plain, sparse)[:, 1].mean() for name, model in able.items()}
     effects: dict[str, list[float]] = {name: [] for name in able}
     times = [-int(-STEP * len(text.split()) // (1 - STEP)) for text in asked.texts]
     step = max(1, _TEXTS // len(asked.texts))
     for start in range(0, len(asked.words), step):
         block = asked.words[start : start + step]
-        rows = asked.featurize(
+        rows, sparse = asked.featurize(
             [f"{word} " * k + text for word in block for k, text in zip(times, asked.texts, strict=True)]
         )
         for name, model in able.items():
-            moved = probability(model, rows)[:, 1].reshape(len(block), len(asked.texts)).mean(axis=1)
+            moved = probability(model, rows, sparse)[:, 1].reshape(len(block), len(asked.texts)).mean(axis=1)
             effects[name] += (moved - base[name]).tolist()
     return {name: _extremes(asked.words, effects[name]) if name in able else [] for name in models}
 

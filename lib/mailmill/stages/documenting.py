@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mailmill import schemas
 from mailmill.docs import build, site
@@ -27,6 +28,7 @@ from mailmill.features.occurrence import Occurrence, add, count_mails
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.weights import SharedWeights
 from mailmill.job import Job, done, skipped
+from mailmill.models.data import SparseRows
 from mailmill.models.dataset import fragments
 from mailmill.models.scoring import Model
 from mailmill.progress import watch
@@ -121,7 +123,11 @@ def _telling(
             job.storage, join(job.workspace.uri_of("weights"), f"run_id={run}"), spec.weights
         ).open()
     featurizer = Featurizer(spec, store, weights)
-    return telling_words(
-        models,
-        Questions(tuple(words), tuple(texts[key] for key in chosen), lambda t: featurizer(t, [""] * len(t)).vectors),
-    )
+
+    def rows(given: Sequence[str]) -> tuple[NDArray[np.float32], SparseRows | None]:
+        made = featurizer(given, [""] * len(given))
+        if made.bounds is None or made.indices is None or made.values is None:
+            return made.vectors, None
+        return made.vectors, SparseRows(made.bounds, made.indices, made.values, spec.sparse_columns)
+
+    return telling_words(models, Questions(tuple(words), tuple(texts[key] for key in chosen), rows))

@@ -57,7 +57,11 @@ def test_new_mail_scores_as_in_the_models_workspace(engine: str, trained: tuple[
     assert done.returncode == 0, done.stderr
     assert "300 messages = " in done.stdout
     ours, theirs = scores(str(tmp_path / "day")), scores(config.run.work)
-    assert ours == theirs
+    # A labelled mail of the training split has features without its own fold there; new mail has no fold.
+    splits = pipeline.open_features(Job(config)).read(["key", "split"]).to_pylist()
+    held_out = {row["key"] for row in splits if row["split"] != "train"}
+    assert ours.keys() == theirs.keys()
+    assert {key: ours[key] for key in held_out} == {key: theirs[key] for key in held_out}
     assert not (tmp_path / "day" / "features").exists()
 
 
@@ -152,3 +156,30 @@ def test_vectors_are_found_by_content_not_by_name(trained: tuple[Config, Path], 
 def test_no_model(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no model in"):
         scoring.open_model(STORAGE, str(tmp_path))
+
+
+def test_a_model_of_class_informed_words_and_ngrams(tmp_path: Path) -> None:
+    """Its fitted weights are found beside it, and a new mail's n-grams are read."""
+    corpus = mail.make_corpus(tmp_path / "corpus", 200)
+    vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
+    config = mail.make_config(
+        str(tmp_path / "work"), corpus, vectors, 'features.pooling=["mean", "nb"]', "features.ngrams=1",
+        "features.ngram_bits=10", 'train.models=["logistic"]',
+    )  # fmt: skip
+    with Job(config) as job:
+        pipeline.run(job)
+        held_out = job.workspace.open("features", pipeline.open_features(job).schema).read(["key", "split"])
+        theirs = job.workspace.open("scores", schemas.SCORES).read(["key", "probability"])
+    unseen = {row["key"] for row in held_out.to_pylist() if row["split"] == "test"}
+    known = {row["key"]: row["probability"] for row in theirs.to_pylist() if row["key"] in unseen}
+    scorer = scoring.open_model(STORAGE, str(tmp_path / "work" / "models" / "logistic"))
+    checked = 0
+    for path in sorted((corpus / "mail").rglob("*.eml")):
+        raw = path.read_bytes()
+        if (key := message_key(raw)) in known:
+            assert scoring.score_message(raw, scorer)["probability"] == known[key]
+            checked += 1
+    assert checked > 10
+    shutil.rmtree(tmp_path / "work" / "weights")
+    with pytest.raises(DataError, match=r"weights of the model in .* are not beside it"):
+        scoring.open_model(STORAGE, str(tmp_path / "work" / "models" / "logistic"))

@@ -26,6 +26,7 @@ from mailmill.features.vectors import FOLDER, SharedVectors, prepare
 from mailmill.features.weights import META as WEIGHTS_META
 from mailmill.features.weights import SharedWeights
 from mailmill.models import artifact, queue
+from mailmill.models.data import SparseRows
 from mailmill.models.scoring import predict, probability, sentiment
 from mailmill.progress import watch
 from mailmill.storage import manifests
@@ -47,7 +48,11 @@ class Scorer:
 
     def probabilities(self, texts: Sequence[str], subjects: Sequence[str] = ()) -> NDArray[np.float64]:
         """P(class | mail) of each mail and class: float64 (n, classes). `subjects`: unless they are ignored."""
-        return probability(self.artifact.model, self._featurizer(texts, subjects).vectors)
+        found = self._featurizer(texts, subjects)
+        sparse = None
+        if found.bounds is not None and found.indices is not None and found.values is not None:
+            sparse = SparseRows(found.bounds, found.indices, found.values, self.specification.sparse_columns)
+        return probability(self.artifact.model, found.vectors, sparse)
 
     @cached_property
     def _featurizer(self) -> Featurizer:
@@ -71,7 +76,7 @@ def score_message(raw: bytes, scorer: Scorer, threshold: float = 0.5) -> dict[st
     p = scorer.probabilities([mail.text], [mail.subject])
     classes = scorer.artifact.model.classes
     return {
-        "probability": float(p[0, 1]),
+        "probability": float(p[0, -1]),
         "sentiment": float(sentiment(p)[0]),
         "label": classes[int(predict(p, threshold)[0])],
         "classes": list(classes),
@@ -102,7 +107,7 @@ class NewMailKernel:
         subjects = batch.column("subject").to_pylist() if "subject" in self.columns else []
         p = self.scorer.probabilities(batch.column("text").to_pylist(), subjects)
         labels = pa.array(self.scorer.artifact.model.classes).take(pa.array(predict(p, self.threshold)))
-        columns = [batch.column("key"), pa.array(p[:, 1]), pa.array(sentiment(p)), labels]
+        columns = [batch.column("key"), pa.array(p[:, -1]), pa.array(sentiment(p)), labels]
         return {"unranked": pa.RecordBatch.from_arrays(columns, schema=queue.UNRANKED)}
 
 

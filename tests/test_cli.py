@@ -25,7 +25,7 @@ from mailmill.cli import cli, guarded
 from tests import mail, s3
 from tests.faults.processes import for_people, mailmill
 
-STAGES = ("ingest", "clean", "label", "glove", "features", "train", "evaluate", "score")
+STAGES = ("ingest", "clean", "label", "glove", "features", "search", "train", "evaluate", "score")
 MARKER, ADDRESS = "the purple walrus ate 4711 invoices", "whiskers.walrus@marker-company.example"
 NO_PROXY = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 EXIT_INTERRUPTED = 130
 ORDER = (
-    "run", "ingest", "clean", "label", "glove", "features", "train", "evaluate", "score", "docs", "compact", "runs",
-    "corpus", "engines",
+    "run", "ingest", "clean", "label", "glove", "features", "search", "train", "evaluate", "score", "docs", "compact",
+    "runs", "corpus", "engines",
 )  # fmt: skip
 
 
@@ -98,6 +98,11 @@ _stage(
 )
 _stage("features", "clean -> features", "Turn the words into vectors, and split by conversation.")
 _stage("train", "features -> models", "Train the configured models.")
+_stage(
+    "search",
+    "features -> search",
+    "Try the settings of [search], judge each on the validation split, and keep a table and the best. Resumable.",
+)
 _stage("evaluate", "models -> metrics", "Measure the models on held-out mail, choose one, and write down why.")
 
 
@@ -139,6 +144,10 @@ def run_stage(name: str, config: str | None, engine: str | None, overrides: Sequ
 
     with session(found, name) as job:
         getattr(pipeline, name)(job)
+        if name == "search":
+            table = job.workspace.open("search", pipeline.FILES)
+            click.echo(table.file("search.md").decode() + "\nThe best, to be copied into the configuration:\n")
+            click.echo(table.file("best.toml").decode())
         if name in ("run", "evaluate", "score"):
             click.echo(summarise(job.workspace))
 

@@ -28,13 +28,13 @@ from mailmill.features.spec import FeatureSpec
 from mailmill.features.split import split_of
 from mailmill.features.weights import SharedWeights
 from mailmill.job import Job, done, skipped
-from mailmill.models import artifact, metrics, queue, training, workers
+from mailmill.models import artifact, metrics, portable, queue, training, workers
 from mailmill.models.data import MapReduce
 from mailmill.models.dataset import fragments
-from mailmill.progress import Progress, watch
+from mailmill.progress import SILENT, Progress, watch
 from mailmill.quality import polarity
 from mailmill.quality.profile import Known
-from mailmill.stages import documenting, ingesting, own_vectors
+from mailmill.stages import documenting, ingesting, own_vectors, searching
 from mailmill.stages.scoring import ranked
 from mailmill.storage import loading
 from mailmill.storage.fragments import Written
@@ -205,7 +205,8 @@ def train(job: Job) -> dict[ModelName, Table]:
     for name in job.config.train.models:
         settings = getattr(job.config, name)
         output = f"models/{name}"
-        stage = job.stage(_fingerprints(table), [settings, job.config.run.seed, classes], {output: FILES})
+        judged = [job.config.evaluate, job.config.train.calibration, job.config.train.onnx]
+        stage = job.stage(_fingerprints(table), [settings, job.config.run.seed, classes, *judged], {output: FILES})
         if stage.unchanged:
             trained[name] = skipped(stage, output)
             continue
@@ -214,18 +215,25 @@ def train(job: Job) -> dict[ModelName, Table]:
             model, evidence = training.fit(
                 name, job.config, map_reduce, classes, workers.on_engine(job.engine), job.engine.memory
             )
-            figures = metrics.evaluate(map_reduce, model, split="validation", threshold=job.config.evaluate.threshold)
+            model = training.settled(model, job.config, map_reduce)
+            figures = metrics.evaluate(map_reduce, model, split="validation")
         files = artifact.to_bytes(
             model,
             feature_spec=table.manifest.statistics["specification"],
             training={"table": table.name, "fingerprint": table.fingerprint, "rows": evidence.rows},
             evidence=evidence.of_the_fit,
             metrics=figures,
-        )
+        ) | portable.files(model, job.config.train.onnx)
         trained[name] = done(
             stage.publish(stage.write_files(output, files), evidence.to_dict() | {"cost": cost.to_dict()}), output
         )
     return trained
+
+
+def search(job: Job) -> Table:
+    """`features` -> `search`: a table of settings tried, the best ones ready to be copied; not part of `run`."""
+    table = open_features(job)
+    return searching.run(job, table, lambda classes: _bound(job, table, classes, SILENT))
 
 
 def evaluate(job: Job) -> Table:
@@ -236,14 +244,13 @@ def evaluate(job: Job) -> Table:
     stage = job.stage(inputs, [job.config.evaluate, job.config.train], {"metrics": FILES})
     if stage.unchanged:
         return skipped(stage, "metrics")
-    threshold = job.config.evaluate.threshold
     figures: dict[str, dict[str, metrics.Metrics]] = {}
     with watch("evaluate", len(models) * 2, "passes") as progress:
         for name in models:
             model = load_model(job, name).model
             map_reduce = _bound(job, table, model.classes, progress)
             splits = ("validation", "test")
-            figures[name] = {s: metrics.evaluate(map_reduce, model, split=s, threshold=threshold) for s in splits}
+            figures[name] = {split: metrics.evaluate(map_reduce, model, split=split) for split in splits}
     chosen = choice.choose(
         {name: splits["validation"] for name, splits in figures.items()}, job.config.evaluate.choose_by
     )
@@ -260,11 +267,10 @@ def score(job: Job) -> Table:
     if name == "chosen":
         name = job.workspace.open("metrics", FILES).manifest.statistics["chosen"]
     model = job.workspace.open(f"models/{name}", FILES)
-    settings = [name, job.config.evaluate.threshold]
-    stage = job.stage(_fingerprints(table, model), settings, {"scores": schemas.SCORES})
+    stage = job.stage(_fingerprints(table, model), [name], {"scores": schemas.SCORES})
     if stage.unchanged:
         return skipped(stage, "scores")
-    kernel = queue.ScoreKernel(load_model(job, name).model, job.config.evaluate.threshold)
+    kernel = queue.ScoreKernel(load_model(job, name).model)
     with watch("score", table.rows) as progress:
         written = job.engine.map_table(table, kernel, stage.sink_for(kernel.outputs), progress)
     written = ranked(job, stage, written)

@@ -1,21 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from mailmill.errors import MailmillError
 from mailmill.models.calibration import Calibration
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
-from mailmill.models.portable import (
-    DENSE,
-    INDICES,
-    LABEL,
-    PROBABILITY,
-    VALUES,
-    Graph,
-    calibrated,
-    labelled,
-    linear,
-    padded,
-    session,
-)
+from mailmill.models.graph import DENSE, INDICES, LABEL, PROBABILITY, VALUES, Graph
+from mailmill.models.logistic import LogisticModel, LogisticSettings
+from mailmill.models.portable import calibrated, export, files, labelled, linear, padded, session, verify
+from mailmill.models.scoring import predict, probability
 
 from .problems import CLASSES, cut, problem
 
@@ -103,3 +97,26 @@ def test_padding_keeps_every_value_and_empty_rows() -> None:
     assert weights.tolist() == [[0, 0], [1, 2], [3, 0]]
     places, weights = padded(np.zeros(3, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
     assert places.shape == weights.shape == (2, 1)
+
+
+@pytest.mark.parametrize("calibration", [Calibration(), Calibration("platt", 2.5, -0.3)])
+def test_a_whole_model_is_exported_with_its_threshold(calibration: Calibration) -> None:
+    model = replace(forest(CLASSES), calibration=calibration, threshold=0.37)
+    content = files(model, "required")["model.onnx"]
+    rows = RNG.normal(size=(300, model.columns)).astype(np.float32)
+    said, labels = run(content, vector=rows)
+    ours = probability(model, rows)
+    np.testing.assert_allclose(said, ours, atol=1e-6)
+    clear = np.abs(ours[:, 1] - 0.37) > 1e-5
+    assert [labels[i] for i in np.flatnonzero(clear)] == [CLASSES[c] for c in predict(ours, 0.37)[clear]]
+    assert files(model, "off") == {}
+
+
+@pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c")])
+def test_another_model_is_not_verified(classes: tuple[str, ...]) -> None:
+    margins = 1 if len(classes) == 2 else len(classes)
+    coef, sparse = RNG.normal(size=(margins, 7)), RNG.normal(size=(margins, 500))
+    model = LogisticModel(classes, coef, RNG.normal(size=margins), LogisticSettings(), sparse)
+    assert verify(model, export(model)) < 1e-12
+    with pytest.raises(MailmillError, match="differ"):
+        verify(replace(model, sparse=sparse * 1.1), export(model))

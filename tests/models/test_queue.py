@@ -64,7 +64,7 @@ def test_score_kernel_follows_the_formula() -> None:
         "key": ["a", "b", "c"],
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), 2),
     })  # fmt: skip
-    out = queue.ScoreKernel(model, 0.5)(batch)["unranked"]
+    out = queue.ScoreKernel(model)(batch)["unranked"]
     p = 1 / (1 + np.exp(-(X @ [1.0, -2.0] + 0.5)))
     np.testing.assert_allclose(out.column("probability"), p, rtol=1e-12)
     np.testing.assert_allclose(out.column("sentiment"), 2 * p - 1, rtol=1e-12)
@@ -77,7 +77,7 @@ def test_score_kernel_of_three_classes_with_n_grams() -> None:
                           rng.normal(size=(3, 6)))  # fmt: skip
     X, S = rng.normal(size=(3, 2)).astype(np.float32), np.zeros((3, 6))
     S[0, [1, 4]], S[2, 5] = (0.5, 2.0), 1.0
-    kernel = queue.ScoreKernel(model, 0.5)
+    kernel = queue.ScoreKernel(model)
     batch = pa.RecordBatch.from_pydict({
         "key": ["a", "b", "c"],
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), 2),

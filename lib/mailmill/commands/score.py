@@ -66,9 +66,8 @@ def _one(file: Path, config: str | None, overrides: Sequence[str], model: str | 
         if found is None:
             raise ConfigError("say which model: --model DIR, or the workspace's with --config FILE.toml")
         model = join(found.run.work, "models", chosen(storage, found))
-    threshold = found.evaluate.threshold if found else 0.5
     scorer = scoring.open_model(storage, model, vectors)
-    click.echo(json.dumps(scoring.score_message(file.read_bytes(), scorer, threshold)))
+    click.echo(json.dumps(scoring.score_message(file.read_bytes(), scorer)))
 
 
 def chosen(storage: object, config: Config) -> str:

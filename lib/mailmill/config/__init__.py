@@ -26,6 +26,7 @@ from mailmill.config.learning import (
     LogisticSection,
     ModelName,
     ScoreSection,
+    SearchSection,
     TrainSection,
 )
 from mailmill.config.loading import Config, fingerprint, load, parse
@@ -50,6 +51,7 @@ __all__ = [
     "QualitySection",
     "RunSection",
     "ScoreSection",
+    "SearchSection",
     "Section",
     "StorageSection",
     "TablesSection",

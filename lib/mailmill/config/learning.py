@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -59,16 +59,45 @@ class TrainSection(Section):
     models: tuple[ModelName, ...] = Field(("logistic", "forest"), min_length=1)
     positive: str = "pos"
     negative: str | None = Field(None, description="needed with three classes or more")
+    calibration: Literal["platt", "isotonic", "none"] = Field(
+        "platt", description="fitted on the validation split, so that sentiment is a degree; two classes"
+    )
+    onnx: Literal["auto", "required", "off"] = Field("auto", description="also write model.onnx; auto: where onnx is")
 
 
 class EvaluateSection(Section):
     """How the model that scores is chosen, on the validation split, never on the test split."""
 
     choose_by: Literal["macro_f1", "roc_auc", "log_loss"] = "macro_f1"
-    threshold: float = Field(0.5, gt=0, lt=1)
+    threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["f1", "cost"] = Field(
+        0.5, description="of P(positive); f1 or cost: the best on the validation split"
+    )
+    false_positive_cost: float = Field(1.0, gt=0, description='with threshold = "cost"')
+    false_negative_cost: float = Field(1.0, gt=0, description='with threshold = "cost"')
 
 
 class ScoreSection(Section):
     """Which model scores: the chosen one, or one by name."""
 
     model: Literal["chosen", "logistic", "forest"] = "chosen"
+
+
+class SearchSection(Section):
+    """What `mailmill search` tries of each of train.models: lists of values of its settings; {}: it as it is."""
+
+    method: Literal["grid", "random"] = "grid"
+    draws: int = Field(20, ge=1, description="of each model, with method = random")
+    by: Literal["macro_f1", "roc_auc", "log_loss"] = "macro_f1"
+    logistic: dict[str, tuple[Any, ...]] = Field(default={"l2": (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)})
+    forest: dict[str, tuple[Any, ...]] = Field(default={"depth": (8, 12, 16), "min_leaf": (1, 5, 20)})
+
+    @model_validator(mode="after")
+    def _known(self) -> SearchSection:
+        sections: dict[str, type[Section]] = {"logistic": LogisticSection, "forest": ForestSection}
+        for model, section in sections.items():
+            for name, values in getattr(self, model).items():
+                if name not in section.model_fields:
+                    raise ValueError(f"search.{model}.{name}: [{model}] has no such setting")
+                for value in values:
+                    section.model_validate({name: value})
+        return self

@@ -31,6 +31,7 @@ from mailmill.config.learning import (
     ForestSection,
     LogisticSection,
     ScoreSection,
+    SearchSection,
     TrainSection,
 )
 from mailmill.config.values import Section
@@ -56,6 +57,7 @@ class Config(Section):
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     score: ScoreSection = ScoreSection()
+    search: SearchSection = SearchSection()
     quality: QualitySection = QualitySection()
     docs: DocsSection = DocsSection()
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.arrays import pack, unpack
+from mailmill.models.calibration import Calibration
 from mailmill.models.evidence import Evidence
 from mailmill.models.forest import ForestModel, ForestSettings
 from mailmill.models.logistic_model import LogisticModel, LogisticSettings
@@ -79,10 +80,10 @@ def to_bytes(
     """The artifact's files by name; equal arguments give equal bytes.
 
     model.json: format "mailmill.model", version 1, kind "logistic" or "forest", classes, columns,
-    hyperparameters, feature_spec, training, evidence, metrics, and the SHA-256 of weights.npz; UTF-8, sorted
-    keys. weights.npz: of a forest, all trees' nodes one after another with offsets (trees + 1,); of logistic
-    regression, coef (margins, d) and intercept (margins,), and of its sparse_columns (1,) those that are not 0
-    throughout: sparse_index (k,), ascending, and sparse_value (margins, k).
+    hyperparameters, feature_spec, calibration, threshold, training, evidence, metrics, and the SHA-256 of
+    weights.npz; UTF-8, sorted keys. weights.npz: of a forest, all trees' nodes one after another with offsets
+    (trees + 1,); of logistic regression, coef (margins, d) and intercept (margins,), and of its sparse_columns (1,)
+    those that are not 0 throughout: sparse_index (k,), ascending, and sparse_value (margins, k).
 
     Raises:
         DataError: feature_spec or training cannot be written as JSON.
@@ -96,6 +97,8 @@ def to_bytes(
         "columns": model.columns,
         "hyperparameters": asdict(model.settings),
         "feature_spec": dict(feature_spec),
+        "calibration": model.calibration.to_dict(),
+        "threshold": model.threshold,
         "training": dict(training),
         "evidence": evidence.to_dict() if evidence else {},
         "metrics": metrics.to_dict() if metrics else {},
@@ -137,6 +140,10 @@ def from_bytes(files: Mapping[str, bytes]) -> Artifact:
         model = _forest(classes, columns, _settings(ForestSettings, values), files[WEIGHTS])
     else:
         raise DataError(f"{DOCUMENT}: kind must be 'logistic' or 'forest'")
+    threshold = document.get("threshold")
+    if type(threshold) is not float or not 0 < threshold < 1:
+        raise DataError(f"{DOCUMENT}: threshold must lie between 0 and 1")
+    model = replace(model, calibration=Calibration.from_dict(document.get("calibration")), threshold=threshold)
     return Artifact(model, *(_object(document, name) for name in ("feature_spec", "training", "evidence", "metrics")))
 
 

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
-from mailmill.models.tally import SCORE_BINS
 
 Method = Literal["none", "platt", "isotonic"]
 Vector = NDArray[np.float64]
 
 _STEPS = 100
+#: Scores are counted in so many equal bins of 0 .. 1.
+SCORE_BINS = 1 << 16
 #: Scores are kept half a bin away from 0 and 1, so that their log-odds are finite.
 EDGE = 2.0**-17
 
@@ -71,6 +72,9 @@ class Calibration:
             return cls(values["method"], float(values["slope"]), float(values["offset"]), knots)
         except (TypeError, ValueError):
             raise DataError("the model's calibration is damaged") from None
+
+
+UNCALIBRATED = Calibration()
 
 
 def calibrate(binned: NDArray[np.int64], method: Method) -> Calibration:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mailmill.errors import ConfigError
 from mailmill.models import grove, growth
 from mailmill.models.binning import quantile_bins
+from mailmill.models.calibration import UNCALIBRATED, Calibration
 from mailmill.models.data import MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.flat import FlatForest
@@ -117,12 +118,17 @@ class ForestSettings:
 
 @dataclass(frozen=True)
 class ForestModel:
-    """P(y | x) = mean over trees of the weighted class frequencies in x's leaf; `columns` is d."""
+    """P(y | x) = mean over trees of the weighted class frequencies in x's leaf; `columns` is d.
+
+    calibration and threshold are `scoring`'s: the first is applied there, the second proposed.
+    """
 
     classes: tuple[str, ...]
     columns: int
     trees: tuple[Tree, ...]
     settings: ForestSettings
+    calibration: Calibration = UNCALIBRATED
+    threshold: float = 0.5
 
     @cached_property
     def _flat(self) -> FlatForest:

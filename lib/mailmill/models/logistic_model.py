@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import ConfigError
+from mailmill.models.calibration import UNCALIBRATED, Calibration
 from mailmill.models.data import SparseRows
 from mailmill.models.loss import margins_of, probabilities
 
@@ -70,7 +71,8 @@ class LogisticModel:
     """Margins z = x coefᵀ + s sparseᵀ + intercept of dense columns x and sparse columns s.
 
     Two classes: P(classes[1]) = 1 / (1 + exp(-z)), one margin. K > 2 classes: P = softmax(z), K margins.
-    coef float64 (margins, d), intercept (margins,), sparse (margins, s) or None: for raw columns.
+    coef float64 (margins, d), intercept (margins,), sparse (margins, s) or None: for raw columns. calibration and
+    threshold are `scoring`'s: the first is applied there, the second proposed.
     """
 
     classes: tuple[str, ...]
@@ -78,6 +80,8 @@ class LogisticModel:
     intercept: NDArray[np.float64]
     settings: LogisticSettings
     sparse: NDArray[np.float64] | None = None
+    calibration: Calibration = UNCALIBRATED
+    threshold: float = 0.5
 
     @property
     def columns(self) -> int:

@@ -110,8 +110,8 @@ def tally_fragment(fragment: Fragment, task: EvaluationTask) -> Tally:
     return tally(probability(task.model, arrays.X, arrays.sparse), arrays.y, threshold=task.threshold)
 
 
-def evaluate(map_reduce: MapReduce, model: Model, *, split: str = "test", threshold: float = 0.5) -> Metrics:
-    """The metrics of `model` on the labelled rows of `split`, in one pass.
+def evaluate(map_reduce: MapReduce, model: Model, *, split: str = "test", threshold: float | None = None) -> Metrics:
+    """The metrics of `model` on the labelled rows of `split`, in one pass; `threshold` None: the model's own.
 
     The same for every partitioning and order of rows, because tallies are integers.
 
@@ -119,7 +119,12 @@ def evaluate(map_reduce: MapReduce, model: Model, *, split: str = "test", thresh
         ConfigError: a threshold outside 0 .. 1.
         DataError: no labelled row, a label outside the model's classes, or features it cannot score.
     """
+    threshold = model.threshold if threshold is None else threshold
+    return summarise(count(map_reduce, model, split, threshold), model.classes, threshold)
+
+
+def count(map_reduce: MapReduce, model: Model, split: str, threshold: float = 0.5) -> Tally:
+    """The tally behind `evaluate`; raises what it raises, but a split without rows is counted as such."""
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold must lie in 0 .. 1, not {threshold}")
-    counted = map_reduce(tally_fragment, Tally.merge, EvaluationTask(model, split, threshold))
-    return summarise(counted, model.classes, threshold)
+    return map_reduce(tally_fragment, Tally.merge, EvaluationTask(model, split, threshold))

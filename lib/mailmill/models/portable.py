@@ -11,120 +11,82 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.errors import ConfigError
+from mailmill.draws import mix
+from mailmill.errors import ConfigError, MailmillError
 from mailmill.models.calibration import EDGE, Calibration
-from mailmill.models.tree import Tree
+from mailmill.models.data import SparseRows
+from mailmill.models.forest import ForestModel
+from mailmill.models.graph import DENSE, INDICES, PROBABILITY, VALUES, Graph
+from mailmill.models.scoring import Model, probability
 
-DENSE, INDICES, VALUES = "vector", "ngram_indices", "ngram_values"
-PROBABILITY, LABEL = "probability", "label"
+FILE = "model.onnx"
+#: How far ONNX Runtime and mailmill may differ on a probability.
+TOLERANCE = 1e-6
+_ROWS, _NGRAMS = 256, 12
 Matrix = NDArray[np.float64]
 
 
-class Graph:
-    """An ONNX graph while it is written: each call appends one node and names what it gives.
+def files(model: Model, wanted: Literal["auto", "required", "off"]) -> dict[str, bytes]:
+    """{"model.onnx": the verified graph}, or nothing where it is off or, unless required, onnx is not installed.
 
-    Raises ConfigError where the onnx package is not installed.
+    Raises:
+        ConfigError: it is required, and onnx or onnxruntime is not installed.
+        MailmillError: ONNX Runtime and mailmill disagree by more than `TOLERANCE`.
     """
+    installed = find_spec("onnx") is not None and find_spec("onnxruntime") is not None
+    if wanted == "off" or (wanted == "auto" and not installed):
+        return {}
+    content = export(model)
+    verify(model, content)
+    return {FILE: content}
 
-    def __init__(self, columns: int, sparse_columns: int = 0) -> None:
-        try:
-            self._onnx: Any = importlib.import_module("onnx")
-        except ImportError:
-            raise ConfigError("ONNX needs the package onnx", hint="pip install 'mailmill[onnx]'") from None
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
-        describe, kinds = self._onnx.helper.make_tensor_value_info, self._onnx.TensorProto
-        self._inputs = [describe(DENSE, kinds.FLOAT, ["rows", columns])]
-        if sparse_columns:
-            self._inputs.append(describe(INDICES, kinds.INT64, ["rows", "longest"]))
-            self._inputs.append(describe(VALUES, kinds.FLOAT, ["rows", "longest"]))
 
-    def __call__(self, operator: str, *inputs: str | Any, to: str = "", **attributes: Any) -> str:
-        """Append `operator` on tensors (by name) and constants (arrays, numbers); the name of its one output."""
-        names = [given if isinstance(given, str) else self._constant(given) for given in inputs]
-        output = to or f"{operator}_{len(self._nodes)}"
-        self._nodes.append(self._onnx.helper.make_node(operator, names, [output], **attributes))
-        return output
+def export(model: Model) -> bytes:
+    """The model with its calibration and threshold as an ONNX graph."""
+    forest = isinstance(model, ForestModel)
+    graph = Graph(model.columns, 0 if isinstance(model, ForestModel) else model.sparse_columns)
+    if isinstance(model, ForestModel):
+        p = graph.trees(graph.double(DENSE), model.trees, model.classes)
+    else:
+        p = linear(graph, model.coef.T, model.intercept, None if model.sparse is None else model.sparse.T)
+    p = calibrated(graph, p, model.calibration)
+    about = {"kind": "forest" if forest else "logistic", "classes": ", ".join(model.classes)}
+    return graph.finish(p, labelled(graph, p, model.classes, model.threshold), about)
 
-    def double(self, tensor: str) -> str:
-        """The tensor as float64."""
-        return self._cast(tensor, "DOUBLE")
 
-    def integer(self, tensor: str) -> str:
-        """The tensor as int64."""
-        return self._cast(tensor, "INT64")
+def verify(model: Model, content: bytes) -> float:
+    """The largest difference of a probability between ONNX Runtime and mailmill on rows made from hashes.
 
-    def _cast(self, tensor: str, kind: str) -> str:
-        output = f"Cast_{len(self._nodes)}"
-        number = getattr(self._onnx.TensorProto, kind)
-        self._nodes.append(self._onnx.helper.make_node("Cast", [tensor], [output], to=number))
-        return output
-
-    def _constant(self, value: Any) -> str:
-        name, array = f"constant_{len(self._constants)}", np.asarray(value)
-        if array.dtype.kind == "U":
-            texts = [text.encode() for text in array.tolist()]
-            tensor = self._onnx.helper.make_tensor(name, self._onnx.TensorProto.STRING, array.shape, texts)
-        else:
-            tensor = self._onnx.numpy_helper.from_array(array, name)
-        self._constants.append(tensor)
-        return name
-
-    def trees(self, vector: str, trees: Sequence[Tree], classes: Sequence[str]) -> str:
-        """Σ over trees of the class frequencies in the row's leaf, divided by the number of trees: (rows, classes)."""
-        tensor = self._onnx.numpy_helper.from_array
-        sizes = [len(tree.feature) for tree in trees]
-        feature = np.concatenate([tree.feature for tree in trees])
-        at_leaf = np.concatenate([np.flatnonzero(tree.feature < 0) for tree in trees])
-        leaves = [int((tree.feature < 0).sum()) for tree in trees]
-        weights = np.concatenate([tree.frequencies()[tree.feature < 0] for tree in trees]) / len(trees)
-        k = len(classes)
-
-        def joined(name: str) -> list[int]:
-            return [max(0, int(child)) for tree in trees for child in getattr(tree, name)]
-
-        node = self._onnx.helper.make_node(
-            "TreeEnsembleClassifier",
-            [vector],
-            ["votes_label", "votes"],
-            domain="ai.onnx.ml",
-            nodes_treeids=np.repeat(np.arange(len(trees)), sizes).tolist(),
-            nodes_nodeids=np.concatenate([np.arange(size) for size in sizes]).tolist(),
-            nodes_featureids=np.maximum(feature, 0).tolist(),
-            nodes_modes=np.where(feature < 0, "LEAF", "BRANCH_LEQ").tolist(),
-            nodes_truenodeids=joined("left"),
-            nodes_falsenodeids=joined("right"),
-            nodes_values_as_tensor=tensor(np.concatenate([tree.threshold for tree in trees]).astype(np.float64)),
-            class_treeids=np.repeat(np.arange(len(trees)), np.array(leaves) * k).tolist(),
-            class_nodeids=np.repeat(at_leaf, k).tolist(),
-            class_ids=np.tile(np.arange(k), len(at_leaf)).tolist(),
-            class_weights_as_tensor=tensor(weights.astype(np.float64).ravel()),
-            classlabels_strings=list(classes),
-            post_transform="NONE",
+    Half of the values are small, half lie on thresholds of a forest's own splits, where <= and < differ.
+    """
+    drawn = (mix(1, np.arange(_ROWS * model.columns, dtype=np.uint64)) >> np.uint64(40)).astype(np.float64) / 2**24
+    X = (drawn.reshape(_ROWS, model.columns) - 0.5).astype(np.float32)
+    inputs: dict[str, Any] = {}
+    sparse = None
+    if isinstance(model, ForestModel):
+        for tree in model.trees:
+            inner = np.flatnonzero(tree.feature >= 0)[: _ROWS // 2]
+            X[np.arange(len(inner)), tree.feature[inner]] = tree.threshold[inner]
+    elif model.sparse_columns:
+        indices = np.sort(mix(2, np.arange(_ROWS * _NGRAMS, dtype=np.uint64)).reshape(_ROWS, _NGRAMS), axis=1)
+        columns = np.sort(indices % np.uint64(model.sparse_columns), axis=1).astype(np.int32)
+        values = np.linspace(-1, 1, _ROWS * _NGRAMS, dtype=np.float32)
+        bounds = np.arange(0, _ROWS * _NGRAMS + 1, _NGRAMS)
+        sparse = SparseRows(bounds, columns.ravel(), values, model.sparse_columns)
+        inputs = dict(zip((INDICES, VALUES), padded(bounds, columns.ravel(), values), strict=True))
+    (said,) = session(content).run([PROBABILITY], {DENSE: X, **inputs})
+    difference = float(np.abs(said - probability(model, X, sparse)).max())
+    if not difference <= TOLERANCE:
+        raise MailmillError(
+            f"ONNX Runtime and mailmill differ by {difference:.1e} on a probability", hint='set train.onnx = "off"'
         )
-        self._nodes.append(node)
-        return self.double("votes")
-
-    def finish(self, probability: str, label: str, about: dict[str, str]) -> bytes:
-        """The checked model with its two outputs, as bytes."""
-        helper, kinds = self._onnx.helper, self._onnx.TensorProto
-        self("Identity", probability, to=PROBABILITY)
-        self("Identity", label, to=LABEL)
-        outputs = [
-            helper.make_tensor_value_info(PROBABILITY, kinds.DOUBLE, ["rows", "classes"]),
-            helper.make_tensor_value_info(LABEL, kinds.STRING, ["rows"]),
-        ]
-        graph = helper.make_graph(self._nodes, "mailmill", self._inputs, outputs, self._constants)
-        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
-        model = helper.make_model(graph, producer_name="mailmill", opset_imports=opsets, ir_version=9)
-        helper.set_model_props(model, about)
-        self._onnx.checker.check_model(model)
-        return bytes(model.SerializeToString())
+    return difference
 
 
 def linear(graph: Graph, coef: Matrix, intercept: Matrix, sparse: Matrix | None) -> str:

@@ -32,11 +32,10 @@ UNRANKED = pa.schema([field for field in schemas.SCORES if field.name != "priori
 class ScoreKernel:
     """Rows of the features table -> key, probability of the positive (the last) class, sentiment, and the label.
 
-    See `scoring.sentiment` and, for `threshold`, `scoring.predict`.
+    See `scoring.sentiment` and, for the label at the model's threshold, `scoring.predict`.
     """
 
     model: Model
-    threshold: float
 
     @property
     def outputs(self) -> Mapping[str, pa.Schema]:
@@ -55,7 +54,7 @@ class ScoreKernel:
         if isinstance(self.model, LogisticModel) and self.model.sparse_columns:
             sparse = sparse_rows(batch.column("ngram_indices"), batch.column("ngram_values"), self.model.sparse_columns)
         p = probability(self.model, matrix(batch.column("vector")), sparse)
-        labels = pa.array(self.model.classes).take(pa.array(predict(p, self.threshold)))
+        labels = pa.array(self.model.classes).take(pa.array(predict(p, self.model.threshold)))
         columns = [batch.column("key"), pa.array(p[:, -1]), pa.array(sentiment(p)), labels]
         return {"unranked": pa.RecordBatch.from_arrays(columns, schema=UNRANKED)}
 

@@ -17,7 +17,7 @@ def probability(model: Model, X: NDArray[np.float32], sparse: SparseRows | None 
     """P(classes[c] | row) for each row and class: float64 (n, classes), rows summing to 1 within rounding.
 
     X float32 (n, d); sparse: the same rows' sparse columns, which a forest does not read. Each row
-    is reduced in a fixed order, so its result is the same to the last bit in every batch, see
+    is reduced in a fixed order, and then calibrated, so its result is the same to the last bit in every batch, see
     `LogisticModel.decision` and `ForestModel.probability`.
 
     Raises:
@@ -35,7 +35,7 @@ def probability(model: Model, X: NDArray[np.float32], sparse: SparseRows | None 
     if broken:
         raise DataError(f"{broken} of {len(X)} rows to score hold a value that is NaN or infinite")
     if isinstance(model, ForestModel):
-        return model.probability(X)
+        return _calibrated(model, model.probability(X))
     if model.sparse_columns and (sparse is None or sparse.columns != model.sparse_columns):
         raise DataError(
             f"the model was trained on {model.sparse_columns} sparse columns, the features have "
@@ -44,7 +44,14 @@ def probability(model: Model, X: NDArray[np.float32], sparse: SparseRows | None 
         )
     if sparse is not None and not np.isfinite(sparse.values).all():
         raise DataError("rows to score hold a sparse value that is NaN or infinite")
-    return model.probability(X, sparse)
+    return _calibrated(model, model.probability(X, sparse))
+
+
+def _calibrated(model: Model, p: NDArray[np.float64]) -> NDArray[np.float64]:
+    if model.calibration.method == "none":
+        return p
+    said = model.calibration.apply(p[:, 1])
+    return np.stack([1 - said, said], axis=1)
 
 
 def predict(probabilities: NDArray[np.float64], threshold: float = 0.5) -> NDArray[np.int64]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.models.calibration import SCORE_BINS
 from mailmill.models.scoring import predict
 
 #: Up to so many rows ROC AUC is exact; beyond, scores are binned.
 EXACT_ROWS = 1 << 20
-SCORE_BINS = 1 << 16
 UNIT = 2.0**-32
 
 Scores = tuple[NDArray[np.float64], NDArray[np.float64]]

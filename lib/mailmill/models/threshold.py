@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import ConfigError
-from mailmill.models.tally import SCORE_BINS
+from mailmill.models.calibration import SCORE_BINS
 
 By = Literal["f1", "cost"]
 

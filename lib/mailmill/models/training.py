@@ -8,13 +8,16 @@ from dataclasses import replace
 
 from mailmill.config import Config, LogisticSection, ModelName
 from mailmill.errors import ConfigError, DataError
+from mailmill.models.calibration import calibrate, recalibrated
 from mailmill.models.data import MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.forest import ForestSettings, fit_forest
 from mailmill.models.logistic import LogisticModel, LogisticSettings, fit_logistic
+from mailmill.models.metrics import count
 from mailmill.models.path import fit_path
 from mailmill.models.reading import Meter
 from mailmill.models.scoring import Model
+from mailmill.models.threshold import choose_threshold
 from mailmill.models.workers import Workers
 
 log = logging.getLogger("mailmill")
@@ -44,6 +47,24 @@ def fit(
         if not evidence.converged:
             log.warning("logistic did not converge in %s steps; raise logistic.max_iterations", evidence.iterations)
     return model, replace(evidence, source_bytes=meter.source_bytes, cache_bytes=meter.cache_bytes)
+
+
+def settled(model: Model, config: Config, map_reduce: MapReduce) -> Model:
+    """The model with its calibration and its threshold, both from one pass over the validation split.
+
+    Only of two classes: with more, probabilities stay as they are and the likeliest class is the label.
+    """
+    wanted = config.evaluate.threshold
+    fixed = wanted if isinstance(wanted, float) else 0.5
+    if len(model.classes) != 2:
+        return replace(model, threshold=fixed)
+    binned = count(map_reduce, model, "validation").binned
+    calibration = calibrate(binned, config.train.calibration)
+    if isinstance(wanted, float):
+        return replace(model, calibration=calibration, threshold=fixed)
+    costs = {name: getattr(config.evaluate, f"{name}_cost") for name in ("false_positive", "false_negative")}
+    threshold = choose_threshold(recalibrated(binned, calibration), wanted, **costs)
+    return replace(model, calibration=calibration, threshold=threshold)
 
 
 def forest_settings(config: Config, classes: tuple[str, ...]) -> ForestSettings:

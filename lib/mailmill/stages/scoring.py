@@ -67,7 +67,7 @@ class Scorer:
         return FeatureSpec.from_dict(self.artifact.feature_spec)
 
 
-def score_message(raw: bytes, scorer: Scorer, threshold: float = 0.5) -> dict[str, Any]:
+def score_message(raw: bytes, scorer: Scorer) -> dict[str, Any]:
     """The score of one message: probability of the positive class, sentiment in [-1, 1], label, words, language.
 
     Raises RejectedMessage where the message cannot be used.
@@ -78,7 +78,7 @@ def score_message(raw: bytes, scorer: Scorer, threshold: float = 0.5) -> dict[st
     return {
         "probability": float(p[0, -1]),
         "sentiment": float(sentiment(p)[0]),
-        "label": classes[int(predict(p, threshold)[0])],
+        "label": classes[int(predict(p, scorer.artifact.model.threshold)[0])],
         "classes": list(classes),
         "words": len(mail.text.split()),
         "language": mail.language,
@@ -90,7 +90,6 @@ class NewMailKernel:
     """Rows of the clean table -> key, probability, sentiment, label: features are made and used on the way."""
 
     scorer: Scorer
-    threshold: float
 
     @property
     def outputs(self) -> Mapping[str, pa.Schema]:
@@ -106,7 +105,8 @@ class NewMailKernel:
         """Score a batch; a row's score does not depend on its neighbours."""
         subjects = batch.column("subject").to_pylist() if "subject" in self.columns else []
         p = self.scorer.probabilities(batch.column("text").to_pylist(), subjects)
-        labels = pa.array(self.scorer.artifact.model.classes).take(pa.array(predict(p, self.threshold)))
+        model = self.scorer.artifact.model
+        labels = pa.array(model.classes).take(pa.array(predict(p, model.threshold)))
         columns = [batch.column("key"), pa.array(p[:, -1]), pa.array(sentiment(p)), labels]
         return {"unranked": pa.RecordBatch.from_arrays(columns, schema=queue.UNRANKED)}
 
@@ -116,15 +116,14 @@ def score_mail(job: Job, scorer: Scorer) -> Table:
     from mailmill.job import done, skipped
 
     texts = job.workspace.open("clean", schemas.CLEAN)
-    threshold = job.config.evaluate.threshold
     identity = artifact.to_bytes(
         scorer.artifact.model, feature_spec=scorer.artifact.feature_spec, training=scorer.artifact.training
     )[artifact.DOCUMENT]
     inputs = {"clean": texts.fingerprint, "model": manifests.digest_of(identity)}
-    stage = job.stage(inputs, [threshold], {"scores": schemas.SCORES})
+    stage = job.stage(inputs, [], {"scores": schemas.SCORES})
     if stage.unchanged:
         return skipped(stage, "scores")
-    kernel = NewMailKernel(scorer, threshold)
+    kernel = NewMailKernel(scorer)
     with watch("score", texts.rows) as progress:
         written = job.map_table(texts, kernel, stage.sink_for(kernel.outputs), progress)
     return done(job.publish(stage, ranked(job, stage, written), {"model": identity_of(scorer)}), "scores")

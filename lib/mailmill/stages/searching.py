@@ -1,0 +1,78 @@
+"""The stage `search`: fit each candidate on the training split, judge it on the validation split, keep a table.
+
+Candidates share the fragments that the first of them has read into the cache. Each result is filed as soon as it is
+there, so that a search that was killed, or is widened, goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+
+import pyarrow as pa
+
+from mailmill.config import Config
+from mailmill.job import Job, done, skipped
+from mailmill.models import metrics, search, training, workers
+from mailmill.models.data import MapReduce
+from mailmill.models.search import Candidate, Result
+from mailmill.progress import watch
+from mailmill.storage.filesystems import join
+from mailmill.storage.tables import Table
+
+log = logging.getLogger("mailmill")
+OUTPUT, RESULTS = "search", "search/results"
+
+
+def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) -> Table:
+    """`features` -> `search`: search.json, search.md and best.toml; see `models.search`.
+
+    `bind`: gives `map_reduce` over the table's fragments for the classes in their order.
+    """
+    settings, seed = job.config.search, job.config.run.seed
+    of_models = [settings, job.config.logistic, job.config.forest, job.config.train, seed]
+    stage = job.stage({table.name: table.fingerprint}, of_models, {OUTPUT: pa.schema([])})
+    if stage.unchanged:
+        return skipped(stage, OUTPUT)
+    names = table.manifest.statistics["classes"]
+    classes = training.ordered(names, job.config.train.positive, job.config.train.negative)
+    grids = {name: getattr(settings, name) for name in job.config.train.models}
+    wanted = search.candidates(grids, settings.method, settings.draws, seed)
+    map_reduce = bind(classes)
+    results = []
+    with watch(OUTPUT, len(wanted), "candidates") as progress:
+        for candidate in wanted:
+            configured = with_settings(job.config, candidate)
+            everything = Candidate(candidate.model, getattr(configured, candidate.model).model_dump(mode="json"))
+            place = join(job.workspace.uri_of(RESULTS), everything.name(table.fingerprint, stage.code, seed) + ".json")
+            if job.storage.exists(place):
+                results.append(Result.from_json(job.storage.read(place)))
+            else:
+                results.append(_judged(job, configured, candidate, map_reduce, classes))
+                job.storage.write(place, results[-1].to_json())
+            progress.advance(1)
+    files = search.report(results, settings.by)
+    best = search.ranked(results, settings.by)[0]
+    statistics = {"candidates": len(results), "model": best.model, "macro_f1": best.macro_f1}
+    return done(stage.publish(stage.write_files(OUTPUT, files), statistics), OUTPUT)
+
+
+def with_settings(config: Config, candidate: Candidate) -> Config:
+    """The configuration with the candidate's settings, validated."""
+    section = getattr(config, candidate.model)
+    changed = type(section).model_validate(section.model_dump() | candidate.settings)
+    return config.model_copy(update={candidate.model: changed})
+
+
+def _judged(job: Job, config: Config, candidate: Candidate, map_reduce: MapReduce, classes: tuple[str, ...]) -> Result:
+    began = time.monotonic()
+    fit = partial(training.fit, workers=workers.on_engine(job.engine), memory_budget=job.engine.memory)
+    model, evidence = fit(candidate.model, config, map_reduce, classes)
+    seconds = time.monotonic() - began
+    figures = metrics.evaluate(map_reduce, training.settled(model, config, map_reduce), split="validation")
+    return Result(
+        candidate.model, candidate.settings, figures.macro_f1, figures.roc_auc, figures.log_loss, evidence.converged,
+        evidence.passes, round(seconds, 3),
+    )  # fmt: skip

@@ -12,7 +12,7 @@ disclaimers, HTML), and read back:
 
 A fold is a set of films, so that no film is on both sides. Everything is fitted within the training folds:
 weights of words and n-grams, scales, models. `mailmill` models are fitted by mailmill, the others by scikit-learn at
-settings chosen on the first fold. Sparse columns need a logistic regression that takes them.
+settings chosen on the first fold.
 """
 
 from __future__ import annotations
@@ -186,6 +186,14 @@ def own_logistic(data: Data, names: str, l2: float = 5e-3) -> np.ndarray:
     return probability(model, np.ascontiguousarray(data.dense(names)[~data.train]))[:, 1] >= 0.5
 
 
+def own_hybrid(data: Data, names: str, l2: float = 3e-2) -> np.ndarray:
+    """mailmill's logistic regression on dense columns and n-grams."""
+    settings = LogisticSettings(l2=l2, tolerance=1e-5)
+    model, _ = fit_logistic(own_map_reduce(data, names, ngrams=True), CLASSES, settings)
+    held_out = arrays(data, names, ~data.train, True)
+    return probability(model, held_out.X, held_out.sparse)[:, 1] >= 0.5
+
+
 def own_forest(data: Data, names: str, trees: int = 100) -> np.ndarray:
     """mailmill's random forest on dense columns."""
     settings = ForestSettings(trees=trees, depth=14, min_leaf=3, seed=1)
@@ -225,13 +233,14 @@ PLAN: dict[str, list[tuple[str, str, Classifier]]] = {
         ("mean + nb, logistic (goal .88)", "mean+nb", own_logistic),
         ("mean + nb, logistic of scikit-learn", "mean+nb", their_logistic),
         ("n-grams, logistic of scikit-learn", "", their_sparse),
-        ("hybrid, logistic of scikit-learn (goal .915)", "mean+nb", their_sparse),
+        ("hybrid, logistic (goal .915)", "mean+nb", own_hybrid),
+        ("hybrid, logistic of scikit-learn", "mean+nb", their_sparse),
         ("mean + nb, forest (goal .87)", "mean+nb", own_forest),
         ("mean + nb, forest of scikit-learn", "mean+nb", their_forest),
     ],
-    "own": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", their_sparse)],
-    "reply": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", their_sparse)],
-    "raw": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", their_sparse)],
+    "own": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", own_hybrid)],
+    "reply": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", own_hybrid)],
+    "raw": [("mean + nb, logistic", "mean+nb", own_logistic), ("hybrid, logistic", "mean+nb", own_hybrid)],
 }
 
 

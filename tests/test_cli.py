@@ -228,10 +228,10 @@ class TestRefusals:
     """Each: the right exit code, a plain line that names the thing, and nothing published."""
 
     def test_a_typo_in_a_key(self, config: Path, tmp_path: Path) -> None:
-        config.write_text(config.read_text().replace("max_words", "max_wrods").replace("trees", "tress"))
+        config.write_text(config.read_text().replace("ngram_bits", "ngram_bist").replace("trees", "tress"))
         began = time.monotonic()
         result = mailmill("run", "-c", config)
-        refused(result, 2, "small.toml: 2 problems", "did you mean features.max_words?", "did you mean forest.trees?")
+        refused(result, 2, "small.toml: 2 problems", "did you mean features.ngram_bits?", "did you mean forest.trees?")
         assert time.monotonic() - began < 10
         assert not (tmp_path / "work").exists()
 

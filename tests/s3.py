@@ -21,7 +21,7 @@ SECONDS_TO_START = 60
 
 
 class Server:
-    """The server with one bucket `test`, that can be killed and started again on the same ports with the same data."""
+    """The server with one bucket `test`."""
 
     def __init__(self, folder: Path) -> None:
         ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
@@ -55,21 +55,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def restartable(folder: Path) -> Iterator[Server]:
-    """A started `Server` below `folder`. `CREDENTIALS` must be in the environment."""
+def s3_server(folder: Path) -> Iterator[str]:
+    """A started `Server` below `folder`; yields its endpoint. `CREDENTIALS` must be in the environment."""
     server = Server(folder / "s3")
     try:
         server.start()
-        yield server
+        yield server.endpoint
     finally:
         server.kill()
-
-
-@contextlib.contextmanager
-def s3_server(folder: Path) -> Iterator[str]:
-    """A started server; yields its endpoint."""
-    with restartable(folder) as server:
-        yield server.endpoint
 
 
 def _wait_until_ready(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -36,11 +36,15 @@ def _unchunked(stream: BinaryIO) -> bytes:
 
 @dataclass
 class Proxy:
-    """A running proxy. `every`: one request in so many fails, the kinds in turn; 0: none. `kinds`: which."""
+    """A running proxy. `every`: one request in so many fails, the kinds in turn; 0: none. `kinds`: which.
+
+    `gone`: no request is answered, and connections are cut, as by a server that was killed.
+    """
 
     endpoint: str
     upstream: str
     every: int = 0
+    gone: bool = False
     kinds: tuple[str, ...] = ("503", "500", "cut", "reset")
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -51,6 +55,9 @@ class Proxy:
         """What becomes of the next request: "" or a kind of fault."""
         with self.lock:
             self.requests += 1
+            if self.gone:
+                self.faults["reset"] += 1
+                return "reset"
             if not self.every or self.requests % self.every:
                 return ""
             kind = self.kinds[self.requests // self.every % len(self.kinds)]

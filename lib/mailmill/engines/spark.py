@@ -28,6 +28,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark
 from mailmill.config import EngineSection
 from mailmill.engines import reports, resources
 from mailmill.engines.base import Engine, Grouping, Kernel, map_batches
+from mailmill.engines.worker import travel_light
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.filesystems import is_s3
@@ -235,6 +236,8 @@ class _Call:
             raise  # Spark tries the task again, elsewhere
         except MailmillError as error:
             return number, error  # it would fail again: hand the error itself to the driver
+        finally:
+            travel_light()
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,7 @@ class _MapPartition:
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield reports.report(lambda: map_batches(batches, self.kernel, self.sink, _partition()))
+        travel_light()
 
 
 @dataclass(frozen=True)

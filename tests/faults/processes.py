@@ -54,22 +54,22 @@ class Running:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def wait_for(self, text: str, timeout: float = 180) -> float:
-        """The time at which a line that holds `text` came; raises where the run ends without it."""
+    def wait_for(self, *texts: str, timeout: float = 180) -> float:
+        """The time at which a line that holds one of `texts` came; raises where the run ends without it."""
         deadline = time.monotonic() + timeout
         with self._news:
             while True:
-                if (at := self.when(text)) is not None:
+                if (at := self.when(*texts)) is not None:
                     return at
                 if not self._reader.is_alive() or not self._news.wait(min(0.5, deadline - time.monotonic())):
-                    if self.process.poll() is not None and self.when(text) is None:
-                        raise AssertionError(f"the run ended ({self.process.returncode}) before {text!r}:\n{self}")
+                    if self.process.poll() is not None and self.when(*texts) is None:
+                        raise AssertionError(f"the run ended ({self.process.returncode}) before {texts}:\n{self}")
                     if time.monotonic() > deadline:
-                        raise AssertionError(f"no line {text!r} within {timeout} s:\n{self}")
+                        raise AssertionError(f"no line with {texts} within {timeout} s:\n{self}")
 
-    def when(self, text: str) -> float | None:
-        """The time of the first line that holds `text`."""
-        return next((at for at, line in list(self.lines) if text in line), None)
+    def when(self, *texts: str) -> float | None:
+        """The time of the first line that holds one of `texts`."""
+        return next((at for at, line in list(self.lines) if any(text in line for text in texts)), None)
 
     def finish(self, timeout: float = 300) -> int:
         """Wait for the end; the exit code."""

@@ -143,7 +143,7 @@ def mailmill(engine: Engine, table: Table, l2: float, tolerance: float, folder: 
     note = f"{meter.source_bytes / 2**20:.0f} MiB of files, {meter.cache_bytes / 2**20:.0f} MiB of cache"
     if not evidence.converged:
         note += ", NOT converged"
-    return Fit(model.coef[0], float(model.intercept[0]), seconds, note, evidence.passes)
+    return Fit(model.coef[0], float(model.intercept[0]), seconds, note, evidence.passes or 0)
 
 
 def mllib(table: Table, l2: float, tolerance: float) -> Fit:

@@ -18,7 +18,7 @@ class Evidence:
     """
 
     rows: int
-    passes: int
+    passes: int | None
     converged: bool | None = None
     iterations: int | None = None
     gradient_norm: float | None = None
@@ -31,8 +31,13 @@ class Evidence:
 
     @property
     def of_the_fit(self) -> Evidence:
-        """Without the bytes, which depend on what the caches held: what is the same whenever the fit is repeated."""
-        return replace(self, source_bytes=None, cache_bytes=None)
+        """What is the same whenever and wherever the fit is repeated, for the model's own file.
+
+        Without the bytes, which depend on what the caches held; and of a forest without the passes, which depend on
+        how it was grown and not on what has grown.
+        """
+        passes = None if self.converged is None else self.passes
+        return replace(self, passes=passes, source_bytes=None, cache_bytes=None)
 
     def to_dict(self) -> dict[str, object]:
         """The fields that apply, ready for JSON."""

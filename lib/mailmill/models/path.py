@@ -67,4 +67,4 @@ def fit_path(
     best = min(range(len(wanted)), key=lambda number: (losses[number], -wanted[number].l2))
     model, evidence = fitted[best]
     path = tuple((settings.l2, loss) for settings, loss in zip(wanted, losses, strict=True))
-    return model, replace(evidence, passes=evidence.passes + 1, path=path)
+    return model, replace(evidence, passes=(evidence.passes or 0) + 1, path=path)

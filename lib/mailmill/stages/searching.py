@@ -74,5 +74,5 @@ def _judged(job: Job, config: Config, candidate: Candidate, map_reduce: MapReduc
     figures = metrics.evaluate(map_reduce, training.settled(model, config, map_reduce), split="validation")
     return Result(
         candidate.model, candidate.settings, figures.macro_f1, figures.roc_auc, figures.log_loss, evidence.converged,
-        evidence.passes, round(seconds, 3),
+        evidence.passes or 0, round(seconds, 3),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -103,6 +104,11 @@ class DaskEngine(Engine):
         except distributed.KilledWorker as error:
             raise InfrastructureError(
                 f"Dask gave up on a task: its worker died {error.allowed_failures + 1} times",
+                hint="most often memory: raise engine.memory or lower engine.workers",
+            ) from None
+        except concurrent.futures.CancelledError:  # a worker that died took with it what no other one had
+            raise InfrastructureError(
+                "a Dask worker died, and what the tasks share was lost with it",
                 hint="most often memory: raise engine.memory or lower engine.workers",
             ) from None
         finally:

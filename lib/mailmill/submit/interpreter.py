@@ -18,7 +18,17 @@ from pathlib import Path
 from mailmill.errors import ConfigError
 
 #: Of the standard library, what no job needs.
-_LEFT_OUT = ("test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "__pycache__", "site-packages")
+_LEFT_OUT = (
+    "test",
+    "idlelib",
+    "tkinter",
+    "turtledemo",
+    "lib2to3",
+    "ensurepip",
+    "__pycache__",
+    "site-packages",
+    "dist-packages",
+)
 #: Part of every Linux with glibc; a second copy beside the system's own would break it.
 _SYSTEM = re.compile(r"(ld-linux|libc|libm|libdl|libpthread|librt|libutil|libstdc\+\+|libgcc_s|libresolv|libnsl)[.\-]")
 _WRAPPER = """#!/bin/sh
@@ -89,6 +99,9 @@ def _copy(prefix: Path, folder: Path) -> None:
     ignore = shutil.ignore_patterns(*_LEFT_OUT, "config-*", "*.a")
     shutil.copytree(library, folder / "lib" / name(), ignore=ignore, symlinks=False)
     (folder / "lib" / name() / "site-packages").mkdir()
+    debian = folder / "lib" / name() / "dist-packages"  # where Debian's Python looks, and no other
+    if not debian.exists():
+        debian.symlink_to("site-packages")
     bundled = folder / "lib" / "bundled"
     bundled.mkdir()
     linked = [folder / "bin" / name(), *(folder / "lib" / name() / "lib-dynload").glob("*.so")]

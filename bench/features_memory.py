@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from itertools import islice
@@ -24,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from processes import Peaks
+from processes import Peaks, described, figures, highest, in_child
 
 from mailmill import pipeline, schemas
 from mailmill.config import Config, parse, parse_bytes
@@ -102,13 +99,10 @@ def featurize(work: Path, given: argparse.Namespace) -> dict[str, Any]:
         began = time.monotonic()
         table = pipeline.features(job)
         seconds = time.monotonic() - began
-    driver = os.getpid()
-    workers = {p: peaks.rss[p] for p, command in peaks.commands.items() if "spawn_main" in command}
     return {
         "seconds": seconds,
         "rows": table.rows,
-        "driver": [peaks.rss[driver], peaks.anonymous[driver]],
-        "workers": [[rss, peaks.anonymous[process]] for process, rss in workers.items()],
+        **figures(peaks),
     }
 
 
@@ -131,23 +125,14 @@ def main() -> None:
         for rows in given.rows:
             work = (given.work or Path(folder)) / f"rows-{rows}"
             make_tables(Job(make_config(work, given)), rows)
-            command = [sys.executable, __file__, "--child", str(work), "--memory", given.memory]
-            command += ["--vectors", given.vectors, "--ngrams", str(given.ngrams), "--bits", str(given.bits)]
-            said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-            found = json.loads(said.splitlines()[-1])
-            peak = max(rss for rss, _ in [found["driver"], *found["workers"]])
-            first = first or peak
+            options = ("--vectors", given.vectors, "--ngrams", str(given.ngrams), "--bits", str(given.bits))
+            found = in_child(__file__, "--child", str(work), "--memory", given.memory, *options)
+            first = first or highest(found)
             print(
                 f"{found['rows']:>9} mails {found['seconds']:8.1f} s {found['rows'] / found['seconds']:8,.0f} mails/s  "
-                f"peak x{peak / first:.2f} of the first size's\n{'':16}driver {_mib(found['driver'])}  "
-                + "  ".join(f"worker {_mib(worker)}" for worker in found["workers"])
-                + f"  budget {budget / 2**20:.0f} MiB",  # type: ignore[operator]
+                f"peak x{highest(found) / first:.2f} of the first size's\n" + described(found, budget),
                 flush=True,
             )
-
-
-def _mib(pair: list[int]) -> str:
-    return f"{pair[0] / 2**20:.0f} MiB ({pair[1] / 2**20:.0f} own)"
 
 
 if __name__ == "__main__":

@@ -178,6 +178,8 @@ def sklearn(table: Table, l2: float, tolerance: float, solver: str) -> Fit:
 
     began = time.perf_counter()
     X, y = read(table)
+    if solver == "lbfgs":  # in float32 its line search stalls before the minimum
+        X = X.astype(np.float64)
     scaler = StandardScaler(copy=False)
     X = scaler.fit_transform(X)
     with warnings.catch_warnings():
@@ -212,7 +214,7 @@ def compare(table: Table, engines: dict[str, Engine], given: argparse.Namespace,
     for name, engine in engines.items():
         runs[f"mailmill {name}"] = (lambda t, e=engine: mailmill(e, table, l2, t, folder), tolerances)
     if "mllib" in given.peers and "spark" in engines:
-        runs["MLlib"] = (lambda t: mllib(table, l2, t), [1e-6, 1e-8, 1e-10, 1e-12])
+        runs["MLlib"] = (lambda t: mllib(table, l2, t), [10.0**-k for k in range(5, 13)])
     for solver in ("lbfgs", "newton-cholesky"):
         if solver in given.peers:
             runs[f"sklearn {solver}"] = (lambda t, s=solver: sklearn(table, l2, t, s), tolerances)

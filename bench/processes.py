@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 def family(root: int) -> list[int]:
@@ -78,3 +82,32 @@ def _command(process: int) -> str:
         return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:80]
     except OSError:
         return ""
+
+
+def figures(peaks: Peaks) -> dict[str, Any]:
+    """(RSS, anonymous) peaks of this process and of Dask's workers below it, for JSON."""
+    workers = [process for process, command in peaks.commands.items() if "spawn_main" in command]
+    pairs = {process: [peaks.rss[process], peaks.anonymous[process]] for process in [os.getpid(), *workers]}
+    return {"driver": pairs.pop(os.getpid()), "workers": list(pairs.values())}
+
+
+def in_child(script: str, *arguments: str) -> dict[str, Any]:
+    """What `script`, run with the arguments in a process of its own, prints last: one JSON object."""
+    said = subprocess.run([sys.executable, script, *arguments], stdout=subprocess.PIPE, check=True, text=True).stdout
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return found
+
+
+def highest(found: dict[str, Any]) -> int:
+    """The largest RSS of all processes in `figures`."""
+    return int(max(rss for rss, _ in [found["driver"], *found["workers"]]))
+
+
+def described(found: dict[str, Any], memory: object) -> str:
+    """A line of `figures` beside the budget of a worker, in bytes."""
+    workers = "  ".join(f"worker {_mib(worker)}" for worker in found["workers"])
+    return f"{'':16}driver {_mib(found['driver'])}  {workers}  budget {int(str(memory)) / 2**20:.0f} MiB"
+
+
+def _mib(pair: list[int]) -> str:
+    return f"{pair[0] / 2**20:.0f} MiB ({pair[1] / 2**20:.0f} own)"

@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from processes import Peaks
+from processes import Peaks, described, figures, highest, in_child
 
 from mailmill import pipeline, schemas
 from mailmill.config import parse, parse_bytes
@@ -85,13 +82,10 @@ def train(work: Path, memory: str, model: str, trees: int) -> dict[str, Any]:
         began = time.monotonic()
         table = pipeline.train(job)[model]
         seconds = time.monotonic() - began
-    driver = os.getpid()
-    workers = {p: peaks.rss[p] for p, command in peaks.commands.items() if "spawn_main" in command}
     return {
         "seconds": seconds,
         "evidence": dict(table.manifest.statistics),
-        "driver": [peaks.rss[driver], peaks.anonymous[driver]],
-        "workers": [[rss, peaks.anonymous[p]] for p, rss in workers.items()],
+        **figures(peaks),
     }
 
 
@@ -115,27 +109,17 @@ def main() -> None:
             work = (given.work or Path(folder)) / f"rows-{rows}"
             make_features(Job(parse({"run": {"work": str(work)}, "input": {"paths": ["none"]}})), rows, given.columns)
             for model in given.models:
-                command = [sys.executable, __file__, "--child", str(work), model]
-                command += ["--memory", given.memory, "--trees", str(given.trees)]
-                said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-                found = json.loads(said.splitlines()[-1])
+                options = ("--memory", given.memory, "--trees", str(given.trees))
+                found = in_child(__file__, "--child", str(work), model, *options)
                 base = first.setdefault(model, found | {"rows": rows})
-                peak = max(rss for rss, _ in [found["driver"], *found["workers"]])
-                before = max(rss for rss, _ in [base["driver"], *base["workers"]])
                 pace = found["seconds"] / rows / (base["seconds"] / base["rows"])
                 evidence = " ".join(f"{k}={v}" for k, v in found["evidence"].items() if k in ("passes", "converged"))
                 print(
                     f"{rows:>9} rows  {model:8} {found['seconds']:8.1f} s  time a row x{pace:.2f}  "
-                    f"peak x{peak / before:.2f} of the first size's  {evidence}\n"
-                    f"{'':16}driver {_mib(found['driver'])}  "
-                    + "  ".join(f"worker {_mib(worker)}" for worker in found["workers"])
-                    + f"  budget {budget / 2**20:.0f} MiB",  # type: ignore[operator]
+                    f"peak x{highest(found) / highest(base):.2f} of the first size's  {evidence}\n"
+                    + described(found, budget),
                     flush=True,
                 )
-
-
-def _mib(pair: list[int]) -> str:
-    return f"{pair[0] / 2**20:.0f} MiB ({pair[1] / 2**20:.0f} own)"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
@@ -122,6 +123,11 @@ class WithoutRules:
             self.labeller.referee(lines, marks, start, end, names, first=first)
 
 
+def of_fold(labellers: Sequence[Labeller], fold_of: dict[tuple[str, str], int], text: str, sender: str) -> Labeller:
+    """The labeller that was trained without the fold of this mail."""
+    return labellers[fold_of[text, sender]]
+
+
 class ByMail:
     """A cleaner that takes each mail's labeller from `choose(text, sender)`.
 
@@ -211,7 +217,7 @@ def main() -> None:
                 now = replace(settings, remove_margin=remove, keep_margin=keep)
                 held_out = [training.as_labeller(each, now) for each in fits]
                 foreign = training.as_labeller(across, now)
-                cleaner = ByMail(lambda text, sender, h=held_out, f=fold_of: h[f[text, sender]])  # type: ignore[misc]
+                cleaner = ByMail(partial(of_fold, held_out, fold_of))
                 name = f"{corpus}, labeller {remove:g}/{keep:g}"
                 print(f"{name:32} {row(evaluator.evaluate(cleaner, mails[corpus]))}", flush=True)
                 cleaner.lame = True

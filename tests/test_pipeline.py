@@ -103,7 +103,7 @@ def test_scores_are_a_queue(reference: Config) -> None:
 def test_the_choice_is_documented(reference: Config) -> None:
     import json
 
-    table = Job(reference).workspace.open("metrics", pipeline.FILES)
+    table = Job(reference).workspace.open("metrics", schemas.FILES)
     document = json.loads(table.file("metrics.json"))
     on = {name: splits["validation"] for name, splits in document["models"].items()}
     best = max(on, key=lambda name: (on[name]["macro_f1"], -on[name]["log_loss"]))

@@ -69,7 +69,7 @@ def test_reviews_on_two_engines(shared_data: Path, tmp_path: Path, capsys: pytes
         assert statistics["duplicates"] == summary.duplicates
         jobs[kind] = job
         with capsys.disabled():
-            print(f"\n{kind}: {job.workspace.open('metrics', pipeline.FILES).file('choice.md').decode()}")
+            print(f"\n{kind}: {job.workspace.open('metrics', schemas.FILES).file('choice.md').decode()}")
     features = [pipeline.open_features(job) for job in jobs.values()]
     assert features[0].fingerprint == features[1].fingerprint
     assert features[0].read().equals(features[1].read())

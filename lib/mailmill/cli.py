@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailmill import __version__
+from mailmill import __version__, schemas
 from mailmill.commands import docs as cli_docs
 from mailmill.commands.compact import compact
 from mailmill.commands.runs import runs
@@ -145,7 +145,7 @@ def run_stage(name: str, config: str | None, engine: str | None, overrides: Sequ
     with session(found, name) as job:
         getattr(pipeline, name)(job)
         if name == "search":
-            table = job.workspace.open("search", pipeline.FILES)
+            table = job.workspace.open("search", schemas.FILES)
             click.echo(table.file("search.md").decode() + "\nThe best, to be copied into the configuration:\n")
             click.echo(table.file("best.toml").decode())
         if name in ("run", "evaluate", "score"):

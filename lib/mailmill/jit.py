@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +20,7 @@ def native(function: F) -> F:
     IEEE 754 arithmetic in the order written (no fast-math: every bit counts), division by zero as in NumPy.
     Code is cached beside the source or in the user's cache folder; where neither can be written it is compiled anew.
     """
-    return _compiled(function, {})
+    return compiled(function)
 
 
 def summing(function: F) -> F:
@@ -27,12 +28,22 @@ def summing(function: F) -> F:
 
     For loops whose results need agree to rounding only. NaN and infinity keep their meaning.
     """
-    return _compiled(function, {"fastmath": {"reassoc", "contract"}})
+    return compiled(function, fastmath={"reassoc", "contract"})
 
 
-def _compiled(function: F, options: dict[str, Any]) -> F:
+def compiled(function: F, **options: Any) -> F:
+    """`native` with further options of `numba.njit`."""
     try:
-        compiled = numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+        made = numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # "no locator available": no folder for the cache
-        compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    return cast(F, compiled)
+        made = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    return cast(F, made)
+
+
+@native
+def splitmix64(x: np.uint64) -> np.uint64:
+    """`draws.splitmix64` of one word, for kernels."""
+    z = x + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -13,14 +13,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
-
 from mailmill import schemas
 from mailmill.config import ModelName
 from mailmill.docs import choice, energy
 from mailmill.email import CleanKernel, CleanOptions
-from mailmill.email.tagging import MATCHES, LabelFile, LabelsKernel, read_labels
-from mailmill.errors import ConfigError, DataError
+from mailmill.errors import DataError
 from mailmill.features import fitting, vectors
 from mailmill.features.kernel import FeaturesKernel
 from mailmill.features.rows import Who
@@ -34,15 +31,11 @@ from mailmill.models.dataset import fragments
 from mailmill.progress import SILENT, Progress, watch
 from mailmill.quality import polarity
 from mailmill.quality.profile import Known
-from mailmill.stages import documenting, ingesting, own_vectors, searching
+from mailmill.stages import documenting, ingesting, labelling, own_vectors, searching
 from mailmill.stages.scoring import ranked
-from mailmill.storage import loading
-from mailmill.storage.fragments import Written
+from mailmill.storage.fragments import rows_of
 from mailmill.storage.lookup import Lookup
-from mailmill.storage.tables import Table
-
-#: Outputs that are files rather than rows: a model, metrics.
-FILES = pa.schema([])
+from mailmill.storage.tables import Table, fingerprints
 
 
 def run(job: Job) -> None:
@@ -82,7 +75,7 @@ def clean(job: Job) -> Table:
     raw = job.workspace.open("raw", schemas.RAW)
     unreadable = job.workspace.open("raw_rejects", schemas.REJECTS)
     kernel = CleanKernel(CleanOptions(sender_domain=job.config.clean.sender_domain))
-    stage = job.stage(_fingerprints(raw, unreadable), [job.config.clean], kernel.outputs)
+    stage = job.stage(fingerprints(raw, unreadable), [job.config.clean], kernel.outputs)
     if stage.unchanged:
         return skipped(stage, "clean")
     growth = stage.growth(raw, unreadable)
@@ -95,7 +88,7 @@ def clean(job: Job) -> Table:
                 writer.write("rejects", batch)
     written += writer.written
     messages, copies = raw.manifest.statistics["messages"], raw.manifest.statistics["duplicates"]
-    kept, rejected = _rows(written, "clean"), _rows(written, "rejects")
+    kept, rejected = rows_of(written, "clean"), rows_of(written, "rejects")
     if kept + rejected + copies != messages:
         raise DataError(f"{messages} messages came in, but {kept} clean + {rejected} rejects + {copies} duplicates")
     reasons = job.reasons(stage.draft("rejects", written, schemas.REJECTS))
@@ -111,43 +104,7 @@ def clean(job: Job) -> Table:
 
 def label(job: Job) -> Table:
     """`raw` and a label file, or a header -> `labels`; ids without a message, and contradictions, are counted."""
-    settings = job.config.labels
-    if not settings.given:
-        raise ConfigError("no labels: labels.source and labels.header are both empty", hint="set one of them")
-    raw = job.workspace.open("raw", schemas.RAW)
-    content = job.storage.read(settings.source) if settings.source else b""
-    inputs = _fingerprints(raw) | {"source": loading.message_key(content)}
-    stage = job.stage(inputs, [settings], {"labels": schemas.LABELS})
-    if stage.unchanged:
-        return skipped(stage, "labels")
-    file, lookup = LabelFile({}, 0, 0), None
-    if settings.source:
-        file = read_labels(content, settings.source, settings.id_column, settings.label_column)
-        names = list(file.labels)
-        lookup = Lookup.build(job.storage, stage.scratch_uri("ids"), names, [file.labels[name] for name in names])
-    tagger = settings.header or (settings.source or "").rsplit("/", 1)[-1]
-    kernel = LabelsKernel(settings.header, settings.id_kind, lookup, tagger)
-    fresh, written = raw, list[Written]()
-    if settings.header:  # a file is matched whole: which of its ids have no message depends on all of them
-        growth = stage.growth(raw)
-        stage, fresh, written = growth.stage, growth.fresh["raw"], growth.kept
-    with watch("label", fresh.rows) as progress:
-        written = written + job.map_table(fresh, kernel, stage.sink_for(kernel.outputs), progress)
-    matched = {i for scan in stage.draft("matches", written, MATCHES).scans() for i in scan.read()["id"].to_pylist()}
-    classes = job.count(stage.draft("labels", written, schemas.LABELS), "label")
-    counts = {
-        "labelled": _rows(written, "labels"),
-        "unlabelled": raw.rows - _rows(written, "labels"),
-        "unmatched": len(file.labels) - len(matched) if settings.source else 0,
-        "contradictory": file.contradictory,
-        "classes": {name: n for (name,), n in sorted(classes.items())},
-    }
-    if not classes:
-        raise DataError(
-            f"no message got a label from {settings.source or 'header ' + str(settings.header)}",
-            hint="check labels.id_kind and labels.id_column: do its ids look like the mail's?",
-        )
-    return done(job.publish(stage, written, counts), "labels")
+    return labelling.label(job)
 
 
 def glove(job: Job) -> Table:
@@ -162,8 +119,8 @@ def features(job: Job) -> Table:
     labels = job.workspace.open("labels", schemas.LABELS) if job.config.labels.given else None
     store = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
     spec = FeatureSpec.of(store.open(), settings, sorted(labels.manifest.statistics["classes"]) if labels else ())
-    inputs = _fingerprints(texts, *([labels] if labels else [])) | {"vectors": store.fingerprint}
-    outputs = {"features": schemas.features(spec.dimension, spec.sparse_columns), "weights": FILES}
+    inputs = fingerprints(texts, *([labels] if labels else [])) | {"vectors": store.fingerprint}
+    outputs = {"features": schemas.features(spec.dimension, spec.sparse_columns), "weights": schemas.FILES}
     stage = job.stage(inputs, [settings, seed], outputs)
     if stage.unchanged:
         return skipped(stage, "features")
@@ -206,7 +163,8 @@ def train(job: Job) -> dict[ModelName, Table]:
         settings = getattr(job.config, name)
         output = f"models/{name}"
         judged = [job.config.evaluate, job.config.train.calibration, job.config.train.onnx]
-        stage = job.stage(_fingerprints(table), [settings, job.config.run.seed, classes, *judged], {output: FILES})
+        settings = [settings, job.config.run.seed, classes, *judged]
+        stage = job.stage(fingerprints(table), settings, {output: schemas.FILES})
         if stage.unchanged:
             trained[name] = skipped(stage, output)
             continue
@@ -239,9 +197,9 @@ def search(job: Job) -> Table:
 def evaluate(job: Job) -> Table:
     """`features` and the models -> `metrics`: figures a class on each split, and which model was chosen and why."""
     table = open_features(job)
-    models = {name: job.workspace.open(f"models/{name}", FILES) for name in job.config.train.models}
-    inputs = _fingerprints(table, *models.values())
-    stage = job.stage(inputs, [job.config.evaluate, job.config.train], {"metrics": FILES})
+    models = {name: job.workspace.open(f"models/{name}", schemas.FILES) for name in job.config.train.models}
+    inputs = fingerprints(table, *models.values())
+    stage = job.stage(inputs, [job.config.evaluate, job.config.train], {"metrics": schemas.FILES})
     if stage.unchanged:
         return skipped(stage, "metrics")
     figures: dict[str, dict[str, metrics.Metrics]] = {}
@@ -265,9 +223,9 @@ def score(job: Job) -> Table:
     table = open_features(job)
     name = job.config.score.model
     if name == "chosen":
-        name = job.workspace.open("metrics", FILES).manifest.statistics["chosen"]
-    model = job.workspace.open(f"models/{name}", FILES)
-    stage = job.stage(_fingerprints(table, model), [name], {"scores": schemas.SCORES})
+        name = job.workspace.open("metrics", schemas.FILES).manifest.statistics["chosen"]
+    model = job.workspace.open(f"models/{name}", schemas.FILES)
+    stage = job.stage(fingerprints(table, model), [name], {"scores": schemas.SCORES})
     if stage.unchanged:
         return skipped(stage, "scores")
     kernel = queue.ScoreKernel(load_model(job, name).model)
@@ -290,7 +248,7 @@ def open_features(job: Job) -> Table:
 
 def load_model(job: Job, name: str) -> artifact.Artifact:
     """A published model by name, checked before any of it is used."""
-    table = job.workspace.open(f"models/{name}", FILES)
+    table = job.workspace.open(f"models/{name}", schemas.FILES)
     return artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
 
 
@@ -309,11 +267,3 @@ def _counted(map_reduce: Callable[..., Any], progress: Progress) -> Callable[...
         return result
 
     return counted
-
-
-def _rows(written: list[Written], name: str) -> int:
-    return sum(file.rows for output, file in written if output == name)
-
-
-def _fingerprints(*tables: Table) -> dict[str, str]:
-    return {table.name: table.fingerprint for table in tables}

@@ -132,3 +132,6 @@ SCORES = pa.schema(
         pa.field("priority", pa.int64(), nullable=False),
     ]
 )
+
+#: An output that is files rather than rows: a model, metrics, a profile.
+FILES = pa.schema([])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailmill import pipeline
+from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.corpus import CorpusSpec, write
 from mailmill.docs import build, datasheet
@@ -93,7 +93,7 @@ def test_the_counts_are_those_of_the_tables(documented: Documented) -> None:
 
 def test_the_models_figures_are_those_published(documented: Documented) -> None:
     job = Job(documented.config)
-    metrics = json.loads(job.workspace.open("metrics", pipeline.FILES).file("metrics.json"))
+    metrics = json.loads(job.workspace.open("metrics", schemas.FILES).file("metrics.json"))
     for name, splits in metrics["models"].items():
         card = json.loads((documented.site / f"model-{name}.json").read_text())
         for figure in ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier"):
@@ -198,7 +198,7 @@ def publish_profile(job: Job, table: str) -> None:
         },
     }
     output = f"profiles/{table}"
-    stage = job.stage({table: manifest.fingerprint}, [], {output: pipeline.FILES})
+    stage = job.stage({table: manifest.fingerprint}, [], {output: schemas.FILES})
     stage.publish(stage.write_files(output, {"profile.json": json.dumps(document).encode()}), {})
 
 

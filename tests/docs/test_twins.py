@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mailmill import pipeline
+from mailmill import pipeline, schemas
 from mailmill.cli import guarded
 from mailmill.commands.docs import docs
 from mailmill.docs import build, facts, sample, versions
@@ -150,7 +150,7 @@ def test_a_damaged_profile_is_named(documented: Documented, tmp_path: Path) -> N
     elsewhere = documented.config.run.model_copy(update={"work": str(tmp_path)})
     with Job(documented.config.model_copy(update={"run": elsewhere})) as job:
         assert facts.read_profile(job.workspace, "scores") is None
-        stage = job.stage({}, [], {"profiles/scores": pipeline.FILES})
+        stage = job.stage({}, [], {"profiles/scores": schemas.FILES})
         stage.publish(stage.write_files("profiles/scores", {"profile.json": b'{"facts": 3}'}), {})
         with pytest.raises(DataError, match=r"profiles/scores.* is damaged"):
             facts.read_profile(job.workspace, "scores")

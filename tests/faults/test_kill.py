@@ -205,7 +205,7 @@ def readable(settings: Config) -> None:
         elif name.startswith("models/"):
             pipeline.load_model(job, name.removeprefix("models/"))
         else:
-            json.loads(job.workspace.open(name, pipeline.FILES).file("metrics.json"))
+            json.loads(job.workspace.open(name, schemas.FILES).file("metrics.json"))
 
 
 def leftovers(settings: Config, table: str) -> list[str]:

@@ -33,9 +33,9 @@ def test_random_draws_are_distinct_repeatable_and_nested() -> None:
 def test_a_result_is_filed_under_what_it_depends_on() -> None:
     one = Candidate("forest", {"depth": 4, "criterion": "gini"})
     same = Candidate("forest", {"criterion": "gini", "depth": 4})
-    assert one.name("t", "c", 1) == same.name("t", "c", 1)
-    others = {one.name("u", "c", 1), one.name("t", "d", 1), one.name("t", "c", 2), one.name("t", "c", 1)}
-    assert len(others | {Candidate("forest", {"depth": 5}).name("t", "c", 1)}) == 5
+    assert one.name("t", "c", "j") == same.name("t", "c", "j")
+    others = {one.name("u", "c", "j"), one.name("t", "d", "j"), one.name("t", "c", "k"), one.name("t", "c", "j")}
+    assert len(others | {Candidate("forest", {"depth": 5}).name("t", "c", "j")}) == 5
 
 
 def test_impossible_grids_are_refused() -> None:

@@ -59,7 +59,7 @@ def refused(config: Config, stage: Callable[[Job], object], *expectations: str) 
 
 def verdicts(config: Config, table: str) -> dict[str, str]:
     workspace = Job(config).workspace
-    document = json.loads(workspace.open(f"profiles/{table}", pipeline.FILES).file("validation.json"))
+    document = json.loads(workspace.open(f"profiles/{table}", schemas.FILES).file("validation.json"))
     assert document["fingerprint"] == workspace.manifest(table).fingerprint
     return {outcome["name"]: outcome["verdict"] for outcome in document["outcomes"]}
 
@@ -199,7 +199,7 @@ def test_doubled_input_under_other_headers(root: Path) -> None:
 
 def test_a_doubled_table(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distort(monkeypatch, lambda rows: rows + rows[:3])
-    monkeypatch.setattr(pipeline, "_rows", lambda written, name: {"clean": len(box.NUMBERS)}.get(name, 0))
+    monkeypatch.setattr(pipeline, "rows_of", lambda written, name: {"clean": len(box.NUMBERS)}.get(name, 0))
     refused(box.config(root), pipeline.clean, "clean.no_key_twice", "clean.sampled_keys_unique")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailmill import pipeline
+from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def validation(config: Config, table: str = "raw") -> dict:
-    found: dict = json.loads(Job(config).workspace.open(f"profiles/{table}", pipeline.FILES).file("validation.json"))
+    found: dict = json.loads(Job(config).workspace.open(f"profiles/{table}", schemas.FILES).file("validation.json"))
     return found
 
 
@@ -51,7 +51,7 @@ def test_off_profiles_and_judges_nothing(root: Path, monkeypatch: pytest.MonkeyP
         pipeline.ingest(job)
     assert validation(config)["validated"] is False
     assert validation(config)["success"] is None
-    table = Job(config).workspace.open("profiles/raw", pipeline.FILES)
+    table = Job(config).workspace.open("profiles/raw", schemas.FILES)
     assert json.loads(table.file("profile.json"))["rows"] == 30
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mailmill import pipeline
+from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.job import Job
 from mailmill.quality import expectations, site
@@ -101,7 +101,7 @@ def test_a_domain_is_shown_only_where_it_may_be(config: Config, tmp_path: Path) 
     kept = config.model_copy(update={**sections, "run": config.run.model_copy(update={"work": str(tmp_path / "work")})})
     with Job(kept) as job:
         pipeline.clean(job)
-        profile = job.workspace.open("profiles/clean", pipeline.FILES).file("profile.json").decode()
+        profile = job.workspace.open("profiles/clean", schemas.FILES).file("profile.json").decode()
     assert "canary-domain.example" in profile
     assert "canary.person" not in profile
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mailmill import pipeline
+from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.errors import DataError
 from mailmill.features import glove_training
@@ -28,7 +28,7 @@ def configured(work: Path, corpus: Path, *overrides: str) -> Config:
 
 
 def published(config: Config) -> bytes:
-    return Job(config).workspace.open(own_vectors.TABLE, own_vectors.FILES).file(own_vectors.FILE)
+    return Job(config).workspace.open(own_vectors.TABLE, schemas.FILES).file(own_vectors.FILE)
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,14 @@ def test_a_killed_search_goes_on(config: Config, monkeypatch: pytest.MonkeyPatch
     assert len(calls) == 5
 
 
+def test_what_candidates_are_judged_by_is_no_detail(config: Config) -> None:
+    """Another threshold or calibration gives other figures: results of before are not taken for them."""
+    plain = searched(config, "search.forest={}", "train.calibration=none")
+    moved = searched(config, "search.forest={}", "train.calibration=none", "evaluate.threshold=0.9")
+    assert [r["log_loss"] for r in plain] != [r["log_loss"] for r in searched(config, "search.forest={}")]
+    assert sorted(r["macro_f1"] for r in plain) != sorted(r["macro_f1"] for r in moved)
+
+
 def test_impossible_settings_are_refused_before_any_work() -> None:
     for wrong in ("search.forest={depth=[0]}", "search.forest={height=[3]}", "search.logistic={l2=[-1]}"):
         with pytest.raises(ConfigError, match=r"search"):

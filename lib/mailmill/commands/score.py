@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mailmill.commands.session import options, session, settings
 from mailmill.config import Config, StorageSection, parse
 from mailmill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mailmill.storage.filesystems import Storage
 
 
 @click.command(short_help="features -> scores; or new mail, or one FILE.eml, with --model")
@@ -70,14 +74,12 @@ def _one(file: Path, config: str | None, overrides: Sequence[str], model: str | 
     click.echo(json.dumps(scoring.score_message(file.read_bytes(), scorer)))
 
 
-def chosen(storage: object, config: Config) -> str:
+def chosen(storage: Storage, config: Config) -> str:
     """The name of the model that scores in a workspace."""
-    from mailmill.storage.filesystems import Storage
     from mailmill.storage.tables import Workspace
 
     if config.score.model != "chosen":
         return config.score.model
-    assert isinstance(storage, Storage)
     return str(Workspace(storage, config.run.work, config.tables).manifest("metrics").statistics["chosen"])
 
 

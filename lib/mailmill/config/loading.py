@@ -12,28 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from mailmill.config.data import (
-    CleanSection,
-    EngineSection,
-    FeaturesSection,
-    GloveSection,
-    IngestSection,
-    InputSection,
-    LabelsSection,
-    RunSection,
-    StorageSection,
-    TablesSection,
-)
-from mailmill.config.documents import DocsSection, QualitySection
-from mailmill.config.learning import (
-    CacheSection,
-    EvaluateSection,
-    ForestSection,
-    LogisticSection,
-    ScoreSection,
-    SearchSection,
-    TrainSection,
-)
+from mailmill.config import data, documents, learning
 from mailmill.config.values import Section
 from mailmill.errors import ConfigError
 
@@ -41,25 +20,25 @@ from mailmill.errors import ConfigError
 class Config(Section):
     """The whole configuration, frozen. Build it with `load`."""
 
-    run: RunSection = RunSection()
-    input: InputSection
-    storage: StorageSection = StorageSection()
-    engine: EngineSection = EngineSection()
-    tables: TablesSection = TablesSection()
-    ingest: IngestSection = IngestSection()
-    clean: CleanSection = CleanSection()
-    labels: LabelsSection = LabelsSection()
-    glove: GloveSection = GloveSection()
-    features: FeaturesSection = FeaturesSection()
-    cache: CacheSection = CacheSection()
-    logistic: LogisticSection = LogisticSection()
-    forest: ForestSection = ForestSection()
-    train: TrainSection = TrainSection()
-    evaluate: EvaluateSection = EvaluateSection()
-    score: ScoreSection = ScoreSection()
-    search: SearchSection = SearchSection()
-    quality: QualitySection = QualitySection()
-    docs: DocsSection = DocsSection()
+    run: data.RunSection = data.RunSection()
+    input: data.InputSection
+    storage: data.StorageSection = data.StorageSection()
+    engine: data.EngineSection = data.EngineSection()
+    tables: data.TablesSection = data.TablesSection()
+    ingest: data.IngestSection = data.IngestSection()
+    clean: data.CleanSection = data.CleanSection()
+    labels: data.LabelsSection = data.LabelsSection()
+    glove: data.GloveSection = data.GloveSection()
+    features: data.FeaturesSection = data.FeaturesSection()
+    cache: learning.CacheSection = learning.CacheSection()
+    logistic: learning.LogisticSection = learning.LogisticSection()
+    forest: learning.ForestSection = learning.ForestSection()
+    train: learning.TrainSection = learning.TrainSection()
+    evaluate: learning.EvaluateSection = learning.EvaluateSection()
+    score: learning.ScoreSection = learning.ScoreSection()
+    search: learning.SearchSection = learning.SearchSection()
+    quality: documents.QualitySection = documents.QualitySection()
+    docs: documents.DocsSection = documents.DocsSection()
 
     @model_validator(mode="after")
     def _shares(self) -> Config:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from mailmill.jit import compiled
 
 CLIP = 100.0  # of a gradient's component, as in the published program
 
@@ -46,7 +47,7 @@ def _inverse_root(g: Any) -> Any:
     return y * (np.float32(1.5) - half * y * y)
 
 
-def _block(pairs, start, stop, parameters, contexts, padded, eta):  # type: ignore[no-untyped-def]
+def _block(pairs: Any, start: int, stop: int, parameters: Any, contexts: int, padded: int, eta: np.float32) -> float:
     """Update for pairs[start:stop] in their order; the sum of f diff^2 / 2 before each update. See `plain_epoch`."""
     loss = 0.0
     most = np.float32(CLIP)
@@ -76,7 +77,7 @@ def _block(pairs, start, stop, parameters, contexts, padded, eta):  # type: igno
     return loss
 
 
-def _loss(pairs, start, stop, parameters, contexts, padded):  # type: ignore[no-untyped-def]
+def _loss(pairs: Any, start: int, stop: int, parameters: Any, contexts: int, padded: int) -> float:
     """The sum of f diff^2 / 2 over pairs[start:stop], nothing updated."""
     loss = 0.0
     for n in range(start, stop):
@@ -91,16 +92,9 @@ def _loss(pairs, start, stop, parameters, contexts, padded):  # type: ignore[no-
     return loss
 
 
-def _compiled(function: Any, **options: Any) -> Any:
-    try:
-        return numba.njit(function, nogil=True, fastmath=_FAST, cache=True, **options)
-    except RuntimeError:  # no folder for a cache can be written to
-        return numba.njit(function, nogil=True, fastmath=_FAST, **options)
-
-
-_inverse_root = _compiled(_inverse_root, inline="always")
-update_block = _compiled(_block)
-loss_of_block = _compiled(_loss)
+_inverse_root = compiled(_inverse_root, fastmath=_FAST, inline="always")
+update_block = compiled(_block, fastmath=_FAST)
+loss_of_block = compiled(_loss, fastmath=_FAST)
 
 
 def plain_epoch(

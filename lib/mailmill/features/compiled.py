@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.jit import native
+from mailmill.jit import native, splitmix64
 
 _EMPTY = -1
 
@@ -140,6 +140,16 @@ def expand(
 
 
 @native
+def _ascending(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The values that are not negative, in order."""
+    own = np.sort(values)
+    first = 0
+    while first < len(own) and own[first] < 0:
+        first += 1
+    return own[first:]
+
+
+@native
 def sums(
     vectors: NDArray[np.float32],
     rows: NDArray[np.int32],
@@ -153,12 +163,9 @@ def sums(
     """The weighted sums of `pooling.weighted_sums`: over distinct rows, ascending."""
     dimension, pools = vectors.shape[1], weights.shape[2]
     for mail in range(len(offsets) - 1):
-        own = np.sort(rows[offsets[mail] : offsets[mail + 1]])
+        own = _ascending(rows[offsets[mail] : offsets[mail + 1]])
         table = weights[tables[mail]]
-        at = 0
-        while at < len(own) and own[at] < 0:
-            at += 1
-        known[mail] = len(own) - at
+        known[mail], at = len(own), 0
         while at < len(own):
             row, first = own[at], at
             while at < len(own) and own[at] == row:
@@ -184,11 +191,8 @@ def plain_sums(
     """`sums` with one pool whose weights are all 1."""
     dimension = vectors.shape[1]
     for mail in range(len(offsets) - 1):
-        own = np.sort(rows[offsets[mail] : offsets[mail + 1]])
-        at = 0
-        while at < len(own) and own[at] < 0:
-            at += 1
-        known[mail] = len(own) - at
+        own = _ascending(rows[offsets[mail] : offsets[mail + 1]])
+        known[mail], at = len(own), 0
         while at < len(own):
             row, first = own[at], at
             while at < len(own) and own[at] == row:
@@ -218,14 +222,6 @@ def maxima(
 
 
 @native
-def _mixed(x: np.uint64) -> np.uint64:
-    z = x + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@native
 def ngram_columns(
     hashes: NDArray[np.uint64],
     offsets: NDArray[np.int64],
@@ -241,7 +237,7 @@ def ngram_columns(
         for first in range(offsets[mail], end):
             state = np.uint64(field)
             for token in range(first, min(first + longest, end)):
-                state = _mixed(state ^ hashes[token])
+                state = splitmix64(state ^ hashes[token])
                 columns[written] = np.int32(state >> np.uint64(shift))
                 written += 1
         at[mail] = written
@@ -267,10 +263,8 @@ def runs(
     written = 0
     ends[0] = 0
     for part in range(len(bounds) - 1):
-        own = np.sort(values[bounds[part] : bounds[part + 1]])
+        own = _ascending(values[bounds[part] : bounds[part + 1]])
         for at in range(len(own)):
-            if own[at] < 0:
-                continue
             if at and own[at] == own[at - 1]:
                 counts[written - 1] += 1
             else:

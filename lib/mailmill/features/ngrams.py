@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.draws import splitmix64
 from mailmill.features.pieces import TokenArrays
-
-_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,12 @@ def column(hashes: Sequence[int], bits: int, field: int = 0) -> int:
     """The column of one n-gram: the top `bits` bits of h_k, h_0 = field, h_i = splitmix64(h_{i-1} XOR hash(token_i)).
 
     `hashes`: `pieces.token_hash` of its tokens, in order; `field` 0 for a mail's text, 1 for a subject apart.
-    splitmix64: Steele, Lea & Flood, OOPSLA 2014. This is the definition; `ngrams` computes it for batches.
+    See `draws.splitmix64`. This is the definition; `ngrams` computes it for batches.
     """
-    state = field
+    state = np.array([field], np.uint64)
     for value in hashes:
-        z = ((state ^ value) + 0x9E3779B97F4A7C15) & _MASK
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-        state = z ^ (z >> 31)
-    return state >> (64 - bits)
+        state = splitmix64(state ^ np.uint64(value))
+    return int(state[0]) >> (64 - bits)
 
 
 def ngrams(fields: Sequence[TokenArrays], longest: int, bits: int) -> Ragged:

@@ -98,12 +98,13 @@ def _search(rows: BinnedRows, words: NDArray[np.uint64], spans: NDArray[np.int64
     )  # fmt: skip
     two = level.total.max(axis=1) < level.total.sum(axis=1)
     splits = Splits(found & two, place[:, 0].astype(np.int32), place[:, 1].astype(np.uint8), left, level.total)
+    y = rows.y.astype(np.int64) if unsure.any() else None
     for node in np.flatnonzero(unsure).tolist():
+        assert y is not None
         start, stop = spans[node]
         mine = (words[start:stop] & np.uint64(2**32 - 1)).astype(np.intp)
         weights = bootstrap_weights(rows.ids[mine], int(level.numbers[node]), plan.seed, plan.bounds)
         histogram = np.zeros((1, plan.width, plan.classes, int(plan.bins.counts.max())), np.int64)
-        y = rows.y.astype(np.int64)
         count_histogram(rows.codes, y, mine, weights, np.zeros(len(mine), np.intp), drawn[node : node + 1], histogram)
         splits.put(node, best_splits(histogram, drawn[node : node + 1], rule.min_leaf, rule.criterion, rule.weights))
     return splits

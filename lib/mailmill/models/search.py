@@ -32,9 +32,9 @@ class Candidate:
     model: ModelName
     settings: dict[str, Any]
 
-    def name(self, table: str, code: str, seed: int) -> str:
-        """Under which its result is filed: a hash of the settings, the table, the code's version and the seed."""
-        return fingerprint(self.model, dict(sorted(self.settings.items())), table, code, seed)
+    def name(self, table: str, code: str, judged: str) -> str:
+        """Under which its result is filed: a hash of the settings, the table, the code, and what it is judged by."""
+        return fingerprint(self.model, dict(sorted(self.settings.items())), table, code, judged)
 
 
 @dataclass(frozen=True)

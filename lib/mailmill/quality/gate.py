@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mailmill import schemas
 from mailmill.config import QualitySection
 from mailmill.errors import ConfigError
 from mailmill.quality import expectations, profile, suites
@@ -21,7 +22,6 @@ from mailmill.storage.fragments import Written
 from mailmill.storage.tables import Stage, Table
 
 log = logging.getLogger("mailmill")
-FILES = pa.schema([])
 _SAID: set[str] = set()
 
 
@@ -32,7 +32,7 @@ def output_of(table: str) -> str:
 
 def outputs(names: Sequence[str]) -> dict[str, pa.Schema]:
     """The profiles that a stage with these outputs publishes too."""
-    return {output_of(name): FILES for name in names if name in profile.TABLES}
+    return {output_of(name): schemas.FILES for name in names if name in profile.TABLES}
 
 
 @dataclass(frozen=True)
@@ -94,4 +94,4 @@ def previous(stage: Stage, name: str) -> Profile | None:
     if manifest is None:
         return None
     workspace = stage.workspace
-    return profile.read(Table(workspace.storage, workspace.uri_of(output_of(name)), manifest, FILES))
+    return profile.read(Table(workspace.storage, workspace.uri_of(output_of(name)), manifest, schemas.FILES))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mailmill import schemas
 from mailmill.quality import expectations, gate, profile
 from mailmill.quality.validation import RESULTS, VALIDATION
 from mailmill.storage.filesystems import Storage, join
@@ -134,7 +135,7 @@ def _index(titles: Sequence[str], verdicts: Mapping[str, Mapping[str, Any]]) -> 
 def _published(workspace: Workspace, name: str) -> Table | None:
     output = gate.output_of(name)
     manifest = workspace.find(output)
-    return Table(workspace.storage, workspace.uri_of(output), manifest, gate.FILES) if manifest else None
+    return Table(workspace.storage, workspace.uri_of(output), manifest, schemas.FILES) if manifest else None
 
 
 def _names(table: Table) -> set[str]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from mailmill import schemas
@@ -38,7 +37,6 @@ from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
 
 log = logging.getLogger("mailmill")
-FILES = pa.schema([])
 #: Words are counted in about so many mails, among the first words of the vectors, which files order by frequency.
 COUNTED_MAILS, FREQUENT = 20_000, 50_000
 #: A word that is shown occurs in at least so many mails, and in this share of them: it is nobody's own.
@@ -60,7 +58,8 @@ def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str
         return
     validation.build(job.workspace, job.storage, build.place(job.config))
     documents = build.gather(job.workspace, job.config)
-    stage = job.stage({"shown": build.state(documents, job.config, job.workspace)}, [job.config.docs], {"docs": FILES})
+    inputs = {"shown": build.state(documents, job.config, job.workspace)}
+    stage = job.stage(inputs, [job.config.docs], {"docs": schemas.FILES})
     index = build.index(job.config)
     if stage.unchanged and job.storage.exists(index):
         skipped(stage, "docs")
@@ -78,7 +77,7 @@ def _material(
     """A sample of the test mails with each model's answers; None where no model is evaluated."""
     if job.workspace.find("metrics") is None:
         return None
-    metrics = json.loads(job.workspace.open("metrics", FILES).file("metrics.json"))
+    metrics = json.loads(job.workspace.open("metrics", schemas.FILES).file("metrics.json"))
     table, clean = open_features(), job.workspace.open("clean", schemas.CLEAN)
     models = {name: load_model(name) for name in metrics["models"]}
     classes = next(iter(models.values())).classes

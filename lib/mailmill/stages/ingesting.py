@@ -18,7 +18,7 @@ from mailmill.job import Job, done, skipped
 from mailmill.progress import watch
 from mailmill.storage import duplicates, ledger, loading
 from mailmill.storage.containers import Limits
-from mailmill.storage.fragments import Written
+from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.ledger import Base
 from mailmill.storage.lookup import WIDTH, Lookup
 from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_batches
@@ -73,10 +73,10 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
         with watch("ingest", len(new), "objects") as progress:
             sizes = [len(batch.objects) for batch in batches]
             written = job.engine.write_tasks(loading.load_batch, batches, task, progress, sizes)
-    read, unreadable = _rows(written, "raw"), _rows(written, "raw_rejects")
+    read, unreadable = rows_of(written, "raw"), rows_of(written, "raw_rejects")
     written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
     counts = {"objects": len(new), "messages": read + unreadable, "rejects": unreadable}
-    counts["duplicates"] = read - _rows(written, "raw")
+    counts["duplicates"] = read - rows_of(written, "raw")
     days = {name: dict(values) for name, values in base.days.items()}
     known = days.setdefault(day, dict.fromkeys(ledger.COUNTS, 0))
     days[day] = {name: known[name] + counts[name] for name in ledger.COUNTS}
@@ -98,7 +98,7 @@ def _drop_duplicates(job: Job, stage: Stage, written: list[Written], base: Base,
         groups = job.engine.combine_by_key(scans, grouping)
         progress.advance(raw.rows)
     winners = dict.fromkeys(_known(job, stage, raw, base), "")  # no message has an empty source: all its copies go
-    if _rows(groups, "copies") < raw.rows:
+    if rows_of(groups, "copies") < raw.rows:
         copies = stage.draft("copies", groups, duplicates.COPIES)
         winners = dict(duplicates.repeated(copies.scans())) | winners
     if not winners:
@@ -130,7 +130,3 @@ def _same_code(stage: Stage) -> bool:
     """Whether the published table was made by this code with these settings."""
     raw = stage.previous["raw"]
     return raw is not None and raw.made_from(raw.inputs, stage.settings, stage.code)
-
-
-def _rows(written: list[Written], name: str) -> int:
-    return sum(file.rows for output, file in written if output == name)

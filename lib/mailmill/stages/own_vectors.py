@@ -43,7 +43,6 @@ log = logging.getLogger("mailmill")
 TRAINED = "trained"
 TABLE = f"vectors/{TRAINED}"
 FILE = f"{TRAINED}.txt"
-FILES = pa.schema([])
 
 PAIRS = pa.schema([pa.field(name, kind, nullable=False) for name, kind in
                    (("i", pa.int32()), ("j", pa.int32()), ("x", pa.int64()))])  # fmt: skip
@@ -61,7 +60,7 @@ def source(job: Job) -> str:
         return job.config.features.vectors
     if job.workspace.find(TABLE) is None:
         raise DataError('features.vectors is "trained", but no vectors were trained yet', hint="run `mailmill glove`")
-    return job.workspace.open(TABLE, FILES).uris()[0]
+    return job.workspace.open(TABLE, schemas.FILES).uris()[0]
 
 
 def train(job: Job) -> Table:
@@ -69,7 +68,7 @@ def train(job: Job) -> Table:
     settings, seed = job.config.glove, job.config.run.seed
     texts = job.workspace.open("clean", schemas.CLEAN)
     decisive = [settings.model_dump(mode="json", exclude={"threads"}), seed]
-    stage = job.stage({texts.name: texts.fingerprint}, decisive, {TABLE: FILES})
+    stage = job.stage({texts.name: texts.fingerprint}, decisive, {TABLE: schemas.FILES})
     if stage.unchanged:
         return skipped(stage, TABLE)
     folder = _folder(job, stage)

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import pyarrow as pa
-
-from mailmill.config import Config
+from mailmill import schemas
+from mailmill.config import Config, fingerprint
 from mailmill.job import Job, done, skipped
 from mailmill.models import metrics, search, training, workers
 from mailmill.models.data import MapReduce
@@ -32,8 +31,9 @@ def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) ->
     `bind`: gives `map_reduce` over the table's fragments for the classes in their order.
     """
     settings, seed = job.config.search, job.config.run.seed
-    of_models = [settings, job.config.logistic, job.config.forest, job.config.train, seed]
-    stage = job.stage({table.name: table.fingerprint}, of_models, {OUTPUT: pa.schema([])})
+    judged = [job.config.train, job.config.evaluate]
+    of_models = [settings, job.config.logistic, job.config.forest, *judged, seed]
+    stage = job.stage({table.name: table.fingerprint}, of_models, {OUTPUT: schemas.FILES})
     if stage.unchanged:
         return skipped(stage, OUTPUT)
     names = table.manifest.statistics["classes"]
@@ -46,7 +46,8 @@ def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) ->
         for candidate in wanted:
             configured = with_settings(job.config, candidate)
             everything = Candidate(candidate.model, getattr(configured, candidate.model).model_dump(mode="json"))
-            place = join(job.workspace.uri_of(RESULTS), everything.name(table.fingerprint, stage.code, seed) + ".json")
+            name = everything.name(table.fingerprint, stage.code, fingerprint(seed, *judged))
+            place = join(job.workspace.uri_of(RESULTS), f"{name}.json")
             if job.storage.exists(place):
                 results.append(Result.from_json(job.storage.read(place)))
             else:

@@ -8,7 +8,7 @@ manifest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -168,3 +168,8 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema, name: str = "table") -> pa
             found = batch.column(index).type
             raise DataError(f"{name}: column {field.name} is {found}, not {field.type}") from None
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def rows_of(written: Iterable[Written], output: str) -> int:
+    """How many rows the files of one output have."""
+    return sum(file.rows for name, file in written if name == output)

@@ -286,3 +286,8 @@ def _origins(table: Table) -> list[str]:
 
 def _besides(inputs: Mapping[str, str], names: set[str]) -> dict[str, str]:
     return {name: value for name, value in inputs.items() if name not in names}
+
+
+def fingerprints(*tables: Table) -> dict[str, str]:
+    """The inputs of a stage that reads these tables, for `Workspace.stage`."""
+    return {table.name: table.fingerprint for table in tables}

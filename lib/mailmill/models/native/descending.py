@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.jit import native
-from mailmill.models.native.drawing import splitmix64
+from mailmill.jit import native, splitmix64
 
 _TOGETHER = 64
 _BLOCK = 4096

@@ -8,20 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.jit import native
+from mailmill.jit import native, splitmix64
 
 #: A drawn row as one word: its number in the low 32 bits, then its weight (16 bits), then its class (16 bits).
 WEIGHT, CLASS = np.uint64(32), np.uint64(48)
 ROW, SHORT = np.uint64(0xFFFFFFFF), np.uint64(0xFFFF)
-
-
-@native
-def splitmix64(x: np.uint64) -> np.uint64:
-    """See `hashing.splitmix64`; one word."""
-    z = x + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 @native

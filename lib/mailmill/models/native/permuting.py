@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.jit import native
-from mailmill.models.native.drawing import splitmix64
+from mailmill.jit import native, splitmix64
 
 
 @native

@@ -124,10 +124,7 @@ def features(job: Job) -> Table:
     stage = job.stage(inputs, [settings, seed], outputs)
     if stage.unchanged:
         return skipped(stage, "features")
-    found = labels.read(["key", "label"]) if labels else schemas.LABELS.empty_table()
-    lookup = Lookup.build(
-        job.storage, stage.scratch_uri("labels"), found["key"].to_pylist(), found["label"].to_pylist()
-    )
+    lookup = Lookup.of_scans(job.storage, stage.scratch_uri("labels"), labels.scans() if labels else [], "label")
     who = Who(seed, settings.shares, lookup)
     scans = texts.scans(job.engine.task_bytes, at_least=job.engine.workers * 2)
     with watch("weights", None, "passes") as progress:

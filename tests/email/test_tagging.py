@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mailmill import schemas
-from mailmill.email.tagging import LabelsKernel, hash_id, read_labels
+from mailmill.email.tagging import LabelFile, LabelsKernel, hash_id, read_labels
 from mailmill.errors import DataError
 
 CSV = b"message_id,label\n<a@x>,pos\nb@x,neg\nb@x,neg\nc@x,pos\nc@x,neg\n,pos\nd@x,\n"
@@ -23,22 +23,26 @@ class Finder:
         return [self._labels.get(key) for key in keys]
 
 
+def labels(found: LabelFile) -> dict[str, str]:
+    return {i.decode(): found.words[code] for i, code in zip(found.ids, found.codes, strict=True)}
+
+
 def batch(*raws: bytes) -> pa.RecordBatch:
     rows = [{"key": f"{n:032x}", "source": f"s{n}", "raw": raw} for n, raw in enumerate(raws)]
     return pa.RecordBatch.from_pylist(rows, schemas.RAW)
 
 
 def test_contradictions_label_nothing_and_are_counted() -> None:
-    found = read_labels(CSV, "l.csv", "message_id", "label")
-    assert dict(found.labels) == {hash_id("a@x"): "pos", hash_id("b@x"): "neg"}
+    found = read_labels(io.BytesIO(CSV), "l.csv", "message_id", "label")
+    assert labels(found) == {hash_id("a@x"): "pos", hash_id("b@x"): "neg"}
     assert (found.contradictory, found.rows) == (1, 7)
 
 
 def test_parquet_says_the_same() -> None:
     buffer = io.BytesIO()
     pq.write_table(pa.table({"message_id": ["a@x", "b@x"], "label": ["pos", "neg"]}), buffer)
-    found = read_labels(buffer.getvalue(), "l.parquet", "message_id", "label")
-    assert dict(found.labels) == {hash_id("a@x"): "pos", hash_id("b@x"): "neg"}
+    found = read_labels(buffer, "l.parquet", "message_id", "label")
+    assert labels(found) == {hash_id("a@x"): "pos", hash_id("b@x"): "neg"}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,7 @@ def test_parquet_says_the_same() -> None:
 )
 def test_files_that_cannot_be_used(content: bytes, name: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read_labels(content, name, "message_id", "label")
+        read_labels(io.BytesIO(content), name, "message_id", "label")
 
 
 def test_labels_by_message_id_key_and_source() -> None:

@@ -51,7 +51,7 @@ def run(engine: Engine, workspace: Workspace, folder: Path, cut: int) -> tuple[s
     (folder / "v.txt").write_text("".join(lines), encoding="utf-8")
     store = vectors.prepare(storage, str(folder), str(folder / "v.txt"))
     labels = {f"{number:032x}": ("neg", "pos")[number % 5 > 2] for number in range(ROWS) if number % 7}
-    lookup = Lookup.build(storage, str(folder / "labels"), list(labels), list(labels.values()))
+    lookup = Lookup.of(storage, str(folder / "labels"), labels)
     who, spec = Who(3, SHARES, lookup), FeatureSpec.of(store.open(), WHOLE, ("neg", "pos"))
     scans = texts.scans(2**12, at_least=4)
     weights = fitting.fit(spec, store, who, scans, engine.map_reduce, 3)

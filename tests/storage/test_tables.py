@@ -212,7 +212,7 @@ def test_lookup_finds_what_was_put_in(tmp_path_factory: pytest.TempPathFactory, 
 
     keys = {f"{k:032x}": v for k, v in found.items()}
     folder = str(tmp_path_factory.mktemp("lookup"))
-    lookup = Lookup.build(Storage(StorageSection()), folder, list(keys), list(keys.values()))
+    lookup = Lookup.of(Storage(StorageSection()), folder, keys)
     assert lookup.find(list(keys)) == list(keys.values())
     others = [f"{k ^ 1:032x}" for k in found if k ^ 1 not in found]
     assert lookup.find(others) == [None] * len(others)
@@ -220,5 +220,5 @@ def test_lookup_finds_what_was_put_in(tmp_path_factory: pytest.TempPathFactory, 
 
 def test_lookup_on_s3(place: Place) -> None:
     storage, root = place
-    lookup = Lookup.build(storage, join(root, "l"), ["b" * 32, "a" * 32], ["x", "y"])
+    lookup = Lookup.of(storage, join(root, "l"), {"b" * 32: "x", "a" * 32: "y"})
     assert lookup.find(["a" * 32, "c" * 32, "b" * 32]) == ["y", None, "x"]

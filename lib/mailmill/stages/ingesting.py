@@ -20,7 +20,7 @@ from mailmill.storage import duplicates, ledger, loading
 from mailmill.storage.containers import Limits
 from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.ledger import Base
-from mailmill.storage.lookup import WIDTH, Lookup
+from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_batches
 from mailmill.storage.tables import Stage, Table
 
@@ -103,7 +103,7 @@ def _drop_duplicates(job: Job, stage: Stage, written: list[Written], base: Base,
         winners = dict(duplicates.repeated(copies.scans())) | winners
     if not winners:
         return written
-    lookup = Lookup.build(job.storage, stage.scratch_uri("winners"), list(winners), list(winners.values()))
+    lookup = Lookup.of(job.storage, stage.scratch_uri("winners"), winners)
     task = duplicates.Dropping(lookup, stage.sink_for({"raw": schemas.RAW}), folder)
     kept = job.engine.write_tasks(duplicates.drop_duplicates, duplicates.originals(raw), task)
     return [item for item in written if item[0] != "raw"] + kept
@@ -114,9 +114,8 @@ def _known(job: Job, stage: Stage, fresh: Table, base: Base) -> list[str]:
     before = base.table(stage, "raw")
     if not before.rows:
         return []
-    keys = np.concatenate([np.array(scan.read(["key"])["key"].to_pylist(), f"S{WIDTH}") for scan in fresh.scans()])
-    keys = np.unique(keys)
-    lookup = Lookup.build(job.storage, stage.scratch_uri("fresh"), keys.astype(str).tolist(), [""] * len(keys))
+    keys = np.unique(np.concatenate([keys_of(scan) for scan in fresh.scans()]))
+    lookup = Lookup.build(job.storage, stage.scratch_uri("fresh"), keys, np.zeros(len(keys), np.int32), [""])
     scans = before.scans(job.engine.task_bytes, at_least=job.engine.workers)
     with watch("known", before.rows) as progress:
         found: list[str] = []

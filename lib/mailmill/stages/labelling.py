@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import numpy as np
+
 from mailmill import schemas
-from mailmill.email.tagging import MATCHES, LabelFile, LabelsKernel, read_labels
+from mailmill.email.tagging import MATCHES, LabelsKernel, read_labels
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job, done, skipped
 from mailmill.progress import watch
-from mailmill.storage import loading
 from mailmill.storage.fragments import Written, rows_of
-from mailmill.storage.lookup import Lookup
+from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.tables import Table, fingerprints
 
 
@@ -19,16 +22,17 @@ def label(job: Job) -> Table:
     if not settings.given:
         raise ConfigError("no labels: labels.source and labels.header are both empty", hint="set one of them")
     raw = job.workspace.open("raw", schemas.RAW)
-    content = job.storage.read(settings.source) if settings.source else b""
-    inputs = fingerprints(raw) | {"source": loading.message_key(content)}
+    inputs = fingerprints(raw) | {"source": _digest(job, settings.source)}
     stage = job.stage(inputs, [settings], {"labels": schemas.LABELS})
     if stage.unchanged:
         return skipped(stage, "labels")
-    file, lookup = LabelFile({}, 0, 0), None
+    lookup, ids, contradictory = None, 0, 0
     if settings.source:
-        file = read_labels(content, settings.source, settings.id_column, settings.label_column)
-        names = list(file.labels)
-        lookup = Lookup.build(job.storage, stage.scratch_uri("ids"), names, [file.labels[name] for name in names])
+        with job.storage.open(settings.source) as stream:
+            file = read_labels(stream, settings.source, settings.id_column, settings.label_column)
+        lookup = Lookup.build(job.storage, stage.scratch_uri("ids"), file.ids, file.codes, file.words)
+        ids, contradictory = len(file.ids), file.contradictory
+        del file
     tagger = settings.header or (settings.source or "").rsplit("/", 1)[-1]
     kernel = LabelsKernel(settings.header, settings.id_kind, lookup, tagger)
     fresh, written = raw, list[Written]()
@@ -37,13 +41,13 @@ def label(job: Job) -> Table:
         stage, fresh, written = growth.stage, growth.fresh["raw"], growth.kept
     with watch("label", fresh.rows) as progress:
         written = written + job.map_table(fresh, kernel, stage.sink_for(kernel.outputs), progress)
-    matched = {i for scan in stage.draft("matches", written, MATCHES).scans() for i in scan.read()["id"].to_pylist()}
+    matched = [keys_of(scan, "id") for scan in stage.draft("matches", written, MATCHES).scans()]
     classes = job.count(stage.draft("labels", written, schemas.LABELS), "label")
     counts = {
         "labelled": rows_of(written, "labels"),
         "unlabelled": raw.rows - rows_of(written, "labels"),
-        "unmatched": len(file.labels) - len(matched) if settings.source else 0,
-        "contradictory": file.contradictory,
+        "unmatched": ids - (len(np.unique(np.concatenate(matched))) if matched else 0),
+        "contradictory": contradictory,
         "classes": {name: n for (name,), n in sorted(classes.items())},
     }
     if not classes:
@@ -52,3 +56,13 @@ def label(job: Job) -> Table:
             hint="check labels.id_kind and labels.id_column: do its ids look like the mail's?",
         )
     return done(job.publish(stage, written, counts), "labels")
+
+
+def _digest(job: Job, source: str | None) -> str:
+    """BLAKE2b-128 of the label file, read a piece at a time."""
+    state = hashlib.blake2b(digest_size=16)
+    if source:
+        with job.storage.open(source) as stream:
+            while piece := stream.read(2**22):
+                state.update(piece)
+    return state.hexdigest()

@@ -11,14 +11,16 @@ import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mailmill.storage.filesystems import Storage, is_s3, join
+from mailmill.storage.fragments import Scan
 
 WIDTH = 32  # keys are 32 hex digits
 
@@ -31,14 +33,32 @@ class Lookup:
     uri: str
 
     @classmethod
-    def build(cls, storage: Storage, uri: str, keys: Sequence[str], values: Sequence[str]) -> Lookup:
-        """Write the lookup. `keys`: distinct strings of 32 hex digits; `values`: as many strings."""
-        order = np.argsort(names := np.asarray(keys, dtype=f"S{WIDTH}"), kind="stable")
-        words, codes = np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)
-        storage.write(join(uri, "keys.bin"), names[order].tobytes())
-        storage.write(join(uri, "codes.bin"), codes.astype("<i4")[order].tobytes())
-        storage.write(join(uri, "words.json"), json.dumps(words.tolist()).encode())
+    def build(
+        cls, storage: Storage, uri: str, keys: NDArray[np.bytes_], codes: NDArray[np.int32], words: Sequence[str]
+    ) -> Lookup:
+        """Write the lookup of `words[codes[i]]` by `keys[i]`; |S32 (n,), distinct hex digits, and int32 (n,)."""
+        order = np.argsort(keys, kind="stable")
+        storage.write(join(uri, "keys.bin"), keys[order].tobytes())
+        storage.write(join(uri, "codes.bin"), codes.astype("<i4", copy=False)[order].tobytes())
+        storage.write(join(uri, "words.json"), json.dumps(list(words)).encode())
         return cls(storage, uri)
+
+    @classmethod
+    def of(cls, storage: Storage, uri: str, values: Mapping[str, str]) -> Lookup:
+        """The lookup of a mapping."""
+        words, codes = np.unique(np.array(list(values.values()), dtype=np.str_), return_inverse=True)
+        return cls.build(storage, uri, np.array(list(values), f"S{WIDTH}"), codes.astype(np.int32), words.tolist())
+
+    @classmethod
+    def of_scans(cls, storage: Storage, uri: str, scans: Iterable[Scan], column: str) -> Lookup:
+        """The lookup of a table's `column`, of few distinct strings, by its `key`: 36 bytes a row here, once."""
+        keys, codes, words = [np.empty(0, f"S{WIDTH}")], [np.empty(0, np.int32)], dict[str, int]()
+        for scan in scans:
+            coded = scan.read([column])[column].combine_chunks().dictionary_encode()
+            number = [words.setdefault(word, len(words)) for word in coded.dictionary.to_pylist()]
+            codes.append(np.array(number, np.int32)[coded.indices.to_numpy()])
+            keys.append(keys_of(scan))
+        return cls.build(storage, uri, np.concatenate(keys), np.concatenate(codes), list(words))
 
     def find(self, keys: Sequence[str]) -> list[str | None]:
         """The value of each key, or None. Time O(m log n) for m keys in a lookup of n."""
@@ -49,6 +69,11 @@ class Lookup:
         at = np.minimum(np.searchsorted(table, wanted), len(table) - 1)
         found = table[at] == wanted
         return [words[code] if hit else None for hit, code in zip(found.tolist(), codes[at].tolist(), strict=True)]
+
+
+def keys_of(scan: Scan, column: str = "key") -> NDArray[np.bytes_]:
+    """A column of keys as |S32."""
+    return np.array(scan.read([column])[column].to_pylist(), f"S{WIDTH}")
 
 
 @lru_cache(maxsize=4)

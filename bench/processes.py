@@ -72,12 +72,13 @@ class Peaks:
                 together += pss
                 self.rss[process] = max(rss, self.rss.get(process, 0))
                 self.anonymous[process] = max(anonymous, self.anonymous.get(process, 0))
-                self.commands.setdefault(process, _command(process))
+                self.commands.setdefault(process, command_of(process))
             self.together = max(self.together, together)
             self._ended.wait(self.interval)
 
 
-def _command(process: int) -> str:
+def command_of(process: int) -> str:
+    """The first 80 characters of its command line."""
     try:
         return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:80]
     except OSError:

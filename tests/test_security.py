@@ -17,7 +17,7 @@ from mailmill import pipeline, schemas
 from mailmill.config import StorageSection
 from mailmill.errors import DataError
 from mailmill.job import Job
-from mailmill.stages import scoring
+from mailmill.stages import scorer as scoring
 from mailmill.storage.filesystems import Storage
 from mailmill.submit import staging
 from tests import mail

@@ -45,7 +45,11 @@ def rows(found: ngrams.Ragged) -> list[dict[int, int]]:
 
 @given(st.lists(WORDS, max_size=5), st.integers(1, 3), st.sampled_from([8, 22]))
 def test_columns_are_the_definition(texts: list[str], longest: int, bits: int) -> None:
-    assert rows(ngrams.ngrams([read(texts)], longest, bits)) == [expected(text, longest, bits) for text in texts]
+    ours = ngrams.ngrams([read(texts)], longest, bits)
+    assert rows(ours) == [expected(text, longest, bits) for text in texts]
+    plain = ngrams.reference_ngrams([read(texts)], longest, bits)
+    for one, other in zip(vars(ours).values(), vars(plain).values(), strict=True):
+        assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
 
 
 def test_columns_are_fixed_for_ever() -> None:
@@ -60,6 +64,7 @@ def test_no_run_reaches_from_the_text_into_the_subject() -> None:
     found = rows(ngrams.ngrams([read(texts), read(subjects)], 3, BITS))
     for mail, text, subject in zip(found, texts, subjects, strict=True):
         assert mail == dict(sorted((expected(text, 3) | expected(subject, 3, field=1)).items()))
+    assert rows(ngrams.reference_ngrams([read(texts), read(subjects)], 3, BITS)) == found
 
 
 @given(st.lists(WORDS, min_size=1, max_size=6))

@@ -44,6 +44,10 @@ def test_arrays_are_the_tokens(texts: list[str], limit: int | None) -> None:
         arrays = table.read(texts, limit)
         assert len(arrays.offsets) == len(texts) + 1
         assert [found(arrays, at) for at in range(len(texts))] == [expected(text, limit) for text in texts]
+        plain = pieces.reference_read(texts, find, limit)
+        for field in ("rows", "hashes", "offsets", "words"):
+            one, other = getattr(arrays, field), getattr(plain, field)
+            assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
 
 
 def test_a_hash_is_fixed_for_ever() -> None:

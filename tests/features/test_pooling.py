@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmill.features import pooling
+from mailmill.features import compiled, pooling
 from mailmill.features.pooling import max_pool, means, reference_sums, weighted_sums, without
 
 RANDOM = np.random.default_rng(5)
@@ -48,6 +48,22 @@ def test_order_of_words_and_batches_change_no_bit(mails: list[list[int]], random
     for part in range(3):
         assert shuffled[part].tobytes() == whole[part].tobytes()
         assert b"".join(one[part].tobytes() for one in alone) == whole[part].tobytes()
+
+
+@given(MAILS)
+def test_maxima_and_products_are_the_references_bit_for_bit(mails: list[list[int]]) -> None:
+    zeros = VECTORS.copy()
+    zeros[:, 3] = np.where(np.arange(len(zeros)) % 2, 0.0, -0.0)
+    ours, plain = (np.zeros((len(mails), 7), np.float32) for _ in range(2))
+    compiled.maxima(zeros, *arrays(mails), ours)
+    pooling.reference_maxima(zeros, *arrays(mails), plain)
+    assert ours.tobytes() == plain.tobytes()
+    component = VECTORS[3].astype(np.float64)
+    pooled = means(weighted_sums(VECTORS, *arrays(mails))[0][:, 0], np.ones(len(mails)))
+    ours, plain = np.zeros(len(mails)), np.zeros(len(mails))
+    compiled.dots(pooled, component, ours)
+    pooling.reference_dots(pooled, component, plain)
+    assert ours.tobytes() == plain.tobytes()
 
 
 @given(MAILS)

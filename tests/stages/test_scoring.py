@@ -17,7 +17,7 @@ from mailmill.cli import cli, guarded
 from mailmill.config import Config, StorageSection
 from mailmill.errors import DataError
 from mailmill.job import Job
-from mailmill.stages import scoring
+from mailmill.stages import scorer as scoring
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.loading import message_key
 from tests import mail
@@ -100,20 +100,31 @@ def test_a_message_from_the_command_line(trained: tuple[Config, Path], tmp_path:
     assert not (Path(config.run.work) / "runs").exists(), "one message is no run"
 
 
-def test_one_message_needs_no_engine_and_no_s3(trained: tuple[Config, Path]) -> None:
+#: What takes longer to import than one message to score.
+HEAVY = (
+    "pyspark", "dask", "distributed", "pandas", "s3fs", "sklearn", "scipy", "numba", "great_expectations", "rich",
+    "pyarrow.compute", "pyarrow.dataset", "numpy.ma",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["logistic", "forest"])
+def test_one_message_alone_has_the_compiled_score_and_loads_little(name: str, trained: tuple[Config, Path]) -> None:
     config, corpus = trained
-    file = next((corpus / "mail").rglob("*.eml"))
-    model = str(Path(config.run.work) / "models" / "logistic")
+    file = max((corpus / "mail").rglob("*.eml"), key=lambda path: path.stat().st_size)
+    model = str(Path(config.run.work) / "models" / name)
     program = (
         "import sys\nfrom mailmill.cli import cli\n"
         "cli.main(sys.argv[1:], standalone_mode=False)\n"
-        "print([m for m in ('pyspark', 'dask', 'distributed', 'pandas', 's3fs', 'sklearn') if m in sys.modules])"
+        f"print([m for m in {HEAVY} if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "score", "--model", model, str(file)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "[]"
+    found, loaded = done.stdout.splitlines()
+    assert loaded == "[]"
+    assert "numba" in sys.modules, "training has loaded it, so this process uses the compiled loops"
+    assert json.loads(found) == scoring.score_message(file.read_bytes(), scoring.open_model(STORAGE, model))
 
 
 def test_an_unusable_message_says_why(trained: tuple[Config, Path], tmp_path: Path) -> None:

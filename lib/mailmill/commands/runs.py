@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from mailmill.commands.session import config_option, set_option, settings
-from mailmill.runs import reports
-from mailmill.storage.filesystems import Storage
+
+if TYPE_CHECKING:
+    from mailmill.storage.filesystems import Storage
 
 
 def _place(config: str | None, overrides: Sequence[str]) -> tuple[Storage, str]:
+    from mailmill.storage.filesystems import Storage
+
     found = settings(config, None, overrides)
     return Storage(found.storage), found.run.work
 
@@ -27,6 +31,8 @@ def runs() -> None:
 @set_option
 def list_runs(config: str | None, overrides: Sequence[str]) -> None:
     """A line a run: command, outcome, time, tables, cost."""
+    from mailmill.runs import reports
+
     click.echo(reports.listing(*_place(config, overrides)))
 
 
@@ -37,6 +43,8 @@ def list_runs(config: str | None, overrides: Sequence[str]) -> None:
 @click.argument("run", default="last")
 def show(config: str | None, overrides: Sequence[str], whole: bool, run: str) -> None:
     """One run: its tables with rows, bytes, seconds and fingerprints; memory; cost."""
+    from mailmill.runs import reports
+
     record = reports.load(*_place(config, overrides), run)
     click.echo(json.dumps(record, indent=1, sort_keys=True) if whole else reports.shown(record))
 
@@ -48,5 +56,7 @@ def show(config: str | None, overrides: Sequence[str], whole: bool, run: str) ->
 @click.argument("other", default="last")
 def compare(config: str | None, overrides: Sequence[str], run: str, other: str) -> None:
     """What differs between two runs: settings, versions, rows, content, time."""
+    from mailmill.runs import reports
+
     place = _place(config, overrides)
     click.echo(reports.compared(reports.load(*place, run), reports.load(*place, other)))

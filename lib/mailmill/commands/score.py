@@ -61,7 +61,7 @@ def _queue(config: Config) -> None:
 
 
 def _one(file: Path, config: str | None, overrides: Sequence[str], model: str | None, vectors: str | None) -> None:
-    from mailmill.stages import scoring
+    from mailmill.stages.scorer import open_model, score_message
     from mailmill.storage.filesystems import Storage, join
 
     found = settings(config, None, overrides) if config else None
@@ -70,8 +70,8 @@ def _one(file: Path, config: str | None, overrides: Sequence[str], model: str | 
         if found is None:
             raise ConfigError("say which model: --model DIR, or the workspace's with --config FILE.toml")
         model = join(found.run.work, "models", chosen(storage, found))
-    scorer = scoring.open_model(storage, model, vectors)
-    click.echo(json.dumps(scoring.score_message(file.read_bytes(), scorer)))
+    scorer = open_model(storage, model, vectors)
+    click.echo(json.dumps(score_message(file.read_bytes(), scorer)))
 
 
 def chosen(storage: Storage, config: Config) -> str:
@@ -100,13 +100,14 @@ def _new_mail(
     else:
         found = parse({}, [*overrides, *([f"engine.kind={engine}"] if engine else []), *changes])
     from mailmill import pipeline
-    from mailmill.stages import scoring
+    from mailmill.stages.scorer import open_model
+    from mailmill.stages.scoring import score_mail
 
     with session(found, "score") as job:
-        scorer = scoring.open_model(job.storage, model, vectors)
+        scorer = open_model(job.storage, model, vectors)
         pipeline.ingest(job)
         clean = pipeline.clean(job)
-        scores = scoring.score_mail(job, scorer)
+        scores = score_mail(job, scorer)
         counts = clean.manifest.statistics
         click.echo(
             f"{counts['messages']} messages = {scores.rows} scored + {counts['rejects']} rejects "

@@ -35,4 +35,4 @@ NonNegative = Annotated[float, Field(ge=0)]
 class Section(BaseModel):
     """Base of every section: frozen, and strict about its keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a command uses few sections

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 #: So many characters at the beginning of a line choose the patterns.
@@ -54,29 +55,30 @@ class Index:
     __slots__ = ("_needles", "_tables")
 
     def __init__(self, kinds: Mapping[str, Sequence[Fragment]]) -> None:
-        starts = [(kind, f, heads(f.text)) for kind, fragments in kinds.items() for f in fragments]
-        wild = frozenset(f.name for _, f, each in starts if "" in each)
-        needles = {literal(f.text) for _, f, _ in starts if f.name in wild}
+        every = [(kind, fragment) for kind, fragments in kinds.items() for fragment in fragments]
+        found = [heads(fragment.text) for _, fragment in every]
+        wild = frozenset(number for number, each in enumerate(found) if "" in each)
+        needles = {literal(every[number][1].text) for number in wild}
         self._needles = tuple(sorted(n for n in needles if not any(other in n for other in needles - {n})))
-        ways: dict[tuple[str, ...], Way] = {}
+        ways: dict[tuple[int, ...], Way] = {}
 
-        def table(names: frozenset[str]) -> dict[str, Ways]:
-            """Head -> ways, without the fragments `names`; those of "" are for heads that are not listed."""
-            by_head: dict[str, dict[str, list[Fragment]]] = {"": {}}
-            for kind, fragment, found in starts:
-                if fragment.name not in names:
-                    for head in found:
-                        by_head.setdefault(head, {}).setdefault(kind, []).append(fragment)
+        def table(without: frozenset[int]) -> dict[str, Ways]:
+            """Head -> ways, without some fragments; those of "" are for heads that are not listed."""
+            by_head: dict[str, set[int]] = {"": set()}
+            for number, each in enumerate(found):
+                if number not in without:
+                    for head in each:
+                        by_head.setdefault(head, set()).add(number)
             out: dict[str, Ways] = {}
             for head in {*by_head, *(head[:2] for head in by_head)}:
-                shorter = [by_head[head[:size]] for size in range(len(head) + 1) if head[:size] in by_head]
-                chosen: dict[str, Way] = {}
-                for kind, fragments in kinds.items():
-                    members = {f.name for each in shorter for f in each.get(kind, ())}
-                    kept = tuple(f for f in fragments if f.name in members)
-                    if kept:
-                        chosen[kind] = ways.setdefault(tuple(f.name for f in kept), Way(kept))
-                out[head] = chosen
+                members = set().union(*(by_head.get(head[:size], ()) for size in range(len(head) + 1)))
+                chosen: dict[str, list[int]] = {}
+                for number in sorted(members):  # numbers follow the order of preference
+                    chosen.setdefault(every[number][0], []).append(number)
+                out[head] = {
+                    kind: ways.setdefault(tuple(kept), Way([every[number][1] for number in kept]))
+                    for kind, kept in chosen.items()
+                }
             return out
 
         self._tables = table(wild), table(frozenset())
@@ -193,13 +195,14 @@ def _branches(inner: str) -> list[str]:
 class Matcher:
     """The fragments of one kind, asked alone."""
 
-    __slots__ = ("_index", "_kind", "fragments")
-
     def __init__(self, kind: str, fragments: Iterable[Fragment]) -> None:
         """`fragments` in order of preference."""
         self._kind = kind
         self.fragments = tuple(fragments)
-        self._index = Index({kind: self.fragments})
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index({self._kind: self.fragments})
 
     def rule(self, line: str) -> str:
         """The name of the first rule that matches the lower-cased, stripped `line`, or ''."""

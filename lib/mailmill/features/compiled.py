@@ -244,14 +244,6 @@ def ngram_columns(
 
 
 @native
-def part_sums(values: NDArray[np.float64], bounds: NDArray[np.int64], sums: NDArray[np.float64]) -> None:
-    """sums[i] = values[bounds[i]] + ... + values[bounds[i + 1] - 1], from left to right."""
-    for part in range(len(bounds) - 1):
-        for at in range(bounds[part], bounds[part + 1]):
-            sums[part] += values[at]
-
-
-@native
 def runs(
     values: NDArray[np.int32],
     bounds: NDArray[np.int64],

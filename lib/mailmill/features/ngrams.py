@@ -7,12 +7,14 @@ more that costs little, because what carries weight is frequent and what is rare
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.compiling import worthwhile
 from mailmill.draws import splitmix64
 from mailmill.features.pieces import TokenArrays
 
@@ -46,6 +48,8 @@ def ngrams(fields: Sequence[TokenArrays], longest: int, bits: int) -> Ragged:
 
     `fields`: the mails' texts, and perhaps their subjects; no run reaches from one into the other.
     """
+    if not worthwhile(len(fields[0].words)):
+        return reference_ngrams(fields, longest, bits)
     from mailmill.features import compiled
 
     sizes = sum(np.maximum(part.counts[:, None] - np.arange(longest), 0).sum(axis=1) for part in fields)
@@ -55,6 +59,24 @@ def ngrams(fields: Sequence[TokenArrays], longest: int, bits: int) -> Ragged:
     for field, part in enumerate(fields):
         compiled.ngram_columns(part.hashes, part.offsets, longest, 64 - bits, field, found, at)
     return distinct(found, bounds)
+
+
+def reference_ngrams(fields: Sequence[TokenArrays], longest: int, bits: int) -> Ragged:
+    """`ngrams` in NumPy."""
+    distinct: list[tuple[int, int]] = []
+    bounds = [0]
+    for mail in range(len(fields[0].words)):
+        found: Counter[int] = Counter()
+        for field, part in enumerate(fields):
+            hashes = part.hashes[part.offsets[mail] : part.offsets[mail + 1]]
+            state = np.full(len(hashes), field, np.uint64)
+            for size in range(1, longest + 1):
+                state = splitmix64(state[: max(0, len(hashes) - size + 1)] ^ hashes[size - 1 :])
+                found.update((state >> np.uint64(64 - bits)).tolist())
+        distinct += sorted(found.items())
+        bounds.append(len(distinct))
+    columns, counts = np.array(distinct, np.int32).reshape(-1, 2).T
+    return Ragged(columns, counts, np.array(bounds, np.int64))
 
 
 def distinct(values: NDArray[np.int32], bounds: NDArray[np.int64]) -> Ragged:
@@ -90,11 +112,9 @@ def tfidf(
 
 def _unit(found: Ragged, raw: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
     """Rows of length 1 without their zeros. A norm's squares are summed in ascending order of column, in float64."""
-    from mailmill.features import compiled
-
-    squares = np.zeros(len(found.bounds) - 1)
-    compiled.part_sums(raw * raw, found.bounds, squares)
-    norms = np.repeat(np.sqrt(np.where(squares > 0, squares, 1.0)), np.diff(found.bounds))
+    mails = np.repeat(np.arange(len(found.bounds) - 1), np.diff(found.bounds))
+    squares = np.bincount(mails, raw * raw, len(found.bounds) - 1)  # adds in the order of the columns
+    norms = np.sqrt(np.where(squares > 0, squares, 1.0))[mails]
     values = (raw / norms).astype(np.float32)
     kept = values != 0
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])

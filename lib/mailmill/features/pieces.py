@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.features.tokens import is_word, normalised, tokenize_piece
+from mailmill.compiling import worthwhile
+from mailmill.features.tokens import is_word, normalised, tokenize_counted, tokenize_piece
 
 _CHUNK_BYTES = 1 << 18
 _REMEMBERED_PIECES = 1 << 19
@@ -62,6 +63,8 @@ class PieceTable:
 
     def read(self, texts: Sequence[str], max_words: int | None = None) -> TokenArrays:
         """The tokens of each text as `tokens.tokenize_counted` gives them; None: all. A text's depend on it alone."""
+        if not worthwhile(len(texts)):
+            return reference_read(texts, self._find, max_words)
         encoded = [normalised(text).encode("utf-8", "surrogatepass") for text in texts]
         parts, first, size = [], 0, 0
         for number, content in enumerate(encoded):
@@ -122,6 +125,18 @@ class PieceTable:
             known.slots = np.full(1 << (4 * count).bit_length(), -1, np.int32)
             first = 0
         compiled.insert(known.slots, known.hashes.array, known.starts.array, known.content.array, first, count)
+
+
+def reference_read(texts: Sequence[str], find: Find, max_words: int | None = None) -> TokenArrays:
+    """`PieceTable.read` without a table: the definition that it is tested against, and the way for a single text."""
+    read = [tokenize_counted(text, max_words) for text in texts]
+    tokens = [token for found, _ in read for token in found]
+    return TokenArrays(
+        find(tokens),
+        np.array([token_hash(token) for token in tokens], np.uint64),
+        _offsets([len(found) for found, _ in read]),
+        np.array([words for _, words in read], np.int32),
+    )
 
 
 class _Known:

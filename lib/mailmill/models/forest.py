@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.compiling import worthwhile
 from mailmill.errors import ConfigError
 from mailmill.models import grove, growth
 from mailmill.models.binning import quantile_bins
@@ -136,6 +137,8 @@ class ForestModel:
 
     def probability(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """float64 (n, classes) of X float32 (n, d); trees are summed in order, so a batch's size has no effect."""
+        if not worthwhile(len(X)):
+            return self.probability_reference(X)
         from mailmill.models.native.descending import probability
 
         flat, out = self._flat, np.zeros((len(X), len(self.classes)))

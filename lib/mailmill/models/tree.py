@@ -95,7 +95,7 @@ class Tree:
         children = np.concatenate([self.left[inner], self.right[inner]]).astype(np.int64)
         if (children <= np.concatenate([inner, inner])).any() or (children >= size).any():
             raise DataError("a tree has a child outside its arrays or before its parent")
-        if len(children) != size - 1 or len(np.unique(children)) != size - 1:
+        if len(children) != size - 1 or (np.sort(children) != np.arange(1, size)).any():
             raise DataError("a tree has a node with no parent or with two")
         if (self.left[leaf] != -1).any() or (self.right[leaf] != -1).any():
             raise DataError("a tree has a leaf with children")

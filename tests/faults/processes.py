@@ -81,6 +81,26 @@ class Running:
         """What Ctrl-C on a terminal does: SIGINT to the whole process group."""
         os.killpg(self.process.pid, signal.SIGINT)
 
+    def kill_one(self, mark: str) -> int:
+        """SIGKILL to the session's youngest process with `mark` in its command line; its id, 0 if there is none."""
+        for pid in sorted(_session(self.process.pid), reverse=True):
+            try:
+                if mark.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+                    return pid
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return 0
+
+    def abandoned(self, timeout: float = 60) -> list[int]:
+        """SIGKILL to the driver alone; its processes that are still alive after `timeout` seconds."""
+        self.process.kill()
+        self.process.wait(10)
+        deadline = time.monotonic() + timeout
+        while (left := _session(self.process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return left
+
     def kill(self) -> None:
         """SIGKILL to every process of the session, and wait until none is left."""
         deadline = time.monotonic() + 30

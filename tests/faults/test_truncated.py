@@ -1,0 +1,63 @@
+"""A Parquet file that was cut: the stage that reads it names it and ends with the data's exit code, on every engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailmill import pipeline
+from mailmill.config import Config
+from mailmill.job import Job
+from tests import mail
+from tests.conftest import REQUIRE_SPARK, missing_spark
+from tests.faults.processes import mailmill
+from tests.faults.workspace import assert_same, manifests, tidy
+
+pytestmark = pytest.mark.slow
+#: The stages before, the table that is cut, the stage that reads it, and what that stage would publish.
+CELLS = [
+    (("ingest",), "raw", "clean", "clean"),
+    (("ingest", "clean", "label"), "clean", "features", "features"),
+    (("ingest", "clean", "label", "features"), "features", "train", "models/forest"),
+]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Config]:
+    folder = tmp_path_factory.mktemp("truncated")
+    corpus = mail.make_corpus(folder / "corpus", 200)
+    vectors = mail.make_vectors(corpus, folder / "glove.txt")
+    undisturbed = mail.make_config(str(folder / "undisturbed"), corpus, vectors)
+    with Job(undisturbed) as job:
+        pipeline.run(job)
+    return corpus, vectors, undisturbed
+
+
+@pytest.mark.parametrize("engine", ["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize(("stages", "table", "reader", "result"), CELLS)
+def test_it_is_named_and_a_rerun_heals(
+    stages: tuple[str, ...], table: str, reader: str, result: str, engine: str, corpus: tuple[Path, Path, Config],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    if engine == "spark" and (reason := missing_spark()):
+        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    mails, vectors, undisturbed = corpus
+    settings = mail.make_config(str(tmp_path / "work"), mails, vectors)
+    with Job(settings) as job:
+        for stage in stages:
+            getattr(pipeline, stage)(job)
+    file = mail.write_config(tmp_path / "c.toml", settings)
+    found = manifests(settings)[table]
+    assert found is not None
+    victim = Path(settings.run.work) / table / max(found.files, key=lambda each: each.bytes).path
+    victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
+    damaged = mailmill(reader, "-c", file, "-e", engine, timeout=300)
+    assert damaged.returncode == 3, damaged.stderr
+    assert victim.name in damaged.stderr
+    assert manifests(settings)[result] is None
+    (Path(settings.run.work) / table / "_manifest.json").unlink()
+    healed = mailmill("run", "-c", file, "-e", "local")
+    assert healed.returncode == 0, healed.stderr
+    assert_same(settings, undisturbed, ())
+    tidy(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import dask
 import distributed
 import pyarrow as pa
+from distributed.comm import CommClosedError
 
 from mailmill.config import EngineSection
 from mailmill.engines import resources
@@ -26,6 +28,8 @@ R = TypeVar("R")
 
 AHEAD = 4  # tasks a worker is given before it has finished one: enough to stay busy, few enough to stay small
 MEMORY_SHARE = 0.8
+SPREADS = 3  # attempts at putting on every worker what the tasks share
+_MEMORY = "most often memory: raise engine.memory or lower engine.workers"
 #: Ctrl-C reaches every process of a terminal; workers leave it to the driver, which then stops them.
 DEAF = "import signal\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
@@ -80,7 +84,7 @@ class DaskEngine(Engine):
     ) -> Iterator[tuple[int, R]]:
         """See `Engine.run`. A few tasks a worker are in flight, so millions of tasks need no memory."""
         client = self._client
-        shared = client.scatter(broadcast, broadcast=True, hash=False)
+        shared = self._spread(broadcast)
         numbers: dict[str, int] = {}
         waiting = iter(enumerate(tasks))
 
@@ -95,22 +99,13 @@ class DaskEngine(Engine):
         pending = distributed.as_completed(first)
         try:
             for future in pending:
-                result = future.result()
+                with _deaths_told():
+                    result = future.result()
                 if (following := submit()) is not None:
                     pending.add(following)
                 yield numbers.pop(future.key), result
                 progress.advance(1)
                 future.release()
-        except distributed.KilledWorker as error:
-            raise InfrastructureError(
-                f"Dask gave up on a task: its worker died {error.allowed_failures + 1} times",
-                hint="most often memory: raise engine.memory or lower engine.workers",
-            ) from None
-        except concurrent.futures.CancelledError:  # a worker that died took with it what no other one had
-            raise InfrastructureError(
-                "a Dask worker died, and what the tasks share was lost with it",
-                hint="most often memory: raise engine.memory or lower engine.workers",
-            ) from None
         finally:
             client.cancel(list(pending.futures), force=True)
 
@@ -125,9 +120,23 @@ class DaskEngine(Engine):
             groups = frame.groupby(keys, sort=False).agg(aggregations, split_out=max(1, self.workers))
             parts = groups.reset_index().to_delayed()
         delayed = [dask.delayed(_write_pandas)(part, grouping, number) for number, part in enumerate(parts)]
-        results = self._client.gather(self._client.compute(delayed))
+        with _deaths_told():
+            results = self._client.gather(self._client.compute(delayed))
         progress.advance(len(tasks))
         return [file for written in results for file in written]
+
+    def _spread(self, broadcast: Any) -> Any:
+        """`broadcast` on every worker; once more where a worker dies meanwhile, which Dask says in many ways."""
+        for attempt in range(SPREADS):
+            try:
+                return self._client.scatter(broadcast, broadcast=True, hash=False)
+            except (OSError, KeyError, concurrent.futures.CancelledError) as error:
+                if attempt + 1 == SPREADS:
+                    raise InfrastructureError(
+                        f"what the tasks share did not reach Dask's workers ({type(error).__name__})", hint=_MEMORY
+                    ) from None
+                time.sleep(1)
+        raise AssertionError("SPREADS is not positive")
 
     def describe(self) -> str:
         """See `Engine.describe`."""
@@ -142,6 +151,21 @@ class DaskEngine(Engine):
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+@contextlib.contextmanager
+def _deaths_told() -> Iterator[None]:
+    """Turn what Dask raises where workers died into infrastructure's error."""
+    try:
+        yield
+    except distributed.KilledWorker as error:
+        raise InfrastructureError(
+            f"Dask gave up on a task: its worker died {error.allowed_failures + 1} times", hint=_MEMORY
+        ) from None
+    except (concurrent.futures.CancelledError, CommClosedError):
+        raise InfrastructureError(
+            "a Dask worker died, and what only it had was lost with it", hint=_MEMORY
+        ) from None  # e.g. the last copy of what the tasks share
 
 
 def _call(function: Callable[[Any, Any], Any], task: Any, broadcast: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import socket
 import subprocess
 import sys
@@ -90,18 +91,16 @@ def _wait_until_ready(endpoint: str, server: subprocess.Popen[bytes], log: Path)
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports whose gRPC partner (port + 10000) is free as well."""
+    """Ports whose gRPC partner (port + 10000) is free as well; all below those that outgoing connections are given."""
     found: list[int] = []
     while len(found) < count:
+        port = 11000 + secrets.randbelow(10000)
         with socket.socket() as a, socket.socket() as b:
-            a.bind(("127.0.0.1", 0))
-            port = a.getsockname()[1]
-            if port > 50000 or port in found:
-                port = 20000 + port % 20000
             try:
+                a.bind(("127.0.0.1", port))
                 b.bind(("127.0.0.1", port + 10000))
             except OSError:
                 continue
-            if port not in found:
-                found.append(port)
+        if port not in found:
+            found.append(port)
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailmill.config import StorageSection
 from mailmill.errors import DataError
 from mailmill.features import vectors
 from mailmill.storage.filesystems import Storage, join
@@ -25,6 +26,18 @@ def test_prepared_once_and_opened_anywhere(place: tuple[Storage, str]) -> None:
     store = pickle.loads(pickle.dumps(first)).open()
     assert store.lookup(["day", "unknown", "good"]).tolist() == [1, -1, 0]
     assert store.vectors[2].tolist() == [-1.0, 0.5]
+
+
+@pytest.mark.s3
+def test_a_store_on_s3_is_not_built_again(tmp_path: Path, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, source = Storage(StorageSection(endpoint=s3_endpoint)), tmp_path / "v.txt"
+    source.write_bytes(TEXT)
+    first = vectors.prepare(storage, "s3://test/vectors-once", str(source))
+    with monkeypatch.context() as patched:
+        patched.delattr(vectors, "build_store")
+        assert vectors.prepare(storage, "s3://test/vectors-once", str(source)) == first
+    source.write_bytes(TEXT + b"new 2 2\n")
+    assert vectors.prepare(storage, "s3://test/vectors-once", str(source)).fingerprint != first.fingerprint
 
 
 def test_changed_vectors_have_another_fingerprint(place: tuple[Storage, str]) -> None:

@@ -7,11 +7,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
 import dask
 import distributed
+import distributed.utils
 import pyarrow as pa
 from distributed.comm import CommClosedError
 
@@ -28,7 +30,7 @@ R = TypeVar("R")
 
 AHEAD = 4  # tasks a worker is given before it has finished one: enough to stay busy, few enough to stay small
 MEMORY_SHARE = 0.8
-SPREADS = 3  # attempts at putting on every worker what the tasks share
+SPREADS, SPREAD_SECONDS = 3, 60  # attempts at putting on every worker what the tasks share, and the time of each
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
 #: Ctrl-C reaches every process of a terminal; workers leave it to the driver, which then stops them.
 DEAF = "import signal\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -43,7 +45,9 @@ class DaskEngine(Engine):
         self._cluster: Any = None
         logging.getLogger("distributed").setLevel(logging.ERROR)
         if settings.report and not find_spec("bokeh"):
-            raise ConfigError("engine.report needs bokeh", hint="pip install bokeh; the dashboard needs it too")
+            raise ConfigError(
+                "engine.report needs bokeh", hint="pip install 'mailmill[dask]'; the dashboard needs it too"
+            )
         if settings.address:
             try:
                 self._client = distributed.Client(settings.address, timeout=10)
@@ -126,11 +130,12 @@ class DaskEngine(Engine):
         return [file for written in results for file in written]
 
     def _spread(self, broadcast: Any) -> Any:
-        """`broadcast` on every worker; once more where a worker dies meanwhile, which Dask says in many ways."""
+        """`broadcast` on every worker; again where one dies meanwhile: Dask then fails in many ways, or waits for ever."""
+        scatter = partial(self._client.scatter, broadcast, broadcast=True, hash=False, asynchronous=True)
         for attempt in range(SPREADS):
             try:
-                return self._client.scatter(broadcast, broadcast=True, hash=False)
-            except (OSError, KeyError, concurrent.futures.CancelledError) as error:
+                return distributed.utils.sync(self._client.loop, scatter, callback_timeout=SPREAD_SECONDS)
+            except (OSError, KeyError, TimeoutError, concurrent.futures.CancelledError) as error:
                 if attempt + 1 == SPREADS:
                     raise InfrastructureError(
                         f"what the tasks share did not reach Dask's workers ({type(error).__name__})", hint=_MEMORY

@@ -6,6 +6,7 @@ S3 the driver builds it, uploads it under its fingerprint, and each worker proce
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,14 +45,29 @@ def prepare(storage: Storage, work: str, source: str) -> SharedVectors:
         if not is_s3(work):
             store = build_store(path, Path(work.removeprefix("file://")) / FOLDER / name)
             return SharedVectors(storage, str(store.directory), store.fingerprint)
-        store = build_store(path, Path(folder) / name)
-        shared = SharedVectors(storage, join(work, FOLDER, store.fingerprint), store.fingerprint)
-        if not storage.exists(join(shared.uri, META)):
-            for file in sorted(store.directory.iterdir(), key=lambda file: file.name == META):  # META says: complete
-                with storage.create(join(shared.uri, file.name)) as target, file.open("rb") as stream:
-                    while chunk := stream.read(2**24):
-                        target.write(chunk)
-        return shared
+        return _uploaded_before(storage, work, path) or _uploaded(storage, work, build_store(path, Path(folder) / name))
+
+
+def _uploaded_before(storage: Storage, work: str, source: str) -> SharedVectors | None:
+    """The store that an earlier run made of this very source: same name, size and time of change."""
+    signature = VectorFile.find(source).signature
+    for name in storage.children(join(work, FOLDER)):
+        uri = join(work, FOLDER, name, META)
+        if storage.exists(uri):
+            meta = json.loads(storage.read(uri))
+            if meta.get("signature") == signature:
+                return SharedVectors(storage, join(work, FOLDER, name), meta["fingerprint"])
+    return None
+
+
+def _uploaded(storage: Storage, work: str, store: GloveStore) -> SharedVectors:
+    shared = SharedVectors(storage, join(work, FOLDER, store.fingerprint), store.fingerprint)
+    if not storage.exists(join(shared.uri, META)):
+        for file in sorted(store.directory.iterdir(), key=lambda file: file.name == META):  # META says: complete
+            with storage.create(join(shared.uri, file.name)) as target, file.open("rb") as stream:
+                while chunk := stream.read(2**24):
+                    target.write(chunk)
+    return shared
 
 
 def require(storage: Storage, source: str) -> None:

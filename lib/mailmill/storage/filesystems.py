@@ -250,6 +250,7 @@ def _arrow_s3(settings: StorageSection) -> Any:
         scheme=scheme or "https",
         connect_timeout=settings.connect_timeout,
         request_timeout=settings.request_timeout,
+        allow_delayed_open=True,  # a small file is one PUT, not an upload in three steps
         retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=settings.attempts),
     )
 

@@ -1,0 +1,48 @@
+"""The Dask engine's own duties: its report, and workers that die while they are given what tasks share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed.comm import CommClosedError
+
+from mailmill.config import EngineSection
+from mailmill.engines import dask as dask_engine
+from mailmill.engines import open_engine
+from mailmill.errors import InfrastructureError
+
+
+def double(task: int, factor: int) -> int:
+    return task * factor
+
+
+def test_the_report_is_kept(tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    with open_engine(EngineSection(kind="dask", workers=1, report=str(report))) as engine:
+        assert dict(engine.run(double, [1, 2, 3], 2)) == {0: 2, 1: 4, 2: 6}
+    page = report.read_text(encoding="utf-8")
+    assert "<html" in page
+    assert "Dask Performance Report" in page
+
+
+@pytest.mark.parametrize("error", [CommClosedError("gone"), KeyError("tcp://gone"), TimeoutError()])
+def test_a_spread_that_fails_is_made_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask's scatter raises any of these, or never ends, where a worker dies during it."""
+    with open_engine(EngineSection(kind="dask", workers=1)) as engine:
+        scatter, failures = dask_engine.distributed.utils.sync, [error]
+
+        def sync(*arguments: Any, **options: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return scatter(*arguments, **options)
+
+        monkeypatch.setattr(dask_engine.time, "sleep", lambda _: None)
+        monkeypatch.setattr(dask_engine.distributed.utils, "sync", sync)
+        assert list(engine.run(double, [5], 3)) == [(0, 15)]
+        assert not failures
+        failures += [error] * dask_engine.SPREADS
+        with pytest.raises(InfrastructureError, match="did not reach"):
+            list(engine.run(double, [5], 3))
+        monkeypatch.undo()

@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 AHEAD = 4  # tasks a worker is given before it has finished one: enough to stay busy, few enough to stay small
 MEMORY_SHARE = 0.8
-SPREADS, SPREAD_SECONDS = 3, 60  # attempts at putting on every worker what the tasks share, and the time of each
+SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
 #: Ctrl-C reaches every process of a terminal; workers leave it to the driver, which then stops them.
 DEAF = "import signal\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -130,7 +130,7 @@ class DaskEngine(Engine):
         return [file for written in results for file in written]
 
     def _spread(self, broadcast: Any) -> Any:
-        """`broadcast` on every worker; again where one dies meanwhile: Dask then fails in many ways, or waits for ever."""
+        """`broadcast` on every worker; again where one dies meanwhile: Dask then fails somehow, or waits for ever."""
         scatter = partial(self._client.scatter, broadcast, broadcast=True, hash=False, asynchronous=True)
         for attempt in range(SPREADS):
             try:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from mailmill.email.charsets import normalise
 from mailmill.email.html import render
 from mailmill.email.labeller import Referee
 from mailmill.email.labels import clean_line, decode_words, first_identifier
-from mailmill.email.lines import Line, split_lines
+from mailmill.email.lines import Lines, split_lines
 from mailmill.email.mime import Message, Part, read_message
 from mailmill.email.patterns import guess_language
 from mailmill.email.zones import Run, assign_zones, certainty
@@ -184,9 +185,10 @@ def _render(parts: Sequence[Part]) -> tuple[str, list[str] | None]:
     return "\n".join(line.replace("\n", " ") for line in lines), evidence if lines else None
 
 
-def _spans(lines: Sequence[Line], runs: Sequence[Run], size: int) -> tuple[Span, ...]:
+def _spans(lines: Lines, runs: Sequence[Run], size: int) -> tuple[Span, ...]:
     """The runs of lines as characters; newlines belong to the line before them."""
-    starts = [lines[start].start for _, _, start, _ in runs]
+    ends = list(accumulate(map(len, lines.texts), initial=0))
+    starts = [ends[start] + start for _, _, start, _ in runs]
     spans = [
         Span(zone, start, end, rule)
         for (zone, rule, _, _), start, end in zip(runs, starts, [*starts[1:], size], strict=True)

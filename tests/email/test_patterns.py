@@ -65,12 +65,12 @@ def test_tables_are_complete(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_language(language: str) -> None:
-    assert guess_language(SENTENCES[language]) == language
+    assert guess_language(SENTENCES[language].lower().split()) == language
 
 
 def test_language_unsure() -> None:
-    assert guess_language("") == ""
-    assert guess_language("1 2 3 xyzzy plugh") == ""
+    assert guess_language([]) == ""
+    assert guess_language(["1", "2", "3", "xyzzy", "plugh"]) == ""
 
 
 def test_rule_names_point_into_the_tables() -> None:

@@ -3,14 +3,13 @@
 Zones are decided line by line. What a rule sees of one line (its quote depth, the HTML evidence, which
 pattern kinds it hits, how much it looks like prose or like a name) is gathered here; what depends on
 the neighbours is `zones.py`'s. Most lines are never asked for more than their first character, so
-everything beyond it is computed when first asked for and then kept, also for equal lines of other mails.
+everything beyond it is computed when first asked for and then kept.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 from mailmill.email.matching import Index, Ways
 from mailmill.email.patterns import MAX_LINE, PATTERNS
@@ -62,7 +61,7 @@ _TITLES = PATTERNS.titles
 
 
 class Line:
-    """What one stripped text without quote marks says by itself, wherever it stands; the same for equal texts."""
+    """What one stripped text without quote marks says by itself, wherever it stands."""
 
     __slots__ = ("_folded", "_shape", "_ways", "bare")
 
@@ -194,10 +193,6 @@ def fold(text: str) -> str:
     return text.lstrip(_LEADING).rstrip(_EDGE).lower()
 
 
-#: Lines come back: greetings, sign-offs, the footer of a list.
-line_of = lru_cache(maxsize=8192)(Line)
-
-
 class Lines:
     """The lines of a rendering, column by column; `lines[i]` is what the i-th says, found when first asked for.
 
@@ -220,7 +215,7 @@ class Lines:
     def __getitem__(self, i: int) -> Line:
         line = self._made[i]
         if line is None:
-            line = self._made[i] = line_of(self.bares[i])
+            line = self._made[i] = Line(self.bares[i])
         return line
 
     def quote(self, i: int, depth: int, bare: str) -> None:

@@ -149,7 +149,7 @@ def row(result: dict[str, Any]) -> str:
     removed = result["removed"]
     values = [result["precision"], result["recall"], result["f1"], result["exact"], result["body_lost"]]
     values += [removed[zone] for zone in ("greeting", "signoff", "signature", "header", "quoted", "forward")]
-    return " ".join("     -" if value is None else f"{100 * value:6.1f}" for value in values)
+    return " ".join("     -" if value is None else f"{100 * value:6.2f}" for value in values)
 
 
 def audit(mails: dict[str, list[Mail]], evaluator: ModuleType) -> None:

@@ -200,3 +200,16 @@ def test_a_signature_below_a_postscript_goes_too() -> None:
         )
         assert found[-5:] == ["signature"] * 5
         assert found[0] == "body"
+
+
+def test_thanks_with_a_stop_and_without_a_name_opens_the_text() -> None:
+    assert zones(f"Thanks.\n{OWN}") == ["body", "body"]
+    assert zones(f"Thank you.\n{OWN}") == ["body", "body"]
+    assert zones(f"Thanks Ada.\n{OWN}") == ["greeting", "body"]
+    assert zones(f"Thanks,\n{OWN}") == ["greeting", "body"]
+
+
+def test_thanks_with_a_stop_right_below_running_text_is_its_last_sentence() -> None:
+    assert zones(f"{OWN}\nThanks.\n\nRegards,\nAda") == ["body", "body", "blank", "signoff", "signoff"]
+    assert zones(f"{OWN}\n\nThanks.\n\nRegards,\nAda") == ["body", *["blank", "signoff"] * 2, "signoff"]
+    assert zones(f"{OWN}\nThanks,\n\nRegards,\nAda") == ["body", "signoff", "blank", "signoff", "signoff"]

@@ -96,7 +96,9 @@ def _is_list(lines: Lines, below: Sequence[int]) -> bool:
 def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     """The rule by which line `k` of the solid lines is a sign-off by itself, or ''."""
     line = lines[solid[k]]
-    rule = line.rule("signoff") or line.rule("thanks")
+    rule = line.rule("signoff")
+    if not rule and not (line.bare[-1] == "." and _glued(lines, solid, k)):
+        rule = line.rule("thanks")
     if (
         not rule
         and k
@@ -106,6 +108,11 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     ):
         rule = "name.dashed"
     return rule
+
+
+def _glued(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does running text stand right above line `k` of the solid lines, so that "Thanks." is its last sentence?"""
+    return k > 0 and solid[k] == solid[k - 1] + 1 and lines[solid[k - 1]].shape.prose
 
 
 def _inner_signoff(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
@@ -261,7 +268,7 @@ def _greeting(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
     if not rule and words and words[0] not in PATTERNS.interjections:
         shape = line.shape
         thanks = line.rule("thanks")
-        if thanks and shape.words <= 4:
+        if thanks and shape.words <= 4 and (shape.capitals > 1 or bare[-1] != "."):  # "Thanks." alone is a sentence
             rule = thanks
         elif (
             shape.words <= 5

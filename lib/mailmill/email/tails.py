@@ -49,18 +49,19 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 
 def strip_footers(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """Footers, disclaimers and mobile tags at the end; what is left above them."""
-    size = len(solid)
+    size, bares = len(solid), lines.bares
     low = max(0, size - _MAX_FOOTER_SEARCH)
     ruled = False
     previous = -2
     for k in range(low, size):
         i = solid[k]
-        line = lines[i]
-        above, ruled = ruled, not line.bare[0].isalnum() and RULED.match(line.bare) is not None
+        bare = bares[i]
+        above, ruled = ruled, not bare[0].isalnum() and RULED.match(bare) is not None
         opens = i > previous + 1 or ruled or above
         previous = i
         if not opens and size - k > 12:
             continue
+        line = lines[i]
         zone, rule = "", ""
         if ruled:
             for j in solid[k : k + 3]:

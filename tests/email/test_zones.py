@@ -210,6 +210,10 @@ def test_thanks_with_a_stop_and_without_a_name_opens_the_text() -> None:
 
 
 def test_thanks_with_a_stop_right_below_running_text_is_its_last_sentence() -> None:
-    assert zones(f"{OWN}\nThanks.\n\nRegards,\nAda") == ["body", "body", "blank", "signoff", "signoff"]
-    assert zones(f"{OWN}\n\nThanks.\n\nRegards,\nAda") == ["body", *["blank", "signoff"] * 2, "signoff"]
-    assert zones(f"{OWN}\nThanks,\n\nRegards,\nAda") == ["body", "signoff", "blank", "signoff", "signoff"]
+    def ruled(thanks: str) -> list[str]:
+        text = f"{OWN}\n{thanks}\n\nRegards,\nAda"
+        return [zone for zone, _ in assign_zones(split_lines(text), labeller=None).marks]
+
+    assert ruled("Thanks.") == ["body", "body", "blank", "signoff", "signoff"]
+    assert ruled("\nThanks.") == ["body", *["blank", "signoff"] * 2, "signoff"]
+    assert ruled("Thanks,") == ["body", "signoff", "blank", "signoff", "signoff"]

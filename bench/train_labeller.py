@@ -32,7 +32,7 @@ from mailmill.email import labeller as runtime
 from mailmill.email import zones
 from mailmill.email.charsets import normalise
 from mailmill.email.cleaner import clean_message, sender_names
-from mailmill.email.lines import Line, split_lines
+from mailmill.email.lines import Lines, split_lines
 from mailmill.email.tails import Marks
 
 STATES = runtime.STATES
@@ -106,12 +106,10 @@ class _Recorder:
     def __init__(self) -> None:
         self.asked: list[tuple[list[str], list[int], list[list[str]]]] = []
 
-    def referee(
-        self, lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
-    ) -> None:
+    def referee(self, lines: Lines, marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool) -> None:
         found = runtime.edge_lines(lines, marks, start, end, names, first=first)
         if found is not None:
-            self.asked.append(([" ".join(lines[i].bare.split()) for i in found[0]], *found))
+            self.asked.append(([" ".join(lines.bares[i].split()) for i in found[0]], *found))
 
 
 def annotated_chains(mail: Mail, evaluator: ModuleType) -> list[Chain]:

@@ -41,7 +41,7 @@ from train_labeller import CORPORA, Mail, Settings
 from mailmill.email.charsets import normalise
 from mailmill.email.cleaner import sender_names
 from mailmill.email.labeller import Labeller
-from mailmill.email.lines import Line, split_lines
+from mailmill.email.lines import Lines, split_lines
 from mailmill.email.zones import assign_zones
 
 ZONES = ("Header", "Body", "Intro", "Outro", "Signature")
@@ -70,18 +70,19 @@ def label(
         if is_header or not quoted:
             continue
         marked = not any(marks[i][1].startswith("quote.after.") for i in quoted)
-        inner = [_unquote(lines[i], marks[i][1], marked) if i in quoted else "" for i in part]
+        inner = [_unquote(lines, i, marks[i][1], marked) if i in quoted else "" for i in part]
         for i, zone in zip(part, label(inner, frozenset(), labeller, deep=True, level=level + 1), strict=True):
             if i in quoted:
                 found[i] = zone
     return found
 
 
-def _unquote(line: Line, rule: str, marked: bool) -> str:
+def _unquote(lines: Lines, i: int, rule: str, marked: bool) -> str:
     """The line's text with one quote mark less; without marks (below a banner) the text as it is."""
     if marked and rule in ("quote.prefix", "quote.colon"):
-        return line.bare.removeprefix(":").lstrip() if rule == "quote.colon" else line.bare
-    return _MARK.sub("", line.text, count=1) if marked and line.depth else line.text
+        return lines.bares[i].removeprefix(":").lstrip() if rule == "quote.colon" else lines.bares[i]
+    text = lines.texts[i]
+    return _MARK.sub("", text, count=1) if marked and i in lines.depths else text
 
 
 def gold(mail: Mail, evaluator: ModuleType) -> list[tuple[str, bool]]:

@@ -28,7 +28,7 @@ from train_labeller import CORPORA, Chain, Mail, Settings
 from mailmill.email.charsets import normalise
 from mailmill.email.cleaner import CleanText, sender_names
 from mailmill.email.labeller import OPEN, Labeller, Referee
-from mailmill.email.lines import Line, split_lines
+from mailmill.email.lines import Line, Lines, split_lines
 from mailmill.email.tails import Marks
 from mailmill.email.zones import assign_zones
 
@@ -57,7 +57,7 @@ def traces(mail: Mail, evaluator: ModuleType) -> tuple[set[str], set[str]]:
 
 
 def _naming(plain: str) -> set[str]:
-    line = Line(plain, 0)
+    line = Line(plain)
     if any(line.rule(kind) for kind in ("signoff", "thanks", "closing", "greeting")):
         return set()
     return {"line " + re.sub(r"\W+", " ", plain).strip()}
@@ -112,9 +112,7 @@ class WithoutRules:
     def __init__(self, labeller: Labeller | None) -> None:
         self.labeller = labeller
 
-    def referee(
-        self, lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
-    ) -> None:
+    def referee(self, lines: Lines, marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool) -> None:
         for i in range(start, end):
             mark = marks[i]
             if mark is not None and mark[0] in OPEN:
@@ -151,7 +149,7 @@ def row(result: dict[str, Any]) -> str:
     removed = result["removed"]
     values = [result["precision"], result["recall"], result["f1"], result["exact"], result["body_lost"]]
     values += [removed[zone] for zone in ("greeting", "signoff", "signature", "header", "quoted", "forward")]
-    return " ".join("     -" if value is None else f"{100 * value:6.1f}" for value in values)
+    return " ".join("     -" if value is None else f"{100 * value:6.2f}" for value in values)
 
 
 def audit(mails: dict[str, list[Mail]], evaluator: ModuleType) -> None:

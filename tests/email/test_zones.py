@@ -152,14 +152,16 @@ def test_quality_floor(shared_data: Path, corpus: str) -> None:
         marked = [(d["type"], d["start"], d["end"]) for d in mail["denotations"]]
         header = min((start for kind, start, _ in marked if kind == "Header"), default=len(mail["text"]))
         lines = split_lines(mail["text"])
-        for line, (zone, _) in zip(lines, assign_zones(lines, sender_names(mail["sender"])).marks, strict=True):
-            middle = line.start + len(line.text) // 2
+        begin = 0
+        for i, (zone, _) in enumerate(assign_zones(lines, sender_names(mail["sender"])).marks):
+            at, begin = begin, begin + len(lines.texts[i]) + 1
+            middle = (at + begin - 1) // 2
             kinds = [kind for kind, start, end in marked if start <= middle < end]
-            if not any(map(str.isalnum, line.bare)) or line.depth or not kinds:
+            if not any(map(str.isalnum, lines.bares[i])) or i in lines.depths or not kinds:
                 continue
             if "Header" in kinds:
                 truth = "header"
-            elif line.start > header or any(k.startswith(("Body/Signature", "Body/Att", "Body/PS")) for k in kinds):
+            elif at > header or any(k.startswith(("Body/Signature", "Body/Att", "Body/PS")) for k in kinds):
                 continue
             else:
                 truth = "edge" if any(k.startswith(("Body/Intro", "Body/Outro")) for k in kinds) else "body"
@@ -198,3 +200,20 @@ def test_a_signature_below_a_postscript_goes_too() -> None:
         )
         assert found[-5:] == ["signature"] * 5
         assert found[0] == "body"
+
+
+def test_thanks_with_a_stop_and_without_a_name_opens_the_text() -> None:
+    assert zones(f"Thanks.\n{OWN}") == ["body", "body"]
+    assert zones(f"Thank you.\n{OWN}") == ["body", "body"]
+    assert zones(f"Thanks Ada.\n{OWN}") == ["greeting", "body"]
+    assert zones(f"Thanks,\n{OWN}") == ["greeting", "body"]
+
+
+def test_thanks_with_a_stop_right_below_running_text_is_its_last_sentence() -> None:
+    def ruled(thanks: str) -> list[str]:
+        text = f"{OWN}\n{thanks}\n\nRegards,\nAda"
+        return [zone for zone, _ in assign_zones(split_lines(text), labeller=None).marks]
+
+    assert ruled("Thanks.") == ["body", "body", "blank", "signoff", "signoff"]
+    assert ruled("\nThanks.") == ["body", *["blank", "signoff"] * 2, "signoff"]
+    assert ruled("Thanks,") == ["body", "signoff", "blank", "signoff", "signoff"]

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from mailmill.email.charsets import normalise
 from mailmill.email.html import render
 from mailmill.email.labeller import Referee
 from mailmill.email.labels import clean_line, decode_words, first_identifier
-from mailmill.email.lines import Line, split_lines
+from mailmill.email.lines import Lines, split_lines
 from mailmill.email.mime import Message, Part, read_message
 from mailmill.email.patterns import guess_language
 from mailmill.email.zones import Run, assign_zones, certainty
@@ -35,6 +36,9 @@ _MONTHS = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
     )
 }
+#: Words this far from the beginning of a text are asked for its language.
+OPENING = 1200
+
 _NAME_PART = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -74,6 +78,7 @@ class CleanMessage:
     rendering: str
     spans: tuple[Span, ...]
     language: str
+    words: int
     confidence: float
     flags: tuple[str, ...] = field(default=())
 
@@ -103,6 +108,7 @@ def clean_message(
     zoned = assign_zones(lines, sender_names(sender), labeller)
     spans = _spans(lines, zoned.runs, len(rendering))
     text = _text(rendering, spans)
+    opening, words = _words(text)
     identifier = first_identifier(decode_words(headers.get("message-id", "")))
     flags = message.flags
     if zoned.kept_low_confidence:
@@ -116,7 +122,8 @@ def clean_message(
         text=text,
         rendering=rendering,
         spans=spans,
-        language=guess_language(text or rendering),
+        language=guess_language(opening if text else _words(rendering[:OPENING])[0]),
+        words=words,
         confidence=_confidence(spans, flags),
         flags=flags,
     )
@@ -184,9 +191,10 @@ def _render(parts: Sequence[Part]) -> tuple[str, list[str] | None]:
     return "\n".join(line.replace("\n", " ") for line in lines), evidence if lines else None
 
 
-def _spans(lines: Sequence[Line], runs: Sequence[Run], size: int) -> tuple[Span, ...]:
+def _spans(lines: Lines, runs: Sequence[Run], size: int) -> tuple[Span, ...]:
     """The runs of lines as characters; newlines belong to the line before them."""
-    starts = [lines[start].start for _, _, start, _ in runs]
+    ends = list(accumulate(map(len, lines.texts), initial=0))
+    starts = [ends[start] + start for _, _, start, _ in runs]
     spans = [
         Span(zone, start, end, rule)
         for (zone, rule, _, _), start, end in zip(runs, starts, [*starts[1:], size], strict=True)
@@ -207,6 +215,16 @@ def _text(rendering: str, spans: Sequence[Span]) -> str:
         else:
             runs.append([start, end])
     return "\n\n".join([rendering[start:end].strip("\n") for start, end in runs]).strip()
+
+
+def _words(text: str) -> tuple[list[str], int]:
+    """The lower-cased words of the first `OPENING` characters, and how many words the whole text has."""
+    head, rest = text[:OPENING], text[OPENING:]
+    opening = head.lower().split()
+    if not rest:
+        return opening, len(opening)
+    goes_on = not (head[-1].isspace() or rest[0].isspace())
+    return opening, len(opening) + len(rest.split()) - goes_on
 
 
 def _confidence(spans: Sequence[Span], flags: Sequence[str]) -> float:

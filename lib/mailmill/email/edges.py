@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailmill.email.lines import Line
+from mailmill.email.lines import Line, Lines
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import (
     RULED,
@@ -37,9 +37,7 @@ _VOCATIVE = re.compile(
 _NAME_LIST = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
 
-def mark_edges(
-    lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str], *, first: bool, last: bool
-) -> None:
+def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str], *, first: bool, last: bool) -> None:
     """Mark the edges of the own lines `solid` (those of a segment that are not blank) in place.
 
     `first` and `last`: the segment is the message's first or last; between quotes only clear rules apply.
@@ -55,7 +53,7 @@ def mark_edges(
         _greeting(lines, marks, solid, names)
 
 
-def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """Sign-off, name and signature at the end; what is left above them."""
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
@@ -90,31 +88,38 @@ def _closing(lines: Sequence[Line], marks: Marks, solid: list[int], names: froze
     return _last_name(lines, marks, solid, names)
 
 
-def _is_list(lines: Sequence[Line], below: Sequence[int]) -> bool:
+def _is_list(lines: Lines, below: Sequence[int]) -> bool:
     """Many lines without any contact details are a list that a thank-you introduces, not a signature below it."""
     return len(below) > MAX_UNTITLED and not any(lines[i].shape.contact or lines[i].rule("contact") for i in below)
 
 
-def _signs_off(lines: Sequence[Line], solid: list[int], k: int) -> str:
+def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     """The rule by which line `k` of the solid lines is a sign-off by itself, or ''."""
     line = lines[solid[k]]
-    rule = line.rule("signoff") or line.rule("thanks")
+    rule = line.rule("signoff")
+    if not rule and not (line.bare[-1] == "." and _glued(lines, solid, k)):
+        rule = line.rule("thanks")
     if (
         not rule
         and k
         and line.bare[0] in "-–—~"
         and _DASHED_NAME.match(line.bare)
-        and lines[solid[k - 1]].bare[0] not in "-–—~"
+        and lines.bares[solid[k - 1]][0] not in "-–—~"
     ):
         rule = "name.dashed"
     return rule
 
 
-def _inner_signoff(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+def _glued(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does running text stand right above line `k` of the solid lines, so that "Thanks." is its last sentence?"""
+    return k > 0 and solid[k] == solid[k - 1] + 1 and lines[solid[k - 1]].shape.prose
+
+
+def _inner_signoff(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """A sign-off and a name with more text below them (an unmarked postscript): only the two go."""
     for k in range(len(solid) - 3, max(0, len(solid) - MAX_CLOSING * 3), -1):
         line = lines[solid[k]]
-        parted = solid[k + 2] > solid[k + 1] + 1 or not any(map(str.isalnum, lines[solid[k + 2]].bare))
+        parted = solid[k + 2] > solid[k + 1] + 1 or not any(map(str.isalnum, lines.bares[solid[k + 2]]))
         if len(line.bare) > 30 or not parted:
             continue
         if solid[k] == solid[k - 1] + 1 or not lines[solid[k + 1]].shape.name:
@@ -126,14 +131,14 @@ def _inner_signoff(lines: Sequence[Line], marks: Marks, solid: list[int]) -> lis
     return solid
 
 
-def _before_postscript(lines: Sequence[Line], solid: list[int]) -> list[int]:
+def _before_postscript(lines: Lines, solid: list[int]) -> list[int]:
     for k in range(max(1, len(solid) - MAX_CLOSING), len(solid)):
-        if lines[solid[k]].bare[:1] in "PpNn" and lines[solid[k]].rule("postscript"):
+        if lines.bares[solid[k]][:1] in "PpNn" and lines[solid[k]].rule("postscript"):
             return solid[:k]
     return solid
 
 
-def _name_lines(lines: Sequence[Line], solid: list[int], signoff: int) -> int:
+def _name_lines(lines: Lines, solid: list[int], signoff: int) -> int:
     """Index into `solid` after the sign-off, further sign-offs and at most two lines with a name."""
     names = 0
     k = signoff + 1
@@ -150,7 +155,7 @@ def _name_lines(lines: Sequence[Line], solid: list[int], signoff: int) -> int:
     return k
 
 
-def _signature_block(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+def _signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """A block of short lines with a name on top and contact details below, at the very end."""
     low = len(solid)
     contacts = 0
@@ -186,7 +191,7 @@ def _signature_block(lines: Sequence[Line], marks: Marks, solid: list[int], name
     else:
         opens = (
             solid[low] > solid[low - 1] + 1
-            or lines[solid[low - 1]].bare[-1:] in ".!?"
+            or lines.bares[solid[low - 1]][-1:] in ".!?"
             or RULED.match(top.bare) is not None
         )
     if not (top.shape.name or _is_sender(top, names)) and not (
@@ -204,7 +209,7 @@ def _is_number(bare: str) -> bool:
     return 5 * sum(map(str.isdigit, bare)) >= 2 * (len(bare) - bare.count(" "))
 
 
-def _last_name(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """The author's name alone on the last line."""
     if not solid:
         return solid
@@ -250,7 +255,7 @@ def _is_sender(line: Line, names: frozenset[str]) -> bool:
     return bool(known) and all(w in known or len(w) <= 2 for w in words)
 
 
-def _greeting(lines: Sequence[Line], marks: Marks, solid: list[int], names: frozenset[str]) -> None:
+def _greeting(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> None:
     """The greeting on the first line, when something follows it."""
     if len(solid) < 2:
         return
@@ -263,7 +268,7 @@ def _greeting(lines: Sequence[Line], marks: Marks, solid: list[int], names: froz
     if not rule and words and words[0] not in PATTERNS.interjections:
         shape = line.shape
         thanks = line.rule("thanks")
-        if thanks and shape.words <= 4:
+        if thanks and shape.words <= 4 and (shape.capitals > 1 or bare[-1] != "."):  # "Thanks." alone is a sentence
             rule = thanks
         elif (
             shape.words <= 5

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mailmill.email.lines import Line, banner_of, field_of, fold
+from mailmill.email.lines import Lines, banner_of, field_of, fold
 from mailmill.email.matching import heads
 from mailmill.email.patterns import PATTERNS
 
@@ -50,29 +50,29 @@ class Header(NamedTuple):
     rule: str
 
 
-def find_headers(lines: Sequence[Line]) -> Iterator[Header]:
-    """The headers among unquoted lines, from the top. All but attributions end the search.
+def candidates(lines: Lines) -> list[int]:
+    """The lines that can open or end a header, by their first and last characters and a colon."""
+    return [
+        i for i, bare in enumerate(lines.bares) if bare and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>")
+    ]
+
+
+def find_headers(lines: Lines, worth: Sequence[int]) -> Iterator[Header]:
+    """The headers among unquoted lines, from the top; `worth`: their `candidates`. All but attributions end the search.
 
     After a banner or a block of fields everything belongs to the earlier message.
     """
     floor, barren = 0, 0
-    candidates = [
-        i
-        for i, line in enumerate(lines)
-        if (bare := line.bare) and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>")
-    ]
-    for i in candidates:
-        if i < floor:
+    bares, depths = lines.bares, lines.depths
+    for i in worth:
+        if i < floor or lines.evidence[i]:
             continue
-        line = lines[i]
-        bare = line.bare
-        if line.depth:
-            if line.depth >= 3 and line.text.rstrip().endswith(">>>") and _EMAIL.search(bare):
+        bare = bares[i]
+        if i in depths:
+            if depths[i] >= 3 and lines.texts[i].rstrip().endswith(">>>") and _EMAIL.search(bare):
                 # GroupWise: >>> Ada <ada@firm.example> 2/16/01 10:41 >>>
                 yield Header(i, i + 1, "banner", "banner.angles")
                 return
-            continue
-        if line.evidence:
             continue
         header = None
         if bare[0] in _RULES or bare[-1] in ":-=_":
@@ -89,27 +89,26 @@ def find_headers(lines: Sequence[Line]) -> Iterator[Header]:
         floor = header.end
 
 
-def next_solid(lines: Sequence[Line], start: int) -> int:
+def next_solid(lines: Lines, start: int) -> int:
     """Index of the first line from `start` that is not blank, or `len(lines)`."""
-    while start < len(lines) and not lines[start].bare and not lines[start].depth:
+    while start < len(lines) and not lines.bares[start] and start not in lines.depths:
         start += 1
     return start
 
 
-def _attribution(lines: Sequence[Line], last: int, floor: int) -> Header | None:
+def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     match = PATTERNS.matchers["attribution"].rule
     text, found = "", None
     follow = next_solid(lines, last + 1)
-    quoted = follow < len(lines) and bool(lines[follow].depth or lines[follow].evidence)
-    if not quoted and not any(
-        _DIGIT.search(line.bare) or "@" in line.bare for line in lines[max(floor, last - 3) : last + 1]
-    ):
+    bares = lines.bares
+    quoted = follow < len(lines) and (follow in lines.depths or lines.evidence[follow] != "")
+    if not quoted and not any(_DIGIT.search(bare) or "@" in bare for bare in bares[max(floor, last - 3) : last + 1]):
         return None
     for start in range(last, max(floor, last - 3) - 1, -1):
-        line = lines[start]
-        if not line.bare or line.depth or line.evidence:
+        bare = bares[start]
+        if not bare or start in lines.depths or lines.evidence[start]:
             break
-        text = f"{line.bare} {text}" if text else line.bare
+        text = f"{bare} {text}" if text else bare
         rule = match(fold(text))
         if not rule and quoted and _EMAIL.search(text) and _DIGIT.search(text) and len(text) < 200:
             rule = "attribution.shape"
@@ -123,27 +122,27 @@ def _attribution(lines: Sequence[Line], last: int, floor: int) -> Header | None:
         return None
     if quoted:
         return found
-    passage = " ".join(line.bare for line in lines[found.start : found.end])
+    passage = " ".join(bares[found.start : found.end])
     proof = "@" in passage or (found.rule in _ANCHORED and _DIGIT.search(passage) is not None)
     return found if proof and follow < len(lines) else None
 
 
-def _banner(lines: Sequence[Line], i: int, floor: int) -> Header | None:
-    hit = banner_of(lines[i])
+def _banner(lines: Lines, i: int, floor: int) -> Header | None:
+    bares = lines.bares
+    hit = banner_of(bares[i])
     end = i + 1
     if (
         hit is None
         and i + 1 < len(lines)
-        and lines[i].bare[:3] in ("---", "___", "***", "===")
-        and lines[i + 1].bare[-3:] in ("---", "--=", "***", "===")
+        and bares[i][:3] in ("---", "___", "***", "===")
+        and bares[i + 1][-3:] in ("---", "--=", "***", "===")
     ):
         # The banner was wrapped: "---- Forwarded by … on" / "01/05/2000 01:16 PM ----"
-        joined = Line(f"{lines[i].bare} {lines[i + 1].bare}", 0)
-        hit, end = banner_of(joined), i + 2
+        hit, end = banner_of(f"{bares[i]} {bares[i + 1]}"), i + 2
     if hit is None:
         return None
     kind, rule = hit
-    while end < len(lines) and lines[end].bare and not lines[end].bare.strip("-=_ "):
+    while end < len(lines) and bares[end] and not bares[end].strip("-=_ "):
         end += 1
     fields = next_solid(lines, end)
     block, _ = _fields(lines, fields, floor, least=1, upward=False) if fields < len(lines) else (None, 0)
@@ -153,24 +152,22 @@ def _banner(lines: Sequence[Line], i: int, floor: int) -> Header | None:
     return Header(i, block.end if block else end, kind, rule)
 
 
-def _notes_fields(lines: Sequence[Line], start: int) -> int:
+def _notes_fields(lines: Lines, start: int) -> int:
     """Index of the first field within the few lines of name and date that Notes writes before it, or 0."""
     for i in range(start, min(start + 12, len(lines))):
-        if lines[i].depth:
+        if i in lines.depths:
             return 0
-        if ":" in lines[i].bare[1:40] and field_of(lines[i]):
+        if ":" in lines.bares[i][1:40] and field_of(lines.bares[i]):
             return i
     return 0
 
 
-def _fields(
-    lines: Sequence[Line], first: int, floor: int, least: int = 2, upward: bool = True
-) -> tuple[Header | None, int]:
+def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool = True) -> tuple[Header | None, int]:
     """The block of header fields that starts at `first`; at least `least` different roles.
 
     Without one, the line from which another block may start (no part of a barren block is one).
     """
-    hit = field_of(lines[first])
+    hit = field_of(lines.bares[first])
     if hit is None or hit[0] == "other":
         return None, first + 1
     roles = {hit[0]}
@@ -178,60 +175,59 @@ def _fields(
     end = first + 1
     blanks = 0
     for i in range(first + 1, min(first + MAX_FIELD_LINES, len(lines))):
-        line = lines[i]
-        if line.depth:
+        bare = lines.bares[i]
+        if i in lines.depths:
             break
-        if not line.bare:
+        if not bare:
             blanks += 1
             if blanks > 2 or "subject" in roles:
                 break
             continue
-        hit = field_of(line) if ":" in line.bare[1:40] else None
+        hit = field_of(bare) if ":" in bare[1:40] else None
         if hit is not None and hit[0] == last_role and hit[0] in ("from", "subject"):
             break
         if hit is not None:
             last_role = hit[0]
             roles.add(last_role)
-        elif blanks or not _continues(line, last_role):
+        elif blanks or not _continues(lines.texts[i], bare, last_role):
             break
         end, blanks = i + 1, 0
     roles.discard("other")
     people = roles & {"from", "to"}
     if len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
         return None, end
-    rule = f"{(field_of(lines[first]) or ('', 'field'))[1]}"
+    rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
     return Header(_rise(lines, first, floor) if upward else first, end, "fields", rule), end
 
 
-def _continues(line: Line, role: str) -> bool:
+def _continues(text: str, bare: str, role: str) -> bool:
     """May an unnamed line be the rest of the field above it: more recipients, or an indented line."""
-    if role in ("to", "cc") and any(mark in line.bare for mark in "@/;,<"):
+    if role in ("to", "cc") and any(mark in bare for mark in "@/;,<"):
         return True
-    return role in ("subject", "from", "date") and not (line.bare[:1].isalpha() and line.text[:1].isalpha())
+    return role in ("subject", "from", "date") and not (bare[:1].isalpha() and text[:1].isalpha())
 
 
-def _rise(lines: Sequence[Line], first: int, floor: int) -> int:
+def _rise(lines: Lines, first: int, floor: int) -> int:
     """How far above its first field a header reaches: a rule, a date, the sender's name, a letterhead."""
     start = first
-    seen_date = _DATE_LINE.match(lines[first].bare) is not None
+    seen_date = _DATE_LINE.match(lines.bares[first]) is not None
     i, blanks = first - 1, 0
     while i >= max(floor, first - 10):
-        line = lines[i]
-        if line.depth or line.evidence:
+        text = lines.bares[i]
+        if i in lines.depths or lines.evidence[i]:
             break
-        if not line.bare:
+        if not text:
             blanks += 1
             if blanks > 5:
                 break
             i -= 1
             continue
-        text = line.bare
-        indented = line.text[:1] in "\t" or line.text.startswith("=09")
+        indented = lines.texts[i][:1] in "\t" or lines.texts[i].startswith("=09")
         if _RULE_LINE.match(text) and not seen_date:
             start = i
             break
         dated = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None
-        if (dated and blanks <= 1) or (field_of(line) is not None and (dated or not blanks)):
+        if (dated and blanks <= 1) or (field_of(text) is not None and (dated or not blanks)):
             seen_date = seen_date or dated
         elif indented and len(text) < 60 and not text.endswith((".", "?", "!")):
             pass

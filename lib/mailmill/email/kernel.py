@@ -48,7 +48,7 @@ class CleanKernel:
                 continue
             clean.append((
                 key, mail.thread, mail.date, mail.sender_domain, mail.subject, mail.text, spans.add(mail.spans),
-                mail.language, len(mail.rendering), len(mail.text.split()), mail.confidence, mail.flags,
+                mail.language, len(mail.rendering), mail.words, mail.confidence, mail.flags,
             ))  # fmt: skip
         return {"clean": _batch(clean, schemas.CLEAN, spans), "rejects": _batch(rejects, schemas.REJECTS)}
 

@@ -20,7 +20,7 @@ from operator import add
 from typing import Any, Protocol
 
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
-from mailmill.email.lines import Line
+from mailmill.email.lines import Lines
 from mailmill.email.tails import Marks
 from mailmill.errors import DataError
 
@@ -41,9 +41,7 @@ _BIAS = _HALF | _HALF << _BITS | _HALF << (2 * _BITS)
 class Referee(Protocol):
     """What `zones.assign_zones` asks after the rules have marked the edges of a segment."""
 
-    def referee(
-        self, lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
-    ) -> None:
+    def referee(self, lines: Lines, marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool) -> None:
         """Overrule the rules' marks of the own lines `start` to `end` in place, where that is sure enough."""
 
 
@@ -105,9 +103,7 @@ class Labeller:
         total = self.start[path[0]] + self.end[path[-1]] + sum(row[k] for row, k in zip(chain, path, strict=True))
         return total + sum(self.moves[a][b] for a, b in pairwise(path))
 
-    def referee(
-        self, lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
-    ) -> None:
+    def referee(self, lines: Lines, marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool) -> None:
         """Overrule the rules' marks of the own lines `start` to `end` in place, where that is sure enough."""
         found = edge_lines(lines, marks, start, end, names, first=first)
         if found is None:
@@ -130,7 +126,7 @@ class Labeller:
 
 
 def edge_lines(
-    lines: Sequence[Line], marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
+    lines: Lines, marks: Marks, start: int, end: int, names: frozenset[str], *, first: bool
 ) -> tuple[list[int], list[list[str]]] | None:
     """The lines at the edges of the segment `start` to `end` with their features; None when nothing is open."""
     solid = _ends(lines, marks, start, end)
@@ -148,17 +144,17 @@ def edge_lines(
     return [solid[k] for k in chosen], features(lines, marks, solid, chosen, names, first, after)
 
 
-def _ends(lines: Sequence[Line], marks: Marks, start: int, end: int) -> list[int]:
+def _ends(lines: Lines, marks: Marks, start: int, end: int) -> list[int]:
     """The open lines of the segment that are not blank: the first and the last `SEEN` of them."""
     solid: list[int] = []
     for i in range(end - 1, start - 1, -1):
         mark = marks[i]
-        if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines[i].bare:
+        if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines.bares[i]:
             solid.append(i)
             if len(solid) == SEEN:
                 for first in range(start, i):
                     mark = marks[first]
-                    if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines[first].bare:
+                    if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines.bares[first]:
                         solid.append(first)
                         break
                 break

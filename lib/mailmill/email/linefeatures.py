@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailmill.email.lines import Line
+from mailmill.email.lines import Line, Lines
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks
 
@@ -70,7 +70,7 @@ _ASCII_HEADS = {chr(code): _head(chr(code)) for code in range(33, 127)}
 _ASCII_TAILS = {chr(code): _tail(chr(code)) for code in range(33, 127)}
 
 
-def window(lines: Sequence[Line], marks: Marks, solid: Sequence[int], first: bool) -> list[int]:
+def window(lines: Lines, marks: Marks, solid: Sequence[int], first: bool) -> list[int]:
     """Positions within `solid` worth labelling: the short or already marked lines at its end, and of a
     first segment the first line.
 
@@ -102,7 +102,7 @@ def _running(line: Line) -> bool:
 
 
 def features(
-    lines: Sequence[Line],
+    lines: Lines,
     marks: Marks,
     solid: Sequence[int],
     chosen: Sequence[int],
@@ -130,7 +130,7 @@ def features(
         if not end:
             found.append(f"below={below}")
         if k:
-            above = lines[solid[k - 1]].bare
+            above = lines.bares[solid[k - 1]]
             found.append(_ABOVE[min(solid[k] - solid[k - 1] - 1, 2)])
             found.append(_ENDS.get(above[-1], "above=open"))
             if len(above) > LONG:

@@ -1,17 +1,15 @@
-"""A line of the plain rendering with what can be said about it alone.
+"""The lines of the plain rendering, and what can be said about each of them alone.
 
 Zones are decided line by line. What a rule sees of one line (its quote depth, the HTML evidence, which
 pattern kinds it hits, how much it looks like prose or like a name) is gathered here; what depends on
 the neighbours is `zones.py`'s. Most lines are never asked for more than their first character, so
-everything beyond it is computed when first asked for and then kept. `Line.hits` and `Line.shape` are
-also the features that a learned labeller can read.
+everything beyond it is computed when first asked for and then kept.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, repeat
+from collections.abc import Sequence
 
 from mailmill.email.matching import Index, Ways
 from mailmill.email.patterns import MAX_LINE, PATTERNS
@@ -63,54 +61,14 @@ _TITLES = PATTERNS.titles
 
 
 class Line:
-    """One line: `text` without its newline, `start` its offset in the rendering.
+    """What one stripped text without quote marks says by itself, wherever it stands."""
 
-    `bare` is the stripped text without quote marks, `depth` the number of quote marks before it,
-    `evidence` what the HTML said ('' for plain text).
-    """
+    __slots__ = ("_folded", "_shape", "_ways", "bare")
 
-    __slots__ = ("_folded", "_shape", "_ways", "bare", "depth", "evidence", "start", "text")
-
-    def __init__(self, text: str, start: int, evidence: str = "", bare: str | None = None) -> None:
-        """`bare` is given by who has stripped the text already and seen that it needs no more than that."""
-        self.text = text
-        self.start = start
-        self.evidence = evidence
-        self.depth = 0
+    def __init__(self, bare: str) -> None:
+        self.bare = bare
         self._ways: Ways | None = None  # `_folded` is set together with it
         self._shape: Shape | None = None
-        if bare is None:
-            bare = text.strip()
-            if ">" in bare or "|" in bare:
-                bare = self._unquote(bare)
-            if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
-                bare = _SOFT.sub(" ", bare).strip()
-        self.bare = bare
-
-    def _unquote(self, bare: str) -> str:
-        """The stripped text behind the quote marks, if it has any; sets `depth`."""
-        if self.text.startswith("> ") and self.text[2:3] not in "|>":  # the usual mark needs no pattern
-            self.depth = 1
-            return self.text[2:].strip()
-        if bare[0] not in ">|":
-            marks = _INITIALS.match(self.text) if bare.find(">", 0, 6) > 0 else None
-            if marks:
-                self.depth = 1
-        else:
-            marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(self.text)
-            if marks:
-                self.depth = marks[0].count(">") + marks[0].count("|")
-        return self.text[marks.end() :].strip() if marks else bare
-
-    @property
-    def blank(self) -> bool:
-        """Nothing but white space and quote marks."""
-        return not self.bare
-
-    @property
-    def hits(self) -> dict[str, str]:
-        """Pattern kind -> name of the rule, for every kind of `KINDS` that the line alone matches."""
-        return {kind: rule for kind in KINDS if (rule := self.rule(kind))}
 
     def kinds(self, *asked: str) -> list[str]:
         """Those of the kinds `asked` that this line may be."""
@@ -235,21 +193,80 @@ def fold(text: str) -> str:
     return text.lstrip(_LEADING).rstrip(_EDGE).lower()
 
 
-def field_of(line: Line) -> tuple[str, str] | None:
-    """(role, rule) when the line opens with a header field's name ("From: …", "Gesendet: …")."""
-    text = line.bare
+class Lines:
+    """The lines of a rendering, column by column; `lines[i]` is what the i-th says, found when first asked for.
+
+    `texts`: without newlines; `bares`: stripped, without quote marks; `depths`: line -> number of quote marks before
+    it, of those that have any, ascending; `evidence`: what the HTML said of each ('' for nothing).
+    """
+
+    __slots__ = ("_made", "bares", "depths", "evidence", "texts")
+
+    def __init__(self, texts: list[str], evidence: Sequence[str]) -> None:
+        self.texts = texts
+        self.evidence = evidence
+        self.bares = list(map(str.strip, texts))
+        self.depths: dict[int, int] = {}
+        self._made: list[Line | None] = [None] * len(texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, i: int) -> Line:
+        line = self._made[i]
+        if line is None:
+            line = self._made[i] = Line(self.bares[i])
+        return line
+
+    def quote(self, i: int, depth: int, bare: str) -> None:
+        """The text of the i-th line is `bare`, what stands before it are `depth` quote marks."""
+        self.depths[i] = depth
+        self.bares[i] = bare
+        self._made[i] = None
+
+
+def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> Lines:
+    """The lines of `rendering`; `evidence` gives one entry a line where there is any."""
+    texts = rendering.split("\n")
+    if evidence is not None and len(evidence) != len(texts):
+        raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
+    lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
+    bares = lines.bares
+    odd = {i for sign in ">|=" if sign in rendering for i, bare in enumerate(bares) if sign in bare}
+    for i in sorted(odd):
+        bare, depth = _unquote(texts[i], bares[i])
+        if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
+            bare = _SOFT.sub(" ", bare).strip()
+        bares[i] = bare
+        if depth:
+            lines.depths[i] = depth
+    return lines
+
+
+def _unquote(text: str, bare: str) -> tuple[str, int]:
+    """What stands in a line behind the quote marks, if it has any, and their number; `bare` is `text` stripped."""
+    if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
+        return text[2:].strip(), 1
+    if bare[0] in ">|":
+        marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)
+        return (text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")) if marks else (bare, 0)
+    marks = _INITIALS.match(text) if bare.find(">", 0, 6) > 0 else None
+    return (text[marks.end() :].strip(), 1) if marks else (bare, 0)
+
+
+def field_of(text: str) -> tuple[str, str] | None:
+    """(role, rule) when the stripped `text` opens with a header field's name ("From: …", "Gesendet: …")."""
     colon = text.find(":", 1, 40)
     if colon < 0:
         return None
     return PATTERNS.fields.get(text[:colon].replace("\xa0", " ").strip(_EDGE).lower())
 
 
-def banner_of(line: Line) -> tuple[str, str] | None:
-    """("banner" | "forward", rule) for "-----Original Message-----" and its kin.
+def banner_of(text: str) -> tuple[str, str] | None:
+    """("banner" | "forward", rule) for the stripped `text` "-----Original Message-----" and its kin.
 
     Banners stand between dashes, or alone on a line that ends with a colon ("Begin forwarded message:").
     """
-    text = line.bare
     if len(text) > 160 or not text:
         return None
     if text[0] in "-_=*~#+" or text[-1] in ":-=_":
@@ -261,16 +278,3 @@ def banner_of(line: Line) -> tuple[str, str] | None:
             if rule:
                 return kind, rule
     return None
-
-
-def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> list[Line]:
-    """The lines of `rendering`; `evidence` gives one entry a line where there is any."""
-    texts = rendering.split("\n")
-    starts = accumulate([len(text) + 1 for text in texts], initial=0)
-    marks = repeat("", len(texts)) if evidence is None else iter(evidence)
-    if evidence is not None and len(evidence) != len(texts):
-        raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
-    bares: Iterable[str | None] = map(str.strip, texts)
-    if ">" in rendering or "|" in rendering or "=" in rendering:
-        bares = [None if ">" in bare or "|" in bare or "=" in bare else bare for bare in bares if bare is not None]
-    return list(map(Line, texts, starts, marks, bares))

@@ -35,6 +35,9 @@ MAX_ENCODED_WORDS = 2000
 FIELDS = frozenset({"from", "date", "subject", "message-id", "in-reply-to", "references"})
 
 _FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
+# A header field that is read here, with the newline before it: those of `FIELDS` and the parts' Content-….
+_NEEDED = re.compile(rb"\n(?=[CDFIMRScdfimrs])(?i:from|date|subj|mess|in-r|refe|cont)[^\n]*(?:\n[ \t][^\n]*)*")
+_NO_FIELD = re.compile(rb"\n[^: \t\n][^:\n]*+\n")
 _MBOX = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
 _CHARSET = re.compile(r"""charset\*?\s*=\s*(?:[\w-]*'[\w-]*')?["']?([^\s;"']{1,60})""", re.IGNORECASE)
 _FLOWED = re.compile(r"format\s*=\s*\"?flowed", re.IGNORECASE)
@@ -108,7 +111,7 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     headers: dict[str, list[str]] = {}
     if len(body) < 8 * MAX_ENCODED_WORDS or body.count(b"=?") <= MAX_ENCODED_WORDS:
         try:
-            root = fast_mail_parser.parse_email_tree(body, mode="lazy")
+            root = fast_mail_parser.parse_email_tree(_without_unread(body), mode="lazy")
             parts = _Collector(max_chars, flags).body(root)
             headers = root.headers
         except (fast_mail_parser.ParseError, UnicodeError):
@@ -125,6 +128,20 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     # Backwards, so that of names that differ in case alone the first one stays.
     fields = {low: headers[name] for name in reversed(headers) if (low := name.lower()) in FIELDS}
     return Message({name: found[0] for name, found in fields.items() if found}, tuple(parts), tuple(sorted(flags)))
+
+
+def _without_unread(body: bytes) -> bytes:
+    """`body` without the header fields that nothing reads: decoding them takes longer than all the rest of parsing.
+
+    A header with lines that are no fields stays as it is; they may be the text.
+    """
+    end = body.find(b"\n\n")
+    windows = body.find(b"\n\r\n", 0, end if end >= 0 else None)
+    if windows >= 0:
+        end = windows
+    head = b"\n" + body[: end + 1]
+    fields = _NEEDED.findall(head) if end >= 0 and not _NO_FIELD.search(head) else []
+    return b"".join([*fields, body[end:]])[1:] if fields else body
 
 
 def _any_text(parts: Sequence[Part]) -> bool:

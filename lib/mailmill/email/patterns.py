@@ -10,7 +10,7 @@ a fragment are supplied here, bounded, so that every match takes time linear in 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -121,14 +121,14 @@ PATTERNS = compile_tables(read_table(language) for language in LANGUAGES)
 _BALLOTS = {word: sum(1 << 8 * LANGUAGES.index(code) for code in codes) for word, codes in PATTERNS.stop_words.items()}
 
 
-def guess_language(text: str, most_words: int = 150) -> str:
-    """The language whose stop words are most frequent among the first words of `text` (at most 255), or ''.
+def guess_language(words: Sequence[str], most_words: int = 150) -> str:
+    """The language whose stop words are most frequent among the first of the lower-cased `words` (at most 255), or ''.
 
     A stop word of several languages is a vote for each of them.
     Unsure, and so '', under three hits, under 4 % of the words, or when the second best language has
     more than four fifths of the best one's hits.
     """
-    words = text[: most_words * 8].lower().split(None, most_words)[:most_words]
+    words = words[:most_words]
     votes = sum(filter(None, map(_BALLOTS.get, words))).to_bytes(len(LANGUAGES), "little")
     second, first = sorted(votes)[-2:]
     if first < 3 or first * 25 < len(words) or second * 5 > first * 4:

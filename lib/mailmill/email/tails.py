@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailmill.email.lines import Line
+from mailmill.email.lines import Lines
 
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
@@ -33,7 +33,7 @@ def mark(marks: Marks, indices: Sequence[int], zone: str, rule: str) -> None:
         marks[i] = (zone, rule)
 
 
-def strip_caution(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """A warning that a mail gateway put above the text ("External email: …"), one paragraph."""
     if not solid:
         return solid
@@ -47,20 +47,21 @@ def strip_caution(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list
     return solid[cut:]
 
 
-def strip_footers(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+def strip_footers(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """Footers, disclaimers and mobile tags at the end; what is left above them."""
-    size = len(solid)
+    size, bares = len(solid), lines.bares
     low = max(0, size - _MAX_FOOTER_SEARCH)
     ruled = False
     previous = -2
     for k in range(low, size):
         i = solid[k]
-        line = lines[i]
-        above, ruled = ruled, not line.bare[0].isalnum() and RULED.match(line.bare) is not None
+        bare = bares[i]
+        above, ruled = ruled, not bare[0].isalnum() and RULED.match(bare) is not None
         opens = i > previous + 1 or ruled or above
         previous = i
         if not opens and size - k > 12:
             continue
+        line = lines[i]
         zone, rule = "", ""
         if ruled:
             for j in solid[k : k + 3]:
@@ -91,26 +92,26 @@ def strip_footers(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list
     return [i for i in solid if marks[i] is None]
 
 
-def strip_attachments(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """Names of attachments that some programs list below the text (" - budget.xls")."""
     k = len(solid)
-    while k and lines[solid[k - 1]].bare[:1] in "-<([" and _ATTACHMENT.match(lines[solid[k - 1]].bare):
+    while k and lines.bares[solid[k - 1]][:1] in "-<([" and _ATTACHMENT.match(lines.bares[solid[k - 1]]):
         k -= 1
     mark(marks, solid[k:], "footer", "footer.attachment")
     return solid[:k]
 
 
-def _foot(lines: Sequence[Line], solid: list[int], k: int, zone: str) -> int:
+def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
     """Where a footer or disclaimer that starts at `solid[k]` stops: to the end if that is near or little is left."""
     if zone == "disclaimer" or len(solid) - k <= 12:
         return len(solid)
     return next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
 
 
-def strip_signature_below_delimiter(lines: Sequence[Line], marks: Marks, solid: list[int]) -> list[int]:
+def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """The signature below a line of two dashes (RFC 3676, section 4.3)."""
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
-        bare = lines[solid[k]].bare
+        bare = lines.bares[solid[k]]
         if bare[0] in "-–—_" and (
             _DELIMITER.match(bare)
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)

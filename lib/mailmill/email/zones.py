@@ -11,13 +11,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
-from operator import attrgetter
+from itertools import compress, count
 from typing import Literal, NamedTuple
 
 from mailmill.email.edges import mark_edges
 from mailmill.email.headers import Header, next_solid
 from mailmill.email.labeller import Referee, shipped
-from mailmill.email.lines import Line
+from mailmill.email.lines import Lines
 from mailmill.email.quotes import mark_evidence, mark_quotes, mark_weak_quotes
 from mailmill.email.tails import RULED, Marks
 
@@ -78,7 +78,7 @@ def certainty(rule: str) -> float:
 
 
 def assign_zones(
-    lines: Sequence[Line],
+    lines: Lines,
     names: frozenset[str] = frozenset(),
     labeller: Referee | Literal["shipped"] | None = "shipped",
 ) -> Zoned:
@@ -89,14 +89,14 @@ def assign_zones(
     When nothing would be left although some removed lines are not clearly somebody else's, those are kept.
     """
     marks: Marks = [None] * len(lines)
-    structured = any(map(attrgetter("evidence"), lines))
+    structured = any(lines.evidence)
     weak = structured and mark_evidence(lines, marks)
     headers = mark_quotes(lines, marks)
     if weak:
         mark_weak_quotes(lines, marks, bool(headers))
     if structured:
         _mark_rules(lines, marks)
-    segments = _segments([i for i, line in enumerate(lines) if line.bare], marks)
+    segments = _segments(list(compress(count(), lines.bares)), marks)
     if labeller == "shipped":
         labeller = shipped()
     for position, solid in enumerate(segments):
@@ -112,15 +112,15 @@ def assign_zones(
     return Zoned(_runs(lines, marks), kept, bool(headers))
 
 
-def _mark_rules(lines: Sequence[Line], marks: Marks) -> None:
+def _mark_rules(lines: Lines, marks: Marks) -> None:
     """A row of dashes right above a header that HTML structure shows was drawn with it."""
     below = ""
     for i in range(len(lines) - 1, -1, -1):
-        mark, line = marks[i], lines[i]
+        mark, bare = marks[i], lines.bares[i]
         if mark is not None:
-            below = mark[1] if mark[0] in ("header", "quoted") and line.evidence else ""
-        elif line.bare:
-            if below and RULED.fullmatch(line.bare):
+            below = mark[1] if mark[0] in ("header", "quoted") and lines.evidence[i] else ""
+        elif bare:
+            if below and RULED.fullmatch(bare):
                 marks[i] = ("header", below)
             below = ""
 
@@ -148,7 +148,7 @@ def _undo_model(marks: Marks) -> bool:
     return bool(found)
 
 
-def _keep_something(lines: Sequence[Line], marks: Marks, headers: Sequence[Header]) -> bool:
+def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bool:
     """Undo removals of lines that may be the author's; True when there were any.
 
     Without a header everything that is not marked as quoted comes back. Below a header at the very top
@@ -162,7 +162,7 @@ def _keep_something(lines: Sequence[Line], marks: Marks, headers: Sequence[Heade
     bottom = _bottom_answer(lines, headers)
     kept = False
     for i, mark in enumerate(marks):
-        if mark is None or not lines[i].bare:
+        if mark is None or not lines.bares[i]:
             continue
         zone, rule = mark
         if zone in edges and not rule.startswith("html."):
@@ -170,14 +170,14 @@ def _keep_something(lines: Sequence[Line], marks: Marks, headers: Sequence[Heade
         elif zone in ("quoted", "header") and rule.startswith("html."):
             keep = rule not in _CLEAR_EVIDENCE and not headers and not clear
         else:
-            keep = zone == "quoted" and i >= bottom and rule.startswith("quote.after.") and not lines[i].depth
+            keep = zone == "quoted" and i >= bottom and rule.startswith("quote.after.") and i not in lines.depths
         if keep:
             marks[i] = ("body", "body.kept")
             kept = True
     return kept
 
 
-def _bottom_answer(lines: Sequence[Line], headers: Sequence[Header]) -> int:
+def _bottom_answer(lines: Lines, headers: Sequence[Header]) -> int:
     """Index from which unmarked lines are an answer below quotes, or more than there are lines.
 
     So it is when the message opens with a header, not of a forward, and marked quotes follow at once.
@@ -185,10 +185,10 @@ def _bottom_answer(lines: Sequence[Line], headers: Sequence[Header]) -> int:
     if not headers or headers[0].kind == "forward":
         return len(lines)
     first = headers[0]
-    if any(line.bare for line in lines[: first.start]):
+    if any(lines.bares[: first.start]):
         return len(lines)
     follow = next_solid(lines, first.end)
-    marked = [i for i in range(follow, min(follow + 3, len(lines))) if lines[i].depth]
+    marked = [i for i in range(follow, min(follow + 3, len(lines))) if i in lines.depths]
     return marked[0] if marked else len(lines)
 
 
@@ -204,19 +204,20 @@ def _rename_forward(marks: Marks, headers: Sequence[Header]) -> None:
             marks[i] = ("forwarded", mark[1])
 
 
-def _runs(lines: Sequence[Line], marks: Marks) -> list[Run]:
+def _runs(lines: Lines, marks: Marks) -> list[Run]:
     """Undecided lines are body; blank lines between two body lines are body as well, others are blank.
 
     A line of remains of an encoding ("=20") is blank, but no rule removes it: below body it stays.
     """
+    texts, bares = lines.texts, lines.bares
     runs: list[Run] = []
     body = ("body", "body")
     now: tuple[str, str] | None = None  # of the run that goes from line `start` to line `end`
     start = end = 0
     for i, mark in enumerate(marks):
         if mark is None:
-            line = lines[i]
-            if not line.bare and not (now is not None and now[0] == "body" and line.text and not line.text.isspace()):
+            text = texts[i]
+            if not bares[i] and not (now is not None and now[0] == "body" and text and not text.isspace()):
                 continue
             mark = body
         if i == end:

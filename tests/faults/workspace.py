@@ -101,8 +101,8 @@ def tidy(settings: Config) -> None:
         assert {p.name for p in folder.iterdir() if p.is_file()} == {"_manifest.json"}, name
 
 
-#: What training took, which depends on what the caches held.
-OF_THE_RUN = ("source_bytes", "cache_bytes", "cost")
+#: What training took, which depends on what the caches held and on whether the workers share a disk.
+OF_THE_RUN = ("source_bytes", "cache_bytes", "cost", "passes")
 
 
 def assert_same(settings: Config, undisturbed: Config, besides: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
+from mailmill.models.columns import ranked
 from mailmill.models.data import Fragment, MapReduce, MemoryFragment, TrainingArrays, in_process
 from mailmill.models.evidence import Evidence
 from mailmill.models.hessian import Head, HessianSums, HessianTask, fragment_hessian
@@ -153,7 +154,7 @@ class _Problem:
         self.classes, self.rows, self.proofs = classes, moments.census.rows, 0
         self.counts = moments.census.class_counts
         self.class_weight = settings.weights(self.counts)
-        active = np.flatnonzero(moments.squares)
+        active = ranked(moments.squares)
         self._squares = moments.squares[active] / self.rows
         self.layout = Layout(margins_of(len(classes)), moments.centre, moments.scale, active, len(moments.squares))
         self.objective = Objective(map_reduce, self.layout, self.class_weight, split, self.rows)
@@ -247,7 +248,7 @@ class _Problem:
         d = self.layout.dense
         dense, centred, sparse = self.layout.split([theta])
         coef = np.where(self._moments.constant, 0.0, dense)
-        weights = None if sparse is None else np.ascontiguousarray(sparse.T)
+        weights = None if sparse is None else np.ascontiguousarray(self.layout.spread(sparse).T)
         assert coef.shape[1] == d
         return LogisticModel(self.classes, coef, centred - coef @ self.layout.centre, settings, weights)
 

@@ -32,15 +32,15 @@ def renumbered(
 ) -> SparseRows:
     """`rows` with the place of each column in `active` as its number; no longer ascending within a row.
 
-    Every column with a value other than 0 must be among `active` (others become column 0). The numbers are made
-    once a fragment that keeps derived bytes, under `name`, see `name_of`.
+    All other columns become one, the last: `columns` is s' + 1. The numbers are made once a fragment that keeps
+    derived bytes, under `name`, see `name_of`.
     """
 
     def numbers() -> NDArray[np.uint8]:
-        place = np.zeros(rows.columns, np.int32)
+        place = np.full(rows.columns, len(active), np.int32)
         place[active] = np.arange(len(active), dtype=np.int32)
         return place[rows.indices].view(np.uint8)
 
     kept = isinstance(fragment, CachingFragment) and bool(name)
     found = fragment.cached(f"columns-{split}-{name}", numbers) if kept else numbers()  # type: ignore[attr-defined]
-    return replace(rows, indices=found.view(np.int32), columns=len(active))
+    return replace(rows, indices=found.view(np.int32), columns=len(active) + 1)

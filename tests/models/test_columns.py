@@ -59,5 +59,6 @@ def test_a_pass_over_ranked_columns_is_the_pass_over_all() -> None:
     part = loss_sums(fragment, LossTask("train", *points, short, (1.0, 1.0), 1, active, name_of(active)))
     np.testing.assert_allclose(part.loss, whole.loss, rtol=1e-12)
     np.testing.assert_allclose(part.dense, whole.dense, rtol=1e-9, atol=1e-9)
-    assert part.sparse is not None and whole.sparse is not None
+    assert part.sparse is not None
+    assert whole.sparse is not None
     np.testing.assert_allclose(part.sparse[:-1], whole.sparse[active], rtol=1e-9, atol=1e-9)

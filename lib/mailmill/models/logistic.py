@@ -35,7 +35,7 @@ Vector = NDArray[np.float64]
 SAMPLE_VALUES = 8 << 20
 SAMPLE_ROWS = (2048, 32768)
 _SPARSE_WIDTH = 512
-#: C of the sparse columns' default penalty 1 / (C n): between 5 and 30 it changes F1 on film reviews by 0.001.
+#: C of the sparse columns' default penalty 1 / (C n): of 3, 10 and 30 the best for n-grams on film reviews.
 SPARSE_C = 10.0
 _SAMPLE_TOLERANCE = 1e-7
 _SPARSE_SAMPLE_TOLERANCE = 1e-5

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailmill.models.columns import ranked
 from mailmill.models.data import MemoryFragment, in_process
 from mailmill.models.hessian import Head, HessianSums, HessianTask, fragment_hessian
 from mailmill.models.linear import reference_gradient, reference_margins
@@ -86,7 +87,9 @@ def test_sigmoid_is_symmetric_and_bounded(z: float) -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_derivatives_agree_with_finite_differences(classes: int) -> None:
     data = sparse_problem(400, 3, 5, classes=classes)
-    active = np.array([0, 1, 3, 4])
+    assert data.sparse is not None
+    active = ranked((data.sparse.dense() ** 2).sum(axis=0))
+    assert sorted(active) == [0, 1, 2, 3, 4]
     X = data.X.astype(float)
     layout = Layout(margins_of(classes), X.mean(axis=0), X.std(axis=0), active, 5)
     weight, rng = (0.7, 1.9, 1.3)[:classes], np.random.default_rng(1)
@@ -94,7 +97,7 @@ def test_derivatives_agree_with_finite_differences(classes: int) -> None:
     penalty = Penalty(rng.uniform(0.1, 1, size), np.zeros(size))
     objective = Objective(cut(data, (100, 101)), layout, weight, "train", 400)
     theta = rng.normal(size=size)
-    task = HessianTask("train", Head(layout, np.arange(4)), weight, theta)
+    task = HessianTask("train", Head(layout, np.arange(5)), weight, theta)
     sums = in_process([MemoryFragment({"train": data})])(fragment_hessian, HessianSums.merge, task)
     (places,) = task.head.places
     hessian = np.zeros((size, size))

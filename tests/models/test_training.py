@@ -7,6 +7,7 @@ import pytest
 
 from mailmill.config import parse
 from mailmill.errors import ConfigError, DataError
+from mailmill.models.logistic import LogisticModel
 from mailmill.models.training import fit, ordered
 
 from .problems import CLASSES, cut, problem
@@ -42,6 +43,17 @@ def test_several_strengths_are_a_path(tmp_path: Path) -> None:
     assert model.probability(data.X).shape == (1500, 2)
     with pytest.raises(ConfigError, match="names no value"):
         parse({"input": {"paths": ["x"]}, "logistic": {"l2": []}})
+
+
+@pytest.mark.parametrize(("ngrams", "given", "tolerance"), [(0, None, 1e-9), (2, None, 1e-5), (2, 1e-7, 1e-7)])
+def test_hashed_ngrams_are_fitted_less_finely_unless_asked(ngrams: int, given: float | None, tolerance: float) -> None:
+    config = parse(
+        {"input": {"paths": ["x"]}, "features": {"ngrams": ngrams}, "logistic": {"tolerance": given} if given else {}}
+    )
+    model, evidence = fit("logistic", config, cut(problem()), CLASSES)
+    assert isinstance(model, LogisticModel)
+    assert model.settings.tolerance == tolerance
+    assert evidence.converged
 
 
 def test_a_fit_that_does_not_converge_says_so(

@@ -24,9 +24,11 @@ class LogisticSection(Section):
         1e-4, description="lambda of (1/n) sum loss + lambda/2 ||w||^2; several: the best on the validation split"
     )
     l1: float = Field(0.0, ge=0, description="of l1 ||w||_1; with l2 an elastic net")
-    l2_sparse: float | None = Field(None, ge=0, description="lambda of hashed n-grams; default: 1 / (4 rows)")
+    l2_sparse: float | None = Field(None, ge=0, description="lambda of hashed n-grams; default: 1 / (10 rows)")
     class_weight: Literal["balanced"] | None = None
-    tolerance: float = Field(1e-9, gt=0, lt=1)
+    tolerance: float | None = Field(
+        None, gt=0, lt=1, description="on the gradient; default: 1e-9, with hashed n-grams 1e-5"
+    )
     max_iterations: int = Field(200, ge=1)
 
     @model_validator(mode="after")

@@ -33,10 +33,12 @@ Arrays = dict[str, NDArray[Any]]
 
 #: a of SIF's a / (a + p(w)): Arora, Liang & Ma, "A simple but tough-to-beat baseline for sentence embeddings", 2017.
 SIF_A = 1e-3
-#: Pseudo-mails a word or n-gram and class, on average over classes.
+#: Pseudo-mails a word and class, on average over classes.
 ALPHA = 1.0
+#: The same of an n-gram: most are rare, and a rare one's ratio is mostly chance.
+NGRAM_ALPHA = 3.0
 #: n-grams of fewer training mails have no weight.
-MIN_MAILS = 2
+MIN_MAILS = 4
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _ngram_weights(counts: Counts, spec: FeatureSpec) -> NDArray[np.float32]:
     if spec.ngram_values == "tfidf":
         weights = idf(mails, counts.mails)
     else:
-        weights = strongest(log_ratios(counts.ngrams[:-1].astype(np.int64)))
+        weights = strongest(log_ratios(counts.ngrams[:-1].astype(np.int64), NGRAM_ALPHA))
     return np.where(mails >= MIN_MAILS, weights, 0).astype(np.float32)
 
 
@@ -158,7 +160,7 @@ def idf(mails: NDArray[np.int64], total: int) -> NDArray[np.float64]:
     return weights
 
 
-def log_ratios(mails: NDArray[np.int64]) -> NDArray[np.float64]:
+def log_ratios(mails: NDArray[np.int64], alpha: float = ALPHA) -> NDArray[np.float64]:
     """r_cw = ln((n_cw + a s_c) / m_c) - ln((n_w - n_cw + a s_c') / m_c'), with c' all other classes together.
 
     mails (k, columns): n_cw, mails of class c that hold w; m_c = sum_w n_cw, s_c = 2 m_c / m. For two classes of equal
@@ -172,8 +174,8 @@ def log_ratios(mails: NDArray[np.int64]) -> NDArray[np.float64]:
     for number, own in enumerate(mails):
         inside, outside = int(mass[number]), everything - int(mass[number])
         if inside and outside:
-            p = (own + ALPHA * 2 * inside / everything) / inside
-            q = (total - own + ALPHA * 2 * outside / everything) / outside
+            p = (own + alpha * 2 * inside / everything) / inside
+            q = (total - own + alpha * 2 * outside / everything) / outside
             ratios[number] = np.where(total > 0, np.log(p / q), 0.0)
     return ratios
 

@@ -26,7 +26,7 @@ TOGETHER = 4096
 @dataclass(frozen=True)
 class Head:
     """Which parameters get a matrix: the dense columns, the intercept, and the active sparse columns `frequent`
-    (ascending places among `Layout.active`), in groups of margins, a matrix each."""
+    (places among `Layout.active`), in groups of margins, a matrix each."""
 
     layout: Layout
     frequent: NDArray[np.intp]
@@ -97,7 +97,8 @@ def hessian_sums(arrays: TrainingArrays, task: HessianTask) -> HessianSums:
     from mailmill.models.native.linear import dense_margins, sparse_margins
 
     head, layout = task.head, task.head.layout
-    dense, intercept, sparse = layout.split([task.theta])
+    dense, intercept, compact = layout.split([task.theta])
+    sparse = None if compact is None else layout.spread(compact)
     places, height = head.places, head.height
     blocks, mean = np.zeros((len(places), places.shape[1], places.shape[1])), np.zeros(layout.margins)
     by_class = np.asarray(task.class_weight)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.models.columns import name_of, renumbered
 from mailmill.models.data import Fragment, MapReduce
 from mailmill.models.loss import log_loss
 from mailmill.models.penalty import Penalty
@@ -26,7 +28,9 @@ _BLOCK = 512
 class LossTask:
     """What a worker needs for one pass over `split`: q points of m margins each, m = 1 for two classes.
 
-    centre (d,); dense (q m, d), intercept (q m,), sparse (s, q m) or None; class_weight, one a class.
+    centre (d,); dense (q m, d), intercept (q m,), sparse (s, q m) or None; class_weight, one a class. active: the
+    columns that the rows of `sparse` stand for, with one more row, of zeros, for all others; None: all, in order;
+    active_name: see `columns.name_of`.
     """
 
     split: str
@@ -36,6 +40,8 @@ class LossTask:
     sparse: Matrix | None
     class_weight: tuple[float, ...]
     margins: int
+    active: NDArray[np.int64] | None = None
+    active_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,16 @@ def loss_sums(fragment: Fragment, task: LossTask) -> LossSums:
     dense, intercept = np.zeros_like(task.dense), np.zeros(width)
     sparse = None if task.sparse is None else np.zeros_like(task.sparse)
     by_class = np.asarray(task.class_weight)
+    ngrams = arrays.sparse
+    if ngrams is not None and task.active is not None:
+        ngrams = renumbered(fragment, task.split, ngrams, task.active, task.active_name)
     for start in range(0, len(arrays.X), _BLOCK):
         stop = min(start + _BLOCK, len(arrays.X))
         X, y = arrays.X[start:stop], arrays.y[start:stop].astype(np.int64, copy=False)
         weight = by_class[y] if arrays.weights is None else by_class[y] * arrays.weights[start:stop]
         Z = np.tile(task.intercept, (len(X), 1))
         dense_margins(X, task.centre, task.dense, Z)
-        rows = None if arrays.sparse is None else arrays.sparse.slice(start, stop)
+        rows = None if ngrams is None else ngrams.slice(start, stop)
         if rows is not None and task.sparse is not None:
             sparse_margins(rows.indptr, rows.indices, rows.values, task.sparse, Z)
         R = np.empty_like(Z)
@@ -110,12 +119,13 @@ class Point:
 class Layout:
     """Where a vector of parameters keeps what. theta is (margins, p) read row by row, p = d + 1 + s' columns:
     d coefficients of standardised dense columns, the intercept of centred rows, and one raw coefficient for
-    each of the s' sparse columns that occur at all (`active`, ascending, of `sparse_columns`)."""
+    each of the s' sparse columns that occur at all (`active`, of `sparse_columns`; the most frequent first, see
+    `columns.ranked`)."""
 
     margins: int
     centre: Vector
     scale: Vector
-    active: NDArray[np.intp]
+    active: NDArray[np.int64]
     sparse_columns: int
 
     @property
@@ -128,13 +138,24 @@ class Layout:
         """p, the number of parameters a margin."""
         return self.dense + 1 + len(self.active)
 
+    @cached_property
+    def active_name(self) -> str:
+        """`active` by name."""
+        return name_of(self.active)
+
+    def spread(self, sparse: Matrix) -> Matrix:
+        """Coefficients (s' + 1, q) as `split` has them for all columns, (s, q)."""
+        full = np.zeros((self.sparse_columns, sparse.shape[1]))
+        full[self.active] = sparse[:-1]
+        return full
+
     def split(self, thetas: Sequence[Vector]) -> tuple[Matrix, Vector, Matrix | None]:
-        """The points as (dense (q m, d) for raw centred columns, intercept (q m,), sparse (s, q m) or None)."""
+        """The points as (dense (q m, d) for raw centred columns, intercept (q m,), sparse (s' + 1, q m) or None)."""
         stacked = np.concatenate([theta.reshape(self.margins, self.width) for theta in thetas])
         d, sparse = self.dense, None
         if self.sparse_columns:
-            sparse = np.zeros((self.sparse_columns, len(stacked)))
-            sparse[self.active] = stacked[:, d + 1 :].T
+            sparse = np.zeros((len(self.active) + 1, len(stacked)))
+            sparse[:-1] = stacked[:, d + 1 :].T
         return stacked[:, :d] / self.scale, stacked[:, d].copy(), sparse
 
     def join(self, sums: LossSums, point: int) -> Vector:
@@ -142,7 +163,7 @@ class Layout:
         own = slice(point * self.margins, (point + 1) * self.margins)
         parts = [sums.dense[own] / self.scale, sums.intercept[own, None]]
         if sums.sparse is not None:
-            parts.append(sums.sparse[self.active, own].T)
+            parts.append(sums.sparse[:-1, own].T)
         return np.concatenate(parts, axis=1).ravel()
 
 
@@ -160,9 +181,9 @@ class Objective:
     def evaluate(self, thetas: Sequence[Vector], penalties: Sequence[Penalty]) -> list[Point]:
         """The smooth part at each point with its own penalty, all in one pass."""
         self.passes += 1
-        task = LossTask(
-            self._split, self.layout.centre, *self.layout.split(thetas), self.class_weight, self.layout.margins
-        )
+        layout = self.layout
+        named = (layout.active, layout.active_name) if layout.sparse_columns else (None, "")
+        task = LossTask(self._split, layout.centre, *layout.split(thetas), self.class_weight, layout.margins, *named)
         sums = self._map_reduce(loss_sums, LossSums.merge, task)
         points = []
         for number, (theta, penalty) in enumerate(zip(thetas, penalties, strict=True)):

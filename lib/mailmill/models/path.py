@@ -50,15 +50,21 @@ def fit_path(
     """
     fitted = fit_all(map_reduce, classes, wanted, split=split)
     models = [model for model, _ in fitted]
-    sparse = [model.sparse for model in models if model.sparse is not None]
+    weights = [model.sparse for model in models if model.sparse is not None]
+    sparse, active = None, None
+    if weights:
+        active = np.flatnonzero(np.any([weight.any(axis=0) for weight in weights], axis=0)).astype(np.int64)
+        sparse = np.zeros((len(active) + 1, sum(map(len, weights))))
+        sparse[:-1] = np.concatenate([weight[:, active] for weight in weights]).T
     task = LossTask(
         validation,
         np.zeros(models[0].columns),
         np.concatenate([model.coef for model in models]),
         np.concatenate([model.intercept for model in models]),
-        np.ascontiguousarray(np.concatenate(sparse).T) if sparse else None,
+        sparse,
         (1.0,) * len(classes),
         models[0].margins,
+        active,
     )
     found = map_reduce(validate, Validation.merge, task)
     if not found.rows:

@@ -15,7 +15,7 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 #: Sparse columns that are factorised with the dense ones, the most frequent first.
-FREQUENT = 1024
+FREQUENT = 256
 #: Floating-point operations that one Hessian of the sample may take on the driver.
 WORK = 4e10
 _RIDGES = (0.0, 1e-10, 1e-7, 1e-4, 1e-2)

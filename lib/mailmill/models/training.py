@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mailmill.config import Config, LogisticSection, ModelName
+from mailmill.config import Config, ModelName
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.calibration import calibrate, recalibrated
 from mailmill.models.data import MapReduce
@@ -21,6 +21,10 @@ from mailmill.models.threshold import choose_threshold
 from mailmill.models.workers import Workers
 
 log = logging.getLogger("mailmill")
+
+#: logistic.tolerance where none is given. With hashed n-grams the last digits take most of the passes and change no
+#: label; without them they are what makes engines agree to 1e-8.
+TOLERANCE, SPARSE_TOLERANCE = 1e-9, 1e-5
 
 
 def fit(
@@ -43,7 +47,7 @@ def fit(
         forest = forest_settings(config, classes)
         model, evidence = fit_forest(meter, classes, forest, workers=workers, memory_budget=memory_budget)
     else:
-        model, evidence = _fit_logistic(config.logistic, meter, classes)
+        model, evidence = _fit_logistic(config, meter, classes)
         if not evidence.converged:
             log.warning("logistic did not converge in %s steps; raise logistic.max_iterations", evidence.iterations)
     return model, replace(evidence, source_bytes=meter.source_bytes, cache_bytes=meter.cache_bytes)
@@ -80,12 +84,12 @@ def forest_settings(config: Config, classes: tuple[str, ...]) -> ForestSettings:
     return ForestSettings(**values, seed=config.run.seed)
 
 
-def _fit_logistic(
-    section: LogisticSection, map_reduce: MapReduce, classes: tuple[str, ...]
-) -> tuple[LogisticModel, Evidence]:
-    values = section.model_dump(exclude={"l2"})
+def _fit_logistic(config: Config, map_reduce: MapReduce, classes: tuple[str, ...]) -> tuple[LogisticModel, Evidence]:
+    section = config.logistic
+    values = section.model_dump(exclude={"l2", "tolerance"})
+    tolerance = section.tolerance or (SPARSE_TOLERANCE if config.features.ngrams else TOLERANCE)
     strengths = section.l2 if isinstance(section.l2, tuple) else (section.l2,)
-    wanted = [LogisticSettings(l2=l2, **values) for l2 in strengths]
+    wanted = [LogisticSettings(l2=l2, tolerance=tolerance, **values) for l2 in strengths]
     if len(wanted) == 1:
         return fit_logistic(map_reduce, classes, wanted[0])
     return fit_path(map_reduce, classes, wanted)

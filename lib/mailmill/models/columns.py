@@ -1,0 +1,46 @@
+"""Sparse columns by their rank: a pass then carries the columns that occur, and touches a small part of memory.
+
+Hashed n-grams fill 2^20 columns thinly, and language is Zipf's: a few thousand columns hold most of the values.
+Numbered by frequency, those lie side by side and stay in the processor's cache, and parameters and gradients of
+columns that occur nowhere are neither sent nor added up. The numbers are kept beside the rows they belong to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mailmill.models.data import CachingFragment, Fragment, SparseRows
+
+
+def ranked(squares: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The columns with Σ x² > 0, largest first, ties in ascending order; int64 (s',)."""
+    order = np.argsort(-squares, kind="stable")
+    return order[: int(np.count_nonzero(squares))].astype(np.int64)
+
+
+def name_of(active: NDArray[np.int64]) -> str:
+    """16 hex digits over the columns and their order."""
+    return blake2b(np.ascontiguousarray(active, "<i8").tobytes(), digest_size=8).hexdigest()
+
+
+def renumbered(
+    fragment: Fragment, split: str, rows: SparseRows, active: NDArray[np.int64], name: str = ""
+) -> SparseRows:
+    """`rows` with the place of each column in `active` as its number; no longer ascending within a row.
+
+    All other columns become one, the last: `columns` is s' + 1. The numbers are made once a fragment that keeps
+    derived bytes, under `name`, see `name_of`.
+    """
+
+    def numbers() -> NDArray[np.uint8]:
+        place = np.full(rows.columns, len(active), np.int32)
+        place[active] = np.arange(len(active), dtype=np.int32)
+        return place[rows.indices].view(np.uint8)
+
+    kept = isinstance(fragment, CachingFragment) and bool(name)
+    found = fragment.cached(f"columns-{split}-{name}", numbers) if kept else numbers()  # type: ignore[attr-defined]
+    return replace(rows, indices=found.view(np.int32), columns=len(active) + 1)

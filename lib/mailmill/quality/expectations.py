@@ -24,6 +24,7 @@ from mailmill.quality.suites import Expected, Suite
 from mailmill.quality.validation import Outcome, Validation, applicable, outcome
 
 DATA = ("metrics", "sample")
+_IMPORTING = threading.Lock()
 _HINT = "see its type and kwargs in the suite (data_docs/expectations, or the folder quality.suites)"
 
 
@@ -37,14 +38,17 @@ def warm() -> None:
     threading.Thread(target=_library, name="great-expectations", daemon=True).start()
 
 
-@lru_cache(maxsize=1)
 def _library() -> Any:
-    """The library. It sends nothing: the variable stands before the import, which reads it."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    import great_expectations
+    """The library. It sends nothing: the variable stands before the import, which reads it.
 
-    return great_expectations
+    Two threads that import one package may each wait for what the other began; Python then hands out half a package.
+    """
+    with _IMPORTING:
+        os.environ["GX_ANALYTICS_ENABLED"] = "false"
+        logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+        import great_expectations
+
+        return great_expectations
 
 
 def _context() -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailmill.errors import ConfigError
-from mailmill.submit import commands, environment, running
+from mailmill.submit import commands, connector, environment, running
 from mailmill.submit.request import Request, parse
 from tests.conftest import ROOT
 
@@ -131,6 +131,7 @@ def test_the_sdk_refuses_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> No
         (["--staging", "hdfs://x", "run"], "s3:// prefix"),
         (["--conf", "novalue", "run"], "key=value"),
         (["--run-id", "a b", "run"], "--run-id"),
+        ([*SERVERLESS, "--s3a", "run"], "EMR has its own"),
         (["--target"], "needs a value"),
         (["--deploy-mode", "sideways", "run"], "client or cluster"),
     ],
@@ -167,3 +168,38 @@ def test_following_a_job_run_to_its_end() -> None:
     assert running.follow(Serverless("RUNNING", "FAILED", details="no capacity"), "a", "r", pause=0) == 4
     failed = Serverless("FAILED", details="User application exited with status 3")
     assert running.follow(failed, "a", "r", pause=0) == 3
+
+
+def test_the_connector_is_of_sparks_own_hadoop(tmp_path: Path) -> None:
+    (tmp_path / "jars").mkdir()
+    asked = request("--target", "yarn", "--s3a", "--region", "eu-central-1", "run")
+    with pytest.raises(ConfigError, match="--s3a: no Hadoop client"):
+        commands.spark_submit(asked, "spark-submit", None, {}, tmp_path)
+    (tmp_path / "jars" / "hadoop-client-api-3.4.2.jar").touch()
+    found = properties(commands.spark_submit(asked, "spark-submit", None, {}, tmp_path))
+    packages = found["spark.jars.packages"].split(",")
+    assert packages[0] == "org.apache.hadoop:hadoop-aws:3.4.2"
+    assert "software.amazon.awssdk:s3-transfer-manager:2.29.52" in packages
+    assert "software.amazon.awssdk:bundle" in found["spark.jars.excludes"].split(",")
+    assert found["spark.hadoop.fs.s3.impl"].endswith("S3AFileSystem")
+    assert found["spark.hadoop.fs.s3a.endpoint.region"] == "eu-central-1"
+    assert "spark.hadoop.fs.s3a.endpoint" not in found
+
+
+def test_another_hadoop_brings_its_whole_sdk() -> None:
+    found = connector.properties("3.3.4")
+    assert found["spark.jars.packages"] == "org.apache.hadoop:hadoop-aws:3.3.4"
+    assert "software.amazon.awssdk:bundle" not in found["spark.jars.excludes"]
+
+
+def test_another_server_than_awss_is_addressed_by_path() -> None:
+    found = connector.reach("http://h:8333", "")
+    assert found["spark.hadoop.fs.s3a.endpoint"] == "http://h:8333"
+    assert found["spark.hadoop.fs.s3a.path.style.access"] == "true"
+    assert found["spark.hadoop.fs.s3a.endpoint.region"] == "us-east-1"
+
+
+def test_yarns_containers_do_not_see_this_checkout() -> None:
+    here = {"PYTHONPATH": f"{ROOT / 'lib'}:/opt/theirs", "HOME": "/root"}
+    assert running.without_our_code(here, ROOT / "lib") == {"PYTHONPATH": "/opt/theirs", "HOME": "/root"}
+    assert running.without_our_code({"PYTHONPATH": str(ROOT / "lib")}, ROOT / "lib") == {}

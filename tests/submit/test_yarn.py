@@ -69,7 +69,7 @@ def workspace(settings: Config, work: str) -> Workspace:
     return Workspace(job.storage, work, job.settings)
 
 
-def submit(cluster: yarn.Yarn, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def submit(cluster: yarn.Yarn, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """spark-submit.sh as on a primary node, whose client and driver alone see S3's credentials in their environment."""
     import pyspark
 
@@ -85,7 +85,7 @@ def submit(cluster: yarn.Yarn, *arguments: str | Path) -> subprocess.CompletedPr
     environment |= {"HADOOP_CONF_DIR": str(cluster.conf), "SPARK_LOCAL_IP": "127.0.0.1"}
     return subprocess.run(
         [ROOT / "spark-submit.sh", "--target", "yarn", *conf, *arguments],
-        env=environment | {"PYSPARK_PYTHON": sys.executable}, capture_output=True, text=True, timeout=540,
+        env=environment | {"PYSPARK_PYTHON": sys.executable} | variables, capture_output=True, text=True, timeout=540,
         cwd=cluster.folder,
     )  # fmt: skip
 
@@ -93,8 +93,12 @@ def submit(cluster: yarn.Yarn, *arguments: str | Path) -> subprocess.CompletedPr
 def test_cluster_mode_makes_the_same_tables(
     cluster: yarn.Yarn, settings: Config, here: Workspace, tmp_path: Path
 ) -> None:
+    """The archive travels over S3, and Spark itself reads the tables there: nothing but `--s3a` was said."""
     config = mail.write_config(tmp_path / "small.toml", settings)
-    done = submit(cluster, "--deploy-mode", "cluster", "run", "--config", config)
+    done = submit(
+        cluster, "--deploy-mode", "cluster", "--s3a", "--staging", "s3://test/yarn/staging", "run", "--config", config,
+        AWS_ENDPOINT_URL_S3=str(settings.storage.endpoint),
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     application = cluster.applications()[-1]
     assert application["finalStatus"] == "SUCCEEDED"

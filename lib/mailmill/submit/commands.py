@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mailmill.submit import connector
 from mailmill.submit.environment import NAME, Environment
 from mailmill.submit.request import Request
 
@@ -58,6 +59,10 @@ def spark_submit(
     if request.target == "yarn":
         properties[f"spark.yarn.appMasterEnv.{RUN}"] = request.run_id
         properties["spark.yarn.submit.waitAppCompletion"] = "true"
+    if request.s3a:
+        properties |= connector.properties(connector.hadoop_version(home)) | connector.reach(
+            request.endpoint, request.region
+        )
     variables[RUN] = request.run_id
     arguments, files = job_arguments(request) if cluster else (list(request.arguments), [])
     if files:

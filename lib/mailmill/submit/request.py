@@ -29,6 +29,7 @@ STAGE is a file of jobs/; what follows it goes to the job, whose exit code is th
   --extras LIST         extras of mailmill in the environment  [glove]
   --conf KEY=VALUE      a property of Spark; repeatable
   --run-id ID           names this run; with the stage it makes the idempotency token
+  --s3a                 Spark itself reads s3:// too: Hadoop's connector, from Maven Central (EMR has its own)
   --no-environment      the cluster's machines have mailmill installed already
   --no-wait             emr-serverless: do not wait for the end
   --dry-run             print the exact command, or the exact request, and stop
@@ -41,12 +42,14 @@ _VALUES = {
     "--application-id": "application", "--role": "role", "--region": "region", "--run-id": "run_id",
     "--extras": "extras",
 }  # fmt: skip
-_FLAGS = {"--dry-run": "dry_run", "--no-environment": "bare", "--no-wait": "no_wait"}
+_FLAGS = {"--dry-run": "dry_run", "--no-environment": "bare", "--s3a": "s3a", "--no-wait": "no_wait"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """One submission. `root`: the project's folder; `python`: the driver's, where it runs on this machine."""
+    """One submission. `root`: the project's folder; `python`: the driver's, where it runs on this machine;
+    `endpoint`: of S3, where it is not AWS's, as botocore finds it.
+    """
 
     root: Path
     stage: str
@@ -64,7 +67,11 @@ class Request:
     extra: tuple[str, ...] = ()
     dry_run: bool = False
     bare: bool = False
+    s3a: bool = False
     no_wait: bool = False
+    endpoint: str = field(
+        default_factory=lambda: os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    )
     python: str = field(default_factory=lambda: os.environ.get("PYSPARK_PYTHON") or sys.executable)
 
     @property
@@ -120,6 +127,7 @@ def parse(arguments: list[str], root: Path | None = None) -> Request:
         extra=tuple(os.environ.get("SPARK_SUBMIT_OPTS_EXTRA", "").split()),
         dry_run="dry_run" in flags,
         bare="bare" in flags,
+        s3a="s3a" in flags,
         no_wait="no_wait" in flags,
         **values,
     )
@@ -140,6 +148,8 @@ def _check(request: Request) -> None:
     if request.staging and not request.staging.startswith("s3://"):
         _refuse(f"--staging {request.staging}: an s3:// prefix")
     if target == "emr-serverless":
+        if request.s3a:
+            _refuse("--s3a is for a Spark without a connector to S3: EMR has its own")
         for name in ("application", "role", "staging"):
             if not getattr(request, name):
                 option = next(option for option, field in _VALUES.items() if field == name)

@@ -24,7 +24,7 @@ def request(*arguments: str) -> Request:
 
 def argv(*arguments: str) -> commands.Command:
     asked = request(*arguments)
-    return commands.spark_submit(asked, "spark-submit", environment.plan(asked) if asked.packs else None, {})
+    return commands.spark_submit(asked, "spark-submit", environment.plan(asked) if asked.packs else None)
 
 
 def properties(command: commands.Command) -> dict[str, str]:
@@ -76,13 +76,14 @@ def test_yarn_without_an_environment_of_our_own() -> None:
     assert not any("PYSPARK_PYTHON" in name for name in properties(command))
 
 
-def test_staged_parts_are_named_by_their_uri() -> None:
+def test_a_staged_archive_is_named_by_its_uri_to_yarn_alone() -> None:
+    """spark-submit looks at what `--archives` names before `--packages` has brought it a connector to S3."""
     asked = request("--target", "yarn", "--staging", "s3://b/p", "run")
     parts = environment.plan(asked)
-    staged = {path.name: f"s3://b/p/{path.name}" for path in (parts.archive, parts.wheel)}
-    command = commands.spark_submit(asked, "spark-submit", parts, staged)
-    assert f"s3://b/p/{parts.archive.name}#environment" in command.argv
-    assert f"s3://b/p/{parts.wheel.name}" in command.argv
+    command = commands.spark_submit(asked, "spark-submit", parts, f"s3://b/p/{parts.archive.name}")
+    assert properties(command)["spark.yarn.dist.archives"] == f"s3://b/p/{parts.archive.name}#environment"
+    assert "--archives" not in command.argv
+    assert command.argv[command.argv.index("--py-files") + 1] == str(parts.wheel)
 
 
 def test_the_request_to_emr_serverless_is_one_that_the_sdk_accepts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,6 +130,7 @@ def test_the_sdk_refuses_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> No
         (["--target", "emr-serverless", "run"], "--application-id"),
         ([*SERVERLESS[:-2], "run"], "--staging"),
         (["--staging", "hdfs://x", "run"], "s3:// prefix"),
+        (["--target", "standalone", "--master", "spark://h:1", "--staging", "s3://b/p", "run"], "the driver itself"),
         (["--conf", "novalue", "run"], "key=value"),
         (["--run-id", "a b", "run"], "--run-id"),
         ([*SERVERLESS, "--s3a", "run"], "EMR has its own"),
@@ -174,9 +176,9 @@ def test_the_connector_is_of_sparks_own_hadoop(tmp_path: Path) -> None:
     (tmp_path / "jars").mkdir()
     asked = request("--target", "yarn", "--s3a", "--region", "eu-central-1", "run")
     with pytest.raises(ConfigError, match="--s3a: no Hadoop client"):
-        commands.spark_submit(asked, "spark-submit", None, {}, tmp_path)
+        commands.spark_submit(asked, "spark-submit", None, home=tmp_path)
     (tmp_path / "jars" / "hadoop-client-api-3.4.2.jar").touch()
-    found = properties(commands.spark_submit(asked, "spark-submit", None, {}, tmp_path))
+    found = properties(commands.spark_submit(asked, "spark-submit", None, home=tmp_path))
     packages = found["spark.jars.packages"].split(",")
     assert packages[0] == "org.apache.hadoop:hadoop-aws:3.4.2"
     assert "software.amazon.awssdk:s3-transfer-manager:2.29.52" in packages

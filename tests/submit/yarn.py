@@ -116,7 +116,6 @@ def _configure(folder: Path, ports: list[int], memory: int) -> None:
         "yarn.nodemanager.local-dirs": str(folder / "local"),
         "yarn.nodemanager.log-dirs": str(folder / "containers"),
         "yarn.nodemanager.env-whitelist": ",".join(["PATH", "JAVA_HOME", "LANG", "SPARK_LOCAL_IP", *s3.CREDENTIALS]),
-        "yarn.resourcemanager.am.max-attempts": "1",
     }
     queues = {
         "yarn.scheduler.capacity.root.queues": "default",

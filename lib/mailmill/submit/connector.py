@@ -1,7 +1,7 @@
 """Hadoop's connector to S3, of exactly the version of Hadoop that Spark has: another one fails at its first call.
 
 Spark does not bring it along. By its own POM it drags in the whole AWS SDK, 500 MB; S3A calls a dozen of its modules,
-10 MB. What Spark has already (Netty, Apache's HTTP client, logging) is left out.
+13 MB. What Spark has already (Netty, Apache's HTTP client, logging) is left out.
 """
 
 from __future__ import annotations

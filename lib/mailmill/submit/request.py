@@ -22,7 +22,7 @@ STAGE is a file of jobs/; what follows it goes to the job, whose exit code is th
   --target NAME         local (default), standalone, yarn (EMR on EC2) or emr-serverless
   --master URL          Spark's master; standalone needs one, spark://HOST:7077
   --deploy-mode MODE    yarn: client (default) or cluster
-  --staging s3://...    where the environment, the code and the configuration go; emr-serverless needs it
+  --staging s3://...    yarn: where the environment goes, once; emr-serverless: and the code and the configuration
   --application-id ID   emr-serverless: the application
   --role ARN            emr-serverless: the job's role
   --region NAME         emr-serverless: the region
@@ -147,6 +147,8 @@ def _check(request: Request) -> None:
         _refuse(f"Spark has no cluster mode for Python on {target}: use client mode")
     if request.staging and not request.staging.startswith("s3://"):
         _refuse(f"--staging {request.staging}: an s3:// prefix")
+    if request.staging and target in ("local", "standalone"):
+        _refuse(f"--staging is for yarn and emr-serverless: on {target} the driver itself serves the environment")
     if target == "emr-serverless":
         if request.s3a:
             _refuse("--s3a is for a Spark without a connector to S3: EMR has its own")

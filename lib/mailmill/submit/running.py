@@ -32,7 +32,7 @@ def submit(request: Request) -> int:
         print(commands.spark_submit(request, machine.spark_submit, parts, _planned(request, parts), machine.home))
         return 0
     preflight.check(machine, request)
-    staged: dict[str, str] = {}
+    staged = ""
     if parts is not None:
         bucket = staging.Staging(request) if request.staging else None
         if bucket:
@@ -40,7 +40,7 @@ def submit(request: Request) -> int:
         parts = environment.build(request, _say)
         preflight.check_environment(parts, machine, request)
         if bucket:
-            staged = {path.name: bucket.put(path, path.name) for path in (parts.archive, parts.wheel)}
+            staged = bucket.put(parts.archive, parts.archive.name)
     command = commands.spark_submit(request, machine.spark_submit, parts, staged, machine.home)
     variables = os.environ | command.variables
     if request.packs:
@@ -77,12 +77,9 @@ def _execute(argv: list[str], variables: dict[str, str], follow: bool) -> int:
     return told if process.returncode and told else process.returncode
 
 
-def _planned(request: Request, parts: environment.Environment | None) -> dict[str, str]:
-    """The URIs that the parts will have, without asking S3."""
-    if parts is None or not request.staging:
-        return {}
-    prefix = request.staging.rstrip("/")
-    return {path.name: f"{prefix}/{path.name}" for path in (parts.archive, parts.wheel)}
+def _planned(request: Request, parts: environment.Environment | None) -> str:
+    """The URI that the archive will have, without asking S3; "" where it is not staged."""
+    return f"{request.staging.rstrip('/')}/{parts.archive.name}" if parts and request.staging else ""
 
 
 def _serverless(request: Request) -> int:

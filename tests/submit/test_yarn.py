@@ -111,6 +111,7 @@ def test_cluster_mode_makes_the_same_tables(
         assert 'PYSPARK_PYTHON="./environment/bin/python"' in launched
         (path,) = re.findall(r'^export PYTHONPATH="(.*)"$', launched, re.MULTILINE)
         assert all(place.startswith("$PWD/") for place in path.split(":")), "this machine's own code is hidden"
+    assert f"Reading File path: {settings.run.work}/raw/" in cluster.log(name, "stderr"), "by Spark's own reader"
     there = workspace(settings, settings.run.work)
     for table in TABLES:
         assert there.manifest(table).fingerprint == here.manifest(table).fingerprint, table

@@ -1,7 +1,8 @@
 """A real YARN of this machine, as EMR has one: a ResourceManager and a NodeManager out of Hadoop's own jars.
 
-The jars come from Maven Central, those and no others that `yarn.jars` lists with their SHA-256 (the run-time closure
-of hadoop-yarn-server-resourcemanager and -nodemanager 3.4.2, the Hadoop of Spark 4.1), once, into build/yarn.
+The jars come from Maven Central, those and no others that `yarn.jars` lists with their SHA-256, once, into build/yarn:
+what Maven (dependency:list, scope runtime) names for hadoop-common, hadoop-yarn-server-resourcemanager and
+-nodemanager 3.4.2, the Hadoop of Spark 4.1, and hadoop-yarn-server-timelineservice, which the first needs unnamed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -70,22 +72,21 @@ def yarn(folder: Path, memory: int = 6144) -> Iterator[Yarn]:
     instance's role.
     """
     classpath = f"{folder / 'conf'}:{jars()}/*"
-    ports = s3._free_ports(6)
+    ports = s3.free_ports(6)
     _configure(folder, ports, memory)
     bare = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
         "LANG": "C.UTF-8",
         "SPARK_LOCAL_IP": "127.0.0.1",
+        "JAVA_HOME": str(_java_home()),
         **s3.CREDENTIALS,
     }
-    if "JAVA_HOME" in os.environ:
-        bare["JAVA_HOME"] = os.environ["JAVA_HOME"]
     running = Yarn(folder, folder / "conf", f"http://127.0.0.1:{ports[4]}")
     started: list[subprocess.Popen[bytes]] = []
     try:
         for name, main in _DAEMONS.items():
-            command = [_java(), "-Xmx512m", *_OPEN, "-cp", classpath, main]
+            command = [str(_java_home() / "bin" / "java"), "-Xmx512m", *_OPEN, "-cp", classpath, main]
             with (folder / f"{name}.log").open("wb") as log:
                 started.append(subprocess.Popen(command, stdout=log, stderr=log, env=bare, cwd=folder))
         _wait_for_the_node(running, started)
@@ -164,8 +165,9 @@ def _fetch(digest: str, path: str) -> None:
     partial.rename(CACHE / Path(path).name)
 
 
-def _java() -> str:
-    return str(Path(os.environ["JAVA_HOME"], "bin", "java")) if "JAVA_HOME" in os.environ else "java"
+def _java_home() -> Path:
+    """Containers start $JAVA_HOME/bin/java, so it must be known."""
+    return Path(os.environ.get("JAVA_HOME") or Path(shutil.which("java") or "java").resolve().parents[1])
 
 
 def reachable() -> bool:

@@ -43,9 +43,9 @@ class Yarn:
     web: str
 
     def applications(self) -> list[dict[str, object]]:
-        """What the ResourceManager knows of every application, by its REST interface."""
+        """What the ResourceManager knows of every application, the newest last, by its REST interface."""
         found = _get(f"{self.web}/ws/v1/cluster/apps")["apps"]
-        return list(found["app"]) if found else []
+        return sorted(found["app"], key=lambda one: str(one["id"])) if found else []
 
     def log(self, application: str, name: str = "stdout") -> str:
         """What the containers of an application wrote, one after the other."""

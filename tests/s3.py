@@ -25,7 +25,7 @@ class Server:
     """The server with one bucket `test`."""
 
     def __init__(self, folder: Path) -> None:
-        ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
+        ports = dict(zip(("master", "volume", "filer", "s3"), free_ports(4), strict=True))
         identity = {"name": "test", "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}], "actions": ["Admin"]}
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,7 +90,7 @@ def _wait_until_ready(endpoint: str, server: subprocess.Popen[bytes], log: Path)
         time.sleep(0.3)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports whose gRPC partner (port + 10000) is free as well; all below those that outgoing connections are given."""
     found: list[int] = []
     while len(found) < count:

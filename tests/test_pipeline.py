@@ -137,7 +137,7 @@ def test_a_second_run_does_nothing_and_says_so(
     reference: Config, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {name: table.manifest for name, table in tables(reference).items()}
-    monkeypatch.setattr("mailmill.job.open_engine", lambda _: pytest.fail("an engine was started"))
+    monkeypatch.setattr("mailmill.job.open_engine", lambda *_: pytest.fail("an engine was started"))
     with caplog.at_level(logging.INFO, logger="mailmill"), Job(reference) as job:
         pipeline.run(job)
     assert caplog.text.count("unchanged") == 8

@@ -49,7 +49,7 @@ class Job:
     @cached_property
     def engine(self) -> Engine:
         """The engine that the configuration chooses, started."""
-        engine = open_engine(self.config.engine)
+        engine = open_engine(self.config.engine, self.config.storage)
         log.info("engine %s", engine.describe())
         return engine
 

@@ -136,7 +136,7 @@ def test_nothing_new_does_nothing(
 ) -> None:
     mailbox.arrive(DAYS[0], 60)
     before = mailbox.run()
-    monkeypatch.setattr("mailmill.job.open_engine", lambda _: pytest.fail("an engine was started"))
+    monkeypatch.setattr("mailmill.job.open_engine", lambda *_: pytest.fail("an engine was started"))
     with caplog.at_level(logging.INFO, logger="mailmill"):
         assert mailbox.run() == before
     assert "raw unchanged: " in caplog.text

@@ -64,7 +64,7 @@ def test_nothing_is_left_of_the_training(reference: Config) -> None:
 
 
 def test_a_second_run_trains_nothing(reference: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailmill.job.open_engine", lambda _: pytest.fail("an engine was started"))
+    monkeypatch.setattr("mailmill.job.open_engine", lambda *_: pytest.fail("an engine was started"))
     changed = reference.model_copy(update={"glove": reference.glove.model_copy(update={"threads": 7})})
     before = Job(reference).workspace.manifest(own_vectors.TABLE)
     for config in (reference, changed):  # threads do not change the result
@@ -91,7 +91,7 @@ def test_a_killed_training_goes_on_where_it_was(
         with pytest.raises(KeyboardInterrupt):
             pipeline.glove(job)
         assert job.workspace.find(own_vectors.TABLE) is None
-    monkeypatch.setattr("mailmill.job.open_engine", lambda _: pytest.fail("words and pairs were counted again"))
+    monkeypatch.setattr("mailmill.job.open_engine", lambda *_: pytest.fail("words and pairs were counted again"))
     with caplog.at_level(logging.INFO, logger="mailmill"), Job(config) as job:
         pipeline.glove(job)
     assert next(line for line in caplog.messages if "epoch=" in line).startswith("glove epoch=3 ")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailmill.errors import ConfigError
-from mailmill.submit import commands, environment, running
+from mailmill.submit import commands, connector, environment, running
 from mailmill.submit.request import Request, parse
 from tests.conftest import ROOT
 
@@ -24,7 +24,7 @@ def request(*arguments: str) -> Request:
 
 def argv(*arguments: str) -> commands.Command:
     asked = request(*arguments)
-    return commands.spark_submit(asked, "spark-submit", environment.plan(asked) if asked.packs else None, {})
+    return commands.spark_submit(asked, "spark-submit", environment.plan(asked) if asked.packs else None)
 
 
 def properties(command: commands.Command) -> dict[str, str]:
@@ -76,13 +76,14 @@ def test_yarn_without_an_environment_of_our_own() -> None:
     assert not any("PYSPARK_PYTHON" in name for name in properties(command))
 
 
-def test_staged_parts_are_named_by_their_uri() -> None:
+def test_a_staged_archive_is_named_by_its_uri_to_yarn_alone() -> None:
+    """spark-submit looks at what `--archives` names before `--packages` has brought it a connector to S3."""
     asked = request("--target", "yarn", "--staging", "s3://b/p", "run")
     parts = environment.plan(asked)
-    staged = {path.name: f"s3://b/p/{path.name}" for path in (parts.archive, parts.wheel)}
-    command = commands.spark_submit(asked, "spark-submit", parts, staged)
-    assert f"s3://b/p/{parts.archive.name}#environment" in command.argv
-    assert f"s3://b/p/{parts.wheel.name}" in command.argv
+    command = commands.spark_submit(asked, "spark-submit", parts, f"s3://b/p/{parts.archive.name}")
+    assert properties(command)["spark.yarn.dist.archives"] == f"s3://b/p/{parts.archive.name}#environment"
+    assert "--archives" not in command.argv
+    assert command.argv[command.argv.index("--py-files") + 1] == str(parts.wheel)
 
 
 def test_the_request_to_emr_serverless_is_one_that_the_sdk_accepts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,8 +130,10 @@ def test_the_sdk_refuses_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> No
         (["--target", "emr-serverless", "run"], "--application-id"),
         ([*SERVERLESS[:-2], "run"], "--staging"),
         (["--staging", "hdfs://x", "run"], "s3:// prefix"),
+        (["--target", "standalone", "--master", "spark://h:1", "--staging", "s3://b/p", "run"], "the driver itself"),
         (["--conf", "novalue", "run"], "key=value"),
         (["--run-id", "a b", "run"], "--run-id"),
+        ([*SERVERLESS, "--s3a", "run"], "EMR has its own"),
         (["--target"], "needs a value"),
         (["--deploy-mode", "sideways", "run"], "client or cluster"),
     ],
@@ -167,3 +170,38 @@ def test_following_a_job_run_to_its_end() -> None:
     assert running.follow(Serverless("RUNNING", "FAILED", details="no capacity"), "a", "r", pause=0) == 4
     failed = Serverless("FAILED", details="User application exited with status 3")
     assert running.follow(failed, "a", "r", pause=0) == 3
+
+
+def test_the_connector_is_of_sparks_own_hadoop(tmp_path: Path) -> None:
+    (tmp_path / "jars").mkdir()
+    asked = request("--target", "yarn", "--s3a", "--region", "eu-central-1", "run")
+    with pytest.raises(ConfigError, match="--s3a: no Hadoop client"):
+        commands.spark_submit(asked, "spark-submit", None, home=tmp_path)
+    (tmp_path / "jars" / "hadoop-client-api-3.4.2.jar").touch()
+    found = properties(commands.spark_submit(asked, "spark-submit", None, home=tmp_path))
+    packages = found["spark.jars.packages"].split(",")
+    assert packages[0] == "org.apache.hadoop:hadoop-aws:3.4.2"
+    assert "software.amazon.awssdk:s3-transfer-manager:2.29.52" in packages
+    assert "software.amazon.awssdk:bundle" in found["spark.jars.excludes"].split(",")
+    assert found["spark.hadoop.fs.s3.impl"].endswith("S3AFileSystem")
+    assert found["spark.hadoop.fs.s3a.endpoint.region"] == "eu-central-1"
+    assert "spark.hadoop.fs.s3a.endpoint" not in found
+
+
+def test_another_hadoop_brings_its_whole_sdk() -> None:
+    found = connector.properties("3.3.4")
+    assert found["spark.jars.packages"] == "org.apache.hadoop:hadoop-aws:3.3.4"
+    assert "software.amazon.awssdk:bundle" not in found["spark.jars.excludes"]
+
+
+def test_another_server_than_awss_is_addressed_by_path() -> None:
+    found = connector.reach("http://h:8333", "")
+    assert found["spark.hadoop.fs.s3a.endpoint"] == "http://h:8333"
+    assert found["spark.hadoop.fs.s3a.path.style.access"] == "true"
+    assert found["spark.hadoop.fs.s3a.endpoint.region"] == "us-east-1"
+
+
+def test_yarns_containers_do_not_see_this_checkout() -> None:
+    here = {"PYTHONPATH": f"{ROOT / 'lib'}:/opt/theirs", "HOME": "/root"}
+    assert running.without_our_code(here, ROOT / "lib") == {"PYTHONPATH": "/opt/theirs", "HOME": "/root"}
+    assert running.without_our_code({"PYTHONPATH": str(ROOT / "lib")}, ROOT / "lib") == {}

@@ -23,7 +23,7 @@ def client(s3_endpoint: str) -> Any:
 
 
 def staging(client: Any, prefix: str) -> Staging:
-    return Staging(parse(["--staging", prefix, "run"], ROOT), client)
+    return Staging(parse(["--target", "yarn", "--staging", prefix, "run"], ROOT), client)
 
 
 def test_the_same_bytes_are_sent_once(client: Any, tmp_path: Path) -> None:

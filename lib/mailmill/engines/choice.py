@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 
-from mailmill.config import EngineSection
+from mailmill.config import EngineSection, StorageSection
 from mailmill.engines.base import Engine
 from mailmill.errors import ConfigError
 
@@ -24,8 +24,10 @@ def choose(settings: EngineSection) -> str:
     return "dask" if find_spec("distributed") else "local"
 
 
-def open_engine(settings: EngineSection) -> Engine:
+def open_engine(settings: EngineSection, storage: StorageSection | None = None) -> Engine:
     """Start, or connect to, the engine that `settings` choose. Use it as a context manager.
+
+    `storage`: how Spark's own readers reach S3; mailmill's tasks bring their own.
 
     Raises:
         ConfigError: its library is not installed, or Java is missing or too old.
@@ -37,7 +39,7 @@ def open_engine(settings: EngineSection) -> Engine:
     if name == "spark":
         from mailmill.engines.spark import SparkEngine
 
-        return SparkEngine(settings)
+        return SparkEngine(settings, storage or StorageSection())
     if name == "dask":
         from mailmill.engines.dask import DaskEngine
 

@@ -25,8 +25,8 @@ from pyspark import InheritableThread, TaskContext
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark user reads
 
-from mailmill.config import EngineSection
-from mailmill.engines import reports, resources
+from mailmill.config import EngineSection, StorageSection
+from mailmill.engines import reports, resources, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel, map_batches
 from mailmill.engines.worker import travel_light
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
@@ -64,7 +64,7 @@ class SparkEngine(Engine):
 
     name: ClassVar[str] = "spark"
 
-    def __init__(self, settings: EngineSection) -> None:
+    def __init__(self, settings: EngineSection, storage: StorageSection) -> None:
         needed = 17 if int(pyspark.__version__.split(".")[0]) >= 4 else 8
         found = resources.java_version()
         if found is None or found < needed:
@@ -80,7 +80,7 @@ class SparkEngine(Engine):
         if master:
             builder = builder.master(master)
         properties = DEFAULTS | (LOCAL_DEFAULTS if master and master.startswith("local") else {})
-        for name, value in (properties | settings.spark).items():
+        for name, value in (properties | s3a.properties(storage) | settings.spark).items():
             builder = builder.config(name, value)
         interrupt = signal.getsignal(signal.SIGINT)
         try:
@@ -167,7 +167,11 @@ class SparkEngine(Engine):
         try:
             jvm: Any = self._context._jvm
             configuration = self._context._jsc.hadoopConfiguration()
-            jvm.org.apache.hadoop.fs.FileSystem.getFileSystemClass(uri.split("://", 1)[0], configuration)
+            scheme, hadoop = uri.split("://", 1)[0], jvm.org.apache.hadoop
+            if scheme == "s3" and not configuration.get("fs.s3.impl"):  # EMR says which; elsewhere S3A, if it is there
+                configuration.getClassByName(s3a.FILESYSTEM)
+                configuration.set("fs.s3.impl", s3a.FILESYSTEM)
+            hadoop.fs.FileSystem.getFileSystemClass(scheme, configuration)
         except Exception:  # noqa: BLE001 - Py4J raises one type for whatever Java threw
             return False
         return True

@@ -4,6 +4,7 @@
     interpreter  a Python that runs wherever its folder is put
     environment  the archive of interpreter and libraries, and the code as a wheel; each built once, then verified
     preflight    what can be known to fail before anything is started
+    connector    Hadoop's S3A for a Spark that has none
     staging      what the cluster fetches from S3
     commands     the exact argv of spark-submit, or the exact request to EMR Serverless
     running      start it, follow it, end with the job's own exit code

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mailmill.submit import connector
 from mailmill.submit.environment import NAME, Environment
 from mailmill.submit.request import Request
 
@@ -30,13 +31,13 @@ class Command:
 
 
 def spark_submit(
-    request: Request, program: str, environment: Environment | None, staged: dict[str, str], home: Path | None = None
+    request: Request, program: str, environment: Environment | None, staged: str = "", home: Path | None = None
 ) -> Command:
     """The command for local, standalone and yarn.
 
-    `environment`: None where the workers have mailmill. `staged`: name -> s3:// URI of the parts that were
-    uploaded; else YARN's own distribution carries them. `home`: Spark's folder, which spark-submit would else look
-    for with the driver's Python.
+    `environment`: None where the workers have mailmill. `staged`: the archive's s3:// URI where it was uploaded for
+    YARN; else Spark's own distribution carries it, as it does the wheel. `home`: Spark's folder, which spark-submit
+    would else look for with the driver's Python.
     """
     master = request.master or {"local": "local[*]", "yarn": "yarn"}.get(request.target, "")
     cluster = request.deploy_mode == "cluster"
@@ -47,9 +48,11 @@ def spark_submit(
     variables = {"PYSPARK_PYTHON": request.python}
     properties: dict[str, str] = {}
     if environment is not None:
-        archive = staged.get(environment.archive.name, str(environment.archive))
-        argv += ["--archives", f"{archive}#{NAME}"]
-        argv += ["--py-files", staged.get(environment.wheel.name, str(environment.wheel))]
+        if staged:  # by YARN's own property: spark-submit would look for --archives before it has a connector to S3
+            properties["spark.yarn.dist.archives"] = f"{staged}#{NAME}"
+        else:
+            argv += ["--archives", f"{environment.archive}#{NAME}"]
+        argv += ["--py-files", str(environment.wheel)]
         variables = {"PYSPARK_PYTHON": PYTHON, "PYSPARK_DRIVER_PYTHON": PYTHON if cluster else str(environment.python)}
         properties |= worker_python(request)
         variables |= {"SPARK_HOME": str(home)} if home else {}
@@ -58,6 +61,10 @@ def spark_submit(
     if request.target == "yarn":
         properties[f"spark.yarn.appMasterEnv.{RUN}"] = request.run_id
         properties["spark.yarn.submit.waitAppCompletion"] = "true"
+    if request.s3a:
+        properties |= connector.properties(connector.hadoop_version(home)) | connector.reach(
+            request.endpoint, request.region
+        )
     variables[RUN] = request.run_id
     arguments, files = job_arguments(request) if cluster else (list(request.arguments), [])
     if files:

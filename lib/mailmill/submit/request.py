@@ -22,13 +22,14 @@ STAGE is a file of jobs/; what follows it goes to the job, whose exit code is th
   --target NAME         local (default), standalone, yarn (EMR on EC2) or emr-serverless
   --master URL          Spark's master; standalone needs one, spark://HOST:7077
   --deploy-mode MODE    yarn: client (default) or cluster
-  --staging s3://...    where the environment, the code and the configuration go; emr-serverless needs it
+  --staging s3://...    yarn: where the environment goes, once; emr-serverless: and the code and the configuration
   --application-id ID   emr-serverless: the application
   --role ARN            emr-serverless: the job's role
   --region NAME         emr-serverless: the region
   --extras LIST         extras of mailmill in the environment  [glove]
   --conf KEY=VALUE      a property of Spark; repeatable
   --run-id ID           names this run; with the stage it makes the idempotency token
+  --s3a                 Spark itself reads s3:// too: Hadoop's connector, from Maven Central (EMR has its own)
   --no-environment      the cluster's machines have mailmill installed already
   --no-wait             emr-serverless: do not wait for the end
   --dry-run             print the exact command, or the exact request, and stop
@@ -41,12 +42,14 @@ _VALUES = {
     "--application-id": "application", "--role": "role", "--region": "region", "--run-id": "run_id",
     "--extras": "extras",
 }  # fmt: skip
-_FLAGS = {"--dry-run": "dry_run", "--no-environment": "bare", "--no-wait": "no_wait"}
+_FLAGS = {"--dry-run": "dry_run", "--no-environment": "bare", "--s3a": "s3a", "--no-wait": "no_wait"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """One submission. `root`: the project's folder; `python`: the driver's, where it runs on this machine."""
+    """One submission. `root`: the project's folder; `python`: the driver's, where it runs on this machine;
+    `endpoint`: of S3, where it is not AWS's, as botocore finds it.
+    """
 
     root: Path
     stage: str
@@ -64,7 +67,11 @@ class Request:
     extra: tuple[str, ...] = ()
     dry_run: bool = False
     bare: bool = False
+    s3a: bool = False
     no_wait: bool = False
+    endpoint: str = field(
+        default_factory=lambda: os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    )
     python: str = field(default_factory=lambda: os.environ.get("PYSPARK_PYTHON") or sys.executable)
 
     @property
@@ -120,6 +127,7 @@ def parse(arguments: list[str], root: Path | None = None) -> Request:
         extra=tuple(os.environ.get("SPARK_SUBMIT_OPTS_EXTRA", "").split()),
         dry_run="dry_run" in flags,
         bare="bare" in flags,
+        s3a="s3a" in flags,
         no_wait="no_wait" in flags,
         **values,
     )
@@ -139,7 +147,11 @@ def _check(request: Request) -> None:
         _refuse(f"Spark has no cluster mode for Python on {target}: use client mode")
     if request.staging and not request.staging.startswith("s3://"):
         _refuse(f"--staging {request.staging}: an s3:// prefix")
+    if request.staging and target in ("local", "standalone"):
+        _refuse(f"--staging is for yarn and emr-serverless: on {target} the driver itself serves the environment")
     if target == "emr-serverless":
+        if request.s3a:
+            _refuse("--s3a is for a Spark without a connector to S3: EMR has its own")
         for name in ("application", "role", "staging"):
             if not getattr(request, name):
                 option = next(option for option, field in _VALUES.items() if field == name)

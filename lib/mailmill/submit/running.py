@@ -17,6 +17,7 @@ from mailmill.submit.request import Request
 
 #: YARN's client knows only "failed"; the application's own exit code stands in what it prints.
 _EXIT = re.compile(r"[Uu]ser application exited with (?:status |code )?(\d+)")
+_APPLICATION = re.compile(r"\bapplication_\d+_\d+\b")
 FINAL = {"SUCCESS", "FAILED", "CANCELLED", "CANCELLING"}
 POLL_SECONDS = 10.0
 
@@ -31,7 +32,7 @@ def submit(request: Request) -> int:
         print(commands.spark_submit(request, machine.spark_submit, parts, _planned(request, parts), machine.home))
         return 0
     preflight.check(machine, request)
-    staged: dict[str, str] = {}
+    staged = ""
     if parts is not None:
         bucket = staging.Staging(request) if request.staging else None
         if bucket:
@@ -39,9 +40,19 @@ def submit(request: Request) -> int:
         parts = environment.build(request, _say)
         preflight.check_environment(parts, machine, request)
         if bucket:
-            staged = {path.name: bucket.put(path, path.name) for path in (parts.archive, parts.wheel)}
+            staged = bucket.put(parts.archive, parts.archive.name)
     command = commands.spark_submit(request, machine.spark_submit, parts, staged, machine.home)
-    return _execute(command, follow=request.target == "yarn" and request.deploy_mode == "cluster")
+    variables = os.environ | command.variables
+    if request.packs:
+        variables = without_our_code(variables, request.root / "lib")
+    return _execute(command.argv, variables, request.target == "yarn" and request.deploy_mode == "cluster")
+
+
+def without_our_code(variables: dict[str, str], folder: Path) -> dict[str, str]:
+    """The environment with `folder` off PYTHONPATH, which Spark hands on to YARN's containers: they have the wheel."""
+    kept = [place for place in variables.get("PYTHONPATH", "").split(os.pathsep) if place and Path(place) != folder]
+    rest = {name: value for name, value in variables.items() if name != "PYTHONPATH"}
+    return rest | ({"PYTHONPATH": os.pathsep.join(kept)} if kept else {})
 
 
 def exit_code(text: str) -> int | None:
@@ -50,26 +61,25 @@ def exit_code(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _execute(command: commands.Command, follow: bool) -> int:
+def _execute(argv: list[str], variables: dict[str, str], follow: bool) -> int:
     """Run it. `follow`: the driver is elsewhere, and its exit code is read out of the client's own words."""
-    variables = os.environ | command.variables
     if not follow:
-        return subprocess.run(command.argv, env=variables).returncode  # noqa: S603
-    told = None
-    with subprocess.Popen(command.argv, env=variables, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        return subprocess.run(argv, env=variables).returncode  # noqa: S603
+    told, application = None, ""
+    with subprocess.Popen(argv, env=variables, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stderr is not None
         for line in process.stderr:
             sys.stderr.write(line)
             told = exit_code(line) or told
+            application = "".join(_APPLICATION.findall(line)[:1]) or application
+    if process.returncode and application:
+        _say(f"the driver ran in the cluster; its log: yarn logs -applicationId {application}")
     return told if process.returncode and told else process.returncode
 
 
-def _planned(request: Request, parts: environment.Environment | None) -> dict[str, str]:
-    """The URIs that the parts will have, without asking S3."""
-    if parts is None or not request.staging:
-        return {}
-    prefix = request.staging.rstrip("/")
-    return {path.name: f"{prefix}/{path.name}" for path in (parts.archive, parts.wheel)}
+def _planned(request: Request, parts: environment.Environment | None) -> str:
+    """The URI that the archive will have, without asking S3; "" where it is not staged."""
+    return f"{request.staging.rstrip('/')}/{parts.archive.name}" if parts and request.staging else ""
 
 
 def _serverless(request: Request) -> int:

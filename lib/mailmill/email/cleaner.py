@@ -36,9 +36,6 @@ _MONTHS = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
     )
 }
-#: Words this far from the beginning of a text are asked for its language.
-OPENING = 1200
-
 _NAME_PART = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -122,7 +119,7 @@ def clean_message(
         text=text,
         rendering=rendering,
         spans=spans,
-        language=guess_language(opening if text else _words(rendering[:OPENING])[0]),
+        language=guess_language(opening if text else _words(rendering)[0]),
         words=words,
         confidence=_confidence(spans, flags),
         flags=flags,
@@ -217,9 +214,9 @@ def _text(rendering: str, spans: Sequence[Span]) -> str:
     return "\n\n".join([rendering[start:end].strip("\n") for start, end in runs]).strip()
 
 
-def _words(text: str) -> tuple[list[str], int]:
-    """The lower-cased words of the first `OPENING` characters, and how many words the whole text has."""
-    head, rest = text[:OPENING], text[OPENING:]
+def _words(text: str, size: int = 1200) -> tuple[list[str], int]:
+    """The lower-cased words of the first `size` characters, and how many the whole text has."""
+    head, rest = text[:size], text[size:]
     opening = head.lower().split()
     if not rest:
         return opening, len(opening)

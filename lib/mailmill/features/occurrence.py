@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.features.tokens import tokenize
+from mailmill.features.rows import table_of
 from mailmill.features.vectors import SharedVectors
 from mailmill.storage.fragments import Scan
 
@@ -24,13 +24,15 @@ class Occurrence:
 
 def count_mails(scan: Scan, task: Occurrence) -> NDArray[np.int64]:
     """The mails of one part of `clean` in which each word occurs at least once: int64 (task.rows,)."""
-    store = task.vectors.open()
+    table = table_of(task.vectors)
     counts = np.zeros(task.rows, np.int64)
     for batch in scan.batches(["key", "text"]):
-        for key, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            if int(key[:8], 16) < task.limit:
-                found = np.unique(store.lookup(tokenize(text, task.max_words)))
-                counts[found[(found >= 0) & (found < task.rows)]] += 1
+        pairs = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        tokens = table.read([text for key, text in pairs if int(key[:8], 16) < task.limit], task.max_words)
+        mails = np.repeat(np.arange(len(tokens.counts)), tokens.counts)
+        counted = (tokens.rows >= 0) & (tokens.rows < task.rows)
+        occurring = np.unique(mails[counted] * task.rows + tokens.rows[counted])
+        counts += np.bincount(occurring % task.rows, minlength=task.rows)
     return counts
 
 

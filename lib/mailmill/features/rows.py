@@ -69,7 +69,7 @@ def fields(batch: pa.RecordBatch, spec: FeatureSpec, vectors: Vectors) -> list[T
     """The tokens of each row's text, and of its subject where it stands apart."""
     texts = batch.column("text").to_pylist()
     subjects = batch.column("subject").to_pylist() if spec.subject != "ignored" else []
-    return read_fields(texts, subjects, spec, _table(vectors))
+    return read_fields(texts, subjects, spec, table_of(vectors))
 
 
 def read_fields(
@@ -96,5 +96,6 @@ def all_rows(parts: Sequence[TokenArrays]) -> tuple[NDArray[np.int32], NDArray[n
 
 
 @lru_cache(maxsize=2)
-def _table(vectors: Vectors) -> PieceTable:
+def table_of(vectors: Vectors) -> PieceTable:
+    """The process's reader of texts for these vectors."""
     return PieceTable(vectors.open().lookup)

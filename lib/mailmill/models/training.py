@@ -22,8 +22,8 @@ from mailmill.models.workers import Workers
 
 log = logging.getLogger("mailmill")
 
-#: logistic.tolerance where none is given. With hashed n-grams the last digits take most of the passes and change no
-#: label; without them they are what makes engines agree to 1e-8.
+#: logistic.tolerance where none is given. With hashed n-grams the last digits take most of the passes; without them
+#: they cost a few, and make engines agree to 1e-8.
 TOLERANCE, SPARSE_TOLERANCE = 1e-9, 1e-5
 
 

@@ -125,11 +125,15 @@ class SparkEngine(Engine):
         size = sum(file.bytes for file in table.manifest.files)
         split = max(2**20, min(128 * 2**20, size // (self.workers * 3)))
         self._spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
-        frame = self._spark.read.parquet(*uris)
-        if kernel.columns is not None:
-            frame = frame.select(*kernel.columns)
-        files = frame.mapInArrow(_MapPartition(kernel, sink), reports.DDL)
-        return reports.gathered(self._watched(files.collect, table.rows, progress))
+        try:
+            frame = self._read(uris)
+            if kernel.columns is not None:
+                frame = frame.select(*kernel.columns)
+            files = frame.mapInArrow(_MapPartition(kernel, sink), reports.DDL)
+            return reports.gathered(self._watched(files.collect, table.rows, progress))
+        except InfrastructureError:
+            table.require_whole()  # a damaged file is no fault of the cluster's, and another try does not heal it
+            raise
 
     def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
         """See `Engine.combine_by_key`. Spark's own group-by shuffles."""
@@ -159,6 +163,15 @@ class SparkEngine(Engine):
         """See `Engine.close`."""
         with contextlib.suppress(Exception):  # an interrupted call leaves the connection to Java out of step
             self._spark.stop()
+
+    def _read(self, uris: Sequence[str]) -> Any:
+        """Spark's frame over the files; it looks into one of them at once."""
+        try:
+            return self._spark.read.parquet(*uris)
+        except Exception as error:
+            raise InfrastructureError(
+                f"Spark could not read {uris[0]}: {_cause(error)}", hint="see the driver's log for the whole story"
+            ) from error
 
     def _reads(self, uri: str) -> bool:
         """Whether Spark has a filesystem for `uri`: always for a path, on S3 where its connector is installed."""

@@ -62,6 +62,12 @@ class Table:
         target = max(1, min(target_bytes, total // max(at_least, 1)))
         return [scan for file in self.manifest.files for scan in self._cut(file, target)]
 
+    def require_whole(self) -> None:
+        """Open every file. Raises DataError naming the first that is damaged or gone."""
+        for uri in self.uris():
+            with self.storage.translated(uri), self.storage.open(uri) as stream:
+                pq.ParquetFile(stream)
+
     def file(self, name: str) -> bytes:
         """A published file that is no table's, by its name."""
         for file in self.manifest.files:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from distributed.comm import CommClosedError
 
@@ -16,6 +19,24 @@ from mailmill.errors import InfrastructureError
 
 def double(task: int, factor: int) -> int:
     return task * factor
+
+
+def touch(task: int, file: str) -> tuple[int, int]:
+    """Look at every page of a mapped file for a while; the sum, and the process."""
+    pages = np.memmap(file, np.uint8, "r")
+    total = int(pages[::4096].sum())
+    time.sleep(1)
+    return total + task, os.getpid()
+
+
+def test_mapped_files_count_against_no_workers_memory(tmp_path: Path) -> None:
+    """Word vectors and cached fragments are mapped; Dask would count their pages and end the worker."""
+    file = tmp_path / "mapped"
+    file.write_bytes(b"\1" * (500 * 2**20))
+    with open_engine(EngineSection(kind="dask", workers=1, memory=400 * 2**20)) as engine:
+        found = dict(engine.run(touch, list(range(3)), str(file)))
+    assert [total - number for number, (total, _) in sorted(found.items())] == [500 * 256] * 3
+    assert len({process for _, process in found.values()}) == 1, "the worker was started again"
 
 
 def test_the_report_is_kept(tmp_path: Path) -> None:

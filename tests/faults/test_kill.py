@@ -18,7 +18,7 @@ import pytest
 from mailmill import pipeline
 from mailmill.job import Job
 from tests import mail
-from tests.conftest import REQUIRE_SPARK, missing_spark
+from tests.conftest import require_engine
 from tests.faults.processes import Running
 from tests.faults.workspace import (
     LINEAR,
@@ -46,8 +46,7 @@ from tests.faults.workspace import (
 def test_killed_in_every_stage(
     engine: str, steps: list[str], share: float, bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    if engine == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(engine)
     (tmp_path / "tmp").mkdir()
     for name in ("TMPDIR", "SPARK_LOCAL_DIRS"):  # what a killed engine leaves behind is not for this machine's /tmp
         monkeypatch.setenv(name, str(tmp_path / "tmp"))
@@ -99,8 +98,7 @@ def test_killed_in_every_stage(
 @pytest.mark.parametrize("engine", ["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])
 def test_interrupted_by_ctrl_c(engine: str, bench: Bench) -> None:
     """Ctrl-C reaches every process of the terminal: two plain lines, exit code 130, no traceback, no process left."""
-    if engine == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(engine)
     settings, file = bench.config(f"{engine}-interrupted", engine, bench.small)
     with Running(["run", "-c", file, "-s", f"input.paths=['{bench.large / 'mail'}']"]) as run:
         run.wait_for(" engine ")

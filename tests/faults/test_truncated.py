@@ -10,7 +10,7 @@ from mailmill import pipeline
 from mailmill.config import Config
 from mailmill.job import Job
 from tests import mail
-from tests.conftest import REQUIRE_SPARK, missing_spark
+from tests.conftest import require_engine
 from tests.faults.processes import mailmill
 from tests.faults.workspace import assert_same, manifests, tidy
 
@@ -40,8 +40,7 @@ def test_it_is_named_and_a_rerun_heals(
     stages: tuple[str, ...], table: str, reader: str, result: str, engine: str, corpus: tuple[Path, Path, Config],
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    if engine == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(engine)
     mails, vectors, undisturbed = corpus
     settings = mail.make_config(str(tmp_path / "work"), mails, vectors)
     with Job(settings) as job:

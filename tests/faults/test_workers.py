@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailmill.config import Config
-from tests.conftest import REQUIRE_SPARK, missing_spark
+from tests.conftest import require_engine
 from tests.faults.processes import Running
 from tests.faults.workspace import LINEAR, STEPS, Bench, assert_same, manifests, readable, tidy
 
@@ -53,8 +53,7 @@ def begins(run: Running, step: str) -> None:
 
 @pytest.mark.parametrize("engine", ["dask", SPARK])
 def test_a_worker_is_killed_in_every_stage(engine: str, bench: Bench, undisturbed: Config) -> None:
-    if engine == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(engine)
     settings, file = bench.config(f"{engine}-worker", engine)
     struck: list[str] = []
     codes: list[int] = []
@@ -85,8 +84,7 @@ def test_a_worker_is_killed_in_every_stage(engine: str, bench: Bench, undisturbe
     [("dask", STAGES), pytest.param("spark", ("raw", "features", "models/logistic"), marks=pytest.mark.spark)],
 )
 def test_the_driver_alone_is_killed(engine: str, steps: tuple[str, ...], bench: Bench, undisturbed: Config) -> None:
-    if engine == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(engine)
     settings, file = bench.config(f"{engine}-driver", engine)
     struck = []
     for step in steps:

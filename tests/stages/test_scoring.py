@@ -21,7 +21,7 @@ from mailmill.stages import scorer as scoring
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.loading import message_key
 from tests import mail
-from tests.conftest import REQUIRE_SPARK, missing_spark
+from tests.conftest import require_engine
 from tests.faults.processes import mailmill
 
 STORAGE = Storage(StorageSection())
@@ -46,8 +46,7 @@ def scores(work: str) -> dict[str, tuple[float, str]]:
 
 @pytest.mark.parametrize("engine", ["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])
 def test_new_mail_scores_as_in_the_models_workspace(engine: str, trained: tuple[Config, Path], tmp_path: Path) -> None:
-    if engine == "spark" and (reason := missing_spark()):
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine(engine)
     config, corpus = trained
     chosen = Job(config).workspace.manifest("metrics").statistics["chosen"]
     done = mailmill(

@@ -18,7 +18,7 @@ from mailmill.storage.tables import Workspace
 from mailmill.submit import environment
 from mailmill.submit.request import parse
 from tests import mail
-from tests.conftest import REQUIRE_SPARK, ROOT, missing_spark
+from tests.conftest import ROOT, require_engine
 from tests.faults.processes import mailmill
 from tests.submit.cluster import standalone
 
@@ -92,8 +92,7 @@ def test_an_archive_that_leans_on_this_machine_is_refused(tmp_path: Path) -> Non
 @pytest.mark.spark
 def test_a_cluster_of_processes_runs_the_archive(tmp_path: Path) -> None:
     """Built, verified, submitted: two workers without mailmill or any library of its make the same tables."""
-    if reason := missing_spark():
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine("spark")
     corpus = mail.make_corpus(tmp_path / "corpus", 300)
     vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
     settings = mail.make_config(

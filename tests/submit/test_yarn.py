@@ -16,7 +16,7 @@ from mailmill.config import Config
 from mailmill.job import Job
 from mailmill.storage.tables import Workspace
 from tests import mail
-from tests.conftest import REQUIRE_SPARK, ROOT, missing_spark
+from tests.conftest import ROOT, require_engine
 from tests.faults.processes import mailmill
 from tests.submit import yarn
 from tests.submit.test_environment import TABLES
@@ -26,8 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.s3]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[yarn.Yarn]:
-    if reason := missing_spark():
-        pytest.fail(reason) if REQUIRE_SPARK else pytest.skip(reason)
+    require_engine("spark")
     try:
         yarn.jars()
     except OSError as error:

@@ -21,6 +21,7 @@ from distributed.comm import CommClosedError
 from mailmill.config import EngineSection
 from mailmill.engines import resources
 from mailmill.engines.base import Engine, Grouping
+from mailmill.engines.worker import own_memory
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
@@ -40,14 +41,10 @@ import signal
 
 from distributed.system_monitor import SystemMonitor
 
-
-def own_memory(monitor):
-    found = monitor.proc.memory_info()
-    return found.rss - getattr(found, "shared", 0)
-
+from mailmill.engines.worker import own_memory
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-SystemMonitor.get_process_memory = own_memory
+SystemMonitor.get_process_memory = lambda monitor: own_memory(monitor.proc.memory_info())
 """
 
 
@@ -68,10 +65,10 @@ class OwnMemoryNanny(distributed.Nanny):  # type: ignore[misc]
         if self.process is None or self.process.process is None or self.process.process.pid is None:
             return
         try:
-            found = psutil.Process(self.process.process.pid).memory_info()
+            own = own_memory(psutil.Process(self.process.process.pid).memory_info())
         except psutil.Error:
             return
-        if found.rss - getattr(found, "shared", 0) > manager.memory_limit * manager.memory_terminate_fraction:
+        if own > manager.memory_limit * manager.memory_terminate_fraction:
             manager.memory_monitor(self)
 
 
@@ -172,16 +169,14 @@ class DaskEngine(Engine):
     def _spread(self, broadcast: Any) -> Any:
         """`broadcast` on every worker; again where one dies meanwhile: Dask then fails somehow, or waits for ever."""
         scatter = partial(self._client.scatter, broadcast, broadcast=True, hash=False, asynchronous=True)
-        for attempt in range(SPREADS):
+        failed = ""
+        for _ in range(SPREADS):
             try:
                 return distributed.utils.sync(self._client.loop, scatter, callback_timeout=SPREAD_SECONDS)
             except (OSError, KeyError, TimeoutError, concurrent.futures.CancelledError) as error:
-                if attempt + 1 == SPREADS:
-                    raise InfrastructureError(
-                        f"what the tasks share did not reach Dask's workers ({type(error).__name__})", hint=_MEMORY
-                    ) from None
+                failed = type(error).__name__
                 time.sleep(1)
-        raise AssertionError("SPREADS is not positive")
+        raise InfrastructureError(f"what the tasks share did not reach Dask's workers ({failed})", hint=_MEMORY)
 
     def describe(self) -> str:
         """See `Engine.describe`."""

@@ -1,4 +1,4 @@
-"""What a PySpark worker process spends before each task, and how to spare it.
+"""What a worker process holds, and what a PySpark worker spends before each task and how to spare it.
 
 Before every task PySpark calls `importlib.invalidate_caches()`, at which each zip archive on the path reads its
 directory again, in Python and once a package: with pyspark.zip that is a tenth of a second a task. It also collects
@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 import zipimport
+from typing import Any
 
 _frozen = False
 
@@ -28,3 +29,11 @@ def travel_light() -> None:
         _frozen = True
         gc.collect()
         gc.freeze()
+
+
+def own_memory(found: Any) -> int:
+    """Resident bytes that are a process's own: without pages of mapped files, which are shared and given back.
+
+    `found`: psutil's memory_info; only Linux tells which pages are shared.
+    """
+    return int(found.rss - getattr(found, "shared", 0))

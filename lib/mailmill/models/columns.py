@@ -1,6 +1,6 @@
 """Sparse columns by their rank: a pass then carries the columns that occur, and touches a small part of memory.
 
-Hashed n-grams fill 2^20 columns thinly, and language is Zipf's: a few thousand columns hold most of the values.
+Hashed n-grams fill millions of columns thinly, and language is Zipf's: a few thousand columns hold most of the values.
 Numbered by frequency, those lie side by side and stay in the processor's cache, and parameters and gradients of
 columns that occur nowhere are neither sent nor added up. The numbers are kept beside the rows they belong to.
 """
@@ -41,6 +41,8 @@ def renumbered(
         place[active] = np.arange(len(active), dtype=np.int32)
         return place[rows.indices].view(np.uint8)
 
-    kept = isinstance(fragment, CachingFragment) and bool(name)
-    found = fragment.cached(f"columns-{split}-{name}", numbers) if kept else numbers()  # type: ignore[attr-defined]
+    if name and isinstance(fragment, CachingFragment):
+        found = fragment.cached(f"columns-{split}-{name}", numbers)
+    else:
+        found = numbers()
     return replace(rows, indices=found.view(np.int32), columns=len(active) + 1)

@@ -98,9 +98,10 @@ def _search(rows: BinnedRows, words: NDArray[np.uint64], spans: NDArray[np.int64
     )  # fmt: skip
     two = level.total.max(axis=1) < level.total.sum(axis=1)
     splits = Splits(found & two, place[:, 0].astype(np.int32), place[:, 1].astype(np.uint8), left, level.total)
-    y = rows.y.astype(np.int64) if unsure.any() else None
+    if not unsure.any():
+        return splits
+    y = rows.y.astype(np.int64)
     for node in np.flatnonzero(unsure).tolist():
-        assert y is not None
         start, stop = spans[node]
         mine = (words[start:stop] & np.uint64(2**32 - 1)).astype(np.intp)
         weights = bootstrap_weights(rows.ids[mine], int(level.numbers[node]), plan.seed, plan.bounds)

@@ -72,7 +72,7 @@ def score_message(raw: bytes, scorer: Scorer) -> dict[str, Any]:
         "sentiment": float(sentiment(p)[0]),
         "label": classes[int(predict(p, scorer.artifact.model.threshold)[0])],
         "classes": list(classes),
-        "words": len(mail.text.split()),
+        "words": mail.words,
         "language": mail.language,
     }
 

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,10 +24,8 @@ import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError, MailmillError
+from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, arrow_s3, arrow_s3fs, s3fs_of
 from mailmill.storage.sources import SourceObject
-
-#: Small objects asked for ahead of the one that is read, and how many at once: pyarrow's client has 25 connections.
-CONCURRENT_READS, CONNECTIONS = 64, 24
 
 
 def is_s3(uri: str) -> bool:
@@ -50,7 +47,7 @@ class Storage:
     def arrow(self, uri: str) -> tuple[Any, str]:
         """pyarrow's filesystem for `uri`, and the path in it."""
         if is_s3(uri):
-            through = _arrow_s3fs if self._needs_s3fs else _arrow_s3
+            through = arrow_s3fs if self._needs_s3fs else arrow_s3
             return through(self.settings), uri.split("://", 1)[1]
         return _LOCAL, os.path.abspath(uri.removeprefix("file://"))
 
@@ -118,7 +115,7 @@ class Storage:
         for start in range(0, len(uris), CONCURRENT_READS):
             chunk = list(uris[start : start + CONCURRENT_READS])
             with self.translated(chunk[0]):
-                found = _s3fs(self.settings).cat(chunk, on_error="return")
+                found = s3fs_of(self.settings).cat(chunk, on_error="return")
             if isinstance(found, bytes):  # s3fs answers a list of one path with bare bytes
                 found = {chunk[0].split("://", 1)[1]: found}
             for uri in chunk:
@@ -162,7 +159,7 @@ class Storage:
         """Every file at or below `uri`, sorted by path. Raises DataError where there is nothing."""
         if is_s3(uri):
             with self.translated(uri):
-                filesystem = _s3fs(self.settings)
+                filesystem = s3fs_of(self.settings)
                 filesystem.invalidate_cache()
                 found = filesystem.find(uri.split("://", 1)[1], detail=True)
             objects = [
@@ -209,7 +206,7 @@ class Storage:
         """One request to S3 as the SDK names it, e.g. "put_object": the answer, and the body where it has one."""
         from fsspec.asyn import sync
 
-        filesystem = _s3fs(self.settings)
+        filesystem = s3fs_of(self.settings)
         answered: tuple[dict[str, Any], bytes] = sync(filesystem.loop, _request, filesystem, method, arguments)
         return answered
 
@@ -238,53 +235,6 @@ class Storage:
 
 
 _LOCAL = pafs.LocalFileSystem()
-
-
-@lru_cache(maxsize=8)
-def _arrow_s3(settings: StorageSection) -> Any:
-    scheme, _, host = (settings.endpoint or "").rpartition("://")
-    return pafs.S3FileSystem(
-        anonymous=settings.anonymous,
-        region=settings.region or ("us-east-1" if settings.endpoint else None),
-        endpoint_override=host or None,
-        scheme=scheme or "https",
-        connect_timeout=settings.connect_timeout,
-        request_timeout=settings.request_timeout,
-        allow_delayed_open=True,  # a small file is one PUT, not an upload in three steps
-        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=settings.attempts),
-    )
-
-
-@lru_cache(maxsize=8)
-def _arrow_s3fs(settings: StorageSection) -> Any:
-    """s3fs in pyarrow's clothes: slower, but pyarrow's own knows no profile, no encryption and no requester pays."""
-    return pafs.PyFileSystem(pafs.FSSpecHandler(_s3fs(settings)))
-
-
-@lru_cache(maxsize=8)
-def _s3fs(settings: StorageSection) -> Any:
-    import s3fs  # only where S3 is used: it takes half a second to import
-
-    client: dict[str, Any] = {"endpoint_url": settings.endpoint} if settings.endpoint else {}
-    if settings.region or settings.endpoint:
-        client["region_name"] = settings.region or "us-east-1"
-    written = {"ServerSideEncryption": settings.encryption, "SSEKMSKeyId": settings.kms_key}
-    filesystem = s3fs.S3FileSystem(
-        anon=settings.anonymous,
-        profile=settings.profile,
-        requester_pays=settings.requester_pays,
-        s3_additional_kwargs={name: value for name, value in written.items() if value},
-        use_listings_cache=False,
-        client_kwargs=client,
-        config_kwargs={
-            "connect_timeout": settings.connect_timeout,
-            "read_timeout": settings.request_timeout,
-            "retries": {"total_max_attempts": settings.attempts, "mode": "standard"},
-            "max_pool_connections": CONCURRENT_READS,
-        },
-    )
-    filesystem.retries = 2  # botocore's attempts, once more for a body that breaks off: s3fs's own 5 make 10 minutes
-    return filesystem
 
 
 async def _request(filesystem: Any, method: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

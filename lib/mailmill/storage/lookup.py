@@ -54,10 +54,11 @@ class Lookup:
         """The lookup of a table's `column`, of few distinct strings, by its `key`: 36 bytes a row here, once."""
         keys, codes, words = [np.empty(0, f"S{WIDTH}")], [np.empty(0, np.int32)], dict[str, int]()
         for scan in scans:
-            coded = scan.read([column])[column].combine_chunks().dictionary_encode()
+            table = scan.read(["key", column])
+            coded = table[column].combine_chunks().dictionary_encode()
             number = [words.setdefault(word, len(words)) for word in coded.dictionary.to_pylist()]
             codes.append(np.array(number, np.int32)[coded.indices.to_numpy()])
-            keys.append(keys_of(scan))
+            keys.append(np.array(table["key"].to_pylist(), f"S{WIDTH}"))
         return cls.build(storage, uri, np.concatenate(keys), np.concatenate(codes), list(words))
 
     def find(self, keys: Sequence[str]) -> list[str | None]:

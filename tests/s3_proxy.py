@@ -38,7 +38,8 @@ def _unchunked(stream: BinaryIO) -> bytes:
 class Proxy:
     """A running proxy. `every`: one request in so many fails, the kinds in turn; 0: none. `kinds`: which.
 
-    `gone`: no request is answered, and connections are cut, as by a server that was killed.
+    `spared`: methods that never fail and are not counted. `gone`: no request is answered, and connections are cut,
+    as by a server that was killed.
     """
 
     endpoint: str
@@ -46,13 +47,16 @@ class Proxy:
     every: int = 0
     gone: bool = False
     kinds: tuple[str, ...] = ("503", "500", "cut", "reset")
+    spared: tuple[str, ...] = ()
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def verdict(self) -> str:
+    def verdict(self, method: str) -> str:
         """What becomes of the next request: "" or a kind of fault."""
+        if method in self.spared:
+            return ""
         with self.lock:
             self.requests += 1
             if self.gone:
@@ -81,7 +85,7 @@ def proxy(upstream: str, every: int = 0) -> Iterator[Proxy]:
             body = _unchunked(self.rfile) if chunked else self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with state.lock:
                 state.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
-            kind = state.verdict()
+            kind = state.verdict(self.command)
             if kind == "reset":
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -51,9 +52,9 @@ def test_find_sees_a_change_of_content(place: Place) -> None:
     assert storage.find(root) != before
 
 
-def test_nothing_there_is_a_data_error_that_names_it(place: Place) -> None:
+def test_nothing_there_is_a_data_error_that_names_it(place: Place, tmp_path: Path) -> None:
     storage, root = place
-    for action in (storage.find, storage.read, storage.open):
+    for action in (storage.find, storage.read, lambda uri: storage.fetch(uri, tmp_path / "copy")):
         with pytest.raises(DataError, match="does not exist") as caught:
             action(join(root, "missing"))
         assert join(root, "missing") in caught.value.message

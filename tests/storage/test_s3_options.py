@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from mailmill import schemas
 from mailmill.config import Config, StorageSection, TablesSection, parse
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.lookup import localize
 from mailmill.storage.tables import Workspace
 from tests import s3
 from tests.s3_proxy import Proxy, proxy
@@ -123,3 +125,46 @@ def test_secrets_are_never_logged(
     captured = capfd.readouterr()
     said = [caplog.text, str(caught.value), repr(caught.value), repr(storage), repr(config), captured.out, captured.err]
     assert not [text for text in said if s3.SECRET in text]
+
+
+def _all_read(storage: Storage, uri: str) -> None:
+    with storage.open(uri) as stream:
+        stream.read()
+
+
+@pytest.mark.parametrize("kind", ["500", "503", "cut", "reset"])
+@pytest.mark.parametrize("action", ["open", "read", "fetch", "lookup"])
+def test_what_breaks_off_while_it_is_read_is_the_infrastructures_error(
+    action: str, kind: str, watched: Proxy, tmp_path: Path
+) -> None:
+    """The object opens, and every later request for its bytes fails: no error of another kind, and no short file."""
+    uri = f"s3://test/broken/{action}-{kind}"
+    Storage(StorageSection(endpoint=watched.endpoint)).write(join(uri, "keys.bin"), bytes(2**20))
+    storage = Storage(StorageSection(endpoint=watched.endpoint, attempts=2))
+    calls = {
+        "open": lambda: _all_read(storage, join(uri, "keys.bin")),
+        "read": lambda: storage.read(join(uri, "keys.bin")),
+        "fetch": lambda: storage.fetch(join(uri, "keys.bin"), tmp_path / "copy"),
+        "lookup": lambda: localize(storage, uri, ["keys.bin"]),
+    }
+    storage.exists(uri)  # the connection is there
+    watched.kinds, watched.spared, watched.every = (kind,), ("HEAD",), 1
+    with pytest.raises(InfrastructureError, match=re.escape(uri)):
+        calls[action]()
+
+
+@pytest.mark.parametrize("kind", ["500", "503"])
+def test_a_busy_server_is_asked_again_for_few_bytes_too(kind: str, watched: Proxy) -> None:
+    """The server's error is longer than what was asked for, which pyarrow alone takes for the end."""
+    storage = Storage(StorageSection(endpoint=watched.endpoint))
+    large = bytes(range(256)) * 2**13
+    storage.write("s3://test/few/small", b"few")
+    storage.write("s3://test/few/large", large)
+    watched.kinds, watched.spared, watched.every = (kind,), ("HEAD",), 2
+    for _ in range(3):
+        assert storage.read("s3://test/few/small") == b"few"
+        with storage.open("s3://test/few/large") as stream:
+            stream.seek(len(large) - 3)
+            assert stream.read(9) == large[-3:]
+            assert stream.read(1) == b""
+    assert watched.faults[kind] >= 3

@@ -7,6 +7,7 @@ S3 the driver builds it, uploads it under its fingerprint, and each worker proce
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,8 +66,7 @@ def _uploaded(storage: Storage, work: str, store: GloveStore) -> SharedVectors:
     if not storage.exists(join(shared.uri, META)):
         for file in sorted(store.directory.iterdir(), key=lambda file: file.name == META):  # META says: complete
             with storage.create(join(shared.uri, file.name)) as target, file.open("rb") as stream:
-                while chunk := stream.read(2**24):
-                    target.write(chunk)
+                shutil.copyfileobj(stream, target, 2**24)
     return shared
 
 
@@ -81,9 +81,7 @@ def require(storage: Storage, source: str) -> None:
 def _fetched(storage: Storage, uri: str, folder: str) -> str:
     address, mark, member = uri.partition("!")
     path = Path(folder) / address.rsplit("/", 1)[-1]
-    with storage.open(address) as stream, path.open("wb") as target:
-        while chunk := stream.read(2**24):
-            target.write(chunk)
+    storage.fetch(address, path)
     return f"{path}{mark}{member}"
 
 

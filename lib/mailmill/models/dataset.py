@@ -71,7 +71,7 @@ class TableFragment:
 
     def _stored_bytes(self, columns: Sequence[str]) -> int:
         """Compressed bytes of some columns of the row groups."""
-        with self.scan.storage.translated(self.scan.uri), self.scan.storage.open(self.scan.uri) as stream:
+        with self.scan.storage.open(self.scan.uri) as stream:
             metadata = pq.ParquetFile(stream).metadata
         groups = [metadata.row_group(number) for number in self.scan.row_groups]
         chunks = [group.column(at) for group in groups for at in range(group.num_columns)]

@@ -120,7 +120,7 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
 
 
 def _schema(job: Job, uri: str) -> pa.Schema:
-    with job.storage.translated(uri), job.storage.open(uri) as stream:
+    with job.storage.open(uri) as stream:
         return pq.read_schema(stream)
 
 

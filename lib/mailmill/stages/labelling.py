@@ -28,7 +28,7 @@ def label(job: Job) -> Table:
         return skipped(stage, "labels")
     lookup, ids, contradictory = None, 0, 0
     if settings.source:
-        with job.storage.translated(settings.source), job.storage.open(settings.source) as stream:
+        with job.storage.open(settings.source) as stream:
             file = read_labels(stream, settings.source, settings.id_column, settings.label_column)
         lookup = Lookup.build(job.storage, stage.scratch_uri("ids"), file.ids, file.codes, file.words)
         ids, contradictory = len(file.ids), file.contradictory
@@ -62,7 +62,7 @@ def _digest(job: Job, source: str | None) -> str:
     """BLAKE2b-128 of the label file, read a piece at a time."""
     state = hashlib.blake2b(digest_size=16)
     if source:
-        with job.storage.translated(source), job.storage.open(source) as stream:
+        with job.storage.open(source) as stream:
             while piece := stream.read(2**22):
                 state.update(piece)
     return state.hexdigest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
@@ -60,3 +62,60 @@ def s3fs_of(settings: StorageSection) -> Any:
     )
     filesystem.retries = 2  # botocore's attempts, once more for a body that breaks off: s3fs's own 5 make 10 minutes
     return filesystem
+
+
+class Patient:
+    """An open object, read by position as `pyarrow.PythonFile` asks, and asked again where S3 was busy.
+
+    pyarrow has a server's 500 or 503 written where the content shall go. It tries again, but not where the error is
+    longer than the content that was asked for, as with a column of few bytes: "Failed to flush response stream".
+    """
+
+    closed = False
+
+    def __init__(self, stream: Any, attempts: int) -> None:
+        self._stream, self._attempts, self._at, self._size = stream, attempts, 0, stream.size()
+
+    def whole(self) -> pa.Buffer:
+        """All bytes, in one request."""
+        self.seek(0)
+        return self.read_buffer(self._size)
+
+    def read_buffer(self, size: int | None = None) -> pa.Buffer:
+        """The next `size` bytes, fewer at the end. Raises OSError where they do not come."""
+        wanted = self._size - self._at if size is None or size < 0 else min(size, self._size - self._at)
+        for attempt in range(1, self._attempts + 1):
+            try:
+                self._stream.seek(self._at)
+                found = self._stream.read_buffer(wanted)
+                break
+            except OSError as error:
+                if "flush response stream" not in str(error) or attempt == self._attempts:
+                    raise
+                time.sleep(0.1 * 2**attempt)
+        if found.size != wanted:
+            raise OSError(f"{found.size} of {wanted} bytes came")
+        self._at += wanted
+        return found
+
+    def read(self, size: int | None = None) -> bytes:
+        """As `read_buffer`."""
+        return bytes(self.read_buffer(size))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a position; nothing is asked of S3."""
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """The position."""
+        return self._at
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    readable = seekable
+
+    def close(self) -> None:
+        """Whoever opened the object closes it."""

@@ -9,6 +9,7 @@ upload on S3. Failures come out as mailmill's errors, naming the file and the en
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
@@ -24,8 +25,11 @@ import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError, MailmillError
-from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, arrow_s3, arrow_s3fs, s3fs_of
+from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, s3fs_of
 from mailmill.storage.sources import SourceObject
+
+#: A file of up to so many bytes is read from S3 in one request, where a Parquet reader would make one a column.
+SMALL = 2**20
 
 
 def is_s3(uri: str) -> bool:
@@ -40,7 +44,7 @@ def join(base: str, *parts: str) -> str:
 
 @dataclass(frozen=True)
 class Storage:
-    """Local disk and S3 behind the same eight verbs. Picklable; connections are opened once a process."""
+    """Local disk and S3 behind the same verbs. Picklable; connections are opened once a process."""
 
     settings: StorageSection
 
@@ -56,17 +60,30 @@ class Storage:
         wants = self.settings
         return bool(wants.profile or wants.encryption or wants.requester_pays)
 
-    def open(self, uri: str) -> BinaryIO:
-        """A seekable binary stream. Raises DataError where there is no such file."""
+    @contextlib.contextmanager
+    def open(self, uri: str) -> Iterator[BinaryIO]:
+        """A seekable binary stream; what fails while it is read is mailmill's error too, and names `uri`.
+
+        Raises DataError where there is no such file.
+        """
         filesystem, path = self.arrow(uri)
-        with self.translated(uri):
-            stream: BinaryIO = filesystem.open_input_file(path)
-            return stream
+        with self.translated(uri), filesystem.open_input_file(path) as stream:
+            if not is_s3(uri):
+                yield stream
+            elif stream.size() <= SMALL:
+                yield pa.BufferReader(Patient(stream, self.settings.attempts).whole())
+            else:
+                yield pa.PythonFile(Patient(stream, self.settings.attempts), mode="r")
 
     def read(self, uri: str) -> bytes:
         """The whole file."""
-        with self.translated(uri), self.open(uri) as stream:
+        with self.open(uri) as stream:
             return stream.read()
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Copy the file to the local `path`, a piece at a time."""
+        with self.open(uri) as stream, path.open("wb") as target:
+            shutil.copyfileobj(stream, target, 2**24)
 
     def read_many(self, uris: Sequence[str]) -> Iterator[tuple[str, bytes | OSError]]:
         """Each small object's bytes, or the error that it alone ended in, in this order; concurrently on S3."""
@@ -100,10 +117,7 @@ class Storage:
         with self.translated(uri):
             try:
                 with filesystem.open_input_file(path) as stream:
-                    content: bytes = stream.read()
-                    if len(content) != stream.size():
-                        raise OSError(f"{len(content)} of {stream.size()} bytes came")
-                    return content
+                    return bytes(Patient(stream, self.settings.attempts).whole())
             except FileNotFoundError as error:
                 return error
             except OSError as error:
@@ -225,7 +239,7 @@ class Storage:
             remote = type(error).__module__.startswith(("botocore", "aiobotocore"))
             if not isinstance(error, OSError) and not remote:
                 raise
-            if not is_s3(uri):
+            if not is_s3(uri) or getattr(error, "errno", None) == errno.ENOSPC:
                 raise InfrastructureError(f"{uri}: {getattr(error, 'strerror', None) or error}") from error
             place = self.settings.endpoint or f"AWS S3 in {self.settings.region or 'the default region'}"
             raise InfrastructureError(

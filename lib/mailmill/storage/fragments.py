@@ -38,7 +38,7 @@ class Scan:
 
     def batches(self, columns: list[str] | None = None, batch_bytes: int = 4 * 2**20) -> Iterator[pa.RecordBatch]:
         """The rows, in batches of about `batch_bytes` (uncompressed), one row group in memory at a time."""
-        with self.storage.translated(self.uri), self.storage.open(self.uri) as stream:
+        with self.storage.open(self.uri) as stream:
             parquet = pq.ParquetFile(stream)
             size = sum(parquet.metadata.row_group(g).total_byte_size for g in self.row_groups)
             batch_rows = max(16, min(8192, batch_bytes * self.rows // max(size, 1)))
@@ -47,7 +47,7 @@ class Scan:
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """All rows at once."""
-        with self.storage.translated(self.uri), self.storage.open(self.uri) as stream:
+        with self.storage.open(self.uri) as stream:
             return pq.ParquetFile(stream).read_row_groups(list(self.row_groups), columns=columns, use_threads=False)
 
 

@@ -94,7 +94,5 @@ def localize(storage: Storage, uri: str, names: Sequence[str]) -> str:
     folder = Path(tempfile.mkdtemp(prefix="mailmill-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in names:
-        with storage.open(join(uri, name)) as source, open(folder / name, "wb") as target:
-            while chunk := source.read(2**24):
-                target.write(chunk)
+        storage.fetch(join(uri, name), folder / name)
     return str(folder)

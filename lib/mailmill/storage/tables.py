@@ -65,7 +65,7 @@ class Table:
     def require_whole(self) -> None:
         """Open every file. Raises DataError naming the first that is damaged or gone."""
         for uri in self.uris():
-            with self.storage.translated(uri), self.storage.open(uri) as stream:
+            with self.storage.open(uri) as stream:
                 pq.ParquetFile(stream)
 
     def file(self, name: str) -> bytes:
@@ -83,7 +83,7 @@ class Table:
 
     def _cut(self, file: File, target: int) -> list[Scan]:
         uri = join(self.uri, file.path)
-        with self.storage.translated(uri), self.storage.open(uri) as stream:
+        with self.storage.open(uri) as stream:
             metadata = pq.ParquetFile(stream).metadata
         groups = range(metadata.num_row_groups)
         rows = [metadata.row_group(group).num_rows for group in groups]

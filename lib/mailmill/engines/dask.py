@@ -11,15 +11,13 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
-import dask
 import distributed
 import distributed.utils
 import psutil
-import pyarrow as pa
 from distributed.comm import CommClosedError
 
 from mailmill.config import EngineSection
-from mailmill.engines import resources
+from mailmill.engines import resources, shuffle
 from mailmill.engines.base import Engine, Grouping
 from mailmill.engines.worker import own_memory
 from mailmill.errors import ConfigError, InfrastructureError
@@ -151,20 +149,8 @@ class DaskEngine(Engine):
             client.cancel(list(pending.futures), force=True)
 
     def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
-        """See `Engine.combine_by_key`. Dask's own group-by shuffles."""
-        import dask.dataframe as dd
-
-        empty = _to_pandas(grouping.schema.empty_table())
-        keys, aggregations = list(grouping.keys), dict(grouping.aggregations)
-        with dask.config.set({"dataframe.convert-string": True, "dataframe.shuffle.method": "tasks"}):
-            frame = dd.from_map(_emit_pandas, list(tasks), emit=grouping.emit, meta=empty)
-            groups = frame.groupby(keys, sort=False).agg(aggregations, split_out=max(1, self.workers))
-            parts = groups.reset_index().to_delayed()
-        delayed = [dask.delayed(_write_pandas)(part, grouping, number) for number, part in enumerate(parts)]
-        with _deaths_told():
-            results = self._client.gather(self._client.compute(delayed))
-        progress.advance(len(tasks))
-        return [file for written in results for file in written]
+        """See `Engine.combine_by_key`."""
+        return shuffle.combine(self, tasks, grouping, progress)
 
     def _spread(self, broadcast: Any) -> Any:
         """`broadcast` on every worker; again where one dies meanwhile: Dask then fails somehow, or waits for ever."""
@@ -210,19 +196,3 @@ def _deaths_told() -> Iterator[None]:
 
 def _call(function: Callable[[Any, Any], Any], task: Any, broadcast: Any) -> Any:
     return function(task, broadcast)
-
-
-def _to_pandas(table: pa.Table) -> Any:
-    import pandas as pd
-
-    return table.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get)
-
-
-def _emit_pandas(task: Any, emit: Callable[[Any], pa.Table]) -> Any:
-    return _to_pandas(emit(task))
-
-
-def _write_pandas(frame: Any, grouping: Grouping[Any], part: int) -> list[Written]:
-    columns = [*grouping.keys, *grouping.aggregations]
-    table = pa.Table.from_pandas(frame[columns], preserve_index=False)
-    return grouping.write(table, part) if table.num_rows else []

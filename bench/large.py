@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -60,8 +61,8 @@ def make_mail(given: argparse.Namespace, place: Path) -> tuple[int, int]:
 
 def renamed(raw: bytes, number: int) -> bytes:
     """The message with every `<id@host>` and `<name@host>` of its header under a name of this copy's own."""
-    head, gap, body = raw.partition(b"\n\n")
-    return head.replace(b"<", b"<%d." % number) + gap + body
+    end = blank.start() if (blank := re.search(rb"\r?\n\r?\n", raw)) else len(raw)
+    return raw[:end].replace(b"<", b"<%d." % number) + raw[end:]
 
 
 @dataclass

@@ -28,6 +28,9 @@ class Fixed:
     def refresh(self, theta: Vector) -> None:
         pass
 
+    def correct(self, step: Vector, change: Vector) -> None:
+        pass
+
     def solve(self, vector: Vector) -> Vector:
         return np.linalg.solve(self.H, vector)
 

@@ -38,6 +38,9 @@ class Metric(Protocol):
     def refresh(self, theta: Vector) -> None:
         """Take H at theta."""
 
+    def correct(self, step: Vector, change: Vector) -> None:
+        """Mend what in H is only guessed by how the gradient changed along a step."""
+
     def solve(self, vector: Vector) -> Vector:
         """H⁻¹ vector"""
 
@@ -73,6 +76,7 @@ class Curvature:
         """Take in a pair, unless rounding has eaten the curvature along the step."""
         if float(step @ change) > 1e-14 * float(np.linalg.norm(step) * np.linalg.norm(change)):
             self._steps, self._changes = [*self._steps, step][-_PAIRS:], [*self._changes, change][-_PAIRS:]
+            self.metric.correct(step, change)
 
     def solve(self, vector: Vector) -> Vector:
         """B⁻¹ vector by the two-loop recursion: Nocedal & Wright, "Numerical Optimization", 2006, algorithm 7.4."""

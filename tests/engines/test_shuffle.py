@@ -67,7 +67,7 @@ def test_pairs_of_integers(tasks: list[list[tuple[int, int]]]) -> None:
 
 
 def test_more_tasks_than_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shuffle, "MOST_BUCKETS", 4)
+    monkeypatch.setattr(shuffle, "MOST_BUCKETS", 4)  # of the 15 that so many tasks would have
     stage = stage_in(tmp_path, WORDS)
     tasks = [[f"w{n % 17}", "all"] for n in range(60)]
     found = combined(tasks, Grouping(words_of, ("word",), {"n": "sum"}, stage.sink, "groups"), stage)

@@ -72,11 +72,11 @@ class Grouping(Generic[T]):
         """Group rows that are in memory; the aggregated columns keep their names."""
         grouped = table.group_by(list(self.keys), use_threads=False).aggregate(list(self.aggregations.items()))
         named = grouped.select([*self.keys, *(f"{column}_{how}" for column, how in self.aggregations.items())])
-        return named.rename_columns([*self.keys, *self.aggregations]).select(self.schema.names).cast(self.schema)
+        return named.rename_columns([*self.keys, *self.aggregations]).cast(self.schema)
 
     def write(self, groups: pa.Table, part: int) -> list[Written]:
         """Sort groups by key and write them as one part of the output."""
-        ordered = groups.sort_by([(key, "ascending") for key in self.keys]).select(self.schema.names).cast(self.schema)
+        ordered = groups.sort_by([(key, "ascending") for key in self.keys]).cast(self.schema)
         with self.sink.open(part, prefix="groups") as writer:
             for batch in ordered.to_batches(max_chunksize=65536):
                 writer.write(self.output, batch)

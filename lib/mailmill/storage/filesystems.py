@@ -28,7 +28,8 @@ from mailmill.errors import DataError, InfrastructureError, MailmillError
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, s3fs_of
 from mailmill.storage.sources import SourceObject
 
-#: A file of up to so many bytes is read from S3 in one request, where a Parquet reader would make one a column.
+#: A file of up to so many bytes is read from S3 in one request, where a Parquet reader would make one a column; and
+#: many such objects are read at a time.
 SMALL = 2**20
 
 

@@ -11,11 +11,10 @@ import pyarrow as pa
 
 from mailmill import schemas
 from mailmill.storage.containers import Limits, Rejected, read_container
-from mailmill.storage.filesystems import Storage
+from mailmill.storage.filesystems import SMALL, Storage
 from mailmill.storage.fragments import Sink, SinkWriter, Written
 from mailmill.storage.sources import SourceObject
 
-SMALL = 2**20  # objects up to this size are fetched many at a time
 FLUSH_ROWS, FLUSH_BYTES = 1000, 4 * 2**20
 
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from mailmill.storage.filesystems import Storage, is_s3, join
@@ -58,7 +59,7 @@ class Lookup:
             coded = table[column].combine_chunks().dictionary_encode()
             number = [words.setdefault(word, len(words)) for word in coded.dictionary.to_pylist()]
             codes.append(np.array(number, np.int32)[coded.indices.to_numpy()])
-            keys.append(np.array(table["key"].to_pylist(), f"S{WIDTH}"))
+            keys.append(_padded(table["key"]))
         return cls.build(storage, uri, np.concatenate(keys), np.concatenate(codes), list(words))
 
     def find(self, keys: Sequence[str]) -> list[str | None]:
@@ -74,7 +75,11 @@ class Lookup:
 
 def keys_of(scan: Scan, column: str = "key") -> NDArray[np.bytes_]:
     """A column of keys as |S32."""
-    return np.array(scan.read([column])[column].to_pylist(), f"S{WIDTH}")
+    return _padded(scan.read([column])[column])
+
+
+def _padded(keys: pa.ChunkedArray) -> NDArray[np.bytes_]:
+    return np.array(keys.to_pylist(), f"S{WIDTH}")
 
 
 @lru_cache(maxsize=4)

@@ -200,7 +200,8 @@ def test_what_is_gone_or_changed_is_read_again(change: str, mailbox: Mailbox, ca
     assert "1 objects are gone or have changed" in caplog.text
     adds_up(found, 59 if change == "gone" else 60)
     whole = mailbox.run(work="fresh")
-    assert {n: m.fingerprint for n, m in found.items()} == {n: m.fingerprint for n, m in whole.items()}
+    ours, theirs = ({n: m.fingerprint for n, m in run.items() if n != "ledger"} for run in (found, whole))
+    assert ours == theirs  # the ledger names the day, and midnight may lie between the two
 
 
 def test_a_landing_place_that_is_emptied(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:

@@ -222,3 +222,24 @@ def test_lookup_on_s3(place: Place) -> None:
     storage, root = place
     lookup = Lookup.of(storage, join(root, "l"), {"b" * 32: "x", "a" * 32: "y"})
     assert lookup.find(["a" * 32, "c" * 32, "b" * 32]) == ["y", None, "x"]
+
+
+def test_lookup_of_a_table(place: Place) -> None:
+    """Read in parts and sorted in parts: what one sort of all rows gives."""
+    storage, root = place
+    batch = rows(0, 500)
+    mixed = [f"{n * 0x9E3779B97F4A7C15 % 2**64:016x}{n:016x}" for n in range(500)]
+    few = pa.array([f"w{n % 7}" for n in range(500)])
+    batch = pa.RecordBatch.from_arrays([pa.array(mixed), few, batch.column("raw")], schema=schemas.RAW)
+    stage = Workspace(storage, root, SMALL).stage({"mail": "m"}, "s", {"raw": schemas.RAW})
+    with stage.sink.open(0) as writer:
+        for start in range(0, 500, 64):
+            writer.write("raw", batch.slice(start, 64))
+    table = stage.publish(writer.written, {})["raw"]
+    assert len(table.scans(1)) > 3
+    lookup = Lookup.of_scans(storage, join(root, "lookup"), table.scans(1), "source")
+    assert lookup.find([*mixed, "f" * 32]) == [*few.to_pylist(), None]
+    whole = Lookup.of(storage, join(root, "whole"), dict(zip(mixed, few.to_pylist(), strict=True)))
+    assert storage.read(join(lookup.uri, "keys.bin")) == storage.read(join(whole.uri, "keys.bin"))
+    nothing = Lookup.of_scans(storage, join(root, "nothing"), [], "source")
+    assert nothing.find(mixed[:2]) == [None, None]

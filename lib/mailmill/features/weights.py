@@ -39,6 +39,7 @@ ALPHA = 1.0
 NGRAM_ALPHA = 3.0
 #: n-grams of fewer training mails have no weight.
 MIN_MAILS = 4
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -138,12 +139,19 @@ def from_counts(counts: Counts, spec: FeatureSpec) -> Weights:
 
 
 def _ngram_weights(counts: Counts, spec: FeatureSpec) -> NDArray[np.float32]:
-    mails = counts.ngrams.sum(axis=0, dtype=np.int64)
-    if spec.ngram_values == "tfidf":
-        weights = idf(mails, counts.mails)
-    else:
-        weights = strongest(log_ratios(counts.ngrams[:-1].astype(np.int64), NGRAM_ALPHA))
-    return np.where(mails >= MIN_MAILS, weights, 0).astype(np.float32)
+    """A block of columns at a time: float64 tables of all of them would be the largest thing that a driver holds."""
+    weights = np.empty(counts.ngrams.shape[1], np.float32)
+    mass = counts.ngrams[:-1].sum(axis=1, dtype=np.int64)
+    for start in range(0, len(weights), _BLOCK):
+        own = slice(start, start + _BLOCK)
+        by_class = counts.ngrams[:, own].astype(np.int64)
+        mails = by_class.sum(axis=0)
+        if spec.ngram_values == "tfidf":
+            found = idf(mails, counts.mails)
+        else:
+            found = strongest(log_ratios(by_class[:-1], NGRAM_ALPHA, mass))
+        weights[own] = np.where(mails >= MIN_MAILS, found, 0)
+    return weights
 
 
 def _without_fold(words: NDArray[np.int32], fold: int, classes: int) -> NDArray[np.int64]:
@@ -160,17 +168,21 @@ def idf(mails: NDArray[np.int64], total: int) -> NDArray[np.float64]:
     return weights
 
 
-def log_ratios(mails: NDArray[np.int64], alpha: float = ALPHA) -> NDArray[np.float64]:
+def log_ratios(
+    mails: NDArray[np.int64], alpha: float = ALPHA, mass: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
     """r_cw = ln((n_cw + a s_c) / m_c) - ln((n_w - n_cw + a s_c') / m_c'), with c' all other classes together.
 
     mails (k, columns): n_cw, mails of class c that hold w; m_c = sum_w n_cw, s_c = 2 m_c / m. For two classes of equal
     mass that is Wang & Manning's ln(p / ||p||) - ln(q / ||q||), p = a + n_c. Smoothing by mass makes r of a column
     that was never seen exactly 0, and a rare one no witness for the smaller class. A class without mails: r = 0.
-    Returns float64 (k, columns). "Baselines and bigrams", ACL 2012.
+    mass int64 (k,): m_c, where `mails` are some of the columns alone. Returns float64 (k, columns). "Baselines and
+    bigrams", ACL 2012.
     """
     ratios = np.zeros(mails.shape)
     total = mails.sum(axis=0)
-    mass, everything = mails.sum(axis=1), int(mails.sum())
+    mass = mails.sum(axis=1) if mass is None else mass
+    everything = int(mass.sum())
     for number, own in enumerate(mails):
         inside, outside = int(mass[number]), everything - int(mass[number])
         if inside and outside:

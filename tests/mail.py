@@ -16,7 +16,7 @@ from mailmill.errors import RejectedMessage
 from mailmill.features.tokens import tokenize
 
 DIMENSION = 12
-#: The features by default: the mean, and the pool of class-informed weights with its score.
+#: The dense features by default: the mean, and the pool of class-informed weights with its score.
 FEATURES = schemas.features(2 * DIMENSION + 1)
 
 
@@ -54,7 +54,7 @@ def make_config(
         "tables": {"fragment_bytes": 200_000, "row_group_bytes": 50_000},
         "ingest": {"batch_objects": 60},
         "labels": {"source": str(corpus / "labels.csv")} if labels is None else labels,
-        "features": {"vectors": str(vectors)},
+        "features": {"vectors": str(vectors), "ngrams": 0},  # tests that are about n-grams ask for them
         "forest": {"trees": 8, "depth": 5, "max_bins": 32},
         "quality": {"expectations": "off"},  # seconds to import; tests/quality turns them on
         "docs": {"build": False},

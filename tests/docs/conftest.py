@@ -16,6 +16,9 @@ from mailmill.job import Job
 from tests import mail
 from tests.conftest import ROOT
 
+#: As by default, in fewer columns.
+NGRAMS = ("features.ngrams=3", "features.ngram_bits=16")
+
 
 @dataclass(frozen=True)
 class Documented:
@@ -42,6 +45,7 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Documented:
     config = mail.make_config(
         str(folder / "work"), folder / "corpus", vectors, "docs.build=true", f"docs.site={folder / 'site'}",
         f"docs.declared={ROOT / 'data_docs'}", "docs.words=always", "docs.examples=3",
+        *NGRAMS,
     )  # fmt: skip
     with Job(config) as job:
         pipeline.run(job)

@@ -21,7 +21,7 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.models.dataset import fragments
 from tests import mail
-from tests.docs.conftest import Documented
+from tests.docs.conftest import NGRAMS, Documented
 
 
 def test_croissant_validates_and_reads_the_tables(documented: Documented) -> None:
@@ -70,7 +70,7 @@ def test_the_version_is_one_of_the_content(documented: Documented, tmp_path: Pat
     """The same mail elsewhere, later, in other batches is the same version; other mail is another."""
     first = documented.documents().facts
     vectors = mail.make_vectors(documented.corpus, tmp_path / "glove.txt")
-    again = mail.make_config(str(tmp_path / "work"), documented.corpus, vectors, "ingest.batch_objects=37")
+    again = mail.make_config(str(tmp_path / "work"), documented.corpus, vectors, "ingest.batch_objects=37", *NGRAMS)
     with Job(again) as job:
         pipeline.run(job)
         second = build.gather(job.workspace, again).facts

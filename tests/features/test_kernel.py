@@ -27,7 +27,7 @@ from mailmill.storage.filesystems import Storage
 
 SHARES = (0.7, 0.1, 0.2)
 TEXTS = ["Good, good day!", "", "Unheard-of", "day day bad", "bad day day", "Good " * 500]
-PLAIN = FeaturesSection(pooling=("mean",))
+PLAIN = FeaturesSection(pooling=("mean",), ngrams=0)
 WHOLE = FeaturesSection(pooling=("mean", "idf", "sif", "nb", "max"), ngrams=2, ngram_bits=12)
 
 
@@ -70,7 +70,9 @@ def make_kernel(store: GloveStore, tmp_path: Path, settings: FeaturesSection) ->
 
 
 def test_values_are_the_formula(store: GloveStore) -> None:
-    found = Featurizer(FeatureSpec.of(store, FeaturesSection(pooling=("mean", "max"), max_words=200)), store)(TEXTS)
+    found = Featurizer(FeatureSpec.of(store, FeaturesSection(pooling=("mean", "max"), max_words=200, ngrams=0)), store)(
+        TEXTS
+    )
     vectors = found.vectors
     np.testing.assert_array_equal(vectors[0], np.array([5 / 5, 4 / 5, 3, 3], np.float32))  # good , good day !
     assert found.words.tolist() == [3, 0, 1, 3, 3, 200]
@@ -111,7 +113,7 @@ def test_rows_have_the_schema_and_depend_on_themselves_alone(
     batch = make_batch(TEXTS)
     out = kernel(batch)["features"]
     out.validate(full=True)
-    expected = schemas.features(kernel.spec.dimension, 2**12 if settings.ngrams else 0)
+    expected = schemas.features(kernel.spec.dimension, kernel.spec.sparse_columns)
     assert out.schema == expected == kernel.outputs["features"]
     assert out.column("key").equals(batch.column("key"))
     assert out.column("label").to_pylist() == [None, "pos", "neg", None, "pos", "neg"]

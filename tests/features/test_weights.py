@@ -237,7 +237,7 @@ def test_files_come_back_and_others_are_refused(store: GloveStore, tmp_path: Pat
 
 def test_what_is_not_needed_is_not_counted(store: GloveStore) -> None:
     batch = make_batch(20)
-    job = make_job(store, labels_of(batch), FeaturesSection(pooling=("mean", "max")))
+    job = make_job(store, labels_of(batch), FeaturesSection(pooling=("mean", "max"), ngrams=0))
     found = counted(job, batch)
     assert (found.words.size, found.tokens.size, found.ngrams.size) == (0, 0, 0)
     assert not job.spec.fitted

@@ -31,7 +31,7 @@ def test_classes_without_both_ends_are_refused(found: list[str], positive: str, 
 
 
 def test_several_strengths_are_a_path(tmp_path: Path) -> None:
-    config = parse({"input": {"paths": ["x"]}, "logistic": {"l2": [1e-3, 1e-1]}})
+    config = parse({"input": {"paths": ["x"]}, "features": {"ngrams": 0}, "logistic": {"l2": [1e-3, 1e-1]}})
     data = problem(noise=2.0)
     from mailmill.models.data import MemoryFragment, in_process
 
@@ -54,6 +54,16 @@ def test_hashed_ngrams_are_fitted_less_finely_unless_asked(ngrams: int, given: f
     assert isinstance(model, LogisticModel)
     assert model.settings.tolerance == tolerance
     assert evidence.converged
+
+
+@pytest.mark.parametrize(("ngrams", "given", "l2"), [(0, None, 1e-4), (3, None, 3e-2), (3, 1e-3, 1e-3)])
+def test_dense_columns_beside_ngrams_are_held_tighter_unless_asked(ngrams: int, given: float | None, l2: float) -> None:
+    config = parse(
+        {"input": {"paths": ["x"]}, "features": {"ngrams": ngrams}, "logistic": {"l2": given} if given else {}}
+    )
+    model, _ = fit("logistic", config, cut(problem()), CLASSES)
+    assert isinstance(model, LogisticModel)
+    assert model.settings.l2 == l2
 
 
 def test_a_fit_that_does_not_converge_says_so(

@@ -78,7 +78,7 @@ def config(root: Path, **quality: Any) -> Config:
     """A configuration for the mailbox in `root`: in/, labels.csv, vectors.txt, work/."""
     return parse({
         "run": {"work": str(root / "work")}, "input": {"paths": [str(root / "in")]}, "engine": {"kind": "local"},
-        "labels": {"source": str(root / "labels.csv")}, "features": {"vectors": str(root / "vectors.txt")},
+        "labels": {"source": str(root / "labels.csv")}, "features": {"vectors": str(root / "vectors.txt"), "ngrams": 0},
         "forest": {"trees": 3, "depth": 3}, "quality": quality,
     })  # fmt: skip
 

@@ -119,7 +119,9 @@ class FeaturesSection(Section):
     subject: Literal["ignored", "joined", "apart"] = Field(
         "ignored", description="joined: as the text's first line; apart: pools and n-grams of its own"
     )
-    ngrams: int = Field(0, ge=0, le=3, description="the longest run of words that has a hashed column; 0: none")
+    ngrams: int = Field(
+        3, ge=0, le=3, description="the longest run of words that has a hashed column; 0: none, for speed and memory"
+    )
     ngram_bits: int = Field(
         22,
         ge=8,

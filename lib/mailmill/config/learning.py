@@ -20,8 +20,10 @@ class CacheSection(Section):
 class LogisticSection(Section):
     """Logistic regression: penalised log loss, minimised over all rows to rounding level."""
 
-    l2: NonNegative | tuple[NonNegative, ...] = Field(
-        1e-4, description="lambda of (1/n) sum loss + lambda/2 ||w||^2; several: the best on the validation split"
+    l2: NonNegative | tuple[NonNegative, ...] | None = Field(
+        None,
+        description="lambda of (1/n) sum loss + lambda/2 ||w||^2; several: the best on the validation split; "
+        "default: 1e-4, beside hashed n-grams 3e-2",
     )
     l1: float = Field(0.0, ge=0, description="of l1 ||w||_1; with l2 an elastic net")
     l2_sparse: float | None = Field(None, ge=0, description="lambda of hashed n-grams; default: 1 / (10 rows)")

@@ -124,7 +124,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mailmill-bench-") as folder:
         for rows in given.rows:
             work = (given.work or Path(folder)) / f"rows-{rows}"
-            make_tables(Job(make_config(work, given)), rows)
+            with Job(make_config(work, given)) as job:
+                make_tables(job, rows)
             options = ("--vectors", given.vectors, "--ngrams", str(given.ngrams), "--bits", str(given.bits))
             found = in_child(__file__, "--child", str(work), "--memory", given.memory, *options)
             first = first or highest(found)

@@ -107,7 +107,8 @@ def main() -> None:
         first: dict[str, dict[str, Any]] = {}
         for rows in given.rows:
             work = (given.work or Path(folder)) / f"rows-{rows}"
-            make_features(Job(parse({"run": {"work": str(work)}, "input": {"paths": ["none"]}})), rows, given.columns)
+            with Job(parse({"run": {"work": str(work)}, "input": {"paths": ["none"]}})) as job:
+                make_features(job, rows, given.columns)
             for model in given.models:
                 options = ("--memory", given.memory, "--trees", str(given.trees))
                 found = in_child(__file__, "--child", str(work), model, *options)

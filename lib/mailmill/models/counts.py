@@ -41,8 +41,8 @@ class Counted:
     lists: tuple[Lists, ...]
 
     def merge(self, other: Counted) -> Counted:
-        """Both together, leaving both as they were: an engine may retry a merge."""
-        return Counted(np.add(self.histogram, other.histogram), self.lists + other.lists)
+        """Both together. Counts are added in place: a third table of them is what a worker has no room for."""
+        return Counted(np.add(self.histogram, other.histogram, out=self.histogram), self.lists + other.lists)
 
     @property
     def nbytes(self) -> int:

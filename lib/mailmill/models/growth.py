@@ -28,6 +28,8 @@ from mailmill.models.workers import Workers, spread
 #: A node is heavy when its bootstrap weight exceeds this many times the cells (classes x bins) of one feature: a
 #: row in a list takes a byte a feature once, a cell four bytes in every partial result.
 _HEAVY = 8
+#: So many states of a group of nodes have room in a worker: those that wait in the tree of merges, and results.
+_STATES = 32
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,9 @@ def grow(
 ) -> tuple[tuple[Tree, ...], OutOfBag, int]:
     """All trees of the plan, their out-of-bag error, and the passes that took.
 
-    The nodes of a level are counted in groups that take at most a quarter of `budget` bytes each (one node's at
-    least), because merging two holds three. The budget changes the number of passes, never a tree.
+    The nodes of a level are counted in groups that take at most 1/32 of `budget` bytes each (one node's at
+    least): a worker that merges 2^k fragments along a tree holds k + 1 states, and results that are not fetched yet.
+    The budget changes the number of passes, never a tree.
     """
     builders = [TreeBuilder(plan.rule) for _ in range(plan.trees)]
     every, passes = range(plan.trees), 0
@@ -124,7 +127,7 @@ def grow(
             break
         parts = []
         weight = level.total.sum(axis=1) if depth else np.full(len(level), rows)
-        for chosen in _groups(weight, plan, rows, budget // 4):
+        for chosen in _groups(weight, plan, rows, budget // _STATES):
             task = _task(plan, level, builders, chosen, weight[chosen], rows, workers.threads)
             counted = map_reduce(count_nodes, Counted.merge, task)
             parts.append(search(counted, task.place, task.drawn, plan, workers.threads))

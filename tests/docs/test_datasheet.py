@@ -81,6 +81,20 @@ def test_measured_answers_say_what_the_tables_hold(documented: Documented) -> No
     assert f"{clean.statistics['duplicates']:,} exact duplicates" in said["composition.errors"]
 
 
+def test_hashed_words_are_told_of(documented: Documented) -> None:
+    """Whoever knows a name can look for its column, so a row is not said to hold none."""
+    documents = documented.documents()
+    sheet = next(s for s in documents.datasheets if s.subject == "features")
+    said = {answer.question.id: answer.text for answer in sheet.answers}
+    assert "runs of up to 3 words, hashed into 65,536 columns" in said["composition.data"]
+    assert "can hash it and see whether a row has its column" in said["composition.identify"]
+    types = {
+        card.subject: next(a.text for a in card.answers if a.question.id == "details.type") for card in documents.cards
+    }
+    assert "25 dense and 65,536 hashed features" in types["models.logistic"]
+    assert "25 features" in types["models.forest"]
+
+
 def test_check_passes_on_the_demo(documented: Documented) -> None:
     job = Job(documented.config)
     documents = build.check(job.workspace, job.config)

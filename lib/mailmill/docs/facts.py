@@ -288,6 +288,9 @@ def _models(found: _Collector, workspace: Workspace) -> None:
             document = json.loads(workspace.storage.read(join(workspace.uri_of(name), path)))
             for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
                 found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
+            if document.get("kind") == "logistic":  # a forest does not read them
+                sparse = (document.get("feature_spec") or {}).get("sparse_columns") or None
+                found.add(f"{label}.sparse_columns", sparse, f"model.json of {name}", manifest)
     metrics = workspace.find("metrics")
     path = next((f.path for f in metrics.files if f.path.endswith("metrics.json")), None) if metrics else None
     if metrics is None or path is None:

@@ -27,22 +27,21 @@ def name_of(active: NDArray[np.int64]) -> str:
     return blake2b(np.ascontiguousarray(active, "<i8").tobytes(), digest_size=8).hexdigest()
 
 
+def compact(rows: SparseRows, active: NDArray[np.int64]) -> SparseRows:
+    """`rows` with the place of each column in `active` as its number; no longer ascending within a row.
+
+    All other columns become one, the last: `columns` is s' + 1.
+    """
+    place = np.full(rows.columns, len(active), np.int32)
+    place[active] = np.arange(len(active), dtype=np.int32)
+    return replace(rows, indices=place[rows.indices], columns=len(active) + 1)
+
+
 def renumbered(
     fragment: Fragment, split: str, rows: SparseRows, active: NDArray[np.int64], name: str = ""
 ) -> SparseRows:
-    """`rows` with the place of each column in `active` as its number; no longer ascending within a row.
-
-    All other columns become one, the last: `columns` is s' + 1. The numbers are made once a fragment that keeps
-    derived bytes, under `name`, see `name_of`.
-    """
-
-    def numbers() -> NDArray[np.uint8]:
-        place = np.full(rows.columns, len(active), np.int32)
-        place[active] = np.arange(len(active), dtype=np.int32)
-        return place[rows.indices].view(np.uint8)
-
-    if name and isinstance(fragment, CachingFragment):
-        found = fragment.cached(f"columns-{split}-{name}", numbers)
-    else:
-        found = numbers()
+    """`compact`, made once a fragment that keeps derived bytes, under `name`, see `name_of`."""
+    if not name or not isinstance(fragment, CachingFragment):
+        return compact(rows, active)
+    found = fragment.cached(f"columns-{split}-{name}", lambda: compact(rows, active).indices.view(np.uint8))
     return replace(rows, indices=found.view(np.int32), columns=len(active) + 1)

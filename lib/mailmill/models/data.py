@@ -8,6 +8,7 @@ kernel on every fragment and merges the results; engines implement the second, t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -133,7 +134,7 @@ class CachingFragment(Protocol):
 class MapReduce(Protocol):
     """Runs `partial(fragment, broadcast)` on every fragment and merges the results.
 
-    The caller has bound the fragments. `merge` is associative and leaves its arguments as they were;
+    The caller has bound the fragments. `merge` is associative and may add into its first argument;
     the order of merging is a fixed binary tree over the fragments, so a run repeats to the last bit.
     `partial` is a module-level function and `broadcast` a frozen dataclass, so both travel by reference
     or as plain arrays.
@@ -158,13 +159,17 @@ class MemoryFragment:
         return self._cache[name]
 
 
-def in_process(fragments: Sequence[Fragment]) -> MapReduce:
-    """A `MapReduce` over `fragments` in this process: neighbours are merged pairwise, round by round."""
+def in_process(fragments: Sequence[Fragment], threads: int = 1) -> MapReduce:
+    """A `MapReduce` over `fragments` in this process: neighbours are merged pairwise, round by round.
+
+    So many threads share the fragments; the result does not depend on them.
+    """
     if not fragments:
         raise DataError("no fragment to train on")
 
     def map_reduce(partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B) -> S:
-        states = [partial(fragment, broadcast) for fragment in fragments]
+        with ThreadPoolExecutor(threads) as pool:
+            states = list(pool.map(lambda fragment: partial(fragment, broadcast), fragments))
         while len(states) > 1:
             pairs = [merge(*states[i : i + 2]) for i in range(0, len(states) - 1, 2)]
             states = pairs + states[2 * len(pairs) :]

@@ -6,11 +6,13 @@ columns, which are rare, only the mean curvature is needed, because their square
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.models.columns import renumbered
 from mailmill.models.data import Fragment, TrainingArrays
 from mailmill.models.loss import curvature, probabilities
 from mailmill.models.objective import Layout
@@ -49,19 +51,25 @@ class Head:
         columns = np.concatenate([np.arange(d + 1), d + 1 + self.frequent])
         return np.stack([np.concatenate([k * width + columns for k in g]) for g in self.groups]).astype(np.int64)
 
+    @cached_property
+    def _column(self) -> NDArray[np.int32]:
+        """The column of each active sparse column in `matrix`, -1 for those without, int32 (s' + 1,)."""
+        column = np.full(len(self.layout.active) + 1, -1, np.int32)
+        column[self.frequent] = self.layout.dense + 1 + np.arange(len(self.frequent))
+        return column
+
     def matrix(self, rows: TrainingArrays) -> Matrix:
-        """The columns themselves, float64 (n, height): standardised dense ones, 1, frequent sparse ones."""
+        """The columns themselves, float64 (n, height): standardised dense ones, 1, frequent sparse ones. The sparse
+        columns of `rows` are numbered as `columns.compact` does."""
         d = self.layout.dense
         A = np.zeros((len(rows.X), self.height))
         np.subtract(rows.X, self.layout.centre, out=A[:, :d])
         A[:, :d] /= self.layout.scale
         A[:, d] = 1.0
         if len(self.frequent) and rows.sparse is not None:
-            place = np.full(self.layout.sparse_columns, -1, np.int64)
-            place[self.layout.active[self.frequent]] = np.arange(len(self.frequent))
-            at = place[rows.sparse.indices]
+            at = self._column[rows.sparse.indices]
             kept = at >= 0
-            A[rows.sparse.row_numbers()[kept], d + 1 + at[kept]] = rows.sparse.values[kept]
+            A[rows.sparse.row_numbers()[kept], at[kept]] = rows.sparse.values[kept]
         return A
 
 
@@ -93,12 +101,11 @@ class HessianSums:
 
 
 def hessian_sums(arrays: TrainingArrays, task: HessianTask) -> HessianSums:
-    """The sums over some rows, `_BLOCK` of them at a time."""
+    """The sums over some rows, `_BLOCK` of them at a time; their sparse columns are numbered as in `Head.matrix`."""
     from mailmill.models.native.linear import dense_margins, sparse_margins
 
     head, layout = task.head, task.head.layout
-    dense, intercept, compact = layout.split([task.theta])
-    sparse = None if compact is None else layout.spread(compact)
+    dense, intercept, sparse = layout.split([task.theta])
     places, height = head.places, head.height
     blocks, mean = np.zeros((len(places), places.shape[1], places.shape[1])), np.zeros(layout.margins)
     by_class = np.asarray(task.class_weight)
@@ -122,4 +129,8 @@ def hessian_sums(arrays: TrainingArrays, task: HessianTask) -> HessianSums:
 
 def fragment_hessian(fragment: Fragment, task: HessianTask) -> HessianSums:
     """`hessian_sums` of one fragment."""
-    return hessian_sums(fragment.arrays(task.split), task)
+    arrays, layout = fragment.arrays(task.split), task.head.layout
+    if arrays.sparse is not None:
+        sparse = renumbered(fragment, task.split, arrays.sparse, layout.active, layout.active_name)
+        arrays = replace(arrays, sparse=sparse)
+    return hessian_sums(arrays, task)

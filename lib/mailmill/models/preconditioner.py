@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
+from mailmill.models.columns import compact
 from mailmill.models.data import TrainingArrays
 from mailmill.models.hessian import Head, HessianTask, hessian_sums
 from mailmill.models.objective import Layout
@@ -50,6 +53,8 @@ class SampleHessian:
         self._guessed[self._places.ravel()] = False
         self._factor = 1.0
         self._sample = sample.take(np.arange(min(len(sample.X), max(4 * self._head.height, work))))
+        if self._sample.sparse is not None:
+            self._sample = replace(self._sample, sparse=compact(self._sample.sparse, layout.active))
 
     def refresh(self, theta: Vector) -> None:
         """Take H at theta, from the sample's probabilities there."""

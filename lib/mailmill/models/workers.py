@@ -44,9 +44,14 @@ class Workers:
     folder: Path | None = None
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def this_process(threads: int | None = None, folder: Path | None = None) -> Workers:
     """Threads of this process, by default one a core: for notebooks, tests and the local engine."""
-    count = threads or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    count = threads or cores()
 
     def run(function: Callable[[Any, Any], Any], tasks: Sequence[Any], broadcast: Any) -> list[Any]:
         if count == 1 or len(tasks) == 1:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import json
+import logging
 import os
 import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,8 +23,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from mailmill import __version__
+from mailmill import __version__, pipeline
 from mailmill.cli import cli, guarded
+from mailmill.commands import interrupt
+from mailmill.commands.session import session
+from mailmill.job import Job
 from tests import mail, s3
 from tests.faults.processes import for_people, mailmill
 
@@ -380,3 +386,20 @@ def without(folder: Path, *libraries: str) -> Mapping[str, str]:
         "sys.meta_path[sys.meta_path.index(PathFinder)] = Without\n"
     )
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))}
+
+
+def test_an_interrupt_that_a_library_swallows_stops_the_next_publication(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python drops what is raised in a finaliser: a run went on after Ctrl-C, to its end and exit code 0."""
+    monkeypatch.setattr(interrupt, "_struck", threading.Event())
+    corpus = mail.make_corpus(tmp_path / "corpus", 40)
+    config = mail.make_config(str(tmp_path / "work"), corpus, tmp_path / "no.txt")
+    try:
+        with pytest.raises(KeyboardInterrupt), session(config, "ingest") as job:
+            with contextlib.suppress(KeyboardInterrupt):
+                interrupt.strike()
+            pipeline.ingest(job)
+    finally:
+        logging.disable(logging.NOTSET)
+    assert Job(config).workspace.find("raw") is None

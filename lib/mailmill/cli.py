@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import click
 
 from mailmill import __version__, schemas
 from mailmill.commands import docs as cli_docs
+from mailmill.commands import interrupt
 from mailmill.commands.compact import compact
 from mailmill.commands.runs import runs
 from mailmill.commands.score import score
@@ -252,15 +252,9 @@ def _version(package: str) -> str | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: run, and end the process with the right exit code."""
-    signal.signal(signal.SIGINT, _interrupt)
+    interrupt.install()
     logs.configure(run_id())
     sys.exit(guarded(lambda: cli.main(arguments, standalone_mode=False)))
-
-
-def _interrupt(*_: object) -> None:
-    """Ctrl-C. What Dask, Spark and Py4J log of being stopped would bury the two lines that people need."""
-    logging.disable(logging.CRITICAL)
-    raise KeyboardInterrupt
 
 
 def guarded(action: Callable[[], object]) -> int:

@@ -1,6 +1,7 @@
 """Commands of the command line that are more than one call: a file each.
 
 session   a run: its lease, its log, its record
+interrupt Ctrl-C
 runs      list, show and compare what was recorded
 compact   join the small files of tables that grew
 docs      build, check and compare the documentation

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailmill.commands import interrupt
 from mailmill.config import Config, StorageSection, load, parse
 from mailmill.errors import ConfigError
 
@@ -66,7 +67,13 @@ def session(config: Config, command: str) -> Iterator[Job]:
 
     recorder = Recorder(config, run_id(), command)
     lease = Lease(Storage(config.storage), config.run.work, run_id(), config.run.lease_seconds)
-    job = Job(config, lease.check, recorder.heard)
+
+    def check() -> None:
+        """Whether this run may publish."""
+        lease.check()
+        interrupt.check()
+
+    job = Job(config, check, recorder.heard)
     with lease:
         failure: BaseException | None = None
         try:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from mailmill import resources
 from mailmill.config import EngineSection, StorageSection, TablesSection
-from mailmill.engines import Engine, open_engine, resources
+from mailmill.engines import Engine, open_engine
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.tables import Workspace
 from tests import s3

@@ -215,8 +215,9 @@ def corpus(out: Path, form: Format, size: str | None, **options: Any) -> None:
 @cli.command(short_help="what is installed here")
 def engines() -> None:
     """Say which engines are installed, in which versions, and which one `auto` would take here."""
+    from mailmill import resources
     from mailmill.config import EngineSection
-    from mailmill.engines import choose, resources
+    from mailmill.engines import choose
 
     click.echo(f"mailmill {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
     click.echo(f"machine   {resources.cores()} cores, {resources.memory() / 2**30:.1f} GiB of memory free")

@@ -45,25 +45,22 @@ def test_several_strengths_are_a_path(tmp_path: Path) -> None:
         parse({"input": {"paths": ["x"]}, "logistic": {"l2": []}})
 
 
-@pytest.mark.parametrize(("ngrams", "given", "tolerance"), [(0, None, 1e-9), (2, None, 1e-5), (2, 1e-7, 1e-7)])
-def test_hashed_ngrams_are_fitted_less_finely_unless_asked(ngrams: int, given: float | None, tolerance: float) -> None:
+@pytest.mark.parametrize(
+    ("setting", "ngrams", "given", "found"),
+    [("tolerance", 0, None, 1e-9), ("tolerance", 2, None, 1e-5), ("tolerance", 2, 1e-7, 1e-7),
+     ("l2", 0, None, 1e-4), ("l2", 3, None, 3e-2), ("l2", 3, 1e-3, 1e-3)],
+)  # fmt: skip
+def test_beside_ngrams_other_settings_hold_unless_asked(
+    setting: str, ngrams: int, given: float | None, found: float
+) -> None:
+    """Hashed n-grams are fitted less finely, and dense columns beside them are held tighter."""
     config = parse(
-        {"input": {"paths": ["x"]}, "features": {"ngrams": ngrams}, "logistic": {"tolerance": given} if given else {}}
+        {"input": {"paths": ["x"]}, "features": {"ngrams": ngrams}, "logistic": {setting: given} if given else {}}
     )
     model, evidence = fit("logistic", config, cut(problem()), CLASSES)
     assert isinstance(model, LogisticModel)
-    assert model.settings.tolerance == tolerance
+    assert getattr(model.settings, setting) == found
     assert evidence.converged
-
-
-@pytest.mark.parametrize(("ngrams", "given", "l2"), [(0, None, 1e-4), (3, None, 3e-2), (3, 1e-3, 1e-3)])
-def test_dense_columns_beside_ngrams_are_held_tighter_unless_asked(ngrams: int, given: float | None, l2: float) -> None:
-    config = parse(
-        {"input": {"paths": ["x"]}, "features": {"ngrams": ngrams}, "logistic": {"l2": given} if given else {}}
-    )
-    model, _ = fit("logistic", config, cut(problem()), CLASSES)
-    assert isinstance(model, LogisticModel)
-    assert model.settings.l2 == l2
 
 
 def test_a_fit_that_does_not_converge_says_so(

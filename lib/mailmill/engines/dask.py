@@ -16,8 +16,9 @@ import distributed.utils
 import psutil
 from distributed.comm import CommClosedError
 
+from mailmill import resources
 from mailmill.config import EngineSection
-from mailmill.engines import resources, shuffle
+from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
 from mailmill.engines.worker import own_memory
 from mailmill.errors import ConfigError, InfrastructureError

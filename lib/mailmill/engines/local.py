@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, TypeVar
 
+from mailmill import resources
 from mailmill.config import EngineSection
-from mailmill.engines import resources, shuffle
+from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written

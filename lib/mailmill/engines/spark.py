@@ -25,8 +25,9 @@ from pyspark import InheritableThread, TaskContext
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark user reads
 
+from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
-from mailmill.engines import reports, resources, s3a
+from mailmill.engines import reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel, map_batches
 from mailmill.engines.worker import travel_light
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError

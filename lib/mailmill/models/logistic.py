@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill import resources
 from mailmill.errors import DataError
 from mailmill.models.columns import ranked
 from mailmill.models.data import Fragment, MapReduce, MemoryFragment, TrainingArrays, in_process
@@ -26,7 +28,6 @@ from mailmill.models.penalty import Penalty
 from mailmill.models.preconditioner import SampleHessian
 from mailmill.models.quasinewton import Result, minimise, together
 from mailmill.models.sample import Sample, draw_sample
-from mailmill.models.workers import cores
 
 __all__ = ["LogisticModel", "LogisticSettings", "fit_all", "fit_logistic"]
 
@@ -42,7 +43,7 @@ _SAMPLE_TOLERANCE = 1e-7
 _SPARSE_SAMPLE_TOLERANCE = 1e-5
 _SAMPLE_ITERATIONS = 60
 _SAMPLE_L2 = 1e-8
-#: Threads evaluate so many parts of a sample with sparse columns side by side: the workers wait meanwhile.
+#: Parts of a sample with sparse columns; the workers wait meanwhile.
 _SAMPLE_PARTS = 4
 #: Bytes of the points that one pass evaluates together.
 _TOGETHER_BYTES = 64 << 20
@@ -203,17 +204,21 @@ class _Problem:
         present = np.bincount(self._sample.y.astype(np.int64), minlength=len(self.classes))
         if not present[np.asarray(self.counts) > 0].all():
             return theta
-        count = _SAMPLE_PARTS if len(self.layout.active) else 1
-        parts = [part for part in np.array_split(np.arange(len(self._sample.X)), count) if len(part)]
-        fragments = [MemoryFragment({self._split: self._sample.take(part)}) for part in parts]
-        map_reduce = in_process(fragments, min(len(parts), cores()))
-        objective = Objective(map_reduce, self.layout, self.class_weight, self._split, len(self._sample.X))
+        objective = Objective(self._in_memory, self.layout, self.class_weight, self._split, len(self._sample.X))
         safe = Penalty(np.where(penalty.l2 > 0, penalty.l2, _SAMPLE_L2), penalty.l1)
         tolerance = _SPARSE_SAMPLE_TOLERANCE if len(self.layout.active) else _SAMPLE_TOLERANCE
         search = minimise(theta, metric, safe, tolerance=tolerance, max_iterations=_SAMPLE_ITERATIONS)
         (result,) = together([search], self._evaluator(objective, [safe]))
         metric.refresh(result.point.theta)
         return result.point.theta
+
+    @cached_property
+    def _in_memory(self) -> MapReduce:
+        """Over the sample; where it has sparse columns, in parts that threads evaluate side by side."""
+        count = _SAMPLE_PARTS if len(self.layout.active) else 1
+        parts = [part for part in np.array_split(np.arange(len(self._sample.X)), count) if len(part)]
+        fragments = [MemoryFragment({self._split: self._sample.take(part)}) for part in parts]
+        return in_process(fragments, min(len(parts), resources.cores()))
 
     def _evaluator(
         self, objective: Objective, penalties: Sequence[Penalty], wanted: Sequence[LogisticSettings] = ()

@@ -6,13 +6,14 @@ and every tree grown by one worker alone. `Workers` says whether that is so; `on
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
+
+from mailmill import resources
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -44,14 +45,9 @@ class Workers:
     folder: Path | None = None
 
 
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def this_process(threads: int | None = None, folder: Path | None = None) -> Workers:
     """Threads of this process, by default one a core: for notebooks, tests and the local engine."""
-    count = threads or cores()
+    count = threads or resources.cores()
 
     def run(function: Callable[[Any, Any], Any], tasks: Sequence[Any], broadcast: Any) -> list[Any]:
         if count == 1 or len(tasks) == 1:

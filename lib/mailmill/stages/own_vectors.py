@@ -21,8 +21,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from mailmill import config as configuration
-from mailmill import schemas
-from mailmill.engines import Grouping, resources
+from mailmill import resources, schemas
+from mailmill.engines import Grouping
 from mailmill.errors import DataError, InfrastructureError
 from mailmill.features import glove_training, vocabulary
 from mailmill.features.cooccurrence import Counts, count_pairs, unit

@@ -125,8 +125,8 @@ class OnSpark:
             self.fragments.append(ParquetFragment(path))
 
     def fit(self, settings: ForestSettings) -> ForestModel:
-        def map_reduce(partial: Any, merge: Any, broadcast: Any) -> Any:
-            return self.engine.map_reduce(self.fragments, partial, merge, broadcast)
+        def map_reduce(partial: Any, merge: Any, broadcast: Any, **options: Any) -> Any:
+            return self.engine.map_reduce(self.fragments, partial, merge, broadcast, **options)
 
         workers = Workers(threads=1)
         model, _ = fit_forest(map_reduce, CLASSES, settings, memory_budget=2 << 30, workers=workers)

@@ -139,7 +139,7 @@ def mailmill(engine: Engine, table: Table, l2: float, tolerance: float, folder: 
     cache.forget(table.fingerprint)
     began = time.perf_counter()
     parts = fragments(table, CLASSES, engine.task_bytes, engine.workers, cache)
-    meter = Meter(lambda partial, merge, broadcast: engine.map_reduce(parts, partial, merge, broadcast))
+    meter = Meter(partial(engine.map_reduce, parts))
     model, evidence = fit_logistic(meter, CLASSES, LogisticSettings(l2=l2, tolerance=tolerance))
     seconds = time.perf_counter() - began
     note = f"{meter.source_bytes / 2**20:.0f} MiB of files, {meter.cache_bytes / 2**20:.0f} MiB of cache"

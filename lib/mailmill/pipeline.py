@@ -258,8 +258,8 @@ def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress)
 def _counted(map_reduce: Callable[..., Any], progress: Progress) -> Callable[..., Any]:
     """`map_reduce`, telling `progress` of each pass."""
 
-    def counted(*arguments: Any) -> Any:
-        result = map_reduce(*arguments)
+    def counted(*arguments: Any, **options: Any) -> Any:
+        result = map_reduce(*arguments, **options)
         progress.advance(1)
         return result
 

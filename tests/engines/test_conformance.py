@@ -156,6 +156,12 @@ def test_map_reduce_gives_the_same_bits(engine: Engine) -> None:
     assert found.tobytes() != sum(parts[1:], parts[0]).tobytes(), "the data does not tell orders apart"
 
 
+def test_an_exact_merge_gives_the_same(engine: Engine) -> None:
+    table = np.arange(5)
+    found = engine.map_reduce(list(range(203)), kernels.broadcast_checksum, kernels.add_int, table, exact=True)
+    assert found == 203 * 10 + sum(range(203))
+
+
 def test_map_reduce_of_nothing_is_a_clear_error(engine: Engine) -> None:
     with pytest.raises(DataError, match="no rows"):
         engine.map_reduce([], kernels.trace, kernels.bracket, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmill.engines.merging import TreeMerge, block_size, tree_merge
+from mailmill.engines.merging import Fold, TreeMerge, block_size, merging, tree_merge
 
 
 def bracket(a: str, b: str) -> str:
@@ -33,3 +33,21 @@ def test_blocks_are_subtrees(parts: int, wanted: int) -> None:
     reduced = [tree_merge(map(str, block), len(block), bracket) for block in blocks]
     assert tree_merge(reduced, len(blocks), bracket) == tree_merge(map(str, range(parts)), parts, bracket)
     assert size == 1 or parts // size >= wanted
+
+
+@given(st.lists(st.integers(-(2**70), 2**70), min_size=1, max_size=70))
+def test_an_exact_merge_lets_nothing_wait(parts: list[int]) -> None:
+    waiting = 0
+
+    def add(a: int, b: int) -> int:
+        nonlocal waiting
+        waiting -= 1
+        return a + b
+
+    merged = merging(len(parts), add, exact=True)
+    assert isinstance(merged, Fold)
+    for number, part in enumerate(parts):
+        waiting += 1
+        merged.add(number, part)
+        assert waiting == 1
+    assert merged.result() == sum(parts)

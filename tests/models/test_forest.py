@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from mailmill.engines.merging import tree_merge
+from mailmill.engines.merging import merging
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.binning import quantile_bins
 from mailmill.models.counts import Counted
@@ -136,9 +136,9 @@ def test_tasks_travel_and_passes_are_counted() -> None:
     calls = []
     inner = cut(problem(200, 4), (50, 50))
 
-    def counting(partial: object, merge: object, broadcast: object) -> object:
+    def counting(partial: object, merge: object, broadcast: object, **options: object) -> object:
         calls.append(pickle.loads(pickle.dumps((partial, broadcast)))[0].__name__)
-        return inner(partial, merge, broadcast)
+        return inner(partial, merge, broadcast, **options)
 
     _, evidence = fit_forest(counting, CLASSES, SMALL, memory_budget=20_000)
     assert evidence.passes == len(calls)
@@ -150,9 +150,9 @@ def test_tasks_travel_and_passes_are_counted() -> None:
 def test_a_group_of_nodes_takes_little_of_the_budget() -> None:
     inner, largest = cut(problem(400, 6), (100,)), 0
 
-    def measuring(partial: object, merge: object, broadcast: object) -> object:
+    def measuring(partial: object, merge: object, broadcast: object, **options: object) -> object:
         nonlocal largest
-        state = inner(partial, merge, broadcast)
+        state = inner(partial, merge, broadcast, **options)
         largest = max(largest, state.nbytes if isinstance(state, Counted) else 0)
         return state
 
@@ -160,12 +160,12 @@ def test_a_group_of_nodes_takes_little_of_the_budget() -> None:
     assert 5_000 < largest <= 10_000
 
 
-def test_what_waits_in_a_tree_of_merges_has_room() -> None:
+def test_what_waits_to_be_merged_has_room() -> None:
     """A worker reduces 128 fragments: at 2,000,000 rows of 300 columns that killed workers of 1 GiB."""
     data, budget, most = problem(1280, 6), 320_000, 0
     fragments = [MemoryFragment({"train": take(data, slice(at, at + 10))}) for at in range(0, 1280, 10)]
 
-    def measuring(partial: Any, merge: Any, broadcast: Any) -> Any:
+    def measuring(partial: Any, merge: Any, broadcast: Any, *, exact: bool = False) -> Any:
         held: list[Counted] = []
 
         def hold(state: Any) -> Any:
@@ -182,10 +182,13 @@ def test_what_waits_in_a_tree_of_merges_has_room() -> None:
             held[:] = [one for one in held if one is not a and one is not b]
             return found
 
-        return tree_merge((hold(partial(one, broadcast)) for one in fragments), len(fragments), merged)
+        together = merging(len(fragments), merged, exact)
+        for number, one in enumerate(fragments):
+            together.add(number, hold(partial(one, broadcast)))
+        return together.result()
 
     fit_forest(measuring, CLASSES, replace(SMALL, trees=40, max_bins=8), memory_budget=budget)
-    assert budget // 16 < most <= budget * 0.4
+    assert budget // 32 < most <= budget // 8
 
 
 @pytest.mark.parametrize(

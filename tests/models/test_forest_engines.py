@@ -23,8 +23,8 @@ SETTINGS = ForestSettings(trees=5, depth=5, max_bins=32, seed=4)
 def test_both_ways_on_every_engine(engine: Engine, tmp_path: Path) -> None:
     fragments = [MemoryFragment({"train": take(DATA, slice(a, b))}) for a, b in pairwise([0, 1, 400, 400, 1100, 1500])]
 
-    def map_reduce(partial: Any, merge: Any, broadcast: Any) -> Any:
-        return engine.map_reduce(fragments, partial, merge, broadcast)
+    def map_reduce(partial: Any, merge: Any, broadcast: Any, **options: Any) -> Any:
+        return engine.map_reduce(fragments, partial, merge, broadcast, **options)
 
     def run(function: Any, tasks: Any, broadcast: Any) -> list[Any]:
         return [result for _, result in sorted(engine.run(function, tasks, broadcast), key=lambda item: item[0])]

@@ -154,9 +154,9 @@ def test_passes_of_the_merged_way_are_as_few_as_levels() -> None:
     calls: list[str] = []
     inner = cut(problem(3000, 6), (1000,))
 
-    def counting(partial: object, merge: object, broadcast: object) -> object:
+    def counting(partial: object, merge: object, broadcast: object, **options: object) -> object:
         calls.append(partial.__name__)  # type: ignore[attr-defined]
-        return inner(partial, merge, broadcast)
+        return inner(partial, merge, broadcast, **options)
 
     fit_forest(counting, CLASSES, replace(SMALL, depth=5), memory_budget=64 << 20)
     assert calls == ["survey"] + ["count_nodes"] * 5 + ["judge_fragment"]

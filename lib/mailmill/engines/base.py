@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
-from mailmill.engines.merging import TreeMerge, block_size, tree_merge
+from mailmill.engines.merging import block_size, merging
 from mailmill.errors import DataError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Scan, Sink, SinkWriter, Written
@@ -155,22 +155,25 @@ class Engine(ABC):
         merge: Callable[[S, S], S],
         broadcast: B,
         progress: Progress = SILENT,
+        *,
+        exact: bool = False,
     ) -> S:
         """merge over all fragments of partial(fragment, broadcast), along one fixed tree (see `merging`).
 
-        The same fragments give the same bits on every engine and number of workers. `progress` advances by
-        fragments. Raises DataError where there is no fragment.
+        The same fragments give the same bits on every engine and number of workers. exact: no order of merging
+        changes a bit, so that results are merged as they come and none waits. `progress` advances by fragments.
+        Raises DataError where there is no fragment.
         """
         if not fragments:
             raise DataError("nothing to compute on: the table has no rows")
         size = block_size(len(fragments), self.workers * 2)
         blocks = [tuple(fragments[at : at + size]) for at in range(0, len(fragments), size)]
-        tree: TreeMerge[S] = TreeMerge(len(blocks), merge)
-        job = _ReduceJob(partial, merge, broadcast)
+        merged = merging(len(blocks), merge, exact)
+        job = _ReduceJob(partial, merge, broadcast, exact)
         for number, part in self.run(_reduce_block, blocks, job):
-            tree.add(number, part)
+            merged.add(number, part)
             progress.advance(len(blocks[number]))
-        return tree.result()
+        return merged.result()
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,7 @@ class _ReduceJob:
     partial: Callable[[Any, Any], Any]
     merge: Callable[[Any, Any], Any]
     broadcast: Any
+    exact: bool
 
 
 def _map_scan(task: _Mapping, job: _MapJob) -> list[Written]:
@@ -237,5 +241,7 @@ def _reject(kernel: Kernel, row: pa.RecordBatch, error: Exception) -> pa.RecordB
 
 
 def _reduce_block(block: tuple[Any, ...], job: _ReduceJob) -> Any:
-    parts = (job.partial(fragment, job.broadcast) for fragment in block)
-    return tree_merge(parts, len(block), job.merge)
+    merged = merging(len(block), job.merge, job.exact)
+    for number, fragment in enumerate(block):
+        merged.add(number, job.partial(fragment, job.broadcast))
+    return merged.result()

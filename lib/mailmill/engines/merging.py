@@ -7,6 +7,8 @@ along the same binary tree on every engine, whichever worker is faster:
 
 An aligned block of 2^k tasks is a whole subtree, so a worker can reduce a block by itself and the
 driver the blocks, with the same result to the last bit as one process merging them all.
+
+The tree has a price: log2(parts) partial results wait in it. Counts of integers need no tree, see `Fold`.
 """
 
 from __future__ import annotations
@@ -44,6 +46,27 @@ class TreeMerge(Generic[S]):
         """The root. Every part must have been added."""
         ((_, root),) = self._waiting.items()
         return root
+
+
+class Fold(Generic[S]):
+    """Merges parts as they come, so that none waits: for a merge of which no order changes a bit."""
+
+    def __init__(self, merge: Callable[[S, S], S]) -> None:
+        self._merge = merge
+        self._found: list[S] = []
+
+    def add(self, number: int, part: S) -> None:
+        """Take a part; its number does not matter."""
+        self._found = [self._merge(self._found.pop(), part) if self._found else part]
+
+    def result(self) -> S:
+        """All parts together. One at least must have been added."""
+        return self._found[0]
+
+
+def merging(parts: int, merge: Callable[[S, S], S], exact: bool) -> TreeMerge[S] | Fold[S]:
+    """What merges so many parts: along the tree, or as they come where the merge is `exact` in every order."""
+    return Fold(merge) if exact else TreeMerge(parts, merge)
 
 
 def tree_merge(parts: Iterable[S], count: int, merge: Callable[[S, S], S]) -> S:

@@ -135,12 +135,15 @@ class MapReduce(Protocol):
     """Runs `partial(fragment, broadcast)` on every fragment and merges the results.
 
     The caller has bound the fragments. `merge` is associative and may add into its first argument;
-    the order of merging is a fixed binary tree over the fragments, so a run repeats to the last bit.
+    the order of merging is a fixed binary tree over the fragments, so a run repeats to the last bit,
+    or, where `exact` says that no order changes a bit, the order in which results come.
     `partial` is a module-level function and `broadcast` a frozen dataclass, so both travel by reference
     or as plain arrays.
     """
 
-    def __call__(self, partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B) -> S: ...
+    def __call__(
+        self, partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B, *, exact: bool = False
+    ) -> S: ...
 
 
 class MemoryFragment:
@@ -167,7 +170,9 @@ def in_process(fragments: Sequence[Fragment], threads: int = 1) -> MapReduce:
     if not fragments:
         raise DataError("no fragment to train on")
 
-    def map_reduce(partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B) -> S:
+    def map_reduce(
+        partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B, *, exact: bool = False
+    ) -> S:
         with ThreadPoolExecutor(threads) as pool:
             states = list(pool.map(lambda fragment: partial(fragment, broadcast), fragments))
         while len(states) > 1:

@@ -177,7 +177,7 @@ def fit_forest(
         ConfigError: not a weight for each class.
     """
     task = SurveyTask(split, len(classes), settings.bin_sample, settings.seed)
-    surveyed = map_reduce(survey, Survey.merge, task)
+    surveyed = map_reduce(survey, Survey.merge, task, exact=True)
     columns = surveyed.census.check(classes, split)
     rows = surveyed.census.rows
     rule = Rule(

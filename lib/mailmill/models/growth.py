@@ -129,12 +129,12 @@ def grow(
         weight = level.total.sum(axis=1) if depth else np.full(len(level), rows)
         for chosen in _groups(weight, plan, rows, budget // _STATES):
             task = _task(plan, level, builders, chosen, weight[chosen], rows, workers.threads)
-            counted = map_reduce(count_nodes, Counted.merge, task)
+            counted = map_reduce(count_nodes, Counted.merge, task, exact=True)
             parts.append(search(counted, task.place, task.drawn, plan, workers.threads))
         passes += len(parts)
         level.apply(every, builders, join(parts), plan.bins)
     trees = tuple(builder.finish() for builder in builders)
-    error = map_reduce(judge_fragment, OutOfBag.merge, OutOfBagTask(plan, trees, workers.threads))
+    error = map_reduce(judge_fragment, OutOfBag.merge, OutOfBagTask(plan, trees, workers.threads), exact=True)
     return trees, error, passes + 1
 
 

@@ -44,11 +44,13 @@ class Meter:
         self.source_bytes = 0
         self.cache_bytes = 0
 
-    def __call__(self, partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B) -> S:
+    def __call__(
+        self, partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B, *, exact: bool = False
+    ) -> S:
         """See `MapReduce`."""
         metered: Callable[[Fragment, B], Metered[S]] = bound(_metered, partial)
         merged: Callable[[Metered[S], Metered[S]], Metered[S]] = bound(_merged, merge)
-        found = self._map_reduce(metered, merged, broadcast)
+        found = self._map_reduce(metered, merged, broadcast, exact=exact)
         self.source_bytes += found.source_bytes
         self.cache_bytes += found.cache_bytes
         return found.state

@@ -20,7 +20,7 @@ from mailmill import resources
 from mailmill.config import EngineSection
 from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
-from mailmill.engines.worker import own_memory
+from mailmill.engines.worker import give_back, own_memory
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
@@ -196,4 +196,7 @@ def _deaths_told() -> Iterator[None]:
 
 
 def _call(function: Callable[[Any, Any], Any], task: Any, broadcast: Any) -> Any:
-    return function(task, broadcast)
+    try:
+        return function(task, broadcast)
+    finally:
+        give_back()

@@ -1,4 +1,4 @@
-"""What a worker process holds, and what a PySpark worker spends before each task and how to spare it.
+"""What a worker process holds and gives back, and what a PySpark worker spends before each task and how to spare it.
 
 Before every task PySpark calls `importlib.invalidate_caches()`, at which each zip archive on the path reads its
 directory again, in Python and once a package: with pyspark.zip that is a tenth of a second a task. It also collects
@@ -13,6 +13,8 @@ import sys
 import zipimport
 from typing import Any
 
+import pyarrow as pa
+
 _frozen = False
 
 
@@ -22,6 +24,7 @@ def travel_light() -> None:
     Called at the end of a task, when what it needs has been imported.
     """
     global _frozen
+    give_back()
     for path, finder in list(sys.path_importer_cache.items()):
         if isinstance(finder, zipimport.zipimporter):
             del sys.path_importer_cache[path]
@@ -29,6 +32,14 @@ def travel_light() -> None:
         _frozen = True
         gc.collect()
         gc.freeze()
+
+
+def give_back() -> None:
+    """Return what Arrow keeps for later to the system: of a worker of 1 GiB it kept a quarter after reading Parquet.
+
+    Called at the end of a task.
+    """
+    pa.default_memory_pool().release_unused()
 
 
 def own_memory(found: Any) -> int:

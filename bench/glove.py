@@ -36,21 +36,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mailmill.config import StorageSection
-from mailmill.features import vocabulary
+from mailmill import resources
+from mailmill.config import GloveSection, StorageSection
+from mailmill.features import glove_training, vocabulary
 from mailmill.features.cooccurrence import Counts, count_pairs, unit
 from mailmill.features.glove_training import Training, mean_loss, run_epoch
 from mailmill.features.pairs import PairFile, Weighting, write_pairs
 from mailmill.features.parameters import Layout
+from mailmill.stages import own_vectors
 from mailmill.storage.filesystems import Storage
 
 RECORD = np.dtype([("word1", "<i4"), ("word2", "<i4"), ("val", "<f8")])
 
 
-def count(data: Path, window: int, min_count: int, folder: Path) -> tuple[list[str], Counts]:
-    """Words by rank, and every pair i <= j once."""
+def texts_of(data: Path) -> list[str]:
+    """The column `text` of a Parquet file, with spaces for its line breaks of HTML."""
     column = pq.read_table(data, columns=["text"]).column("text").to_pylist()
-    texts = [re.sub(r"<br\s*/?>", " ", text) for text in column]
+    return [re.sub(r"<br\s*/?>", " ", text) for text in column]
+
+
+def count(texts: list[str], window: int, min_count: int, folder: Path) -> tuple[list[str], Counts]:
+    """Words by rank, and every pair i <= j once."""
     began = time.perf_counter()
     counts = Counter(chain.from_iterable(map(vocabulary.known_tokens, texts)))
     table = pa.table([list(counts), list(counts.values())], schema=vocabulary.COUNTS)
@@ -69,6 +75,20 @@ def count(data: Path, window: int, min_count: int, folder: Path) -> tuple[list[s
         f"window {window}: {len(starts):,} pairs i <= j in {time.perf_counter() - counted:.1f} s"
     )
     return words, (i.astype(np.int32), j.astype(np.int32), np.add.reduceat(sums, starts))
+
+
+def trained(texts: list[str], folder: Path) -> Path:
+    """Vectors of the texts' words as `mailmill glove` trains them by default, in GloVe's text format."""
+    settings = GloveSection()
+    words, counts = count(texts, settings.window, settings.min_count, folder)
+    layout = Layout(len(words), settings.dimension)
+    weighting = Weighting(unit(settings.window), settings.x_max, settings.alpha)
+    file = write_pairs(folder, iter([counts]), len(counts[0]), layout, weighting)
+    training = Training(settings.epochs, settings.eta, seed=1)
+    found = glove_training.train(file, layout, training, folder, resources.cores())
+    path = folder / own_vectors.FILE
+    path.write_bytes(b"".join(own_vectors.lines(words, found)))
+    return path
 
 
 def write_records(path: Path, counts: Counts, window: int) -> None:
@@ -176,7 +196,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words, counts = count(options.data, options.window, options.min_count, folder)
+        words, counts = count(texts_of(options.data), options.window, options.min_count, folder)
         if options.pairs and options.pairs < 2 * len(counts[0]):
             kept = np.random.default_rng(0).random(len(counts[0])) < options.pairs / (2 * len(counts[0]))
             counts = counts[0][kept], counts[1][kept], counts[2][kept]

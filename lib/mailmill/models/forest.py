@@ -168,7 +168,7 @@ def fit_forest(
     Breiman, "Random Forests", Machine Learning 45, 2001. Two ways, one model. Where the workers share a folder and
     all bins take at most half of `memory_budget` (bytes a worker), the bins are put there and workers grow whole
     trees: two passes over the data. Else all trees grow together, one level at a time, and fragments' histograms are
-    merged, nodes in groups that take at most 1/32 of the budget: one survey, one pass a group, and one for the
+    merged, nodes in groups that take at most 1/64 of the budget: one survey, one pass a group, and one for the
     out-of-bag error (Breiman's: the share of rows that the trees not trained on them get wrong; rows that every tree
     saw do not count).
 

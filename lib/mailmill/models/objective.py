@@ -55,11 +55,14 @@ class LossSums:
     lead: Vector
 
     def merge(self, other: LossSums) -> LossSums:
+        """Both together. The gradients are added in place: of sparse columns they are the most that a pass moves."""
+        if self.sparse is not None and other.sparse is not None:
+            np.add(self.sparse, other.sparse, out=self.sparse)
         return LossSums(
             self.loss + other.loss,
             self.dense + other.dense,
             self.intercept + other.intercept,
-            None if self.sparse is None or other.sparse is None else self.sparse + other.sparse,
+            self.sparse,
             np.minimum(self.lead, other.lead),
         )
 

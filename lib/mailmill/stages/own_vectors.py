@@ -80,7 +80,7 @@ def train(job: Job) -> Table:
         trained = _trained(file, layout, training, folder, settings.threads or resources.cores())
     except OSError as error:
         raise InfrastructureError(f"{folder} cannot be used: {error.strerror or error}") from error
-    written = [stage.write_stream(TABLE, FILE, _lines(words, trained))]
+    written = [stage.write_stream(TABLE, FILE, lines(words, trained))]
     statistics = {
         "words": len(words),
         "pairs": len(file),
@@ -181,7 +181,7 @@ def _trained(file: PairFile, layout: Layout, training: Training, folder: Path, t
         return glove_training.train(file, layout, training, folder, threads, told)
 
 
-def _lines(words: list[str], trained: Trained, block: int = 2048) -> Iterator[bytes]:
+def lines(words: list[str], trained: Trained, block: int = 2048) -> Iterator[bytes]:
     """GloVe's text format: a word and its values a line, each in the fewest digits that give the same float32."""
     for start in range(0, len(words), block):
         own = words[start : start + block]

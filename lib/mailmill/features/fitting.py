@@ -14,7 +14,7 @@ from mailmill.features.weights import Weights, from_counts, word_columns
 from mailmill.storage.fragments import Scan
 
 #: `Engine.map_reduce`: merge over fragments of partial(fragment, broadcast).
-MapReduce = Callable[[Sequence[Any], Callable[[Any, Any], Any], Callable[[Any, Any], Any], Any], Any]
+MapReduce = Callable[..., Any]
 
 
 def fit(
@@ -30,7 +30,7 @@ def fit(
     found = counts.Counts.zeros(spec, size)
     fragments = [tuple(scans[at::parts]) for at in range(min(parts, len(scans)))]
     if fragments and spec.fitted:
-        found = map_reduce(fragments, counts.count, counts.add, job)
+        found = map_reduce(fragments, counts.count, counts.add, job, exact=True)
     weights = from_counts(found, spec)
     if "sif" not in spec.pooling or not fragments:
         return weights

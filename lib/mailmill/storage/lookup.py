@@ -11,7 +11,7 @@ import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from mailmill.storage.fragments import Scan
 
 WIDTH = 32  # keys are 32 hex digits
 _ROW = np.dtype([("key", f"S{WIDTH}"), ("code", "<i4")])
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ class Lookup:
         """
         words: dict[str, int] = {}
         with tempfile.TemporaryDirectory(prefix="mailmill-") as name:
-            for scan in scans:
-                table = scan.read(["key", column])
+            for table in _pieces(scans, ["key", column]):
                 coded = table[column].combine_chunks().dictionary_encode()
                 number = [words.setdefault(word, len(words)) for word in coded.dictionary.to_pylist()]
                 rows = np.empty(len(table), _ROW)
@@ -92,6 +92,18 @@ class Lookup:
         at = np.minimum(np.searchsorted(table, wanted), len(table) - 1)
         found = table[at] == wanted
         return [words[code] if hit else None for hit, code in zip(found.tolist(), codes[at].tolist(), strict=True)]
+
+
+def _pieces(scans: Iterable[Scan], columns: list[str]) -> Iterator[pa.Table]:
+    """The rows of all scans, `_PIECE` and a few more at a time."""
+    held: list[pa.RecordBatch] = []
+    for batch in (batch for scan in scans for batch in scan.batches(columns)):
+        held.append(batch)
+        if sum(one.num_rows for one in held) >= _PIECE:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def keys_of(scan: Scan, column: str = "key") -> NDArray[np.bytes_]:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
+import pyarrow as pa
 import pytest
 from distributed.comm import CommClosedError
 
 from mailmill.config import EngineSection
 from mailmill.engines import dask as dask_engine
 from mailmill.engines import open_engine
+from mailmill.engines.worker import own_memory
 from mailmill.errors import InfrastructureError
 
 
@@ -37,6 +40,23 @@ def test_mapped_files_count_against_no_workers_memory(tmp_path: Path) -> None:
         found = dict(engine.run(touch, list(range(3)), str(file)))
     assert [total - number for number, (total, _) in sorted(found.items())] == [500 * 256] * 3
     assert len({process for _, process in found.values()}) == 1, "the worker was started again"
+
+
+def take_and_free(task: int, size: int) -> tuple[str, int]:
+    """Arrow's allocator, and the growth of this process's own memory after `size` bytes were taken and freed."""
+    before = own_memory(psutil.Process().memory_info())
+    columns = [pa.array(np.ones(2**17)) for _ in range(size // 2**20)]
+    columns = [column.cast(pa.float32()) for column in columns]
+    del columns
+    return pa.default_memory_pool().backend_name, own_memory(psutil.Process().memory_info()) - before
+
+
+def test_a_worker_gives_back_what_arrow_took() -> None:
+    """Arrow's own allocator kept a quarter of a worker of 1 GiB."""
+    with open_engine(EngineSection(kind="dask", workers=1)) as engine:
+        found = [result for _, result in engine.run(take_and_free, [0, 1], 200 * 2**20)]
+    assert {allocator for allocator, _ in found} == {"system"}
+    assert max(growth for _, growth in found) < 100 * 2**20
 
 
 def test_the_report_is_kept(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mailmill.config import TablesSection
 from mailmill.errors import DataError
 from mailmill.storage import fingerprint, manifests
 from mailmill.storage.filesystems import Storage, join
-from mailmill.storage.fragments import conform
+from mailmill.storage.fragments import conform, repeating
 from mailmill.storage.lookup import Lookup
 from mailmill.storage.tables import Table, Workspace
 
@@ -224,8 +224,9 @@ def test_lookup_on_s3(place: Place) -> None:
     assert lookup.find(["a" * 32, "c" * 32, "b" * 32]) == ["y", None, "x"]
 
 
-def test_lookup_of_a_table(place: Place) -> None:
+def test_lookup_of_a_table(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in parts and sorted in parts: what one sort of all rows gives."""
+    monkeypatch.setattr("mailmill.storage.lookup._PIECE", 100)
     storage, root = place
     batch = rows(0, 500)
     mixed = [f"{n * 0x9E3779B97F4A7C15 % 2**64:016x}{n:016x}" for n in range(500)]
@@ -243,3 +244,19 @@ def test_lookup_of_a_table(place: Place) -> None:
     assert storage.read(join(lookup.uri, "keys.bin")) == storage.read(join(whole.uri, "keys.bin"))
     nothing = Lookup.of_scans(storage, join(root, "nothing"), [], "source")
     assert nothing.find(mixed[:2]) == [None, None]
+
+
+def test_floating_point_columns_have_no_dictionary(workspace: Workspace) -> None:
+    schema = schemas.features(3, 8)
+    assert repeating(schema) == ["key", "label", "split", "words", "ngram_indices.list.element"]
+    assert {"spans.list.element.zone", "spans.list.element.start", "text"} <= set(repeating(schemas.CLEAN))
+    stage = workspace.stage({}, "s", {"features": schema})
+    with stage.sink.open(0) as writer:
+        row = {"key": "0" * 32, "label": "pos", "split": "train", "vector": [1.0, 2.0, 3.0], "words": 1,
+               "coverage": 1.0, "ngram_indices": [1, 2], "ngram_values": [0.5, 0.5]}  # fmt: skip
+        writer.write("features", pa.RecordBatch.from_pylist([row] * 50, schema))
+    (uri,) = stage.publish(writer.written, {})["features"].uris()
+    with workspace.storage.open(uri) as stream:
+        group = pq.ParquetFile(stream).metadata.row_group(0)
+    columns = [group.column(at) for at in range(group.num_columns)]
+    assert {c.path_in_schema for c in columns if c.has_dictionary_page} == set(repeating(schema))

@@ -16,8 +16,10 @@ and counted DataFrame of dense vectors. Binning is inside the time for everybody
     xgboost    one round of num_parallel_tree=50, tree_method=hist, subsample .632, colsample_bynode sqrt(d)/d
     mllib      RandomForestClassifier on local[cores], maxBins 256, sqrt features, vectors cached in memory
 
-Peers take turns; medians of wall time, of processor time inside this process, and test AUC. `--reviews` compares
-test AUC and F1 with scikit-learn's forest at the same settings on pooled word vectors of reviews, in folds by film.
+Peers take turns; medians of wall time and of processor time inside this process, and the mean and deviation of test
+AUC: each round has a seed of its own, for a forest of 50 trees is worth 0.002 more or less by chance. `--reviews`
+compares test AUC and F1 with scikit-learn's forest at the same settings on pooled word vectors of reviews, in folds by
+film.
 Needs mailmill[bench], and Java for spark and mllib.
 """
 
@@ -137,7 +139,11 @@ def sklearn_peer(problem: Problem, settings: ForestSettings) -> Scores:
     from sklearn.ensemble import RandomForestClassifier
 
     model = RandomForestClassifier(
-        settings.trees, max_depth=settings.depth, min_samples_leaf=settings.min_leaf, n_jobs=-1, random_state=0
+        settings.trees,
+        max_depth=settings.depth,
+        min_samples_leaf=settings.min_leaf,
+        n_jobs=-1,
+        random_state=settings.seed,
     )
     return model.fit(problem.X, problem.y).predict_proba(problem.test_X)[:, 1]
 
@@ -150,6 +156,7 @@ def xgboost_peer(problem: Problem, settings: ForestSettings) -> Scores:
         "num_parallel_tree": settings.trees, "tree_method": "hist", "max_bin": settings.max_bins,
         "max_depth": settings.depth, "subsample": 0.632, "colsample_bynode": settings.drawn(columns) / columns,
         "learning_rate": 1, "lambda": 0, "objective": "binary:logistic", "nthread": CORES, "min_child_weight": 1,
+        "seed": settings.seed,
     }  # fmt: skip
     model = xgboost.train(parameters, xgboost.QuantileDMatrix(problem.X, problem.y, max_bin=settings.max_bins), 1)
     return model.predict(xgboost.DMatrix(problem.test_X))
@@ -181,7 +188,7 @@ class MLlib:
         from pyspark.ml.classification import RandomForestClassifier
 
         return RandomForestClassifier(
-            numTrees=settings.trees, maxDepth=settings.depth, maxBins=settings.max_bins, seed=1,
+            numTrees=settings.trees, maxDepth=settings.depth, maxBins=settings.max_bins, seed=settings.seed,
             featureSubsetStrategy="sqrt", maxMemoryInMB=1024, minInstancesPerNode=settings.min_leaf, cacheNodeIds=True,
         ).fit(self.train)  # fmt: skip
 
@@ -201,7 +208,7 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     del X
     settings = ForestSettings(**SETTINGS, seed=1)
     spread = Workers(threads=CORES)
-    runs: dict[str, tuple[Callable[[], Any], Callable[[Any], float]]] = {}
+    runs: dict[str, tuple[Callable[[ForestSettings], Any], Callable[[Any], float]]] = {}
 
     def auc_of(model: ForestModel) -> float:
         return float(roc_auc_score(problem.test_y, model.probability(problem.test_X)[:, 1]))
@@ -211,47 +218,50 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
 
     wanted = options.peers.split(",")
     if "mailmill" in wanted:
-        runs["mailmill"] = (lambda: ours(problem, settings, this_process(folder=folder), 1), auc_of)
+        runs["mailmill"] = (lambda given: ours(problem, given, this_process(folder=folder), 1), auc_of)
     if "subsample" in wanted:
-        once = replace(settings, bootstrap="subsample")
-        runs["subsample"] = (lambda: ours(problem, once, this_process(folder=folder), 1), auc_of)
+        once: dict[str, Any] = {"bootstrap": "subsample"}
+        runs["subsample"] = (
+            lambda given: ours(problem, replace(given, **once), this_process(folder=folder), 1), auc_of,
+        )  # fmt: skip
     if "merged" in wanted:
-        runs["merged"] = (lambda: ours(problem, settings, spread, 8), auc_of)
+        runs["merged"] = (lambda given: ours(problem, given, spread, 8), auc_of)
     if "spark" in wanted or "mllib" in wanted:
         on_spark = OnSpark(problem, folder)
         if "spark" in wanted:
-            runs["spark"] = (lambda: on_spark.fit(settings), auc_of)
+            runs["spark"] = (on_spark.fit, auc_of)
         if "mllib" in wanted:
             peer = MLlib(problem, on_spark.engine._spark)
-            runs["mllib"] = (lambda: peer.fit(settings), peer.auc)
+            runs["mllib"] = (peer.fit, peer.auc)
     if "sklearn" in wanted:
-        runs["sklearn"] = (lambda: sklearn_peer(problem, settings), auc)
+        runs["sklearn"] = (lambda given: sklearn_peer(problem, given), auc)
     if "xgboost" in wanted:
-        runs["xgboost"] = (lambda: xgboost_peer(problem, settings), auc)
+        runs["xgboost"] = (lambda given: xgboost_peer(problem, given), auc)
     for name in set(runs) - {"sklearn", "xgboost", "mllib"}:
-        runs[name][0]()  # compiled code is read, not made, in the time; Spark's workers are up
+        runs[name][0](settings)  # compiled code is read, not made, in the time; Spark's workers are up
     if "mllib" in runs:
         small = ForestSettings(trees=2, depth=3)
         peer.fit(small)
     taken: dict[str, list[float]] = {name: [] for name in runs}
     busy: dict[str, list[float]] = {name: [] for name in runs}
-    areas: dict[str, float] = {}
-    for _ in range(options.repeats):
+    areas: dict[str, list[float]] = {name: [] for name in runs}
+    for seed in range(1, 1 + options.repeats):
         for name, (fit, area) in runs.items():
             began, used = time.perf_counter(), time.process_time()
-            fitted = fit()
+            fitted = fit(replace(settings, seed=seed))
             taken[name].append(time.perf_counter() - began)
             busy[name].append(time.process_time() - used)
-            areas[name] = area(fitted)
+            areas[name].append(area(fitted))
     print(f"{len(problem.X):,} x {options.columns} training rows, {len(problem.test_X):,} test rows, {CORES} cores")
     print(f"{settings.trees} trees, depth {settings.depth}; median of {options.repeats}; load {os.getloadavg()[0]:.1f}")
-    print(f"{'':10}{'seconds':>9}{'x first':>9}{'CPU':>9}{'AUC':>8}{'spread':>9}")
+    print(f"{'':10}{'seconds':>9}{'x first':>9}{'CPU':>9}{'AUC':>8}{'sd':>8}{'spread':>9}")
     base = statistics.median(next(iter(taken.values())))
     for name, values in taken.items():
         median = statistics.median(values)
         cpu = "" if name in ("spark", "mllib") else f"{statistics.median(busy[name]):.1f}"
         wide = (max(values) - min(values)) / median
-        print(f"{name:10}{median:9.2f}{median / base:9.1f}{cpu:>9}{areas[name]:8.4f}{wide:9.0%}")
+        mean, deviation = statistics.mean(areas[name]), statistics.pstdev(areas[name])
+        print(f"{name:10}{median:9.2f}{median / base:9.1f}{cpu:>9}{mean:8.4f}{deviation:8.4f}{wide:9.0%}")
 
 
 def review_vectors(path: Path, source: str) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.uint64]]:

@@ -207,16 +207,17 @@ def dask_ml(table: Table, l2: float, tolerance: float) -> Fit:
     width = table.schema.field("vector").type.list_size
     X = da.concatenate([
         da.from_delayed(x, (scan.rows, width), np.float64) for (x, _), scan in zip(parts, scans, strict=True)
-    ]).persist()  # fmt: skip
+    ])  # fmt: skip
     y = da.concatenate([
         da.from_delayed(y, (scan.rows,), np.int64) for (_, y), scan in zip(parts, scans, strict=True)
     ]).persist()  # fmt: skip
     mean, deviation = dask.compute(X.mean(axis=0), X.std(axis=0))
-    Z = ((X - mean) / deviation).persist()
-    del X
-    peer = LogisticRegression(C=1 / (l2 * table.rows), solver="lbfgs", tol=tolerance, max_iter=5000).fit(Z, y)
-    coef = np.asarray(peer.coef_).ravel() / deviation
-    intercept = float(np.ravel(peer.intercept_)[0] - coef @ mean)
+    # With a column of ones of our own: dask-ml's is put beside the rows anew in every evaluation.
+    Z = da.map_blocks(_with_ones, (X - mean) / deviation, chunks=(X.chunks[0], (width + 1,)), dtype=float).persist()
+    settings = {"C": 1 / (l2 * table.rows), "solver": "lbfgs", "tol": tolerance, "max_iter": 5000}
+    found = np.ravel(LogisticRegression(fit_intercept=False, **settings).fit(Z, y).coef_)
+    coef = found[:-1] / deviation
+    intercept = float(found[-1] - coef @ mean)
     return Fit(coef, intercept, time.perf_counter() - began, "all in the workers' memory")
 
 
@@ -224,6 +225,10 @@ def _matrix_and_labels(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
     found = scan.read(["label", "vector"])
     y = found["label"].to_numpy(zero_copy_only=False) == "pos"
     return matrix(found["vector"]).astype(np.float64), y.astype(np.int64)
+
+
+def _with_ones(block: np.ndarray) -> np.ndarray:
+    return np.hstack([block, np.ones((len(block), 1))])
 
 
 def bare_read(table: Table) -> float:

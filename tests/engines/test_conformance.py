@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mailmill.engines import Engine, Grouping
-from mailmill.engines.merging import tree_merge
+from mailmill.engines.merging import merge_all
 from mailmill.errors import DataError
 from mailmill.storage import manifests
 from mailmill.storage.tables import Stage, Table, Workspace
@@ -145,14 +145,14 @@ def test_a_cancelled_run_publishes_nothing(engine: Engine, workspace: Workspace)
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 64, 101])
 def test_map_reduce_merges_along_one_tree(engine: Engine, parts: int) -> None:
     found = engine.map_reduce(list(range(parts)), kernels.trace, kernels.bracket, None)
-    assert found == tree_merge([str(n) for n in range(parts)], parts, kernels.bracket)
+    assert found == merge_all([str(n) for n in range(parts)], parts, kernels.bracket)
 
 
 def test_map_reduce_gives_the_same_bits(engine: Engine) -> None:
     table = np.random.default_rng(1).normal(size=(50, 5))
     parts = [kernels.noisy_sum(n, table) for n in range(203)]
     found = engine.map_reduce(list(range(203)), kernels.noisy_sum, kernels.add, table)
-    assert found.tobytes() == tree_merge(parts, 203, kernels.add).tobytes()
+    assert found.tobytes() == merge_all(parts, 203, kernels.add).tobytes()
     assert found.tobytes() != sum(parts[1:], parts[0]).tobytes(), "the data does not tell orders apart"
 
 

@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from mailmill.engines.merging import merging
+from mailmill.engines.merging import merge_all
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.binning import quantile_bins
 from mailmill.models.counts import Counted
@@ -182,10 +182,7 @@ def test_what_waits_to_be_merged_has_room() -> None:
             held[:] = [one for one in held if one is not a and one is not b]
             return found
 
-        together = merging(len(fragments), merged, exact)
-        for number, one in enumerate(fragments):
-            together.add(number, hold(partial(one, broadcast)))
-        return together.result()
+        return merge_all((hold(partial(one, broadcast)) for one in fragments), len(fragments), merged, exact)
 
     fit_forest(measuring, CLASSES, replace(SMALL, trees=40, max_bins=8), memory_budget=budget)
     assert budget // 64 < most <= budget // 16

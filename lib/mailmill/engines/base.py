@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
-from mailmill.engines.merging import block_size, merging
+from mailmill.engines.merging import block_size, merge_all, merging
 from mailmill.errors import DataError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Scan, Sink, SinkWriter, Written
@@ -241,7 +241,5 @@ def _reject(kernel: Kernel, row: pa.RecordBatch, error: Exception) -> pa.RecordB
 
 
 def _reduce_block(block: tuple[Any, ...], job: _ReduceJob) -> Any:
-    merged = merging(len(block), job.merge, job.exact)
-    for number, fragment in enumerate(block):
-        merged.add(number, job.partial(fragment, job.broadcast))
-    return merged.result()
+    parts = (job.partial(fragment, job.broadcast) for fragment in block)
+    return merge_all(parts, len(block), job.merge, job.exact)

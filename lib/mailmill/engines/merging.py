@@ -69,12 +69,12 @@ def merging(parts: int, merge: Callable[[S, S], S], exact: bool) -> TreeMerge[S]
     return Fold(merge) if exact else TreeMerge(parts, merge)
 
 
-def tree_merge(parts: Iterable[S], count: int, merge: Callable[[S, S], S]) -> S:
-    """Merge `count` parts given in order. Holds O(log count) of them at a time."""
-    tree = TreeMerge(count, merge)
-    for number, part in enumerate(parts):
-        tree.add(number, part)
-    return tree.result()
+def merge_all(parts: Iterable[S], count: int, merge: Callable[[S, S], S], exact: bool = False) -> S:
+    """Merge `count` parts given in order, see `merging`. Holds O(log count) of them at a time, or two if `exact`."""
+    merged, coming = merging(count, merge, exact), iter(parts)
+    for number in range(count):
+        merged.add(number, next(coming))  # no name for the part: it would outlive its merge
+    return merged.result()
 
 
 def block_size(tasks: int, blocks_wanted: int) -> int:

@@ -19,7 +19,8 @@ _frozen = False
 
 
 def travel_light() -> None:
-    """Forget the importers of zip archives (a later import makes them anew); take modules out of collection, once.
+    """Forget the importers of zip archives (a later import makes them anew); take modules out of collection, once;
+    and `give_back`.
 
     Called at the end of a task, when what it needs has been imported.
     """
@@ -37,7 +38,7 @@ def travel_light() -> None:
 def give_back() -> None:
     """Return what Arrow keeps for later to the system: of a worker of 1 GiB it kept a quarter after reading Parquet.
 
-    Called at the end of a task.
+    Called at the end of a task, and by the Dask engine's driver before a pass.
     """
     pa.default_memory_pool().release_unused()
 

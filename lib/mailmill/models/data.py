@@ -165,7 +165,8 @@ class MemoryFragment:
 def in_process(fragments: Sequence[Fragment], threads: int = 1) -> MapReduce:
     """A `MapReduce` over `fragments` in this process: neighbours are merged pairwise, round by round.
 
-    So many threads share the fragments; the result does not depend on them.
+    So many threads share the fragments; the result does not depend on them. All states are there before the first is
+    merged, so `exact` spares nothing here.
     """
     if not fragments:
         raise DataError("no fragment to train on")

@@ -86,7 +86,7 @@ def test_hashed_words_are_told_of(documented: Documented) -> None:
     documents = documented.documents()
     sheet = next(s for s in documents.datasheets if s.subject == "features")
     said = {answer.question.id: answer.text for answer in sheet.answers}
-    assert "runs of up to 3 words, hashed into 65,536 columns" in said["composition.data"]
+    assert "runs of up to 3 words, and pairs of words that skip up to 2, hashed into 131,072 columns" in said["composition.data"]
     assert "can hash it and see whether a row has its column" in said["composition.identify"]
     types = {
         card.subject: next(a.text for a in card.answers if a.question.id == "details.type") for card in documents.cards

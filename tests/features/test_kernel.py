@@ -199,7 +199,8 @@ def test_a_damaged_specification_is_refused(store: GloveStore, change: dict[str,
         ({"pooling": ("median",)}, "known: mean, idf, sif, nb, max"), ({"pooling": ("mean", "mean")}, "different"),
         ({"pooling": ()}, "different"), ({"max_words": 0}, "at least 1"), ({"subject": "twice"}, "known: ignored"),
         ({"ngrams": 4}, "between 0 and 3"), ({"ngram_bits": 40}, "between"), ({"ngram_values": "raw"}, "known: nb"),
-        ({"pooling": ("nb",)}, "two classes"),
+        ({"pooling": ("nb",)}, "two classes"), ({"skips": 5, "ngrams": 1}, "between 0 and 4"),
+        ({"skips": 1}, "without n-grams"),
     ],
 )  # fmt: skip
 def test_senseless_settings_are_refused(store: GloveStore, change: dict[str, object], message: str) -> None:

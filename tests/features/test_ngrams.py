@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections import Counter
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from mailmill.features import ngrams
 from mailmill.features.pieces import PieceTable, TokenArrays, token_hash
+from mailmill.features.tokens import is_word
 from mailmill.features.weights import idf
 
 #: The columns of "not", "not good" and "good not": a change would make every trained model worthless.
 KNOWN = [516242, 613156, 2241]
 TABLE = PieceTable(lambda tokens: np.full(len(tokens), -1, np.int32))
-WORDS = st.lists(st.sampled_from(["not", "good", "bad", "film", "the", "a"]), max_size=12).map(" ".join)
+WORDS = st.lists(st.sampled_from(["not", "good", "bad", "film", "the", "a", ",", "!"]), max_size=12).map(" ".join)
 BITS = 22
 
 
@@ -25,14 +27,15 @@ def read(texts: list[str]) -> TokenArrays:
     return TABLE.read(texts)
 
 
-def expected(text: str, longest: int, bits: int = BITS, field: int = 0) -> dict[int, int]:
+def expected(text: str, longest: int, skips: int = 0, bits: int = BITS, field: int = 0) -> dict[int, int]:
     """Column -> count by the definition, over strings."""
-    words, found = [token_hash(word) for word in text.split()], {}
-    for first in range(len(words)):
-        for size in range(1, longest + 1):
-            if first + size <= len(words):
-                at = ngrams.column(words[first : first + size], bits, field)
-                found[at] = found.get(at, 0) + 1
+    tokens, found = text.split(), Counter[int]()
+    hashes = [token_hash(token) for token in tokens]
+    for first, last in combinations_with_replacement(range(len(tokens)), 2):
+        if last - first < longest:
+            found[ngrams.column(hashes[first : last + 1], bits, field)] += 1
+        if 1 < last - first <= skips + 1 and is_word(tokens[first]) and is_word(tokens[last]):
+            found[ngrams.skipping(hashes[first], hashes[last], bits, field)] += 1
     return dict(sorted(found.items()))
 
 
@@ -43,11 +46,11 @@ def rows(found: ngrams.Ragged) -> list[dict[int, int]]:
     ]
 
 
-@given(st.lists(WORDS, max_size=5), st.integers(1, 3), st.sampled_from([8, 22]))
-def test_columns_are_the_definition(texts: list[str], longest: int, bits: int) -> None:
-    ours = ngrams.ngrams([read(texts)], longest, bits)
-    assert rows(ours) == [expected(text, longest, bits) for text in texts]
-    plain = ngrams.reference_ngrams([read(texts)], longest, bits)
+@given(st.lists(WORDS, max_size=5), st.integers(1, 3), st.integers(0, 4), st.sampled_from([8, 22]))
+def test_columns_are_the_definition(texts: list[str], longest: int, skips: int, bits: int) -> None:
+    ours = ngrams.ngrams([read(texts)], longest, skips, bits)
+    assert rows(ours) == [expected(text, longest, skips, bits) for text in texts]
+    plain = ngrams.reference_ngrams([read(texts)], longest, skips, bits)
     for one, other in zip(vars(ours).values(), vars(plain).values(), strict=True):
         assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
 
@@ -57,23 +60,31 @@ def test_columns_are_fixed_for_ever() -> None:
     assert [ngrams.column(not_good[:1], 20), ngrams.column(not_good, 20), ngrams.column(not_good[::-1], 20)] == KNOWN
     assert ngrams.column(not_good, 8) == KNOWN[1] >> 12
     assert ngrams.column(not_good, 20, field=1) != KNOWN[1]
+    assert ngrams.skipping(*not_good, 20) == 2**20 + KNOWN[1]
 
 
-def test_no_run_reaches_from_the_text_into_the_subject() -> None:
+def test_a_pair_skips_tokens_but_is_of_words() -> None:
+    (found,) = rows(ngrams.ngrams([read(["not a , good"])], 1, 2, BITS))
+    pairs = {at for at in found if at >= 2**BITS}
+    not_, a, good = (token_hash(word) for word in ("not", "a", "good"))
+    assert pairs == {ngrams.skipping(not_, good, BITS), ngrams.skipping(a, good, BITS)}
+
+
+def test_nothing_reaches_from_the_text_into_the_subject() -> None:
     texts, subjects = ["a b", "", "film"], ["the film", "good", ""]
-    found = rows(ngrams.ngrams([read(texts), read(subjects)], 3, BITS))
+    found = rows(ngrams.ngrams([read(texts), read(subjects)], 3, 2, BITS))
     for mail, text, subject in zip(found, texts, subjects, strict=True):
-        assert mail == dict(sorted((expected(text, 3) | expected(subject, 3, field=1)).items()))
-    assert rows(ngrams.reference_ngrams([read(texts), read(subjects)], 3, BITS)) == found
+        assert mail == dict(sorted((expected(text, 3, 2) | expected(subject, 3, 2, field=1)).items()))
+    assert rows(ngrams.reference_ngrams([read(texts), read(subjects)], 3, 2, BITS)) == found
 
 
 @given(st.lists(WORDS, min_size=1, max_size=6))
 def test_a_row_does_not_depend_on_its_batch(texts: list[str]) -> None:
-    weights = np.random.default_rng(1).normal(size=1 << BITS).astype(np.float32)
+    weights = np.random.default_rng(1).normal(size=2 << BITS).astype(np.float32)
     weights[::7] = 0
-    for weigh in (ngrams.presence, ngrams.tfidf):
-        indices, values, bounds = weigh(ngrams.ngrams([read(texts)], 2, BITS), weights)
-        alone = [weigh(ngrams.ngrams([read([text])], 2, BITS), weights) for text in texts]
+    for weigh, length in ((ngrams.presence, ngrams.LENGTH), (ngrams.tfidf, 1)):
+        indices, values, bounds = weigh(ngrams.ngrams([read(texts)], 2, 2, BITS), weights)
+        alone = [weigh(ngrams.ngrams([read([text])], 2, 2, BITS), weights) for text in texts]
         assert np.concatenate([one[0] for one in alone]).tobytes() == indices.tobytes()
         assert np.concatenate([one[1] for one in alone]).tobytes() == values.tobytes()
         assert np.diff(bounds).tolist() == [len(one[0]) for one in alone]
@@ -81,13 +92,15 @@ def test_a_row_does_not_depend_on_its_batch(texts: list[str]) -> None:
         for a, b in pairwise(bounds.tolist()):
             assert (np.diff(indices[a:b]) > 0).all()
             if b > a:
-                assert np.linalg.norm(values[a:b].astype(np.float64)) == pytest.approx(1, abs=1e-6)
+                assert np.linalg.norm(values[a:b].astype(np.float64)) == pytest.approx(length, abs=1e-6)
 
 
 def test_order_of_words_changes_n_grams_and_not_their_single_words() -> None:
-    one, other = (rows(ngrams.ngrams([read([text])], 1, BITS)) for text in ("not good film", "film good not"))
+    one, other = (rows(ngrams.ngrams([read([text])], 1, 0, BITS)) for text in ("not good film", "film good not"))
     assert one == other
-    assert rows(ngrams.ngrams([read(["not good"])], 2, BITS)) != rows(ngrams.ngrams([read(["good not"])], 2, BITS))
+    assert rows(ngrams.ngrams([read(["not good"])], 2, 0, BITS)) != rows(
+        ngrams.ngrams([read(["good not"])], 2, 0, BITS)
+    )
 
 
 def test_tfidf_is_scikit_learns(shared_texts: list[str]) -> None:
@@ -96,10 +109,10 @@ def test_tfidf_is_scikit_learns(shared_texts: list[str]) -> None:
         tokenizer=str.split, token_pattern=None, lowercase=False, ngram_range=(1, 2), sublinear_tf=True
     )
     theirs = vectorizer.fit(train).transform(test)
-    found = ngrams.ngrams([read(train)], 2, 22)
+    found = ngrams.ngrams([read(train)], 2, 0, 22)
     mails = np.bincount(found.columns, minlength=1 << 22)
     weights = np.where(mails > 0, idf(mails, len(train)), 0).astype(np.float32)
-    indices, values, bounds = ngrams.tfidf(ngrams.ngrams([read(test)], 2, 22), weights)
+    indices, values, bounds = ngrams.tfidf(ngrams.ngrams([read(test)], 2, 0, 22), weights)
     place = {
         ngrams.column([token_hash(word) for word in name.split(" ")], 22): at
         for name, at in vectorizer.vocabulary_.items()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailmill.features import pieces
 from mailmill.features.pieces import PieceTable, TokenArrays, token_hash
-from mailmill.features.tokens import tokenize_counted
+from mailmill.features.tokens import is_word, tokenize
 
 TEXTS = st.lists(
     st.text(max_size=60) | st.from_regex(r"([A-Za-z']{1,7}[ .,!\t\n]{1,2}){0,12}", fullmatch=True), max_size=6
@@ -24,14 +24,15 @@ def find(tokens: Sequence[str]) -> np.ndarray:
     return np.array([-1 if len(token) % 3 == 2 else token_hash(token) % 1000 for token in tokens], np.int32)
 
 
-def expected(text: str, limit: int | None) -> tuple[list[int], list[int], int]:
-    tokens, words = tokenize_counted(text, limit)
-    return find(tokens).tolist(), [token_hash(token) for token in tokens], words
+def expected(text: str, limit: int | None) -> tuple[list[int], list[int], list[bool], int]:
+    tokens = tokenize(text, limit)
+    worded = [is_word(token) for token in tokens]
+    return find(tokens).tolist(), [token_hash(token) for token in tokens], worded, sum(worded)
 
 
-def found(arrays: TokenArrays, at: int) -> tuple[list[int], list[int], int]:
+def found(arrays: TokenArrays, at: int) -> tuple[list[int], list[int], list[bool], int]:
     own = slice(int(arrays.offsets[at]), int(arrays.offsets[at + 1]))
-    return arrays.rows[own].tolist(), arrays.hashes[own].tolist(), int(arrays.words[at])
+    return arrays.rows[own].tolist(), arrays.hashes[own].tolist(), arrays.worded[own].tolist(), int(arrays.words[at])
 
 
 SHARED = PieceTable(find)
@@ -45,7 +46,7 @@ def test_arrays_are_the_tokens(texts: list[str], limit: int | None) -> None:
         assert len(arrays.offsets) == len(texts) + 1
         assert [found(arrays, at) for at in range(len(texts))] == [expected(text, limit) for text in texts]
         plain = pieces.reference_read(texts, find, limit)
-        for field in ("rows", "hashes", "offsets", "words"):
+        for field in ("rows", "hashes", "worded", "offsets", "words"):
             one, other = getattr(arrays, field), getattr(plain, field)
             assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
 
@@ -63,7 +64,7 @@ def test_large_batches_and_a_table_that_forgets(monkeypatch: pytest.MonkeyPatch)
     table = PieceTable(find)
     for _ in range(2):
         again = table.read(texts)
-        for field in ("rows", "hashes", "offsets", "words"):
+        for field in ("rows", "hashes", "worded", "offsets", "words"):
             assert getattr(again, field).tobytes() == getattr(whole, field).tobytes()
 
 

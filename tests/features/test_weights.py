@@ -19,13 +19,24 @@ from mailmill.features.glove import GloveStore, build_store
 from mailmill.features.pieces import token_hash
 from mailmill.features.rows import FOLDS, Who
 from mailmill.features.spec import FeatureSpec
-from mailmill.features.tokens import tokenize
+from mailmill.features.tokens import is_word, tokenize
 from mailmill.features.vectors import SharedVectors
-from mailmill.features.weights import ALPHA, MIN_MAILS, SIF_A, Weights, from_counts, log_ratios, strongest
+from mailmill.features.weights import (
+    ALPHA,
+    MIN_MAILS,
+    NGRAM_ALPHA,
+    SIF_A,
+    SKIP_WEIGHT,
+    Weights,
+    from_counts,
+    log_ratios,
+    strongest,
+)  # fmt: skip
 from mailmill.storage.filesystems import Storage
 
 SHARES = (0.7, 0.1, 0.2)
 WORDS = ["good", "bad", "film", "the", "fine", "poor", "plot", "unheard"]
+HALVES = slice(0, 1 << 16), slice(1 << 16, None)
 EVERYTHING = FeaturesSection(pooling=("mean", "idf", "sif", "nb", "max"), ngrams=2, ngram_bits=16)
 
 
@@ -98,7 +109,10 @@ def test_counts_are_plain_counts(store: GloveStore) -> None:
         tokens.update(row for row in rows if row >= 0)
         words.update((kind * FOLDS + max(fold, 0), row) for row in set(rows) if row >= 0)
         runs = {tuple(read[at : at + n]) for at in range(len(read)) for n in (1, 2) if at + n <= len(read)}
-        columns.update((kind, at) for at in {ngrams.column([token_hash(t) for t in run], 16) for run in runs})
+        pairs = {pair for step in (2, 3) for pair in zip(read, read[step:], strict=False) if all(map(is_word, pair))}
+        held = {ngrams.column([token_hash(t) for t in run], 16) for run in runs}
+        held |= {ngrams.skipping(token_hash(a), token_hash(b), 16) for a, b in pairs}
+        columns.update((kind, at) for at in held)
     assert found.mails == mails > 150
     for array, plain in ((found.words, words), (found.ngrams, columns)):
         assert {(int(a), int(b)): int(array[a, b]) for a, b in np.argwhere(array)} == dict(plain)
@@ -169,6 +183,9 @@ def test_formulas(store: GloveStore) -> None:
         q = (neg[row] + ALPHA * 2 * sum(neg) / total) / sum(neg)
         assert ratio == pytest.approx(math.log(p) - math.log(q), abs=1e-6)
     seen = found.ngrams.sum(axis=0)
+    runs, pairs = (log_ratios(found.ngrams[:2, own], NGRAM_ALPHA, found.ngrams[:2].sum(axis=1)) for own in HALVES)
+    expected = np.concatenate([runs[1], SKIP_WEIGHT * pairs[1]])
+    np.testing.assert_allclose(fitted.ngrams, np.where(seen >= MIN_MAILS, expected, 0), rtol=1e-6)
     assert set(np.flatnonzero(fitted.ngrams).tolist()) <= set(np.flatnonzero(seen >= MIN_MAILS).tolist())
 
 

@@ -122,11 +122,14 @@ class FeaturesSection(Section):
     ngrams: int = Field(
         3, ge=0, le=3, description="the longest run of words that has a hashed column; 0: none, for speed and memory"
     )
+    skips: int = Field(
+        2, ge=0, le=4, description="tokens that a pair of words with a hashed column may pass over; 0: no such pairs"
+    )
     ngram_bits: int = Field(
         22,
         ge=8,
         le=24,
-        description="2^bits hashed columns; 20: a quarter of the memory, on reviews 0.001 to 0.005 of F1 less",
+        description="2^bits hashed columns of runs, as many of pairs; 20: a quarter of the memory, up to 0.005 of F1",
     )
     ngram_values: Literal["nb", "tfidf"] = Field("nb", description="nb is informed by the labels")
     validation_share: float = Field(0.1, gt=0, lt=0.5)

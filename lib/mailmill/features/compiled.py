@@ -116,8 +116,8 @@ def expand(
     limit: int,
     rows: NDArray[np.int32],
     hashes: NDArray[np.uint64],
+    worded: NDArray[np.bool_],
     offsets: NDArray[np.int64],
-    words: NDArray[np.int32],
 ) -> None:
     """Pieces to tokens, each text's up to and with its `limit`-th word."""
     written = 0
@@ -133,10 +133,10 @@ def expand(
                     break
                 rows[written] = token_rows[token]
                 hashes[written] = token_hashes[token]
+                worded[written] = token_words[token]
                 read += token_words[token]
                 written += 1
         offsets[mail + 1] = written
-        words[mail] = read
 
 
 @native
@@ -224,22 +224,33 @@ def maxima(
 @native
 def ngram_columns(
     hashes: NDArray[np.uint64],
+    worded: NDArray[np.bool_],
     offsets: NDArray[np.int64],
     longest: int,
-    shift: int,
+    skips: int,
+    bits: int,
     field: int,
     columns: NDArray[np.int32],
     at: NDArray[np.int64],
 ) -> None:
-    """Write the column of every n-gram of mail i, as `ngrams.column` defines it, from columns[at[i]] on; moves `at`."""
+    """Write the column of every n-gram of mail i, as `ngrams.column` and `ngrams.skipping` define it, from
+    columns[at[i]] on; moves `at`."""
+    shift, pairs = np.uint64(64 - bits), np.int32(1 << bits)
     for mail in range(len(offsets) - 1):
         end, written = offsets[mail + 1], at[mail]
         for first in range(offsets[mail], end):
             state = np.uint64(field)
             for token in range(first, min(first + longest, end)):
                 state = splitmix64(state ^ hashes[token])
-                columns[written] = np.int32(state >> np.uint64(shift))
+                columns[written] = np.int32(state >> shift)
                 written += 1
+            if not worded[first]:
+                continue
+            state = splitmix64(np.uint64(field) ^ hashes[first])
+            for token in range(first + 2, min(first + 2 + skips, end)):
+                if worded[token]:
+                    columns[written] = pairs + np.int32(splitmix64(state ^ hashes[token]) >> shift)
+                    written += 1
         at[mail] = written
 
 

@@ -91,5 +91,5 @@ def count_batch(batch: pa.RecordBatch, job: CountJob, counts: Counts) -> None:
         if counts.tokens.size:
             np.add.at(counts.tokens, held.columns, held.counts)
     if counts.ngrams.size:
-        held = ngrams(parts, job.spec.ngrams, job.spec.ngram_bits)
+        held = ngrams(parts, job.spec.ngrams, job.spec.skips, job.spec.ngram_bits)
         compiled.tally(held.columns, held.bounds, labels, counts.ngrams)

@@ -64,7 +64,7 @@ class Featurizer:
         folds int64 (n,): the fold of a labelled row of the training split, whose weights were fitted without that
         fold; -1 for every other row. None: all -1.
         """
-        count = len(parts[0].words)
+        count = len(parts[0].counts)
         tables = np.zeros(count, np.int64) if folds is None else folds + 1
         known = np.zeros(count, np.int64)
         blocks: list[NDArray[np.float32]] = []
@@ -107,7 +107,7 @@ class Featurizer:
 
     def _with_ngrams(self, features: Features, parts: Sequence[TokenArrays]) -> Features:
         assert self._weights is not None
-        found = ngrams.ngrams(parts, self.spec.ngrams, self.spec.ngram_bits)
+        found = ngrams.ngrams(parts, self.spec.ngrams, self.spec.skips, self.spec.ngram_bits)
         weigh = ngrams.presence if self.spec.ngram_values == "nb" else ngrams.tfidf
         indices, values, bounds = weigh(found, self._weights.ngrams)
         return replace(features, indices=indices, values=values, bounds=bounds)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.compiling import worthwhile
-from mailmill.features.tokens import is_word, normalised, tokenize_counted, tokenize_piece
+from mailmill.features.tokens import is_word, normalised, tokenize, tokenize_piece
 
 _CHUNK_BYTES = 1 << 18
 _REMEMBERED_PIECES = 1 << 19
@@ -33,19 +33,25 @@ Find = Callable[[Sequence[str]], NDArray[np.int32]]
 class TokenArrays:
     """The tokens of n texts: those of text i are offsets[i] .. offsets[i + 1] - 1.
 
-    rows int32 (m,): row of the word vectors, -1 for none; hashes uint64 (m,): `token_hash`; offsets int64
-    (n + 1,); words int32 (n,): how many of a text's tokens have a letter or a digit.
+    rows int32 (m,): row of the word vectors, -1 for none; hashes uint64 (m,): `token_hash`; worded bool (m,): whether
+    it has a letter or a digit, see `tokens.is_word`; offsets int64 (n + 1,).
     """
 
     rows: NDArray[np.int32]
     hashes: NDArray[np.uint64]
+    worded: NDArray[np.bool_]
     offsets: NDArray[np.int64]
-    words: NDArray[np.int32]
 
     @property
     def counts(self) -> NDArray[np.int64]:
         """Tokens of each text, int64 (n,)."""
         return np.diff(self.offsets)
+
+    @property
+    def words(self) -> NDArray[np.int32]:
+        """How many of each text's tokens have a letter or a digit, int32 (n,)."""
+        before = _offsets(self.worded)
+        return np.diff(before[self.offsets]).astype(np.int32)
 
 
 def token_hash(token: str) -> int:
@@ -62,7 +68,7 @@ class PieceTable:
         self._turn = Lock()
 
     def read(self, texts: Sequence[str], max_words: int | None = None) -> TokenArrays:
-        """The tokens of each text as `tokens.tokenize_counted` gives them; None: all. A text's depend on it alone."""
+        """The tokens of each text as `tokens.tokenize` gives them; None: all. A text's depend on it alone."""
         if not worthwhile(len(texts)):
             return reference_read(texts, self._find, max_words)
         encoded = [normalised(text).encode("utf-8", "surrogatepass") for text in texts]
@@ -96,12 +102,12 @@ class PieceTable:
             self._learn(list(numbers))
         pieces = pieces[: ends[-1]]
         count = compiled.count_tokens(pieces, known.tokens.array)
-        rows, hashes = np.empty(count, np.int32), np.empty(count, np.uint64)
-        offsets, words = np.empty(len(bounds), np.int64), np.empty(len(encoded), np.int32)
+        rows, hashes, worded = np.empty(count, np.int32), np.empty(count, np.uint64), np.empty(count, np.bool_)
+        offsets = np.empty(len(bounds), np.int64)
         tokens = (known.tokens.array, known.rows.array, known.token_hashes.array, known.words.array)
         limit = np.iinfo(np.int64).max if max_words is None else max_words
-        compiled.expand(pieces, ends, *tokens, limit, rows, hashes, offsets, words)
-        return TokenArrays(rows[: offsets[-1]], hashes[: offsets[-1]], offsets, words)
+        compiled.expand(pieces, ends, *tokens, limit, rows, hashes, worded, offsets)
+        return TokenArrays(rows[: offsets[-1]], hashes[: offsets[-1]], worded[: offsets[-1]], offsets)
 
     def _learn(self, pieces: list[bytes]) -> None:
         """Enter pieces that are not known yet."""
@@ -129,13 +135,13 @@ class PieceTable:
 
 def reference_read(texts: Sequence[str], find: Find, max_words: int | None = None) -> TokenArrays:
     """`PieceTable.read` without a table: the definition that it is tested against, and the way for a single text."""
-    read = [tokenize_counted(text, max_words) for text in texts]
-    tokens = [token for found, _ in read for token in found]
+    read = [tokenize(text, max_words) for text in texts]
+    tokens = [token for found in read for token in found]
     return TokenArrays(
         find(tokens),
         np.array([token_hash(token) for token in tokens], np.uint64),
-        _offsets([len(found) for found, _ in read]),
-        np.array([words for _, words in read], np.int32),
+        np.array([is_word(token) for token in tokens], np.bool_),
+        _offsets([len(found) for found in read]),
     )
 
 
@@ -171,18 +177,18 @@ class _Growing:
         self._size = size
 
 
-def _offsets(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+def _offsets(lengths: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
 def _joined(parts: Sequence[TokenArrays]) -> TokenArrays:
     if len(parts) == 1:
         return parts[0]
-    empty = TokenArrays(np.empty(0, np.int32), np.empty(0, np.uint64), np.zeros(1, np.int64), np.empty(0, np.int32))
+    empty = TokenArrays(np.empty(0, np.int32), np.empty(0, np.uint64), np.empty(0, np.bool_), np.zeros(1, np.int64))
     parts = [empty, *parts]
     return TokenArrays(
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.hashes for part in parts]),
+        np.concatenate([part.worded for part in parts]),
         _offsets(np.concatenate([part.counts for part in parts])),
-        np.concatenate([part.words for part in parts]),
     )

@@ -16,7 +16,7 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.features.glove import GloveStore
 
 #: Raised by every change to tokens, pooling or hashing that could change a feature.
-VERSION = 2
+VERSION = 3
 
 POOLS = ("mean", "idf", "sif", "nb", "max")
 SUBJECTS = ("ignored", "joined", "apart")
@@ -39,6 +39,7 @@ class FeatureSpec:
     pooling: tuple[str, ...] = ("mean",)
     subject: str = "ignored"
     ngrams: int = 0
+    skips: int = 0
     ngram_bits: int = 20
     ngram_values: str = "tfidf"
     classes: tuple[str, ...] = ()
@@ -46,11 +47,7 @@ class FeatureSpec:
     version: int = VERSION
 
     def __post_init__(self) -> None:
-        if self.version != VERSION:
-            raise DataError(
-                f"features of version {self.version}; this mailmill computes version {VERSION}",
-                hint="use the mailmill that trained the model, or train it again",
-            )
+        _check_version(self.version)
         unknown = [pool for pool in self.pooling if pool not in POOLS]
         if unknown or not self.pooling or len(set(self.pooling)) < len(self.pooling):
             raise ConfigError(
@@ -65,8 +62,12 @@ class FeatureSpec:
                 raise ConfigError(f"features.{name} {value!r} is unknown", hint=f"known: {', '.join(known)}")
         if self.word_dimension < 1 or (self.max_words is not None and self.max_words < 1):
             raise ConfigError("features: the dimension of word vectors and max_words are at least 1")
-        if not 0 <= self.ngrams <= 3 or not 1 <= self.ngram_bits <= 24:
-            raise ConfigError("features: ngrams lies between 0 and 3, ngram_bits between 1 and 24")
+        if not 0 <= self.ngrams <= 3 or not 0 <= self.skips <= 4 or not 1 <= self.ngram_bits <= 24:
+            raise ConfigError(
+                "features: ngrams lies between 0 and 3, skips between 0 and 4, ngram_bits between 1 and 24"
+            )
+        if self.skips and not self.ngrams:
+            raise ConfigError("features: skips without n-grams")
         if self.informed and len(self.classes) < 2:
             raise ConfigError("features informed by classes need at least two classes")
 
@@ -83,7 +84,7 @@ class FeatureSpec:
             values, classes = "tfidf", ()
         return cls(
             store.name, store.fingerprint, store.dimension, settings.max_words, pooling, settings.subject,
-            settings.ngrams, settings.ngram_bits, values, tuple(classes),
+            settings.ngrams, settings.skips if settings.ngrams else 0, settings.ngram_bits, values, tuple(classes),
         )  # fmt: skip
 
     def bound(self, weights: str) -> FeatureSpec:
@@ -122,7 +123,12 @@ class FeatureSpec:
 
     @property
     def sparse_columns(self) -> int:
-        """Hashed columns of a mail's n-grams; 0: none."""
+        """Hashed columns of a mail's n-grams, 0: none; those of pairs that skip words lie behind those of runs."""
+        return self.run_columns * (2 if self.skips else 1)
+
+    @property
+    def run_columns(self) -> int:
+        """Hashed columns of runs of words; 0: none."""
         return 1 << self.ngram_bits if self.ngrams else 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,6 +139,7 @@ class FeatureSpec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FeatureSpec:
         """Read what `to_dict` wrote. Raises DataError for missing, unknown, ill-typed or contradictory values."""
+        _check_version(values.get("version"))
         own = {name: value for name, value in values.items() if name not in ("dimension", "sparse_columns")}
         wrong = sorted({field.name for field in fields(cls)} ^ own.keys())
         wrong += [field.name for field in fields(cls) if field.name in own and not _fits(field.type, own[field.name])]
@@ -151,6 +158,14 @@ class FeatureSpec:
                 f"the word vectors in {store.directory} are not those of the features ({self.vectors})",
                 hint=f"build the store from vectors with fingerprint {self.fingerprint}",
             )
+
+
+def _check_version(found: object) -> None:
+    if found != VERSION:
+        raise DataError(
+            f"features of version {found}; this mailmill computes version {VERSION}",
+            hint="use the mailmill that trained the model, or train it again",
+        )
 
 
 def _fits(declared: Any, value: Any) -> bool:

@@ -102,20 +102,15 @@ def tokenize(text: str, max_words: int | None = None) -> list[str]:
     >>> tokenize("One, two! Three.", max_words=2)
     ['one', ',', 'two']
     """
-    return tokenize_counted(text, max_words)[0]
-
-
-def tokenize_counted(text: str, max_words: int | None = None) -> tuple[list[str], int]:
-    """The tokens as `tokenize` gives them, and how many of them are words."""
     tokens: list[str] = []
     words = 0
     for piece in normalised(text).split():
         for token in tokenize_piece(piece):
             if max_words is not None and words >= max_words:
-                return tokens, words
+                return tokens
             tokens.append(token)
             words += is_word(token)
-    return tokens, words
+    return tokens
 
 
 def normalised(text: str) -> str:

@@ -37,6 +37,8 @@ SIF_A = 1e-3
 ALPHA = 1.0
 #: The same of an n-gram: most are rare, and a rare one's ratio is mostly chance.
 NGRAM_ALPHA = 3.0
+#: What a pair that skips words counts for beside a run: there are many, and they say again what runs say.
+SKIP_WEIGHT = 0.7
 #: n-grams of fewer training mails have no weight.
 MIN_MAILS = 4
 _BLOCK = 1 << 18
@@ -151,6 +153,7 @@ def _ngram_weights(counts: Counts, spec: FeatureSpec) -> NDArray[np.float32]:
         else:
             found = strongest(log_ratios(by_class[:-1], NGRAM_ALPHA, mass))
         weights[own] = np.where(mails >= MIN_MAILS, found, 0)
+    weights[spec.run_columns :] *= np.float32(SKIP_WEIGHT)
     return weights
 
 

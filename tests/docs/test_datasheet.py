@@ -86,12 +86,12 @@ def test_hashed_words_are_told_of(documented: Documented) -> None:
     documents = documented.documents()
     sheet = next(s for s in documents.datasheets if s.subject == "features")
     said = {answer.question.id: answer.text for answer in sheet.answers}
-    assert "runs of up to 3 words, and pairs of words that skip up to 2, hashed into 131,072 columns" in said["composition.data"]
+    assert "pairs of words that skip up to 2, hashed into 131,072 columns" in said["composition.data"]
     assert "can hash it and see whether a row has its column" in said["composition.identify"]
     types = {
         card.subject: next(a.text for a in card.answers if a.question.id == "details.type") for card in documents.cards
     }
-    assert "25 dense and 65,536 hashed features" in types["models.logistic"]
+    assert "25 dense and 131,072 hashed features" in types["models.logistic"]
     assert "25 features" in types["models.forest"]
 
 

@@ -21,6 +21,7 @@ KNOWN = [516242, 613156, 2241]
 TABLE = PieceTable(lambda tokens: np.full(len(tokens), -1, np.int32))
 WORDS = st.lists(st.sampled_from(["not", "good", "bad", "film", "the", "a", ",", "!"]), max_size=12).map(" ".join)
 BITS = 22
+SEEDS = st.integers(0, 2**32 - 1)
 
 
 def read(texts: list[str]) -> TokenArrays:
@@ -93,6 +94,17 @@ def test_a_row_does_not_depend_on_its_batch(texts: list[str]) -> None:
             assert (np.diff(indices[a:b]) > 0).all()
             if b > a:
                 assert np.linalg.norm(values[a:b].astype(np.float64)) == pytest.approx(length, abs=1e-6)
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=4), st.sampled_from([1, 255, 256, 1 << 24, 2**31 - 1]), SEEDS)
+def test_distinct_values_are_those_of_numpy(sizes: list[int], largest: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    bounds = np.concatenate([[0], np.cumsum(sizes)])
+    values = random.integers(-3, largest, bounds[-1], dtype=np.int32, endpoint=True)
+    found = ngrams.distinct(values, bounds)
+    for part, (a, b) in zip(rows(found), pairwise(bounds.tolist()), strict=True):
+        distinct, counts = np.unique(values[a:b][values[a:b] >= 0], return_counts=True)
+        assert (list(part), list(part.values())) == (distinct.tolist(), counts.tolist())
 
 
 def test_order_of_words_changes_n_grams_and_not_their_single_words() -> None:

@@ -13,6 +13,10 @@ from mailmill.jit import native, splitmix64
 
 _EMPTY = -1
 
+#: Values from which sorting digit by digit is faster than by comparisons, and the bits of a digit.
+_FEW, _DIGIT_BITS = 64, 8
+_DIGIT = 1 << _DIGIT_BITS
+
 
 @native
 def _white(c: int) -> bool:
@@ -141,12 +145,31 @@ def expand(
 
 @native
 def _ascending(values: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The values that are not negative, in order."""
-    own = np.sort(values)
-    first = 0
-    while first < len(own) and own[first] < 0:
-        first += 1
-    return own[first:]
+    """The values that are not negative, in order: by comparisons where they are few, else digit by digit."""
+    own, held, largest = np.empty(len(values), np.int32), 0, 0
+    for value in values:
+        if value >= 0:
+            own[held] = value
+            held += 1
+            largest = max(largest, value)
+    own = own[:held]
+    if held < _FEW:
+        own.sort()
+        return own
+    other, ends, shift = np.empty(held, np.int32), np.empty(_DIGIT + 1, np.int64), 0
+    while largest >> shift:
+        ends[:] = 0
+        for value in own:
+            ends[((value >> shift) & (_DIGIT - 1)) + 1] += 1
+        for digit in range(_DIGIT):
+            ends[digit + 1] += ends[digit]
+        for value in own:
+            digit = (value >> shift) & (_DIGIT - 1)
+            other[ends[digit]] = value
+            ends[digit] += 1
+        own, other = other, own
+        shift += _DIGIT_BITS
+    return own
 
 
 @native

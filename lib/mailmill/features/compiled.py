@@ -146,7 +146,7 @@ def expand(
 @native
 def _ascending(values: NDArray[np.int32]) -> NDArray[np.int32]:
     """The values that are not negative, in order: by comparisons where they are few, else digit by digit."""
-    own, held, largest = np.empty(len(values), np.int32), 0, 0
+    own, held, largest = np.empty(len(values), np.int32), 0, np.int32(0)
     for value in values:
         if value >= 0:
             own[held] = value

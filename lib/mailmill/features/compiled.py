@@ -146,7 +146,7 @@ def expand(
 @native
 def _ascending(values: NDArray[np.int32]) -> NDArray[np.int32]:
     """The values that are not negative, in order: by comparisons where they are few, else digit by digit."""
-    own, held, largest = np.empty(len(values), np.int32), 0, np.int32(0)
+    own, held, largest = np.empty(len(values), np.int32), 0, 0
     for value in values:
         if value >= 0:
             own[held] = value
@@ -164,9 +164,9 @@ def _ascending(values: NDArray[np.int32]) -> NDArray[np.int32]:
         for digit in range(_DIGIT):
             ends[digit + 1] += ends[digit]
         for value in own:
-            digit = (value >> shift) & (_DIGIT - 1)
-            other[ends[digit]] = value
-            ends[digit] += 1
+            place = (value >> shift) & (_DIGIT - 1)
+            other[ends[place]] = value
+            ends[place] += 1
         own, other = other, own
         shift += _DIGIT_BITS
     return own

@@ -274,8 +274,8 @@ def trained_stores(mails: Mails, data: Path, folder: Path) -> Stores:
 
 def run(mails: Mails, stores: Stores, options: argparse.Namespace) -> Iterator[str]:
     settings = FeaturesSection(
-        pooling=("mean", "nb"), ngrams=options.ngrams, ngram_bits=options.bits, ngram_values=options.values,
-        subject=options.subject,
+        pooling=("mean", "nb"), ngrams=options.ngrams, skips=options.skips, ngram_bits=options.bits,
+        ngram_values=options.values, subject=options.subject,
     )  # fmt: skip
     for reading in options.readings:
         found: dict[str, list[tuple[float, float, float]]] = {}
@@ -301,6 +301,7 @@ def main() -> None:
     parser.add_argument("--folds", nargs="+", type=int, default=list(range(FOLDS)))
     parser.add_argument("--only", nargs="+", default=[""], help="models whose name holds one of these words")
     parser.add_argument("--ngrams", type=int, default=3)
+    parser.add_argument("--skips", type=int, default=2)
     parser.add_argument("--bits", type=int, default=22)
     parser.add_argument("--values", default="nb", choices=("nb", "tfidf"))
     parser.add_argument("--subject", default="ignored", choices=("ignored", "joined", "apart"))
@@ -313,7 +314,7 @@ def main() -> None:
             given = build_store(options.vectors, Path(folder) / "store")
             stores = lambda reading, fold: given  # noqa: E731
         print(f"{len(mails.labels):,} reviews as mail; vectors {options.vectors}; "
-              f"n-grams up to {options.ngrams} in 2^{options.bits} columns, {options.values}")  # fmt: skip
+              f"n-grams up to {options.ngrams}, skips up to {options.skips}, in 2^{options.bits} columns each, {options.values}")  # fmt: skip
         lines = list(run(mails, stores, options))
     print(f"\n{'read':6} {'features and model':46} {'F1 neg':>9} {'F1 pos':>9} {'lowest':>9} {'CPU s':>8}")
     print("\n".join(lines))

@@ -193,6 +193,13 @@ def test_a_damaged_specification_is_refused(store: GloveStore, change: dict[str,
         FeatureSpec.from_dict(FeatureSpec.of(store, PLAIN).to_dict() | change)
 
 
+def test_a_specification_of_another_version_is_named(store: GloveStore) -> None:
+    older = FeatureSpec.of(store, PLAIN).to_dict() | {"version": 2}
+    del older["skips"]
+    with pytest.raises(DataError, match="features of version 2; this mailmill computes version 3"):
+        FeatureSpec.from_dict(older)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

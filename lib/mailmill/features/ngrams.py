@@ -56,7 +56,7 @@ def skipping(first: int, last: int, bits: int, field: int = 0) -> int:
 
 def ngrams(fields: Sequence[TokenArrays], longest: int, skips: int, bits: int) -> Ragged:
     """The columns of each mail and their counts: of all runs of 1 to `longest` neighbouring tokens, and of all pairs of
-    words (tokens with a letter or a digit) that 1 to `skips` tokens part.
+    words (tokens with a letter or a digit) with 1 to `skips` tokens between them.
 
     `fields`: the mails' texts, and perhaps their subjects; nothing reaches from one into the other.
     """

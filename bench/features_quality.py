@@ -314,7 +314,8 @@ def main() -> None:
             given = build_store(options.vectors, Path(folder) / "store")
             stores = lambda reading, fold: given  # noqa: E731
         print(f"{len(mails.labels):,} reviews as mail; vectors {options.vectors}; "
-              f"n-grams up to {options.ngrams}, skips up to {options.skips}, in 2^{options.bits} columns each, {options.values}")  # fmt: skip
+              f"n-grams up to {options.ngrams}, skips up to {options.skips}, "
+              f"in 2^{options.bits} columns each, {options.values}")  # fmt: skip
         lines = list(run(mails, stores, options))
     print(f"\n{'read':6} {'features and model':46} {'F1 neg':>9} {'F1 pos':>9} {'lowest':>9} {'CPU s':>8}")
     print("\n".join(lines))

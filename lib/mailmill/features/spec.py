@@ -47,7 +47,6 @@ class FeatureSpec:
     version: int = VERSION
 
     def __post_init__(self) -> None:
-        _check_version(self.version)
         unknown = [pool for pool in self.pooling if pool not in POOLS]
         if unknown or not self.pooling or len(set(self.pooling)) < len(self.pooling):
             raise ConfigError(
@@ -139,7 +138,11 @@ class FeatureSpec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FeatureSpec:
         """Read what `to_dict` wrote. Raises DataError for missing, unknown, ill-typed or contradictory values."""
-        _check_version(values.get("version"))
+        if (version := values.get("version")) != VERSION:
+            raise DataError(
+                f"features of version {version}; this mailmill computes version {VERSION}",
+                hint="use the mailmill that trained the model, or train it again",
+            )
         own = {name: value for name, value in values.items() if name not in ("dimension", "sparse_columns")}
         wrong = sorted({field.name for field in fields(cls)} ^ own.keys())
         wrong += [field.name for field in fields(cls) if field.name in own and not _fits(field.type, own[field.name])]
@@ -158,14 +161,6 @@ class FeatureSpec:
                 f"the word vectors in {store.directory} are not those of the features ({self.vectors})",
                 hint=f"build the store from vectors with fingerprint {self.fingerprint}",
             )
-
-
-def _check_version(found: object) -> None:
-    if found != VERSION:
-        raise DataError(
-            f"features of version {found}; this mailmill computes version {VERSION}",
-            hint="use the mailmill that trained the model, or train it again",
-        )
 
 
 def _fits(declared: Any, value: Any) -> bool:

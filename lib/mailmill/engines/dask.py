@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -21,7 +22,7 @@ from mailmill import resources
 from mailmill.config import EngineSection
 from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
-from mailmill.engines.worker import give_back, own_memory
+from mailmill.engines.worker import give_back, own_memory, safe_frames
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
@@ -35,14 +36,16 @@ MEMORY_SHARE = 0.8
 SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
 #: What a worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver, which
-#: then stops them. And a worker spills and pauses by its own memory, see `OwnMemoryNanny`.
+#: then stops them. A worker spills and pauses by its own memory, see `OwnMemoryNanny`; its profiler must not stop it.
 PRELOAD = """
 import signal
+import sys
 
 from distributed.system_monitor import SystemMonitor
 
-from mailmill.engines.worker import own_memory
+from mailmill.engines.worker import own_memory, safe_frames
 
+sys._current_frames = safe_frames
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 SystemMonitor.get_process_memory = lambda monitor: own_memory(monitor.proc.memory_info())
 """
@@ -82,6 +85,7 @@ class DaskEngine(Engine):
 
     def __init__(self, settings: EngineSection) -> None:
         self._cluster: Any = None
+        sys._current_frames = safe_frames  # this process's own profiler asks, too
         logging.getLogger("distributed").setLevel(logging.ERROR)
         if settings.report and not find_spec("bokeh"):
             raise ConfigError(

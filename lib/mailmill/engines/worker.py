@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import zipimport
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pyarrow as pa
 
 _frozen = False
+_asking = threading.Lock()
 
 
 def travel_light() -> None:
@@ -49,3 +53,20 @@ def own_memory(found: Any) -> int:
     `found`: psutil's memory_info; only Linux tells which pages are shared.
     """
     return int(found.rss - getattr(found, "shared", 0))
+
+
+def safe_frames(frames: Callable[[], dict[int, FrameType]] = sys._current_frames) -> dict[int, FrameType]:
+    """`sys._current_frames()` that cannot stop the process for ever, as it can in Python 3.11 before 3.11.9.
+
+    There it allocates under a lock of the interpreter; a collection at that moment runs Python code, which lets another
+    thread have the interpreter; and a thread that starts or ends then waits for the lock (gh-106883). Dask's profiler
+    asks 100 times a second, so a worker that reads small objects in threads stood still once in a few hundred runs.
+    """
+    with _asking:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return frames()
+        finally:
+            if collecting:
+                gc.enable()

@@ -32,7 +32,9 @@ def fitted(kind: str) -> tuple[Model, dict[str, Any]]:
     if kind == "logistic":
         model, evidence = fit_logistic(cut(DATA), CLASSES, LogisticSettings(class_weight=(1.0, 2.0)))
     else:
-        model, evidence = fit_forest(cut(DATA), CLASSES, ForestSettings(trees=4, depth=5, max_features=0.5))
+        model, evidence = fit_forest(
+            cut(DATA), CLASSES, ForestSettings(trees=4, depth=5, max_features=0.5, shrinkage=3.0)
+        )
     return model, {**RECORD, "evidence": evidence, "metrics": evaluate(cut(DATA), model)}
 
 
@@ -142,6 +144,14 @@ def test_hostile_forests_are_refused(attack: str) -> None:
     FOREST_ATTACKS[attack](changed)
     with pytest.raises(DataError):
         from_bytes(with_weights("forest", pack(changed)))
+
+
+def test_a_forest_from_before_there_was_shrinkage_is_what_it_was() -> None:
+    values = json.loads(files("forest")[DOCUMENT])["hyperparameters"]
+    assert values.pop("shrinkage") == 3.0
+    model = from_bytes(with_weights("forest", files("forest")[WEIGHTS], hyperparameters=values)).model
+    assert model.settings.shrinkage == 0.0
+    assert model.trees[0].frequencies().tolist() == replace(model.trees[0], shrinkage=0.0).frequencies().tolist()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

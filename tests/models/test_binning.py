@@ -43,11 +43,21 @@ def test_few_distinct_values_get_a_bin_each() -> None:
     assert bins.encode(X)[0].tolist() == [2, 0, 1, 0]
 
 
-def test_many_values_are_cut_into_bins_of_equal_size() -> None:
+def test_bins_of_many_values_are_smaller_towards_the_ends() -> None:
     X = np.random.default_rng(0).normal(size=(10_000, 1)).astype(np.float32)
     sizes = np.bincount(quantile_bins(X, 100).encode(X)[0])
     assert len(sizes) == 100
-    assert set(sizes) == {100}
+    shares = np.cumsum(sizes) / 10_000
+    u = np.arange(1, 101) / 100
+    np.testing.assert_allclose(shares, 3 * u**2 - 2 * u**3, atol=1e-4)
+    assert sizes[0] == 2  # a hundredth of the bins for the outermost 3e-4 of the values
+    assert max(sizes) == 150
+
+
+@pytest.mark.parametrize("count", [257, 300, 5000])
+def test_every_bin_of_more_values_than_bins_holds_some(count: int) -> None:
+    X = np.random.default_rng(1).permutation(count).astype(np.float32)[:, None]
+    assert (np.bincount(quantile_bins(X, 256).encode(X)[0], minlength=256) > 0).all()
 
 
 @settings(max_examples=30)

@@ -24,7 +24,7 @@ def forest(classes: tuple[str, ...]) -> ForestModel:
     arrays = problem(rows=400, seed=3)
     y = (arrays.y + 2 * (arrays.X[:, 0] > 0.5)) % len(classes)
     arrays = type(arrays)(arrays.X, y.astype(np.int64), arrays.ids)
-    return fit_forest(cut(arrays, [100, 250]), classes, ForestSettings(trees=20, depth=6))[0]
+    return fit_forest(cut(arrays, [100, 250]), classes, ForestSettings(trees=20, depth=6, shrinkage=10.0))[0]
 
 
 def run(content: bytes, **inputs: np.ndarray) -> tuple[np.ndarray, list[str]]:

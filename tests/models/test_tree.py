@@ -26,6 +26,17 @@ def test_rows_reach_their_leaves() -> None:
     assert tree().leaves(X[:0]).tolist() == []
 
 
+def test_shrinkage_draws_few_rows_towards_more() -> None:
+    shrunk = replace(tree(), shrinkage=10.0).frequencies()
+    root = np.array([0.6, 0.4])
+    below = root + (np.array([3 / 7, 4 / 7]) - root) / (1 + 10 / 10)
+    assert shrunk[0].tolist() == root.tolist()
+    np.testing.assert_allclose(shrunk[1], below, rtol=1e-15)
+    np.testing.assert_allclose(shrunk[2], root + (np.array([1, 0]) - root) / 2, rtol=1e-15)
+    np.testing.assert_allclose(shrunk[4], below + (np.array([0, 1]) - [3 / 7, 4 / 7]) / (1 + 10 / 7), rtol=1e-15)
+    np.testing.assert_allclose(shrunk.sum(axis=1), 1, rtol=1e-15)
+
+
 def test_a_sound_tree_is_accepted() -> None:
     tree().validate(2, 2)
 

@@ -137,6 +137,7 @@ def from_bytes(files: Mapping[str, bytes]) -> Artifact:
     if kind == "logistic":
         model = _logistic(classes, columns, _settings(LogisticSettings, values), files[WEIGHTS])
     elif kind == "forest":
+        values = {"shrinkage": 0.0} | values  # a model from before there was any
         model = _forest(classes, columns, _settings(ForestSettings, values), files[WEIGHTS])
     else:
         raise DataError(f"{DOCUMENT}: kind must be 'logistic' or 'forest'")
@@ -277,7 +278,8 @@ def _forest(classes: tuple[str, ...], columns: int, settings: ForestSettings, we
         raise DataError("the forest's offsets do not divide its nodes into trees")
     trees = []
     for start, stop in pairwise(offsets):
-        tree = Tree(**{name: array[start:stop] for name, array in arrays.items()})
+        nodes_of = {name: array[start:stop] for name, array in arrays.items()}
+        tree = Tree(**nodes_of, shrinkage=settings.shrinkage)
         tree.validate(columns, settings.depth)
         trees.append(tree)
     return ForestModel(classes, columns, tuple(trees), settings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,11 +116,13 @@ class Bins:
 
 
 def quantile_bins(X: NDArray[np.float32], max_bins: int, threads: int = 1) -> Bins:
-    """Edges halfway between neighbouring values at the ranks floor(j n / max_bins), j = 1 .. max_bins - 1.
+    """Edges halfway between neighbouring values at the ranks floor(n (3 u² - 2 u³)), u = j / max_bins, j = 1, 2, ...
 
-    A rank inside a run of equal values moves to the nearer end of the run, so that a frequent value is set
-    apart. A column with at most `max_bins` distinct values gets one bin a value. X float32 (m, d), m >= 1, finite;
-    2 <= max_bins <= 256. The result depends on the set of rows alone, not on their order.
+    Those are two thirds as dense as even ranks in the middle and denser towards both ends, where even ranks offer no
+    split beyond the outermost 1 / max_bins: of 256 bins the first holds 1 / 22,000 of the rows. A rank inside a run of
+    equal values moves to the nearer end of the run, so that a frequent value is set apart. A column with at most
+    `max_bins` distinct values gets one bin a value. X float32 (m, d), m >= 1, finite; 2 <= max_bins <= 256. The result
+    depends on the set of rows alone, not on their order.
     """
     edges = np.full((X.shape[1], max_bins - 1), np.inf, np.float32)
     counts = np.empty(X.shape[1], np.int32)
@@ -137,12 +140,20 @@ def quantile_bins(X: NDArray[np.float32], max_bins: int, threads: int = 1) -> Bi
     return Bins(edges, counts)
 
 
+@lru_cache(maxsize=4)
+def _ranks(count: int, max_bins: int) -> NDArray[np.int64]:
+    """The ranks of `quantile_bins` among `count` > max_bins values: whole numbers throughout, all different."""
+    k = max_bins
+    found = [count * j * j * (3 * k - 2 * j) // k**3 for j in range(1, k)]
+    return np.array([min(max(rank, j), count - k + j) for j, rank in enumerate(found, 1)], np.int64)
+
+
 def _edges(values: NDArray[np.float32], max_bins: int) -> NDArray[np.float32]:
     distinct = values[np.concatenate([[True], values[1:] != values[:-1]])]
     if len(distinct) <= max_bins:
         low, high = distinct[:-1], distinct[1:]
     else:
-        ranks = np.arange(1, max_bins) * len(values) // max_bins
+        ranks = _ranks(len(values), max_bins)
         first = np.searchsorted(values, values[ranks], side="left")
         after = np.searchsorted(values, values[ranks], side="right")
         ends = (after == len(values)) | ((first > 0) & (ranks - first <= after - ranks))

@@ -42,8 +42,9 @@ class ForestSettings:
     first (the split that lowers weighted impurity most, ties by position), None for no limit; max_features: columns
     drawn a node, "sqrt" for ⌊√d⌋, a share for ⌊share d⌋, or a number, at least 1 and at most d; criterion: "gini" or
     "entropy"; bootstrap: "poisson" for Breiman's, drawn with replacement, or "subsample" for 63.2 % of the rows drawn
-    once each; class_weights: "equal", "balanced" for n / n_c, or a positive number a class; max_bins: bins a column;
-    bin_sample: rows that place the bins; seed: 64 bits.
+    once each; shrinkage: the weight in rows with which a node's class frequencies are drawn towards its parent's, 0 for
+    Breiman's own, see `Tree.frequencies`; class_weights: "equal", "balanced" for n / n_c, or a positive number a class;
+    max_bins: bins a column; bin_sample: rows that place the bins; seed: 64 bits.
 
     Raises:
         ConfigError: a value outside its range.
@@ -56,6 +57,7 @@ class ForestSettings:
     max_features: Literal["sqrt"] | int | float = "sqrt"
     criterion: Criterion = "gini"
     bootstrap: Literal["poisson", "subsample"] = "poisson"
+    shrinkage: float = 0.0
     class_weights: Literal["equal", "balanced"] | tuple[float, ...] = "equal"
     max_bins: int = 256
     bin_sample: int = 20_000
@@ -84,6 +86,8 @@ class ForestSettings:
             raise ConfigError(f"criterion must be 'gini' or 'entropy', not {self.criterion!r}")
         if self.bootstrap not in ("poisson", "subsample"):
             raise ConfigError(f"bootstrap must be 'poisson' or 'subsample', not {self.bootstrap!r}")
+        if type(self.shrinkage) not in (int, float) or not 0 <= self.shrinkage < math.inf:
+            raise ConfigError(f"shrinkage must be a number >= 0, not {self.shrinkage!r}")
         given = self.class_weights
         numbers = isinstance(given, tuple) and all(type(w) in (int, float) and 0 < w < math.inf for w in given)
         if given not in ("equal", "balanced") and not numbers:
@@ -119,7 +123,7 @@ class ForestSettings:
 
 @dataclass(frozen=True)
 class ForestModel:
-    """P(y | x) = mean over trees of the weighted class frequencies in x's leaf; `columns` is d.
+    """P(y | x) = mean over trees of the weighted class frequencies of x's leaf, shrunk; `columns` is d.
 
     calibration and threshold are `scoring`'s: the first is applied there, the second proposed.
     """
@@ -180,9 +184,8 @@ def fit_forest(
     surveyed = map_reduce(survey, Survey.merge, task, exact=True)
     columns = surveyed.census.check(classes, split)
     rows = surveyed.census.rows
-    rule = Rule(
-        settings.criterion, settings.min_leaf, settings.max_leaves, settings.weights(surveyed.census.class_counts)
-    )
+    weights = settings.weights(surveyed.census.class_counts)
+    rule = Rule(settings.criterion, settings.min_leaf, settings.max_leaves, weights, settings.shrinkage)
     bins = quantile_bins(surveyed.sample.X, settings.max_bins, workers.threads)
     bounds = POISSON if settings.bootstrap == "poisson" else SUBSAMPLE
     plan = Plan(split, bins, rule, settings.trees, settings.depth, settings.drawn(columns), settings.seed, bounds)

@@ -17,12 +17,13 @@ T = TypeVar("T", np.int32, np.uint8, np.float32)
 
 @dataclass(frozen=True)
 class Rule:
-    """When and how nodes are split; see `forest.ForestSettings`. weights float64 (classes,), integral."""
+    """When nodes are split, and what they say; see `forest.ForestSettings`. weights float64 (classes,), integral."""
 
     criterion: Criterion
     min_leaf: int
     max_leaves: int | None
     weights: NDArray[np.float64]
+    shrinkage: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Tree:
 
     feature int32 (k,), -1 at a leaf. A row goes left when its code <= bin (uint8) or, the same thing, its
     value <= threshold (float32). left, right int32 (k,), -1 at a leaf. counts int64 (k, classes): bootstrap
-    weight of each class. At a leaf bin and threshold are 0.
+    weight of each class. At a leaf bin and threshold are 0. shrinkage: see `frequencies`.
     """
 
     feature: NDArray[np.int32]
@@ -40,6 +41,7 @@ class Tree:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     counts: NDArray[np.int64]
+    shrinkage: float = 0.0
 
     def leaves_of_codes(self, codes: NDArray[np.uint8], rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """The leaf that each of `rows` reaches; codes uint8 (d, n) as `Bins.encode` makes them."""
@@ -71,11 +73,24 @@ class Tree:
         return nodes
 
     def frequencies(self) -> NDArray[np.float64]:
-        """counts / Σ counts of every node, float64 (k, classes); uniform where a node has no row."""
+        """What every node says of a row's class, float64 (k, classes): f(root) = p(root), and of a child
+        f(child) = f(parent) + (p(child) - p(parent)) / (1 + shrinkage / n(parent)).
+
+        p = counts / n, n = Σ counts; uniform where a node has no row. With a shrinkage of 0, f = p. What few rows say
+        is drawn towards what more rows say (Agarwal et al., "Hierarchical Shrinkage", ICML 2022).
+        """
         total = self.counts.sum(axis=1, keepdims=True)
-        uniform = np.full(self.counts.shape, 1.0 / self.counts.shape[1])
-        np.divide(self.counts, total, out=uniform, where=total > 0)
-        return uniform
+        found = np.full(self.counts.shape, 1.0 / self.counts.shape[1])
+        np.divide(self.counts, total, out=found, where=total > 0)
+        if not self.shrinkage:
+            return found
+        own, level = found.copy(), np.zeros(1, np.intp)
+        while len(level := level[self.feature[level] >= 0]):
+            kept = 1 / (1 + self.shrinkage / np.maximum(total[level], 1))
+            for side in (self.left, self.right):
+                found[side[level]] = found[level] + (own[side[level]] - own[level]) * kept
+            level = np.concatenate([self.left[level], self.right[level]])
+        return found
 
     def validate(self, columns: int, depth: int) -> None:
         """Check that walking the tree ends and stays inside its arrays and `columns` columns; 1 <= depth.
@@ -183,7 +198,8 @@ class TreeBuilder:
             tree = Tree(
                 cut(tree.feature, -1), cut(tree.bin, 0), cut(tree.threshold, 0), left, right, tree.counts[kept]
             )  # fmt: skip
-        return replace(tree, counts=tree.counts * self.rule.weights.astype(np.int64))
+        counts = tree.counts * self.rule.weights.astype(np.int64)
+        return replace(tree, counts=counts, shrinkage=self.rule.shrinkage)
 
     def _taken(self) -> NDArray[np.intp]:
         """The nodes that best-first growth splits, as far as splits are known."""

@@ -36,6 +36,7 @@ _MONTHS = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
     )
 }
+_COMMENT = re.compile(r"@[^\s()]{1,255}\s{0,3}\(([^()@]{1,120})\)")
 _NAME_PART = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -158,6 +159,8 @@ def sender_names(sender: str) -> frozenset[str]:
     """Lower-cased parts of the display name and of the local part of a From field, and the initials."""
     display, _, rest = sender[:400].partition("<")
     local = (rest or display).partition("@")[0]
+    if not rest and (comment := _COMMENT.search(display)):  # "ada@firm.example (Ada Byron)"
+        display = comment[1]
     words = [w.lower() for w in _NAME_PART.findall(display.partition("@")[0])]
     names = {*words, *(w.lower() for w in _NAME_PART.findall(local))}
     if len(words) > 1:

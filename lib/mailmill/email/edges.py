@@ -16,6 +16,7 @@ from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import (
     RULED,
     Marks,
+    keep_footnotes,
     mark,
     strip_attachments,
     strip_caution,
@@ -27,9 +28,11 @@ MAX_CLOSING = 14
 #: A signature of more lines than this says how to reach its owner.
 MAX_UNTITLED = 8
 
+_DASHED_NICK = re.compile(r"[-–—~]{1,2}\s?[a-z]{2,12}\.?$")
 _DASHED_NAME = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
 _LINK = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
+_NICK = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith
 _VOCATIVE = re.compile(
     r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
     r"\s?(?:[,:;]|--?|–|—|\.{2,4}|!)\s*$"
@@ -48,9 +51,10 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     solid = strip_attachments(lines, marks, solid)
     solid = strip_signature_below_delimiter(lines, marks, solid)
     if first or last:
+        solid = keep_footnotes(lines, marks, solid)
         solid = _closing(lines, marks, solid, names)
     if first:
-        _greeting(lines, marks, solid, names)
+        _greeting(lines, marks, solid, alone_ok=not last)
 
 
 def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -226,13 +230,23 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         rule = "name.sender"
     elif shape.words <= 3 and _DASHED_NAME.match(line.bare):
         rule = "name.dashed"
-    elif shape.name and shape.words <= 3 and line.bare[-1] not in "?!:;)" and not any(map(str.isdigit, line.bare)):
+    elif (gap or previous.bare[-1] in ".!?)") and _is_initial(line.bare, names):
+        rule = "name.initial"
+    elif gap and previous.bare[-1] in ".!?)…" and previous.bare[0] not in "-–—~" and _DASHED_NICK.match(line.bare):
+        rule = "name.dashed"
+    elif (
+        shape.name
+        and shape.words <= 3
+        and line.bare[-1] not in "?!:;)"
+        and not any(map(str.isdigit, line.bare))
+        and not (shape.words == 1 and line.bare.rstrip(".").lower() in PATTERNS.interjections)
+    ):
         before = previous.bare[-1]
         if (gap and before == ":") or (not gap and (before not in ".!?)…" or not previous.shape.prose)):
             return solid
         rule = "name.shape"
     else:
-        return solid
+        return _name_above(lines, marks, solid, names)
     marks[solid[-1]] = ("signoff", rule)
     rest = solid[:-1]
     above = lines[rest[-1]]
@@ -244,20 +258,43 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     return rest
 
 
+def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """The author's name, set off from the text, with one or two short lines right below it: a place, a firm."""
+    for k in range(len(solid) - 2, max(0, len(solid) - 4), -1):
+        below = solid[k + 1 :]
+        if below != list(range(solid[k] + 1, solid[k] + 1 + len(below))):
+            return solid
+        if solid[k] > solid[k - 1] + 1 and _is_sender(lines[solid[k]], names):
+            shapes = [lines[i].shape for i in below]
+            if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
+                return solid
+            marks[solid[k]] = ("signoff", "name.sender")
+            mark(marks, below, "signature", "signature.below")
+            return solid[:k]
+    return solid
+
+
 def _is_sender(line: Line, names: frozenset[str]) -> bool:
     """Only parts of the sender's name (or initials), at most four words."""
     if not names or len(line.bare) > 40:
         return False
-    words = _WORD.findall(line.bare.lower())
+    words = _WORD.findall(_NICK.sub(" ", line.bare).lower())
     if not 0 < len(words) <= 4:
         return False
     known = [w for w in words if w in names or (len(w) > 2 and any(name.startswith(w) for name in names))]
     return bool(known) and all(w in known or len(w) <= 2 for w in words)
 
 
-def _greeting(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> None:
-    """The greeting on the first line, when something follows it."""
-    if len(solid) < 2:
+def _is_initial(bare: str, names: frozenset[str]) -> bool:
+    """One letter with which a part of the sender's name begins, a capital ("- R.") or behind two dashes ("--j.")."""
+    letter = bare.strip("-–—~. ")
+    signed = len(letter) == 1 and len(bare) <= 5 and (letter.isupper() or bare.startswith("--"))
+    return signed and any(name[0] == letter.lower() for name in names)
+
+
+def _greeting(lines: Lines, marks: Marks, solid: list[int], *, alone_ok: bool) -> None:
+    """The greeting on the first line, when something follows it; `alone_ok`: below a quote, perhaps."""
+    if not solid or (len(solid) < 2 and not alone_ok):
         return
     line = lines[solid[0]]
     bare = line.bare

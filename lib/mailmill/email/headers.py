@@ -31,6 +31,9 @@ _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
 _RULES = "-_=*~#+"
 _DIGIT = re.compile(r"\d")
 
+#: "Ada Byron:" right above her words.
+_NAME_COLON = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
+
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
 _ANCHORED = frozenset(f.name for f in PATTERNS.matchers["attribution"].fragments if "" not in heads(f.text))
 
@@ -110,6 +113,8 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
             break
         text = f"{bare} {text}" if text else bare
         rule = match(fold(text))
+        if not rule and follow in lines.depths and start == last and _NAME_COLON.fullmatch(bare):
+            rule = "attribution.name"
         if not rule and quoted and _EMAIL.search(text) and _DIGIT.search(text) and len(text) < 200:
             rule = "attribution.shape"
         if not rule:
@@ -222,6 +227,9 @@ def _rise(lines: Lines, first: int, floor: int) -> int:
                 break
             i -= 1
             continue
+        if PATTERNS.matchers["forward"].rule(fold(text)):  # "This is a forwarded message", without any dashes
+            start = i
+            break
         indented = lines.texts[i][:1] in "\t" or lines.texts[i].startswith("=09")
         if _RULE_LINE.match(text) and not seen_date:
             start = i

@@ -247,6 +247,8 @@ def _unquote(text: str, bare: str) -> tuple[str, int]:
     """What stands in a line behind the quote marks, if it has any, and their number; `bare` is `text` stripped."""
     if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
         return text[2:].strip(), 1
+    if bare[0] == "|" and bare[-1] == "|" and len(bare) > 2:  # a row of a table
+        return bare, 0
     if bare[0] in ">|":
         marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)
         return (text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")) if marks else (bare, 0)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
-from mailmill.email.lines import Lines
+from mailmill.email.lines import Line, Lines
 
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
@@ -20,6 +21,9 @@ _MAX_FOOTER_SEARCH = 60
 _DELIMITER = re.compile(r"[-–—]{2,3}\s*$")
 _RULE_OF_DASHES = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 RULED = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
+#: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
+_NOTE = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
+_FIRST_NOTE = re.compile(r"\[?[01]\D")
 _ATTACHMENT = re.compile(
     r"[-<(\[ ]{1,4}[^<>]{1,90}\."
     r"(?:docx?|xlsx?|pptx?|pdf|wpd|txt|zip|gif|jpe?g|png|bmp|html?|rtf|csv|tiff?|vcf|mp3|wav|eml)[>)\] ]{0,3}$",
@@ -73,7 +77,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
                 if rule:
                     break
         if not rule and k and opens:
-            rule = line.rule("disclaimer")
+            rule = line.rule("disclaimer") or _wrapped(lines, solid, k)
             zone = "disclaimer" if rule else ""
         if not rule and k and k * 2 >= size:
             rule = line.rule("footer")
@@ -92,10 +96,33 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     return [i for i in solid if marks[i] is None]
 
 
+def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
+    """The rule by which `solid[k]` and the next line together open a disclaimer, where the text is wrapped, or ''."""
+    bare = lines.bares[solid[k]]
+    if len(bare) < 50 or k + 1 == len(solid) or solid[k + 1] > solid[k] + 1:
+        return ""
+    return Line(f"{bare} {lines.bares[solid[k + 1]]}").rule("disclaimer")
+
+
+def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The author's numbered notes at the end are body, whatever their links look like; what is left above them.
+
+    They open with the number 0 or 1 below a blank line, and each goes on until the next.
+    """
+    bares = lines.bares
+    for k in range(1, len(solid)):
+        if solid[k] > solid[k - 1] + 1 and _NOTE.match(bares[solid[k]]) and _FIRST_NOTE.match(bares[solid[k]]):
+            below = solid[k:]
+            if all(i == before + 1 or _NOTE.match(bares[i]) for before, i in pairwise(below)):
+                mark(marks, below, "body", "body.footnote")
+                return solid[:k]
+    return solid
+
+
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """Names of attachments that some programs list below the text (" - budget.xls")."""
     k = len(solid)
-    while k and lines.bares[solid[k - 1]][:1] in "-<([" and _ATTACHMENT.match(lines.bares[solid[k - 1]]):
+    while k and (bare := lines.bares[solid[k - 1]])[:1] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
         k -= 1
     mark(marks, solid[k:], "footer", "footer.attachment")
     return solid[:k]

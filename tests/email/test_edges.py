@@ -1,0 +1,96 @@
+"""The edges of the author's own text, in mail that nobody annotated: what went wrong once, and must not again."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailmill.email import clean_text
+from mailmill.email.lines import split_lines
+from mailmill.email.zones import assign_zones
+
+OWN = "The plan is good, and we should start on Monday."
+NOTES = "[1] https://example.org/plan.html\n[2] https://example.org/a/rather/long/path/\nthat-was-wrapped.html"
+
+
+@pytest.mark.parametrize("above", ["", "\n\nAda", "\n\nCheers,\nAda"])
+def test_footnotes_are_the_authors_words(above: str) -> None:
+    assert clean_text(f"{OWN} See [1] and [2].{above}\n\n{NOTES}", "Ada") == f"{OWN} See [1] and [2].\n\n{NOTES}"
+
+
+def test_a_list_in_brackets_that_does_not_begin_is_no_note() -> None:
+    text = f"{OWN}\n\n[7] budget.xls"
+    zone, rule = assign_zones(split_lines(text)).marks[-1]
+    assert (zone, rule) == ("footer", "footer.attachment")
+
+
+def test_a_link_in_angles_is_no_attachment() -> None:
+    text = f"{OWN}\n\n<https://example.org/plan.html>"
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("signed", "sender"),
+    [
+        ("\n\n--j.", "Jo Smith <jo@firm.example>"),
+        ("\nR", "Ruth Miller"),
+        ("\n\n- Ruth", "ruth@firm.example (Ruth Miller)"),
+        ("\n\n-miller", ""),
+        ("\n\n- Ada L. \"Countess\" Byron\n  https://ada.example/\n  ada@firm.example", "Ada L. Byron <a@b.example>"),
+        ("\n\nRuth Miller\nLondon, England", "ruth@firm.example (Ruth Miller)"),
+        ("\n\nRuth Miller\nx3-6343", "Ruth Miller"),
+    ],
+)  # fmt: skip
+def test_names_and_initials_sign(signed: str, sender: str) -> None:
+    assert clean_text(f"{OWN}{signed}", sender) == OWN
+
+
+@pytest.mark.parametrize(
+    "last", ["\n\nQ", "\n\n-e", "\n\nYuck", "\n\nRuth Miller\nwas right about it, by the way."], ids=repr
+)
+def test_what_signs_nothing_stays(last: str) -> None:
+    assert clean_text(f"{OWN}{last}", "Ruth Eve Miller") == f"{OWN}{last}"
+
+
+@pytest.mark.parametrize("word", ["Amen!", "Unacceptable!", "Brilliant!"])
+def test_an_exclamation_is_no_greeting(word: str) -> None:
+    assert clean_text(f"{word}\n\n{OWN}") == f"{word}\n\n{OWN}"
+
+
+@pytest.mark.parametrize("header", ["Monday, March 3, 2025, 5:46:11 PM, you wrote:\n\n", ""])
+def test_a_greeting_may_stand_right_above_a_quote(header: str) -> None:
+    assert clean_text(f"Hello Bob,\n\n{header}> Shall we?\n\n{OWN}") == OWN
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bob O'Hara asked:", "Bob spake thusly:", "Bob Hall:", "Bob Hall (bob@x.example) wrote*:", "Bob replied thus:"],
+)
+def test_attributions_of_few_words(header: str) -> None:
+    assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
+
+
+def test_a_sentence_above_a_quote_is_none() -> None:
+    text = "I asked him twice.\n\nTo which he already replied:\n\n> Not yet.\n\n" + OWN
+    assert "To which he already replied:" in clean_text(text)
+
+
+@pytest.mark.parametrize("banner", ["This is a forwarded message", "--- begin forwarded text"])
+def test_banners_without_a_word_of_their_program(banner: str) -> None:
+    assert clean_text(f"{OWN}\n\n{banner}\nFrom: Bob <b@x.example>\nTo: Ada\nSubject: x\n\nTheir words.") == OWN
+
+
+def test_a_table_is_no_quote() -> None:
+    text = f"{OWN}\n\n+-------+------+\n| tests | pass |\n| bench | 1.33 |\n+-------+------+"
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "This e-mail message and any attachments may contain information, which is\nconfidential or secret.",
+        "E-mail Disclaimer:\n\nWhat you have read was meant for you.",
+        "The contents of this mail, its headers and what was attached to it are for\nthe intended recipient alone.",
+    ],
+)
+def test_disclaimers_that_are_wrapped_or_have_a_title(opening: str) -> None:
+    assert clean_text(f"{OWN}\n\n{opening}\n\nIt may not be passed on.") == OWN

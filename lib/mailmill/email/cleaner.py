@@ -18,6 +18,7 @@ from mailmill.email.labeller import Referee
 from mailmill.email.labels import clean_line, decode_words, first_identifier
 from mailmill.email.lines import Lines, split_lines
 from mailmill.email.mime import Message, Part, read_message
+from mailmill.email.names import sender_names
 from mailmill.email.patterns import guess_language
 from mailmill.email.zones import Run, assign_zones, certainty
 from mailmill.errors import RejectedMessage
@@ -36,8 +37,6 @@ _MONTHS = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
     )
 }
-_COMMENT = re.compile(r"@[^\s()]{1,255}\s{0,3}\(([^()@]{1,120})\)")
-_NAME_PART = re.compile(r"[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +151,6 @@ class CleanText:
 
 
 clean_text = CleanText()
-
-
-@lru_cache(maxsize=4096)
-def sender_names(sender: str) -> frozenset[str]:
-    """Lower-cased parts of the display name and of the local part of a From field, and the initials."""
-    display, _, rest = sender[:400].partition("<")
-    local = (rest or display).partition("@")[0]
-    if not rest and (comment := _COMMENT.search(display)):  # "ada@firm.example (Ada Byron)"
-        display = comment[1]
-    words = [w.lower() for w in _NAME_PART.findall(display.partition("@")[0])]
-    names = {*words, *(w.lower() for w in _NAME_PART.findall(local))}
-    if len(words) > 1:
-        names.add("".join(w[0] for w in words))
-    return frozenset(names)
 
 
 def _render(parts: Sequence[Part]) -> tuple[str, list[str] | None]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailmill.email.lines import Line, Lines
+from mailmill.email.lines import Lines
+from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import (
     RULED,
@@ -28,11 +29,8 @@ MAX_CLOSING = 14
 #: A signature of more lines than this says how to reach its owner.
 MAX_UNTITLED = 8
 
-_DASHED_NICK = re.compile(r"[-–—~]{1,2}\s?[a-z]{2,12}\.?$")
-_DASHED_NAME = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
 _LINK = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
-_NICK = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith
 _VOCATIVE = re.compile(
     r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
     r"\s?(?:[,:;]|--?|–|—|\.{2,4}|!)\s*$"
@@ -107,7 +105,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
         not rule
         and k
         and line.bare[0] in "-–—~"
-        and _DASHED_NAME.match(line.bare)
+        and DASHED_NAME.match(line.bare)
         and lines.bares[solid[k - 1]][0] not in "-–—~"
     ):
         rule = "name.dashed"
@@ -177,9 +175,9 @@ def _signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozen
         if shape.contact or contact:
             contacts += 1
             low = k
-        elif shape.name or _is_sender(line, names) or (contacts and shape.words == 1 and shape.chars <= 14):
+        elif shape.name or is_sender(line.bare, names) or (contacts and shape.words == 1 and shape.chars <= 14):
             low = k
-            if contacts and (_is_sender(line, names) or (shape.name and k and solid[k] > solid[k - 1] + 1)):
+            if contacts and (is_sender(line.bare, names) or (shape.name and k and solid[k] > solid[k - 1] + 1)):
                 break
         elif contacts and ((shape.words <= 3 and shape.chars <= 24) or _is_number(line.bare)):
             low = k
@@ -189,7 +187,7 @@ def _signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozen
         return solid
     top = lines[solid[low]]
     if low == 0:
-        opens = contacts >= 2 and (top.shape.name or _is_sender(top, names))
+        opens = contacts >= 2 and (top.shape.name or is_sender(top.bare, names))
         if not opens:
             return solid
     else:
@@ -198,11 +196,11 @@ def _signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozen
             or lines.bares[solid[low - 1]][-1:] in ".!?"
             or RULED.match(top.bare) is not None
         )
-    if not (top.shape.name or _is_sender(top, names)) and not (
+    if not (top.shape.name or is_sender(top.bare, names)) and not (
         opens and contacts >= 2 and contacts * 2 >= len(solid) - low
     ):
         return solid
-    if not opens and not _is_sender(top, names):
+    if not opens and not is_sender(top.bare, names):
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
@@ -219,20 +217,20 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         return solid
     line = lines[solid[-1]]
     if len(solid) == 1:
-        if _is_sender(line, names):
+        if is_sender(line.bare, names):
             marks[solid[0]] = ("signoff", "name.sender")
             return []
         return solid
     previous = lines[solid[-2]]
     gap = solid[-1] > solid[-2] + 1
     shape = line.shape
-    if _is_sender(line, names):
+    if is_sender(line.bare, names):
         rule = "name.sender"
-    elif shape.words <= 3 and _DASHED_NAME.match(line.bare):
+    elif shape.words <= 3 and DASHED_NAME.match(line.bare):
         rule = "name.dashed"
-    elif (gap or previous.bare[-1] in ".!?)") and _is_initial(line.bare, names):
+    elif (gap or previous.bare[-1] in ".!?)") and is_initial(line.bare, names):
         rule = "name.initial"
-    elif gap and previous.bare[-1] in ".!?)…" and previous.bare[0] not in "-–—~" and _DASHED_NICK.match(line.bare):
+    elif gap and previous.bare[-1] in ".!?)…" and previous.bare[0] not in "-–—~" and DASHED_NICK.match(line.bare):
         rule = "name.dashed"
     elif (
         shape.name
@@ -264,7 +262,7 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
         below = solid[k + 1 :]
         if below != list(range(solid[k] + 1, solid[k] + 1 + len(below))):
             return solid
-        if solid[k] > solid[k - 1] + 1 and _is_sender(lines[solid[k]], names):
+        if solid[k] > solid[k - 1] + 1 and is_sender(lines[solid[k]].bare, names):
             shapes = [lines[i].shape for i in below]
             if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
                 return solid
@@ -272,24 +270,6 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
             mark(marks, below, "signature", "signature.below")
             return solid[:k]
     return solid
-
-
-def _is_sender(line: Line, names: frozenset[str]) -> bool:
-    """Only parts of the sender's name (or initials), at most four words."""
-    if not names or len(line.bare) > 40:
-        return False
-    words = _WORD.findall(_NICK.sub(" ", line.bare).lower())
-    if not 0 < len(words) <= 4:
-        return False
-    known = [w for w in words if w in names or (len(w) > 2 and any(name.startswith(w) for name in names))]
-    return bool(known) and all(w in known or len(w) <= 2 for w in words)
-
-
-def _is_initial(bare: str, names: frozenset[str]) -> bool:
-    """One letter with which a part of the sender's name begins, a capital ("- R.") or behind two dashes ("--j.")."""
-    letter = bare.strip("-–—~. ")
-    signed = len(letter) == 1 and len(bare) <= 5 and (letter.isupper() or bare.startswith("--"))
-    return signed and any(name[0] == letter.lower() for name in names)
 
 
 def _greeting(lines: Lines, marks: Marks, solid: list[int], *, alone_ok: bool) -> None:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from mailmill.email.lines import Line, Lines
+from mailmill.email.names import are_names
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks
 
@@ -174,7 +175,7 @@ def _own(line: Line, names: frozenset[str]) -> tuple[list[str], list[str]]:
         if digits > 4 and shape.phone:
             signs.append("phone")
     if words:
-        if names and len(words) <= 4 and is_sender(words, names):
+        if names and len(words) <= 4 and are_names(words, names):
             signs.append("sender")
         if words[0] in PATTERNS.interjections:
             found.append("interjection")
@@ -188,14 +189,6 @@ def _own(line: Line, names: frozenset[str]) -> tuple[list[str], list[str]]:
         found.append("wordless")
     found.extend(signs)
     return found, signs
-
-
-def is_sender(words: Sequence[str], names: frozenset[str]) -> bool:
-    """Are all words parts of the sender's name, their beginnings ("ben"), or initials?"""
-    if not names:
-        return False
-    known = [w for w in words if w in names or (len(w) > 2 and any(name.startswith(w) for name in names))]
-    return bool(known) and all(w in known or len(w) <= 2 for w in words)
 
 
 def _decision(mark: tuple[str, str] | None) -> str:

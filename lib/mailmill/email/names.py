@@ -1,0 +1,53 @@
+"""Whose name it is: what the From field says of its sender, and which lines of a text say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+#: A line that is a name behind dashes ("- Ada B."), or a nick behind them ("-ada").
+DASHED_NICK = re.compile(r"[-–—~]{1,2}\s?[a-z]{2,12}\.?$")
+DASHED_NAME = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
+
+_WORD = re.compile(r"[^\W\d_]+")
+_NICK = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith
+_COMMENT = re.compile(r"@[^\s()]{1,255}\s{0,3}\(([^()@]{1,120})\)")
+_NAME_PART = re.compile(r"[^\W\d_]{2,}")
+
+
+@lru_cache(maxsize=4096)
+def sender_names(sender: str) -> frozenset[str]:
+    """Lower-cased parts of the display name and of the local part of a From field, and the initials."""
+    display, _, rest = sender[:400].partition("<")
+    local = (rest or display).partition("@")[0]
+    if not rest and (comment := _COMMENT.search(display)):  # "ada@firm.example (Ada Byron)"
+        display = comment[1]
+    words = [w.lower() for w in _NAME_PART.findall(display.partition("@")[0])]
+    names = {*words, *(w.lower() for w in _NAME_PART.findall(local))}
+    if len(words) > 1:
+        names.add("".join(w[0] for w in words))
+    return frozenset(names)
+
+
+def are_names(words: Sequence[str], names: frozenset[str]) -> bool:
+    """Are all the lower-cased words parts of the sender's name, their beginnings ("ben"), or initials?"""
+    if not names:
+        return False
+    known = [w for w in words if w in names or (len(w) > 2 and any(name.startswith(w) for name in names))]
+    return bool(known) and all(w in known or len(w) <= 2 for w in words)
+
+
+def is_sender(bare: str, names: frozenset[str]) -> bool:
+    """Does the stripped line hold only parts of the sender's name (or initials), at most four words?"""
+    if not names or len(bare) > 40:
+        return False
+    words = _WORD.findall(_NICK.sub(" ", bare).lower())
+    return 0 < len(words) <= 4 and are_names(words, names)
+
+
+def is_initial(bare: str, names: frozenset[str]) -> bool:
+    """One letter with which a part of the sender's name begins, a capital ("- R.") or behind two dashes ("--j.")."""
+    letter = bare.strip("-–—~. ")
+    signed = len(letter) == 1 and len(bare) <= 5 and (letter.isupper() or bare.startswith("--"))
+    return signed and any(name[0] == letter.lower() for name in names)

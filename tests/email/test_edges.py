@@ -63,7 +63,14 @@ def test_a_greeting_may_stand_right_above_a_quote(header: str) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["Bob O'Hara asked:", "Bob spake thusly:", "Bob Hall:", "Bob Hall (bob@x.example) wrote*:", "Bob replied thus:"],
+    [
+        "Bob O'Hara asked:",
+        "Bob spake thusly:",
+        "Bob Hall:",
+        "Bob Hall (bob@x.example) wrote*:",
+        "Bob replied thus:",
+        '"Hall, Bob, /rd" said:',
+    ],
 )
 def test_attributions_of_few_words(header: str) -> None:
     assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN

@@ -68,3 +68,15 @@ def test_needed_text_is_in_every_match(line: str) -> None:
         if found:
             assert literal(fragment.text) in found[0]
             assert found[0].startswith(tuple(heads(fragment.text)))
+
+
+@pytest.mark.parametrize(
+    ("fragment", "needed"),
+    [
+        (r"[\w\[\], ]{2,60} wrote", " wrote"),  # a class ends where its bracket is not escaped
+        (r"(?:a|b) c[.]? de+f", " de"),
+        ("one|two", ""),
+    ],
+)
+def test_what_a_fragment_needs(fragment: str, needed: str) -> None:
+    assert literal(fragment) == needed

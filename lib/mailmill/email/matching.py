@@ -154,7 +154,7 @@ def _atom(fragment: str, i: int, size: int) -> tuple[tuple[set[str], set[str]], 
 def literal(fragment: str) -> str:
     """The longest text that stands in every match of `fragment`, as far as is plain from its top level; '' if none."""
     gap = "\0"
-    rest = re.sub(r"\\.|\[[^\]]*\]", gap, fragment)
+    rest = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", gap, fragment)
     inner = ""
     while inner != rest:
         inner, rest = rest, re.sub(r"\(\?:[^()]*\)", gap, rest)

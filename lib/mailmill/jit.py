@@ -6,12 +6,25 @@ Importing this module loads Numba, so only modules of kernels do, and those are 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: Where kernels stand, below this package.
+_KERNELS = ("jit.py", "features/*.py", "models/native/*.py")
+
+
+def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of every file below `folder` that may hold a kernel: what kept machine code is made of."""
+    files = sorted(file for pattern in _KERNELS for file in folder.glob(pattern))
+    found = [(file, file.stat()) for file in files]
+    return tuple((str(file.relative_to(folder)), state.st_size, state.st_mtime_ns) for file, state in found)
+
+
+_STAMP = stamp(Path(__file__).parent)
 
 
 def native(function: F) -> F:
@@ -36,7 +49,10 @@ def compiled(function: F, **options: Any) -> F:
     try:
         made = numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # "no locator available": no folder for the cache
-        made = numba.njit(nogil=True, error_model="numpy", **options)(function)
+        return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
+    # Numba compiles a kernel anew when its own file has changed, but kernels of other files are compiled into it.
+    if hasattr(kept := getattr(made._cache, "_cache_file", None), "_source_stamp"):  # Numba's own; a test watches it
+        kept._source_stamp = (kept._source_stamp, _STAMP)
     return cast(F, made)
 
 

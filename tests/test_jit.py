@@ -1,0 +1,36 @@
+"""Machine code that is kept: never older than any kernel that is compiled into it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import mailmill
+from mailmill import jit
+from mailmill.models.native import growing, scanning
+
+
+def test_a_kernel_is_kept_with_the_stamp_of_all_files_of_kernels() -> None:
+    own, all_files = growing.search._cache._cache_file._source_stamp
+    assert all_files == jit.stamp(Path(mailmill.__file__).parent)
+    names = {name for name, _, _ in all_files}
+    assert {"jit.py", "models/native/scanning.py", "features/compiled.py"} <= names
+    assert own != scanning.scan._cache._cache_file._source_stamp[0]
+
+
+def test_every_file_of_kernels_is_among_them() -> None:
+    folder = Path(mailmill.__file__).parent
+    users = {str(f.relative_to(folder)) for f in folder.rglob("*.py") if "from mailmill.jit import" in f.read_text()}
+    assert users
+    assert users <= {name for name, _, _ in jit.stamp(folder)}
+
+
+def test_the_stamp_changes_with_any_file(tmp_path: Path) -> None:
+    (tmp_path / "models" / "native").mkdir(parents=True)
+    for name in ("jit.py", "models/native/a.py", "models/native/b.py"):
+        (tmp_path / name).write_text("x = 1\n")
+        os.utime(tmp_path / name, ns=(1, 1))
+    before = jit.stamp(tmp_path)
+    os.utime(tmp_path / "models/native/b.py", ns=(1, 2))
+    assert jit.stamp(tmp_path) != before
+    assert len(before) == 3

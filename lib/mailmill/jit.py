@@ -51,7 +51,8 @@ def compiled(function: F, **options: Any) -> F:
     except RuntimeError:  # "no locator available": no folder for the cache
         return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
     # Numba compiles a kernel anew when its own file has changed, but kernels of other files are compiled into it.
-    if hasattr(kept := getattr(made._cache, "_cache_file", None), "_source_stamp"):  # Numba's own; a test watches it
+    kept: Any = getattr(made._cache, "_cache_file", None)  # Numba's own; a test watches it
+    if hasattr(kept, "_source_stamp"):
         kept._source_stamp = (kept._source_stamp, _STAMP)
     return cast(F, made)
 

@@ -233,6 +233,9 @@ def test_mutated_mail(seed: int, path: Path) -> None:
         "( " * 100_000,
         "@" * 100_000,
         "1-" * 100_000,
+        "x\n\n[1] y\n\n" * 80_000,
+        "x\n\n" + "[1] y\n\n" * 80_000,
+        "| a |\n" * 80_000,
     ],
     ids=lambda body: repr(body[:12]),
 )

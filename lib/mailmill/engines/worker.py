@@ -60,7 +60,7 @@ def safe_frames(frames: Callable[[], dict[int, FrameType]] = sys._current_frames
 
     There it allocates under a lock of the interpreter; a collection at that moment runs Python code, which lets another
     thread have the interpreter; and a thread that starts or ends then waits for the lock (gh-106883). Dask's profiler
-    asks 100 times a second, so a worker that reads small objects in threads stood still once in a few hundred runs.
+    asks 100 times a second, so a worker that reads small objects in threads stands still now and then.
     """
     with _asking:
         collecting = gc.isenabled()

@@ -43,7 +43,7 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     """
     if first:
         solid = strip_caution(lines, marks, solid)
-    solid = strip_footers(lines, marks, solid)
+    solid = strip_footers(lines, marks, solid, first=first)
     solid = strip_attachments(lines, marks, solid)
     solid = strip_signature_below_delimiter(lines, marks, solid)
     if first or last:

@@ -20,7 +20,7 @@ _NAMED = {
     "html.signature": r"(?<![\w-])signature(?![\w-])|mail_signature|x_signature",
     "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
     "html.gmail_quote": r"gmail_quote",
-    "html.outlook_reply": r"divrplyfwdmsg|appendonsend|olk_src_body_section|stopspelling|reference-message-container",
+    "html.outlook_reply": r"divrplyfwdmsg|outlookmessageheader|appendonsend|olk_src_body_section|stopspelling|reference-message-container",
     "html.yahoo_quoted": r"yahoo_quoted|yahoo-quoted",
     "html.protonmail_quote": r"protonmail_quote",
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
@@ -45,6 +45,10 @@ HEADERS = frozenset({"html.gmail_attr", "html.moz_cite_prefix", "html.zimbra_hea
 #: The <div class="gmail_quote"> around attribution and quote; an answer below the quote stands in it too.
 FRAME = "html.gmail_frame"
 
+#: A plain <blockquote> may be an indented paragraph; what stands in it and beside it decides.
+WEAK = "html.blockquote"
+UNDECIDED = frozenset({"", WEAK})
+
 #: What a mark of the HTML renderer or the MIME reader means: the zone of the lines that carry it.
 EVIDENCE_ZONES = {
     "html.gmail_attr": "header",
@@ -65,7 +69,7 @@ EVIDENCE_ZONES = {
     "html.zimbra_signature": "signature",
     "html.zimbra_quote": "quoted",
     "html.blockquote_cite": "quoted",
-    "html.blockquote": "quoted",
+    WEAK: "quoted",
     "mime.rfc822": "forwarded",
 }
 

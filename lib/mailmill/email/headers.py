@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from mailmill.email.evidence import UNDECIDED
 from mailmill.email.lines import Lines, banner_of, field_of, fold
 from mailmill.email.matching import heads
 from mailmill.email.patterns import PATTERNS
@@ -68,7 +69,7 @@ def find_headers(lines: Lines, worth: Sequence[int]) -> Iterator[Header]:
     floor, barren = 0, 0
     bares, depths = lines.bares, lines.depths
     for i in worth:
-        if i < floor or lines.evidence[i]:
+        if i < floor or lines.evidence[i] not in UNDECIDED:
             continue
         bare = bares[i]
         if i in depths:

@@ -14,7 +14,7 @@ from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser
 
-from mailmill.email.evidence import FRAME, HEADERS, LASTING, evidence_of
+from mailmill.email.evidence import FRAME, HEADERS, LASTING, WEAK, evidence_of
 
 #: More open elements than this at once, and the markup is read as it stands instead of repaired.
 MAX_DEPTH = 1500
@@ -184,7 +184,7 @@ class _Page:
             self.flush()
             self.now = FRAME if mark == "html.gmail_quote" and tag == "div" else mark
         elif tag == "blockquote" and not self.now:
-            self.now = "html.blockquote"
+            self.now = WEAK
         if tag == "ol":
             start = _START.search(attributes)
             self._counters.append(int(start[1]) if start else 1)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from mailmill.email.evidence import EVIDENCE_ZONES, FRAME
+from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
 from mailmill.email.headers import Header, candidates, find_headers, next_solid
 from mailmill.email.lines import Lines, banner_of, field_of
 from mailmill.email.tails import Marks
@@ -29,7 +29,7 @@ def mark_evidence(lines: Lines, marks: Marks) -> bool:
     answers: bool | None = None
     for i, evidence in enumerate(lines.evidence):
         if evidence:
-            if evidence == "html.blockquote":
+            if evidence == WEAK:
                 weak = True
             elif lines.bares[i] and not (evidence == FRAME and answers):
                 if evidence == "html.gmail_quote" and answers is None:
@@ -80,6 +80,8 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
             if adopted:
                 marked = sorted({*marked, *adopted})
                 continue
+        elif lines.evidence[header.start]:
+            break  # the block quote around it says how far it reaches
         after = ("quoted", f"quote.after.{header.rule}")
         for i in range(header.end, len(lines)):
             if marks[i] is None and bares[i]:
@@ -164,5 +166,5 @@ def mark_weak_quotes(lines: Lines, marks: Marks, headers: bool) -> None:
     waiting = [i for i, bare in enumerate(lines.bares) if bare and marks[i] is None]
     if headers and not all(lines.evidence[i] for i in waiting):
         for i in waiting:
-            if lines.evidence[i] == "html.blockquote":
-                marks[i] = ("quoted", "html.blockquote")
+            if lines.evidence[i] == WEAK:
+                marks[i] = ("quoted", WEAK)

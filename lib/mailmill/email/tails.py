@@ -50,8 +50,11 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     return solid[cut:]
 
 
-def strip_footers(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """Footers, disclaimers and mobile tags at the end; what is left above them."""
+def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool = True) -> list[int]:
+    """Footers, disclaimers and mobile tags at the end; what is left above them.
+
+    Only a segment that is not the message's `first` may be nothing else: what a gateway appends below a quote.
+    """
     size, bares = len(solid), lines.bares
     low = max(0, size - _MAX_FOOTER_SEARCH)
     ruled = False
@@ -75,10 +78,11 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
                     zone = "disclaimer" if rule else ""
                 if rule:
                     break
-        if not rule and k and opens:
+        below = k > 0 or not first
+        if not rule and below and opens:
             rule = line.rule("disclaimer") or _wrapped(lines, solid, k)
             zone = "disclaimer" if rule else ""
-        if not rule and k and k * 2 >= size:
+        if not rule and below and (k * 2 >= size or not k):
             rule = line.rule("footer")
             zone = "footer" if rule else ""
         if not rule and size - k <= 8:

@@ -101,3 +101,9 @@ def test_a_table_is_no_quote() -> None:
 )
 def test_disclaimers_that_are_wrapped_or_have_a_title(opening: str) -> None:
     assert clean_text(f"{OWN}\n\n{opening}\n\nIt may not be passed on.") == OWN
+
+
+def test_a_name_with_title_and_firm_needs_no_number() -> None:
+    signature = "Ada Byron\nHead of Purchasing\nQuarto Design"
+    assert clean_text(f"{OWN}\n\n{signature}", sender="Ada Byron <ada@x.example>") == OWN
+    assert clean_text(f"{OWN}\n\n{signature}", sender="Bob <bob@x.example>") == f"{OWN}\n\n{signature}"

@@ -54,6 +54,7 @@ def test_visible_styles_are_not_hidden() -> None:
         ('class="moz-cite-prefix"', "html.moz_cite_prefix"),
         ('type="cite"', "html.blockquote_cite"),
         ('id="divRplyFwdMsg"', "html.outlook_reply"),
+        ('class="OutlookMessageHeader"', "html.outlook_reply"),
         ('id="OLK_SRC_BODY_SECTION"', "html.outlook_reply"),
         ('class="yahoo_quoted"', "html.yahoo_quoted"),
         ('class="protonmail_quote"', "html.protonmail_quote"),
@@ -107,3 +108,14 @@ def test_the_icon_of_a_folded_notes_quote_is_not_read() -> None:
     folded = '<img src="cid:1" alt="Inactive hide details for Ada ---03/03/2025 16:01:12---Dear Jo, your contract">'
     assert lines(f"<p>mine</p>{folded}<p>theirs</p>") == ["mine", "", "theirs"]
     assert lines('<img src="cid:1" alt="A blue lamp">') == ["A blue lamp"]
+
+
+def test_words_paragraphs_stand_together_and_an_empty_one_is_a_blank_line() -> None:
+    empty = '<p class="MsoNormal"><o:p>&nbsp;</o:p></p>'
+    word = (
+        f'<p class="MsoNormal">Mine.</p>{empty}{empty}<p class=MsoNormal>Ada<o:p></o:p></p><p class="MsoNormal">CTO</p>'
+    )
+    assert lines(word) == ["Mine.", "", "Ada", "CTO"]
+    styles = ("margin-top:0; margin-bottom: 0", "margin:0in", "margin:01em")
+    assert lines("".join(f'<p style="{style}">a</p>' for style in styles)) == ["a", "a", "", "a"]
+    assert lines("<div>Mine.</div><div>&nbsp;</div><div>Ada</div>") == ["Mine.", "", "Ada"]

@@ -143,6 +143,29 @@ def test_plain_blockquote_is_an_indented_paragraph_unless_a_header_introduces_it
     assert zones(text, ["", "", "html.blockquote"]) == ["body", "header", "quoted"]
 
 
+def test_a_header_inside_a_plain_blockquote_makes_it_a_quote_as_far_as_it_reaches() -> None:
+    text = "Mine.\n----\n-----Original Message-----\nFrom: Bob <b@x.example>\nSubject: x\nTheirs\nMine below it."
+    found = zones(text, ["", *["html.blockquote"] * 5, ""])
+    assert found == ["body", "header", "header", "header", "header", "quoted", "body"]
+
+
+@pytest.mark.parametrize(
+    "appended",
+    [
+        "Please consider the environment before printing this e-mail.",
+        "To unsubscribe from this list, send a message to leave@lists.example",
+        "Virus-free. www.avg.com",
+        "The contents of this message do not necessarily reflect the views of the company.",
+    ],
+)
+def test_what_is_appended_below_a_quote_does_not_hide_the_end_above_it(appended: str) -> None:
+    top = f"{OWN}\n\nOn 1 May 2025, Bob <b@x.example> wrote:\n> Theirs\n\n{appended}"
+    assert clean_text(top) == OWN
+    between = f"On 1 May 2025, Bob <b@x.example> wrote:\n> Theirs?\n\n{OWN}\n\n> Theirs\n\n{OWN}\n\nRegards,\nAda Byron"
+    assert clean_text(f"{between}\n\n> Theirs\n\n{appended}") == f"{OWN}\n\n{OWN}"
+    assert clean_text(appended) == appended
+
+
 @pytest.mark.parametrize("corpus", ["enron", "asf"])
 def test_quality_floor(shared_data: Path, corpus: str) -> None:
     """Of the annotated lines at depth 0: body before the first header kept; headers, greetings, sign-offs removed."""

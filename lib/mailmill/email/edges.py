@@ -185,7 +185,7 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     ):
         before = previous.bare[-1]
         if (gap and before == ":") or (not gap and (before not in ".!?)…" or not previous.shape.prose)):
-            return solid
+            return _name_above(lines, marks, solid, names)
         rule = "name.shape"
     else:
         return _name_above(lines, marks, solid, names)

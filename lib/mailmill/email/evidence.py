@@ -20,7 +20,8 @@ _NAMED = {
     "html.signature": r"(?<![\w-])signature(?![\w-])|mail_signature|x_signature",
     "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
     "html.gmail_quote": r"gmail_quote",
-    "html.outlook_reply": r"divrplyfwdmsg|outlookmessageheader|appendonsend|olk_src_body_section|stopspelling|reference-message-container",
+    "html.outlook_reply": r"divrplyfwdmsg|outlookmessageheader|appendonsend|olk_src_body_section|stopspelling|"
+    r"reference-message-container",
     "html.yahoo_quoted": r"yahoo_quoted|yahoo-quoted",
     "html.protonmail_quote": r"protonmail_quote",
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",

@@ -40,7 +40,7 @@ _DROPPED = frozenset({
 _UNPARSED = ["script", "style", "noscript", "noframes", "noembed", "iframe", "xmp", "plaintext", "template"]
 _BLOCKS = frozenset({
     "address", "article", "aside", "body", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset",
-    "figcaption", "figure", "footer", "form", "header", "html", "legend", "li", "main", "menu", "nav",
+    "figcaption", "figure", "footer", "form", "header", "html", "legend", "li", "main", "menu", "nav", "p",
     "section", "summary", "tbody", "tfoot", "thead", "tr",
 })  # fmt: skip
 _PARAGRAPHS = frozenset({
@@ -50,6 +50,8 @@ _PARAGRAPHS = frozenset({
 # Elements that change how text is laid out; the others only carry text and evidence.
 _KNOWN = _DROPPED | _BLOCKS | _PARAGRAPHS | {"td", "th"}
 
+# Word's paragraphs, and others without space between them: an empty one is the blank line.
+_TIGHT = re.compile(r"mso(?:normal|plaintext)|margin(?:-bottom)?:\s?0(?:px|pt|in|cm)?[\s;\"]", re.IGNORECASE)
 _ALT = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _PIXEL = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
 _IMAGE_FILE = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
@@ -108,6 +110,7 @@ class _Page:
     """The rendering in the making: finished lines, the line being written, the open elements."""
 
     __slots__ = (
+        "_blanks",
         "_cell",
         "_counters",
         "_hidden",
@@ -128,10 +131,11 @@ class _Page:
         self._lasting = ""
         self._parts: list[str] = []
         self._space = False
+        self._blanks = False
         self._cell = False
         self._hidden = 0
         self._pre = 0
-        self._stack: list[tuple[str, str, int, int]] = []
+        self._stack: list[tuple[str, bool, str, int, int]] = []  # tag, with blank lines around it?, what it was within
         self._counters: list[int] = []
 
     def text(self, raw: str) -> None:
@@ -149,6 +153,7 @@ class _Page:
         words = " ".join(raw.split())
         if not words:
             self._space = True
+            self._blanks = self._blanks or "\xa0" in raw
             return
         if self._parts:
             if self._cell:
@@ -164,14 +169,15 @@ class _Page:
         if tag in _VOID:
             self._void(tag, attributes, mark)
             return
+        apart = tag in _PARAGRAPHS and not (tag == "p" and attributes and _TIGHT.search(attributes))
         if len(self._stack) < 100_000:
-            self._stack.append((tag, self.now, self._hidden, self._pre))
+            self._stack.append((tag, apart, self.now, self._hidden, self._pre))
         if not mark and tag not in _KNOWN:
             return
         if self._hidden or tag in _DROPPED or (mark == "hidden" and tag not in ("body", "html")):
             self._hidden = 1
             return
-        if tag in _PARAGRAPHS:
+        if apart:
             self._blank()
         elif tag in _BLOCKS:
             self.flush()
@@ -200,17 +206,17 @@ class _Page:
         if not stack or tag in _VOID:
             return
         if stack[-1][0] == tag:
-            _, outer, outer_hidden, outer_pre = stack.pop()
+            _, apart, outer, outer_hidden, outer_pre = stack.pop()
         else:  # after lexbor's repair the last element is always the one; unrepaired markup may skip a few
             for back in range(2, min(len(stack), 16) + 1):
                 if stack[-back][0] == tag:
                     break
             else:
                 return
-            _, outer, outer_hidden, outer_pre = stack[-back]
+            _, apart, outer, outer_hidden, outer_pre = stack[-back]
             del stack[-back:]
         if not self._hidden and (tag in _KNOWN or outer != self.now):
-            if tag in _PARAGRAPHS:
+            if apart:
                 self._blank()
             elif tag in _BLOCKS or outer != self.now:
                 self.flush()
@@ -219,13 +225,16 @@ class _Page:
         self.now, self._hidden, self._pre = outer, outer_hidden, outer_pre
 
     def flush(self, keep: bool = False) -> None:
-        """End the line being written; an empty one only counts when `keep` is set."""
+        """End the line being written; an empty one only counts when `keep` is set or no-break spaces filled it."""
         if self._parts or keep:
             text = "".join(self._parts).replace("\xa0", " ")
             self.lines.append(text if self._pre else text.strip())
             self.evidence.append(self.now or self._lasting)
             self._parts = []
-        self._space = self._cell = False
+        elif self._blanks and self.lines and self.lines[-1].strip():
+            self.lines.append("")
+            self.evidence.append("")
+        self._space = self._cell = self._blanks = False
 
     def _blank(self) -> None:
         self.flush()

@@ -24,6 +24,7 @@ from mailmill.email.tails import RULED, Marks
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
 _CLEAR = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
 _EDGES = frozenset({"greeting", "signoff", "signature", "footer", "disclaimer"})
+_APPENDED = frozenset({"footer", "disclaimer", "mobile"})  # below what its author ended
 _WORDS = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
 _CLEAR_EVIDENCE = frozenset({"html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix"})
 
@@ -99,11 +100,13 @@ def assign_zones(
     segments = _segments(list(compress(count(), lines.bares)), marks)
     if labeller == "shipped":
         labeller = shipped()
-    for position, solid in enumerate(segments):
-        first, last = position == 0, position == len(segments) - 1
+    last = True
+    for position, solid in reversed(list(enumerate(segments))):
+        first = position == 0
         mark_edges(lines, marks, solid, names, first=first, last=last)
         if labeller is not None and (first or last):
             labeller.referee(lines, marks, solid[0], solid[-1] + 1, names, first=first)
+        last = last and all((mark := marks[i]) is not None and mark[0] in _APPENDED for i in solid)
     kept = False
     if not any(marks[i] is None for solid in segments for i in solid):
         kept = _undo_model(marks) or _keep_something(lines, marks, headers)

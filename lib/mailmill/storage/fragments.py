@@ -41,7 +41,7 @@ class Scan:
         with self.storage.open(self.uri) as stream:
             parquet = pq.ParquetFile(stream)
             size = sum(parquet.metadata.row_group(g).total_byte_size for g in self.row_groups)
-            batch_rows = max(16, min(8192, batch_bytes * self.rows // max(size, 1)))
+            batch_rows = max(16, min(2048, batch_bytes * self.rows // max(size, 1)))
             for group in self.row_groups:
                 yield from parquet.iter_batches(batch_rows, row_groups=[group], columns=columns, use_threads=False)
 

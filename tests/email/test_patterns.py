@@ -32,6 +32,17 @@ EXAMPLES = {
            "-----Oorspronkelijk bericht-----", "Onderwerp: x"),
 }  # fmt: skip
 
+# What virus scanners append.
+SCANNED = {
+    "en": ["This email has been checked for viruses by Avast antivirus software.", "Virus-free.www.avast.com"],
+    "de": ["Diese E-Mail wurde von Avast-Antivirussoftware auf Viren geprüft.", "Virenfrei. www.avast.com"],
+    "fr": ["L'absence de virus dans ce courrier électronique a été vérifiée par Avast.", "Sans virus.www.avast.com"],
+    "es": ["El software de antivirus Avast ha analizado este correo.", "Libre de virus. www.avast.com"],
+    "pt": ["Este e-mail foi verificado quanto à existência de vírus pelo Avast.", "Livre de vírus. www.avast.com"],
+    "it": ["Questa e-mail è stata controllata per individuare virus con Avast.", "Mail priva di virus. www.avast.com"],
+    "nl": ["Deze e-mail is gecontroleerd op virussen door Avast.", "Virusvrij.www.avast.com"],
+}
+
 SENTENCES = {
     "en": "We have not been able to find the parcel that you sent to them, and they would like to know where it is.",
     "de": "Wir haben das Paket noch nicht gefunden und wissen auch nicht, wo es ist, aber wir suchen für Sie weiter.",
@@ -52,6 +63,14 @@ def test_every_table_recognises_its_language(language: str) -> None:
         assert Line(text).rule(kind).startswith(f"{kind}."), (kind, text)
     assert banner_of(banner) is not None
     assert field_of(header) is not None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_virus_scanners_append_is_no_text(language: str) -> None:
+    for text in SCANNED[language]:
+        assert Line(text).kinds("footer", "disclaimer"), text
+        assert any(Line(text).rule(kind) for kind in ("footer", "disclaimer")), text
+    assert not Line(SENTENCES[language]).rule("footer")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

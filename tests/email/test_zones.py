@@ -149,6 +149,11 @@ def test_a_header_inside_a_plain_blockquote_makes_it_a_quote_as_far_as_it_reache
     assert found == ["body", "header", "header", "header", "header", "quoted", "body"]
 
 
+@pytest.mark.parametrize("greeting", ["To whom it may concern,", "Sehr geehrte Damen und Herren,"])
+def test_a_greeting_alone_above_a_quote_is_one(greeting: str) -> None:
+    assert clean_text(f"{greeting}\n\n> Theirs\n\n{OWN}") == OWN
+
+
 @pytest.mark.parametrize(
     "appended",
     [

@@ -130,8 +130,8 @@ def edge_lines(
 ) -> tuple[list[int], list[list[str]]] | None:
     """The lines at the edges of the segment `start` to `end` with their features; None when nothing is open."""
     solid = _ends(lines, marks, start, end)
-    if not solid:
-        return None
+    if not solid or (len(solid) == 1 and (marks[solid[0]] or ("", ""))[1].startswith("greeting.")):
+        return None  # words that greet, alone above a quote, are no sentence
     chosen = window(lines, marks, solid, first)
     if not chosen:
         return None

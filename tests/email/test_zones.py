@@ -149,6 +149,16 @@ def test_a_header_inside_a_plain_blockquote_makes_it_a_quote_as_far_as_it_reache
     assert found == ["body", "header", "header", "header", "header", "quoted", "body"]
 
 
+@pytest.mark.parametrize("mark", ["    Guido> ", "  TP> ", "Robert> ", "AB> "])
+def test_names_before_each_line_quote_it(mark: str) -> None:
+    assert clean_text(f"{mark}Shall we?\n{mark}Or not.\n\n{OWN}") == OWN
+
+
+def test_menus_are_no_quotes() -> None:
+    text = f"{OWN}\n\nTools> Options shows it.\nFile> Save does not."
+    assert clean_text(text) == text
+
+
 @pytest.mark.parametrize("greeting", ["To whom it may concern,", "Sehr geehrte Damen und Herren,"])
 def test_a_greeting_alone_above_a_quote_is_one(greeting: str) -> None:
     assert clean_text(f"{greeting}\n\n> Theirs\n\n{OWN}") == OWN

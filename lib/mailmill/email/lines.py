@@ -9,6 +9,7 @@ everything beyond it is computed when first asked for and then kept.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from mailmill.email.matching import Index, Ways
@@ -17,7 +18,8 @@ from mailmill.email.patterns import MAX_LINE, PATTERNS
 _QUOTE = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
 # mbox files escape a line that begins with "From ".
 _ESCAPED = re.compile(r">{1,3}From [A-Za-z]")
-_INITIALS = re.compile(r"[ \t]{0,3}[A-Za-z][A-Za-z.]{0,4}>(?=[\s>]|$)")
+# "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
+_NAMED = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
 _PHONE = re.compile(
     r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
@@ -233,8 +235,11 @@ def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> Lines:
     lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
     bares = lines.bares
     odd = {i for sign in ">|=" if sign in rendering for i, bare in enumerate(bares) if sign in bare}
+    named = Counter(found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i])))
+    # "File> Save" names a menu; who is quoted is named again, or by initials.
+    names = frozenset(name for name, count in named.items() if count > 1 or len(name) <= 3)
     for i in sorted(odd):
-        bare, depth = _unquote(texts[i], bares[i])
+        bare, depth = _unquote(texts[i], bares[i], names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare
@@ -243,8 +248,11 @@ def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> Lines:
     return lines
 
 
-def _unquote(text: str, bare: str) -> tuple[str, int]:
-    """What stands in a line behind the quote marks, if it has any, and their number; `bare` is `text` stripped."""
+def _unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
+    """What stands in a line behind the quote marks, if it has any, and their number.
+
+    `bare` is `text` stripped; `names`: what may stand before a mark.
+    """
     if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
         return text[2:].strip(), 1
     if bare[0] == "|" and bare[-1] == "|" and len(bare) > 2:  # a row of a table
@@ -252,8 +260,8 @@ def _unquote(text: str, bare: str) -> tuple[str, int]:
     if bare[0] in ">|":
         marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)
         return (text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")) if marks else (bare, 0)
-    marks = _INITIALS.match(text) if bare.find(">", 0, 6) > 0 else None
-    return (text[marks.end() :].strip(), 1) if marks else (bare, 0)
+    marks = _NAMED.match(text) if names and bare.find(">", 1, 17) > 0 else None
+    return (text[marks.end() :].strip(), 1) if marks and marks[1] in names else (bare, 0)
 
 
 def field_of(text: str) -> tuple[str, str] | None:

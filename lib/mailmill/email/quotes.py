@@ -73,7 +73,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
             if bares[i]:
                 marks[i] = ("header", header.rule)
         follow = next_solid(lines, header.end)
-        if header.kind == "attribution":
+        if header.kind == "attribution" or _answered_below(lines, header, follow):
             if _is_marked(lines, follow):
                 continue
             adopted = _adopt_prefix(lines, marks, follow)
@@ -90,6 +90,13 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
     if marked:
         _mark_wrapped(lines, marks, marked)
     return headers
+
+
+def _answered_below(lines: Lines, header: Header, follow: int) -> bool:
+    """Does the message open with this header, not of a forward, and go on with marked quotes? What bears no mark below
+    it is an answer then."""
+    opens = header.kind != "forward" and not any(lines.bares[: header.start])
+    return opens and any(i in lines.depths for i in range(follow, min(follow + 3, len(lines))))
 
 
 def _adopt_prefix(lines: Lines, marks: Marks, follow: int) -> list[int]:

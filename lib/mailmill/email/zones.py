@@ -15,7 +15,7 @@ from itertools import compress, count
 from typing import Literal, NamedTuple
 
 from mailmill.email.edges import mark_edges
-from mailmill.email.headers import Header, next_solid
+from mailmill.email.headers import Header
 from mailmill.email.labeller import Referee, shipped
 from mailmill.email.lines import Lines
 from mailmill.email.quotes import mark_evidence, mark_quotes, mark_weak_quotes
@@ -154,15 +154,13 @@ def _undo_model(marks: Marks) -> bool:
 def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bool:
     """Undo removals of lines that may be the author's; True when there were any.
 
-    Without a header everything that is not marked as quoted comes back. Below a header at the very top
-    that is followed by marked quotes, the unmarked lines are an answer at the bottom.
+    Without a header everything that is not marked as quoted comes back.
     """
     clear = _has_clear(marks)
     # Signatures, disclaimers and footers come back only where there is nothing else to bring back.
     edges = _EDGES
     if any(m is not None and m[0] in ("greeting", "signoff") and not m[1].startswith("html.") for m in marks):
         edges = frozenset({"greeting", "signoff"})
-    bottom = _bottom_answer(lines, headers)
     kept = False
     for i, mark in enumerate(marks):
         if mark is None or not lines.bares[i]:
@@ -170,29 +168,13 @@ def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bo
         zone, rule = mark
         if zone in edges and not rule.startswith("html."):
             keep = not headers or rule.startswith(_WORDS)
-        elif zone in ("quoted", "header") and rule.startswith("html."):
-            keep = rule not in _CLEAR_EVIDENCE and not headers and not clear
         else:
-            keep = zone == "quoted" and i >= bottom and rule.startswith("quote.after.") and i not in lines.depths
+            keep = zone in ("quoted", "header") and rule.startswith("html.") and rule not in _CLEAR_EVIDENCE
+            keep = keep and not headers and not clear
         if keep:
             marks[i] = ("body", "body.kept")
             kept = True
     return kept
-
-
-def _bottom_answer(lines: Lines, headers: Sequence[Header]) -> int:
-    """Index from which unmarked lines are an answer below quotes, or more than there are lines.
-
-    So it is when the message opens with a header, not of a forward, and marked quotes follow at once.
-    """
-    if not headers or headers[0].kind == "forward":
-        return len(lines)
-    first = headers[0]
-    if any(lines.bares[: first.start]):
-        return len(lines)
-    follow = next_solid(lines, first.end)
-    marked = [i for i in range(follow, min(follow + 3, len(lines))) if i in lines.depths]
-    return marked[0] if marked else len(lines)
 
 
 def _has_clear(marks: Marks) -> bool:

@@ -62,6 +62,7 @@ def test_visible_styles_are_not_hidden() -> None:
         ('class="moz-signature"', "html.moz_signature"),
         ('id="ms-outlook-mobile-signature"', "html.outlook_mobile_signature"),
         ('style="border:none;border-top:solid #B5C4DF 1.0pt"', "html.outlook_border"),
+        ('style="border:none;border-left:solid blue 1.5pt;padding:0cm"', "html.outlook_indent"),
         ('data-marker="__QUOTED_TEXT__"', "html.zimbra_quote"),
         ('data-marker="__HEADERS__"', "html.zimbra_headers"),
         ('data-marker="__SIG_PRE__"', "html.zimbra_signature"),
@@ -79,6 +80,7 @@ def test_evidence(attributes: str, evidence: str) -> None:
 
 def test_structure_is_seen_without_parsing() -> None:
     assert has_structure('<blockquote type="cite">')
+    assert has_structure('<BLOCKQUOTE style="PADDING-LEFT: 5px; BORDER-LEFT: #1010ff 2px solid">')
     assert not has_structure("<blockquote>")
 
 

@@ -30,8 +30,9 @@ _NAMED = {
     "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
 }
 
-#: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes.
+#: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes, or at its left.
 _STYLED = {
+    "html.outlook_indent": r"border:\s?none;\s?border-left:\s?solid (?:blue|#[0-9a-f]{6}) 1\.5pt",
     "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt",
     "hidden": r"display:\s?none|visibility:\s?hidden|mso-hide:\s?all|font-size:\s?[01](?:px|pt)?\s?[;\"!]|"
     r"max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d])",
@@ -71,6 +72,7 @@ EVIDENCE_ZONES = {
     "html.zimbra_quote": "quoted",
     "html.blockquote_cite": "quoted",
     WEAK: "quoted",
+    "html.outlook_indent": "quoted",
     "mime.rfc822": "forwarded",
 }
 
@@ -79,7 +81,8 @@ _NAMED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _NAMED.values(
 _STYLED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _STYLED.values())).search
 _STRUCTURE = re.compile(
     "gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote|divRplyFwdMsg|OLK_SRC_BODY_SECTION|zmail_extra|__QUOTED_TEXT__|"
-    "type=[\"']?cite|tutanota_quote|border-top:solid #[0-9a-fA-F]{6} 1"
+    "type=[\"']?cite|tutanota_quote|border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
+    "<(?:blockquote|BLOCKQUOTE)[^>]{0,300}(?:border-left|BORDER-LEFT):"
 )
 
 

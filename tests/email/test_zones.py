@@ -154,6 +154,22 @@ def test_names_before_each_line_quote_it(mark: str) -> None:
     assert clean_text(f"{mark}Shall we?\n{mark}Or not.\n\n{OWN}") == OWN
 
 
+@pytest.mark.parametrize(
+    "header", ["On Monday 09 September 2002 09:51 pm, Bob Hall wrote", "From: Bob Hall <bob@x.example>"]
+)
+def test_headers_right_above_marks_need_no_colon_at_their_end(header: str) -> None:
+    assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
+    assert clean_text(f"{header}\n\n{OWN}").startswith(header)
+
+
+def test_footers_of_several_paragraphs_below_a_short_text() -> None:
+    footer = "To unsubscribe from this group, send an email to:\nx@y.example\n\nYour use of Yahoo! Groups is free."
+    text = "There is a new book about it,\nand I have read it."
+    assert clean_text(f"{text}\n\n\n{footer}") == text
+    posting = "The list has a request for the\nfollowing mailing list posting:\n\nA subject"
+    assert clean_text(posting) == posting
+
+
 def test_menus_are_no_quotes() -> None:
     text = f"{OWN}\n\nTools> Options shows it.\nFile> Save does not."
     assert clean_text(text) == text

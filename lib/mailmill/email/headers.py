@@ -85,6 +85,8 @@ def find_headers(lines: Lines, worth: Sequence[int]) -> Iterator[Header]:
             header, barren = _fields(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)
+        elif header is None and next_solid(lines, i + 1) in depths:
+            header = _above_marks(lines, i)
         if header is None:
             continue
         yield header
@@ -131,6 +133,14 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     passage = " ".join(bares[found.start : found.end])
     proof = "@" in passage or (found.rule in _ANCHORED and _DIGIT.search(passage) is not None)
     return found if proof and follow < len(lines) else None
+
+
+def _above_marks(lines: Lines, i: int) -> Header | None:
+    """A line right above marked quotes that needs no colon at its end: "On … wrote", or "From: Ada" alone."""
+    bare = lines.bares[i]
+    hit = field_of(bare)
+    rule = hit[1] if hit is not None and hit[0] == "from" else PATTERNS.matchers["attribution"].rule(fold(bare))
+    return Header(i, i + 1, "attribution", rule) if rule else None
 
 
 def _banner(lines: Lines, i: int, floor: int) -> Header | None:

@@ -82,7 +82,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
         if not rule and below and opens:
             rule = line.rule("disclaimer") or _wrapped(lines, solid, k)
             zone = "disclaimer" if rule else ""
-        if not rule and below and (k * 2 >= size or not k):
+        if not rule and below and (k * 2 >= size or (opens and size - k <= 3)):
             rule = line.rule("footer")
             zone = "footer" if rule else ""
         if not rule and size - k <= 8:

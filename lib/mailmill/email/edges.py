@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailmill.email.lines import Lines
+from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signatures import MAX_CLOSING, signature_block
@@ -97,6 +97,8 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     """The rule by which line `k` of the solid lines is a sign-off by itself, or ''."""
     line = lines[solid[k]]
     rule = line.rule("signoff")
+    if rule and line.shape.words > 1 and line.shape.lower and _goes_on(line.bare):
+        rule = ""
     if not rule and not (line.bare[-1] == "." and _glued(lines, solid, k)):
         rule = line.rule("thanks")
     if (
@@ -108,6 +110,12 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     ):
         rule = "name.dashed"
     return rule
+
+
+def _goes_on(bare: str) -> bool:
+    """Is it a sentence whose first words may sign off ("Sincerely disappointed."), without a comma or a name?"""
+    last = bare.rstrip(".!? ").rpartition(" ")[2]
+    return last.islower() and "," not in bare and not PATTERNS.matchers["signoff_alone"].rule(fold(bare))
 
 
 def _glued(lines: Lines, solid: list[int], k: int) -> bool:

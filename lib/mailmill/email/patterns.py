@@ -9,6 +9,7 @@ a fragment are supplied here, bounded, so that every match takes time linear in 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _SHAPES = {
     "greeting": rf"(?:§)(?:{_MANY_NAMES}[\s.]{{0,3}}(?:[,!:;–—-]|\.\.){_ENDS}|{_FEW_NAMES}[\s.!)(]{{0,4}})$",
     "thanks": rf"(?:§)(?:{_ENDS}|\s?[.!,;:–—-]{{1,4}}[\s–—-]{{0,3}}\S{{1,24}}(?: \S{{1,24}}){{0,4}}|\s\S{{1,24}})$",
     "signoff": rf"(?:§)(?:{_ENDS}|[\s.!,;:–—-]{{1,6}}\S{{1,24}}(?: \S{{1,24}}){{0,3}})$",
+    "signoff_alone": rf"(?:§){_ENDS}$",
     "closing": r"(?:§)$",
     "attribution": r"(?:§)\s{0,3}[*_]?$",
     "banner": r"(?:§)\W{0,3}$",
@@ -49,6 +51,7 @@ _KINDS = {
     "greeting": "greetings",
     "thanks": "thanks",
     "signoff": "signoffs",
+    "signoff_alone": "signoffs",
     "closing": "closings",
     "attribution": "attributions",
     "banner": "banners",
@@ -71,6 +74,9 @@ class Patterns:
     groups: frozenset[str]
     interjections: frozenset[str]
     titles: frozenset[str]
+    legal: re.Pattern[str]
+    legal_weak: re.Pattern[str]
+    first_person: Mapping[str, re.Pattern[str]]
     stop_words: Mapping[str, tuple[str, ...]]
     languages: tuple[str, ...]
 
@@ -110,9 +116,17 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         groups=frozenset(word for t in tables for group in t["groups"] for word in group.split()),
         interjections=frozenset(word for t in tables for word in t["interjections"]),
         titles=frozenset(title for t in tables for title in t["titles"]),
+        legal=_any_word([word for t in tables for word in t["legal"]]),
+        legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
+        first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
         stop_words=stop_words,
         languages=tuple(t["code"] for t in tables),
     )
+
+
+def _any_word(beginnings: Sequence[str]) -> re.Pattern[str]:
+    """Finds words that begin so."""
+    return re.compile(rf"\b(?:{'|'.join(beginnings)})")
 
 
 PATTERNS = compile_tables(read_table(language) for language in LANGUAGES)

@@ -10,12 +10,15 @@ import re
 from collections.abc import Sequence
 
 from mailmill.email.lines import Line, Lines
+from mailmill.email.patterns import PATTERNS
 
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
 
 MAX_SIGNATURE = 25
 _MAX_FOOTER_SEARCH = 60
+#: Characters of a passage in which a disclaimer shows.
+MAX_LEGAL = 2000
 
 _DELIMITER = re.compile(r"[-–—]{2,3}\s*$")
 _RULE_OF_DASHES = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
@@ -74,16 +77,18 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
                 rule = lines[j].rule("footer") or ""
                 zone = "footer" if rule else ""
                 if not rule and j != solid[k]:
-                    rule = lines[j].rule("disclaimer")
+                    rule = lines[j].rule("disclaimer") if _legal(lines, solid, k) else ""
                     zone = "disclaimer" if rule else ""
                 if rule:
                     break
         below = k > 0 or not first
         if not rule and below and opens:
             rule = line.rule("disclaimer") or _wrapped(lines, solid, k)
+            rule = rule if rule and _legal(lines, solid, k) else ""
             zone = "disclaimer" if rule else ""
         if not rule and below and (k * 2 >= size or (opens and size - k <= 3)):
             rule = line.rule("footer")
+            rule = rule if rule and not _personal(bare, rule) else ""
             zone = "footer" if rule else ""
         if not rule and size - k <= 8:
             rule = line.rule("mobile")
@@ -97,6 +102,17 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
         if stop == size:
             return [i for i in solid[:k] if marks[i] is None]
     return [i for i in solid if marks[i] is None]
+
+
+def _legal(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the text from `solid[k]` on speak of what disclaimers speak of? "Important: …" alone opens a complaint, too."""
+    text = " ".join([lines.bares[i] for i in solid[k : k + 30]])[:MAX_LEGAL].lower()
+    return PATTERNS.legal.search(text) is not None or len(set(PATTERNS.legal_weak.findall(text))) > 1
+
+
+def _personal(bare: str, rule: str) -> bool:
+    """Does the line speak of its author, in the language of the footer's `rule`? "To be removed I called twice."."""
+    return PATTERNS.first_person[rule.split(".")[1]].search(bare.lower()) is not None
 
 
 def _wrapped(lines: Lines, solid: list[int], k: int) -> str:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailmill.engines.merging import Fold, TreeMerge, block_size, merge_all, merging
+from mailmill.mixed import Mixed, MixedMerge
 
 
 def bracket(a: str, b: str) -> str:
@@ -51,3 +52,14 @@ def test_an_exact_merge_lets_nothing_wait(parts: list[int]) -> None:
         merged.add(number, part)
         assert waiting == 1
     assert merged.result() == sum(parts)
+
+
+@given(st.permutations(range(9)))
+def test_mixed_states_keep_the_tree_and_fold_the_rest(order: list[int]) -> None:
+    merge: MixedMerge[str, list[int]] = MixedMerge(bracket, lambda one, other: one + other)
+    merged = merging(9, merge, exact=False)
+    for number in order:
+        merged.add(number, Mixed(str(number), [number]))
+    found = merged.result()
+    assert found.ordered == merge_all(map(str, range(9)), 9, bracket)
+    assert found.exact == order

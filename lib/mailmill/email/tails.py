@@ -105,7 +105,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
 
 
 def _legal(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does the text from `solid[k]` on speak of what disclaimers speak of? "Important: …" alone opens a complaint, too."""
+    """Does the text from `solid[k]` on speak of what disclaimers do? "Important: …" alone opens a complaint, too."""
     text = " ".join([lines.bares[i] for i in solid[k : k + 30]])[:MAX_LEGAL].lower()
     return PATTERNS.legal.search(text) is not None or len(set(PATTERNS.legal_weak.findall(text))) > 1
 

@@ -8,15 +8,19 @@ along the same binary tree on every engine, whichever worker is faster:
 An aligned block of 2^k tasks is a whole subtree, so a worker can reduce a block by itself and the
 driver the blocks, with the same result to the last bit as one process merging them all.
 
-The tree has a price: log2(parts) partial results wait in it. Counts of integers need no tree, see `Fold`.
+The tree has a price: log2(parts) partial results wait in it. Counts of integers need no tree, see `Fold`; where only
+a part of a state is whole numbers, see `Both`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from mailmill.mixed import Mixed, MixedMerge
 
 S = TypeVar("S")
+E = TypeVar("E")
 
 
 class TreeMerge(Generic[S]):
@@ -64,17 +68,37 @@ class Fold(Generic[S]):
         return self._found[0]
 
 
-def merging(parts: int, merge: Callable[[S, S], S], exact: bool) -> TreeMerge[S] | Fold[S]:
-    """What merges so many parts: along the tree, or as they come where the merge is `exact` in every order."""
+class Both(Generic[S, E]):
+    """Merges the ordered parts of `Mixed` states along the tree, and their exact parts as they come."""
+
+    def __init__(self, parts: int, merge: MixedMerge[S, E]) -> None:
+        self._ordered, self._exact = TreeMerge(parts, merge.ordered), Fold(merge.exact)
+
+    def add(self, number: int, part: Mixed[S, E]) -> None:
+        """Take part `number` (0 .. parts - 1)."""
+        self._ordered.add(number, part.ordered)
+        self._exact.add(number, part.exact)
+
+    def result(self) -> Mixed[S, E]:
+        """All parts together. Every part must have been added."""
+        return Mixed(self._ordered.result(), self._exact.result())
+
+
+def merging(parts: int, merge: Callable[[S, S], S], exact: bool) -> TreeMerge[S] | Fold[S] | Both[Any, Any]:
+    """What merges so many parts: along the tree, or as they come where the merge is `exact` in every order, or both."""
+    if isinstance(merge, MixedMerge):
+        return Both(parts, merge)
     return Fold(merge) if exact else TreeMerge(parts, merge)
 
 
 def merge_all(parts: Iterable[S], count: int, merge: Callable[[S, S], S], exact: bool = False) -> S:
     """Merge `count` parts given in order, see `merging`. Holds O(log count) of them at a time, or two if `exact`."""
-    merged, coming = merging(count, merge, exact), iter(parts)
+    merged: Any = merging(count, merge, exact)
+    coming = iter(parts)
     for number in range(count):
         merged.add(number, next(coming))  # no name for the part: it would outlive its merge
-    return merged.result()
+    result: S = merged.result()
+    return result
 
 
 def block_size(tasks: int, blocks_wanted: int) -> int:

@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from mailmill.models.data import CachingFragment, Fragment, SparseRows
 
 
-def ranked(squares: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The columns with Σ x² > 0, largest first, ties in ascending order; int64 (s',)."""
+def ranked(squares: NDArray[np.floating]) -> NDArray[np.int32]:
+    """The columns with Σ x² > 0, largest first, ties in ascending order; int32 (s',), as it travels with each pass."""
     order = np.argsort(-squares, kind="stable")
-    return order[: int(np.count_nonzero(squares))].astype(np.int64)
+    return order[: int(np.count_nonzero(squares))].astype(np.int32)
 
 
-def name_of(active: NDArray[np.int64]) -> str:
+def name_of(active: NDArray[np.integer]) -> str:
     """16 hex digits over the columns and their order."""
     return blake2b(np.ascontiguousarray(active, "<i8").tobytes(), digest_size=8).hexdigest()
 
 
-def compact(rows: SparseRows, active: NDArray[np.int64]) -> SparseRows:
+def compact(rows: SparseRows, active: NDArray[np.integer]) -> SparseRows:
     """`rows` with the place of each column in `active` as its number; no longer ascending within a row.
 
     All other columns become one, the last: `columns` is s' + 1.
@@ -38,7 +38,7 @@ def compact(rows: SparseRows, active: NDArray[np.int64]) -> SparseRows:
 
 
 def renumbered(
-    fragment: Fragment, split: str, rows: SparseRows, active: NDArray[np.int64], name: str = ""
+    fragment: Fragment, split: str, rows: SparseRows, active: NDArray[np.integer], name: str = ""
 ) -> SparseRows:
     """`compact`, made once a fragment that keeps derived bytes, under `name`, see `name_of`."""
     if not name or not isinstance(fragment, CachingFragment):

@@ -23,7 +23,7 @@ from mailmill.models.hessian import Head, HessianSums, HessianTask, fragment_hes
 from mailmill.models.logistic_model import LogisticModel, LogisticSettings
 from mailmill.models.loss import margins_of
 from mailmill.models.moments import Moments, take_moments
-from mailmill.models.objective import Layout, Objective, Point
+from mailmill.models.objective import Layout, Objective, Point, unit_bits
 from mailmill.models.penalty import Penalty
 from mailmill.models.preconditioner import SampleHessian
 from mailmill.models.quasinewton import Result, minimise, together
@@ -160,9 +160,11 @@ class _Problem:
         self.counts = moments.census.class_counts
         self.class_weight = settings.weights(self.counts)
         active = ranked(moments.squares)
-        self._squares = moments.squares[active] / self.rows
+        squares = moments.squares[active].astype(np.float64)
+        self._squares = squares / self.rows
+        self._bits = unit_bits(self.rows, float(squares.max(initial=0.0)), max(self.class_weight))
         self.layout = Layout(margins_of(len(classes)), moments.centre, moments.scale, active, len(moments.squares))
-        self.objective = Objective(map_reduce, self.layout, self.class_weight, split, self.rows)
+        self.objective = Objective(map_reduce, self.layout, self.class_weight, split, self.rows, self._bits)
 
     def penalty(self, settings: LogisticSettings) -> Penalty:
         """A strength for each parameter, in the coordinates of `Layout`."""
@@ -205,7 +207,8 @@ class _Problem:
         present = np.bincount(self._sample.y.astype(np.int64), minlength=len(self.classes))
         if not present[np.asarray(self.counts) > 0].all():
             return theta
-        objective = Objective(self._in_memory, self.layout, self.class_weight, self._split, len(self._sample.X))
+        rows = len(self._sample.X)
+        objective = Objective(self._in_memory, self.layout, self.class_weight, self._split, rows, self._bits)
         safe = Penalty(np.where(penalty.l2 > 0, penalty.l2, _SAMPLE_L2), penalty.l1)
         tolerance = _SPARSE_SAMPLE_TOLERANCE if len(self.layout.active) else _SAMPLE_TOLERANCE
         search = minimise(theta, metric, safe, tolerance=tolerance, max_iterations=_SAMPLE_ITERATIONS)

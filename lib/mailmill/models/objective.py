@@ -6,6 +6,7 @@ little more than those of one, because reading the rows costs more than the arit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.errors import DataError
+from mailmill.mixed import Mixed, MixedMerge
 from mailmill.models.columns import name_of, renumbered
 from mailmill.models.data import Fragment, MapReduce
 from mailmill.models.loss import log_loss
@@ -30,7 +33,7 @@ class LossTask:
 
     centre (d,); dense (q m, d), intercept (q m,), sparse (s, q m) or None; class_weight, one a class. active: the
     columns that the rows of `sparse` stand for, with one more row, of zeros, for all others; None: all, in order;
-    active_name: see `columns.name_of`.
+    active_name: see `columns.name_of`. Gradients of sparse columns are summed in units of 2^-bits.
     """
 
     split: str
@@ -40,8 +43,9 @@ class LossTask:
     sparse: Matrix | None
     class_weight: tuple[float, ...]
     margins: int
-    active: NDArray[np.int64] | None = None
+    active: NDArray[np.int32] | None = None
     active_name: str = ""
+    bits: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,23 +55,38 @@ class LossSums:
     loss: Vector
     dense: Matrix
     intercept: Vector
-    sparse: Matrix | None
     lead: Vector
 
     def merge(self, other: LossSums) -> LossSums:
-        """Both together. The gradients are added in place: of sparse columns they are the most that a pass moves."""
-        if self.sparse is not None and other.sparse is not None:
-            np.add(self.sparse, other.sparse, out=self.sparse)
+        """Both together."""
         return LossSums(
             self.loss + other.loss,
             self.dense + other.dense,
             self.intercept + other.intercept,
-            self.sparse,
             np.minimum(self.lead, other.lead),
         )
 
 
-def loss_sums(fragment: Fragment, task: LossTask) -> LossSums:
+#: The gradient of sparse columns, shaped as in `LossTask`, in whole units of 2^-bits.
+Units = NDArray[np.int64] | None
+
+
+def add_units(one: Units, other: Units) -> Units:
+    """Both together, in the place of the first: of sparse columns there are millions."""
+    return other if one is None else one if other is None else np.add(one, other, out=one)
+
+
+merge_sums = MixedMerge(LossSums.merge, add_units)
+
+
+def unit_bits(rows: int, squares: float, weight: float) -> int:
+    """The b of units of 2^-b in which the gradient of a sparse column, |Σ_i c_i R_i x_i| <= c sqrt(n Σ_i x_i²), is at
+    most 2^52 (Cauchy and Schwarz; residuals are at most 1): as fine as float64, with room for rows of weight 2,000."""
+    bound = weight * math.sqrt(rows * squares)
+    return 52 - math.ceil(math.log2(bound)) if bound > 0 else 0
+
+
+def loss_sums(fragment: Fragment, task: LossTask) -> Mixed[LossSums, Units]:
     """One fragment's share of Σ_i c_i loss_i and its gradient at each point of the task.
 
     c_i is the weight of the row's class times the row's own. With margins Z = (X - centre) denseᵀ + S sparse +
@@ -105,7 +124,18 @@ def loss_sums(fragment: Fragment, task: LossTask) -> LossSums:
         intercept += R.sum(axis=0)
         if rows is not None and sparse is not None:
             sparse_gradient(rows.indptr, rows.indices, rows.values, R, sparse)
-    return LossSums(loss, dense, intercept, sparse, lead)
+    return Mixed(LossSums(loss, dense, intercept, lead), None if sparse is None else _units(sparse, task.bits))
+
+
+def _units(sums: Matrix, bits: int) -> NDArray[np.int64]:
+    """Rounded to whole units of 2^-bits, in place. Raises DataError where that is beyond int64."""
+    np.multiply(sums, 2.0**bits, out=sums)
+    np.rint(sums, out=sums)
+    if not np.abs(sums).max(initial=0.0) < 2.0**62:
+        raise DataError("a gradient is too large", hint="Scale the rows' weights down: only their ratios matter.")
+    units = sums.view(np.int64)
+    np.copyto(units, sums, casting="unsafe")
+    return units
 
 
 @dataclass(frozen=True)
@@ -128,7 +158,7 @@ class Layout:
     margins: int
     centre: Vector
     scale: Vector
-    active: NDArray[np.int64]
+    active: NDArray[np.int32]
     sparse_columns: int
 
     @property
@@ -161,12 +191,12 @@ class Layout:
             sparse[:-1] = stacked[:, d + 1 :].T
         return stacked[:, :d] / self.scale, stacked[:, d].copy(), sparse
 
-    def join(self, sums: LossSums, point: int) -> Vector:
+    def join(self, sums: LossSums, units: Units, bits: int, point: int) -> Vector:
         """The gradient of one point as a vector of parameters."""
         own = slice(point * self.margins, (point + 1) * self.margins)
         parts = [sums.dense[own] / self.scale, sums.intercept[own, None]]
-        if sums.sparse is not None:
-            parts.append(sums.sparse[:-1, own].T)
+        if units is not None:
+            parts.append(np.multiply(units[:-1, own].T, 2.0**-bits, dtype=np.float64))
         return np.concatenate(parts, axis=1).ravel()
 
 
@@ -174,9 +204,16 @@ class Objective:
     """(1/n) Σ_i c_i loss_i(θ) + λ/2-weighted squares, over the rows of one split; counts its passes."""
 
     def __init__(
-        self, map_reduce: MapReduce, layout: Layout, class_weight: tuple[float, ...], split: str, rows: int
+        self,
+        map_reduce: MapReduce,
+        layout: Layout,
+        class_weight: tuple[float, ...],
+        split: str,
+        rows: int,
+        bits: int = 0,
     ) -> None:
         self.layout = layout
+        self._bits = bits
         self.class_weight = class_weight
         self.passes = 0
         self._map_reduce, self._split, self._rows = map_reduce, split, rows
@@ -185,12 +222,17 @@ class Objective:
         """The smooth part at each point with its own penalty, all in one pass."""
         self.passes += 1
         layout = self.layout
-        named = (layout.active, layout.active_name) if layout.sparse_columns else (None, "")
-        task = LossTask(self._split, layout.centre, *layout.split(thetas), self.class_weight, layout.margins, *named)
-        sums = self._map_reduce(loss_sums, LossSums.merge, task)
-        points = []
+        active = layout.active if layout.sparse_columns else None
+        name = layout.active_name if layout.sparse_columns else ""
+        places = layout.split(thetas)
+        task = LossTask(
+            self._split, layout.centre, *places, self.class_weight, layout.margins, active, name, self._bits
+        )  # fmt: skip
+        found = self._map_reduce(loss_sums, merge_sums, task)
+        sums = found.ordered
+        evaluated = []
         for number, (theta, penalty) in enumerate(zip(thetas, penalties, strict=True)):
             value = float(sums.loss[number]) / self._rows + penalty.squares(theta)
-            gradient = self.layout.join(sums, number) / self._rows + penalty.l2 * theta
-            points.append(Point(theta, value, gradient, float(sums.lead[number])))
-        return points
+            gradient = self.layout.join(sums, found.exact, self._bits, number) / self._rows + penalty.l2 * theta
+            evaluated.append(Point(theta, value, gradient, float(sums.lead[number])))
+        return evaluated

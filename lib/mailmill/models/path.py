@@ -29,7 +29,7 @@ class Validation:
 def validate(fragment: Fragment, task: LossTask) -> Validation:
     """One fragment's share of the losses, unweighted."""
     rows = len(fragment.arrays(task.split).y)
-    return Validation(rows, loss_sums(fragment, task).loss)
+    return Validation(rows, loss_sums(fragment, task).ordered.loss)
 
 
 def fit_path(
@@ -53,7 +53,7 @@ def fit_path(
     weights = [model.sparse for model in models if model.sparse is not None]
     sparse, active = None, None
     if weights:
-        active = np.flatnonzero(np.any([weight.any(axis=0) for weight in weights], axis=0)).astype(np.int64)
+        active = np.flatnonzero(np.any([weight.any(axis=0) for weight in weights], axis=0)).astype(np.int32)
         sparse = np.zeros((len(active) + 1, sum(map(len, weights))))
         sparse[:-1] = np.concatenate([weight[:, active] for weight in weights]).T
     task = LossTask(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 _PAIRS = 12
+#: Of more parameters than this, pairs are kept in float32: they choose directions, not values.
+_WIDE = 1 << 20
 _ARMIJO = 1e-4
 _ROUNDING = 1e-13
 _SETTLED = 10.0
@@ -69,13 +71,15 @@ class Curvature:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self._steps: list[Vector] = []
-        self._changes: list[Vector] = []
+        self._steps: list[NDArray[Any]] = []
+        self._changes: list[NDArray[Any]] = []
 
     def learn(self, step: Vector, change: Vector) -> None:
         """Take in a pair, unless rounding has eaten the curvature along the step."""
         if float(step @ change) > 1e-14 * float(np.linalg.norm(step) * np.linalg.norm(change)):
-            self._steps, self._changes = [*self._steps, step][-_PAIRS:], [*self._changes, change][-_PAIRS:]
+            kept = np.float32 if len(step) > _WIDE else np.float64
+            self._steps = [*self._steps, step.astype(kept)][-_PAIRS:]
+            self._changes = [*self._changes, change.astype(kept)][-_PAIRS:]
             self.metric.correct(step, change)
 
     def solve(self, vector: Vector) -> Vector:

@@ -1,0 +1,85 @@
+"""Over-deletion: what complaints hold in their middle or at their end, and what a rule may take for an edge."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailmill.email import clean_text
+
+OPENING = "I bought a fridge at your store in May and it broke."
+CLOSING = "It has been a bad experience all in all, and I want my money back."
+SENTENCES = [
+    "Important: it must be fixed by Monday or I cancel my contract with you.",
+    "Security. The lock on the door is broken and nobody came to repair it.",
+    "Legal: my lawyer will write to you next week about the refund.",
+    "Privacy... I do not want to be called at home any more.",
+    "Important! Please call me back.",
+    "Caution: this message is hot",
+    "The information in this message from your shop was wrong. I was told to wait.",
+    "If you have received this message before, I am sorry for sending it twice.",
+    "This email is to complain about the service I had last week at your store.",
+    "This message is for the manager. I want to complain about the service.",
+    "This e-mail was sent twice, sorry. The fridge is broken.",
+    "External email addresses are not accepted by your form, please fix.",
+    "Please consider the environment and stop wrapping everything in plastic!",
+    "The company does not accept responsibility for my broken fridge, which is a shame.",
+    "Any use of this company again is out of the question for me.",
+    "To be removed from your list I called three times.",
+    "Mailing list problems again: I get ten letters a week.",
+    "From: the shop in Leeds\nTo: my home\nit took three weeks.",
+    "Subject: refund\nThis is what I put in my first letter.",
+    "Original message was never answered, by the way.",
+    "Best regards to Jamal, who was very kind.",
+    "Thanks for nothing.",
+    "Cheers to the driver who brought it.",
+    "Sent from your warehouse on 3 May, it arrived on 9 June.",
+    "Tel: nobody answers. Mobile: the same.",
+    "Sincerely disappointed.",
+    "Enjoy your profits.",
+    "Peace of mind is what you sell, you say.",
+    "Later I was told that it was my fault.",
+    "Yours is the worst support that I know.",
+    "Love the product, hate the service.",
+    "Best fridge ever, when it works.",
+    "| item | price |\n| fridge | 300 |",
+    "- no answer\n- no refund\n- no apology",
+    "1. the door is broken\n2. the light is off",
+    "----------\nPart two\n----------",
+    "P.S. I am not done yet.",
+    "Manager, please read this.",
+    "Mr Smith told me: wait.",
+    "I paid 300.\n\nSmith & Sons\n12 High Street\n\nis where I bought it.",
+    "Dear oh dear, what a mess.",
+    "Hello? Anybody there?",
+    "Hi from a very unhappy customer.",
+    "Good morning is not what I got from your staff.",
+    "Forwarded by your team to nobody, my complaint rests.",
+    "See below what your technician wrote:\n\nThe unit is beyond repair.\n\nI disagree with that.",
+    "Sent from hell, your technician broke the door.",
+    "Posted with love, it came in pieces.",
+    "Greetings from the queue at your shop.",
+    "Have a nice day was all he said.",
+    "Thank you for your letter of 3 May.",
+    "Office hours are a joke.",
+    "Original price: 300. You charged: 400.",
+    "The information transmitted by your technician was wrong.",
+    "Disclaimer: I am no expert.",
+    "Any opinions of your technician about my kitchen are not welcome.",
+    "This message is private.",
+    "View this message as my last warning.",
+    "For more information call me at 0123 456789.",
+    "Update your records please.",
+    "List owner: me.",
+    "Spend less time on adverts and more on support.",
+    "Sign up for better support? No thanks.",
+]
+#: At the very end it is a polite close.
+ENDS = {"Thank you for your letter of 3 May."}
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
+    text = f"{OPENING}\n\n{sentence}\n\n{CLOSING}"
+    assert clean_text(text) == text
+    text = f"{OPENING}\n\n{sentence}"
+    assert clean_text(text) == (OPENING if sentence in ENDS else text)

@@ -95,7 +95,7 @@ def test_derivatives_agree_with_finite_differences(classes: int) -> None:
     weight, rng = (0.7, 1.9, 1.3)[:classes], np.random.default_rng(1)
     size = layout.margins * layout.width
     penalty = Penalty(rng.uniform(0.1, 1, size), np.zeros(size))
-    objective = Objective(cut(data, (100, 101)), layout, weight, "train", 400)
+    objective = Objective(cut(data, (100, 101)), layout, weight, "train", 400, bits=44)
     theta = rng.normal(size=size)
     task = HessianTask("train", Head(layout, np.arange(5)), weight, theta)
     sums = in_process([MemoryFragment({"train": data})])(fragment_hessian, HessianSums.merge, task)

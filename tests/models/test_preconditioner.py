@@ -66,7 +66,7 @@ def test_full_steps_are_taken_where_columns_occur_together(monkeypatch: pytest.M
     """An iteration is a pass then; uncorrected, most full steps were too long and cost a second one."""
     rows = phrases(3)
     task = in_process([MemoryFragment({"train": rows})])
-    settings = LogisticSettings(l2=1e-3, l2_sparse=1e-4, tolerance=1e-6)
+    settings = LogisticSettings(l2=1e-3, l2_sparse=1e-4, tolerance=1e-6, max_iterations=400)
     monkeypatch.setattr("mailmill.models.logistic.SAMPLE_ROWS", (500, 500))
     model, mended = fit_logistic(task, ("neg", "pos"), settings)
     monkeypatch.setattr(SampleHessian, "correct", lambda *_: None)

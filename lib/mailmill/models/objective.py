@@ -210,13 +210,13 @@ class Objective:
         class_weight: tuple[float, ...],
         split: str,
         rows: int,
-        bits: int = 0,
+        bits: int,
     ) -> None:
+        """bits: of the units that gradients of sparse columns are summed in, see `unit_bits`."""
         self.layout = layout
-        self._bits = bits
         self.class_weight = class_weight
         self.passes = 0
-        self._map_reduce, self._split, self._rows = map_reduce, split, rows
+        self._map_reduce, self._split, self._rows, self._bits = map_reduce, split, rows, bits
 
     def evaluate(self, thetas: Sequence[Vector], penalties: Sequence[Penalty]) -> list[Point]:
         """The smooth part at each point with its own penalty, all in one pass."""

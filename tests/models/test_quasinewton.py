@@ -81,15 +81,33 @@ def test_a_poor_metric_is_corrected_on_the_way() -> None:
     np.testing.assert_allclose(result.point.theta, target, atol=1e-8)
 
 
-def test_steps_that_overshoot_are_shortened_together() -> None:
-    # The full Newton step on log cosh diverges from |x| > 1.09.
-    def log_cosh(theta: Vector) -> tuple[float, Vector]:
-        return float(np.logaddexp(theta[0], -theta[0])), np.tanh(theta)
+def log_cosh(theta: Vector) -> tuple[float, Vector]:
+    """The full Newton step on it diverges from |x| > 1.09."""
+    return float(np.logaddexp(theta[0], -theta[0])), np.tanh(theta)
 
+
+def test_steps_that_overshoot_are_shortened_together() -> None:
     result, rounds = run(log_cosh, np.array([6.0]), np.array([[1 / np.cosh(6.0) ** 2]]), none(1))
     assert result.converged
     assert abs(result.point.theta[0]) < 1e-9
     assert rounds < 30
+
+
+def test_wide_problems_have_one_point_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same lengths are tried, each in a pass of its own: a worker holds two arrays a point."""
+    H, start = np.array([[1 / np.cosh(6.0) ** 2]]), np.array([6.0])
+    alike, together_rounds = run(log_cosh, start, H, none(1))
+    monkeypatch.setattr("mailmill.models.quasinewton._WIDE", 0)
+    search = minimise(start, Fixed(H), none(1), tolerance=1e-9, max_iterations=100)
+    asked, points = [], next(search)
+    with pytest.raises(StopIteration) as ended:
+        while True:
+            asked.append(len(points))
+            points = search.send([Point(theta, *log_cosh(theta)) for theta in points])
+    assert set(asked) == {1}
+    assert len(asked) >= together_rounds
+    assert ended.value.value.converged
+    assert ended.value.value.point.theta == pytest.approx(alike.point.theta, abs=1e-8)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])

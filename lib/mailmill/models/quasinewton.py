@@ -23,7 +23,8 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 _PAIRS = 12
-#: Of more parameters than this, pairs are kept in float32: they choose directions, not values.
+#: Of more parameters than this, pairs are kept in float32, for they choose directions, not values, and points are
+#: evaluated one by one: each costs a worker two arrays of their number.
 _WIDE = 1 << 20
 _ARMIJO = 1e-4
 _ROUNDING = 1e-13
@@ -154,12 +155,15 @@ def _search(point: Point, step: Vector, penalty: Penalty) -> Generator[list[Vect
     value = point.value + here
     slope = float(point.gradient @ step) + penalty.absolutes(point.theta + step) - here
     lengths: tuple[float, ...] = (1.0,)
+    at_once = 1 if len(point.theta) > _WIDE else len(_SHORTER)
     for attempt in range(_ROUNDS):
-        trials = yield [point.theta + length * step for length in lengths]
-        for length, trial in zip(lengths, trials, strict=True):
-            reached = trial.value + penalty.absolutes(trial.theta)
-            if reached <= value + _ARMIJO * length * slope + _ROUNDING * abs(value):
-                return trial
+        for first in range(0, len(lengths), at_once):
+            tried = lengths[first : first + at_once]
+            trials = yield [point.theta + length * step for length in tried]
+            for length, trial in zip(tried, trials, strict=True):
+                reached = trial.value + penalty.absolutes(trial.theta)
+                if reached <= value + _ARMIJO * length * slope + _ROUNDING * abs(value):
+                    return trial
         lengths = tuple(length * 64.0**-attempt for length in _SHORTER)
     return None
 

@@ -118,6 +118,8 @@ def test_words_paragraphs_stand_together_and_an_empty_one_is_a_blank_line() -> N
         f'<p class="MsoNormal">Mine.</p>{empty}{empty}<p class=MsoNormal>Ada<o:p></o:p></p><p class="MsoNormal">CTO</p>'
     )
     assert lines(word) == ["Mine.", "", "Ada", "CTO"]
-    styles = ("margin-top:0; margin-bottom: 0", "margin:0in", "margin:01em")
-    assert lines("".join(f'<p style="{style}">a</p>' for style in styles)) == ["a", "a", "", "a"]
+    for style in ("margin-top:0; margin-bottom: 0", "margin:0in", "margin:0in 0in .0001pt;color:red", "margin: 0;"):
+        assert lines(f'<p style="{style}">a</p>' * 2) == ["a", "a"]
+    for style in ("margin:01em", "margin:0 0 10px", "margin: 0 0 1em;"):
+        assert lines(f'<p style="{style}">a</p>' * 2) == ["a", "", "a"]
     assert lines("<div>Mine.</div><div>&nbsp;</div><div>Ada</div>") == ["Mine.", "", "Ada"]

@@ -186,6 +186,7 @@ def test_a_greeting_alone_above_a_quote_is_one(greeting: str) -> None:
         "Please consider the environment before printing this e-mail.",
         "To unsubscribe from this list, send a message to leave@lists.example",
         "Virus-free. www.avg.com",
+        "You received this message because you are subscribed to it\nx.\nTo leave it write to\nx@g.example\nor not.",
         "The contents of this message do not necessarily reflect the views of the company.",
     ],
 )

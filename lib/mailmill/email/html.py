@@ -51,7 +51,11 @@ _PARAGRAPHS = frozenset({
 _KNOWN = _DROPPED | _BLOCKS | _PARAGRAPHS | {"td", "th"}
 
 # Word's paragraphs, and others without space between them: an empty one is the blank line.
-_TIGHT = re.compile(r"mso(?:normal|plaintext)|margin(?:-bottom)?:\s?0(?:px|pt|in|cm)?[\s;\"]", re.IGNORECASE)
+_TIGHT = re.compile(
+    r"mso(?:normal|plaintext)|margin(?:-bottom)?:\s?0(?:px|pt|in|cm)?\s?[;\"]|"
+    r"margin:\s?0(?:px|pt|in|cm)? 0(?:px|pt|in|cm)? (?:0(?:px|pt|in|cm)?\s?[;\"]|0?\.0{1,6}1pt)",
+    re.IGNORECASE,
+)
 _ALT = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _PIXEL = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
 _IMAGE_FILE = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)

@@ -86,7 +86,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             rule = line.rule("disclaimer") or _wrapped(lines, solid, k)
             rule = rule if rule and _legal(lines, solid, k) else ""
             zone = "disclaimer" if rule else ""
-        if not rule and below and (k * 2 >= size or (opens and size - k <= 3)):
+        if not rule and below and (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
             rule = line.rule("footer")
             rule = rule if rule and not _personal(bare, rule) else ""
             zone = "footer" if rule else ""
@@ -108,6 +108,11 @@ def _legal(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the text from `solid[k]` on speak of what disclaimers do? "Important: …" alone opens a complaint, too."""
     text = " ".join([lines.bares[i] for i in solid[k : k + 30]])[:MAX_LEGAL].lower()
     return PATTERNS.legal.search(text) is not None or len(set(PATTERNS.legal_weak.findall(text))) > 1
+
+
+def _reachable(lines: Lines, solid: list[int], k: int) -> bool:
+    """Do the own lines begin at `solid[k]`, below a quote, with an address among the first of them?"""
+    return not k and any(lines[i].shape.address for i in solid[:6])
 
 
 def _personal(bare: str, rule: str) -> bool:

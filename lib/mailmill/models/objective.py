@@ -131,7 +131,7 @@ def _units(sums: Matrix, bits: int) -> NDArray[np.int64]:
     """Rounded to whole units of 2^-bits, in place. Raises DataError where that is beyond int64."""
     np.multiply(sums, 2.0**bits, out=sums)
     np.rint(sums, out=sums)
-    if not np.abs(sums).max(initial=0.0) < 2.0**62:
+    if not max(sums.max(initial=0.0), -sums.min(initial=0.0)) < 2.0**62:
         raise DataError("a gradient is too large", hint="Scale the rows' weights down: only their ratios matter.")
     units = sums.view(np.int64)
     np.copyto(units, sums, casting="unsafe")

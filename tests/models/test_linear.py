@@ -34,13 +34,13 @@ def test_loops_are_matrix_products(rows: int, columns: int, points: int, shift: 
     dense_margins(X, mean, W, Z)
     sparse_margins(sparse.indptr, sparse.indices, sparse.values, V, Z)
     np.testing.assert_allclose(Z, reference_margins(X, mean, W, sparse, V), rtol=1e-11, atol=1e-11)
-    R, G, H = rng.normal(size=Z.shape), np.zeros_like(W), np.zeros_like(V)
+    R, G, H = rng.normal(size=Z.shape), np.zeros_like(W), np.zeros(V.shape, np.int64)
     dense_gradient(X, mean, R, G)
-    sparse_gradient(sparse.indptr, sparse.indices, sparse.values, R, H)
+    sparse_gradient(sparse.indptr, sparse.indices, sparse.values, R, 2.0**40, H)
     dense, of_sparse = reference_gradient(X, mean, R, sparse)
     np.testing.assert_allclose(G, dense, rtol=1e-10, atol=1e-9)
     assert of_sparse is not None
-    np.testing.assert_allclose(H, of_sparse, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(H * 2.0**-40, of_sparse, rtol=1e-10, atol=1e-10)
 
 
 def test_a_row_has_the_same_margins_in_every_block() -> None:

@@ -67,6 +67,8 @@ class LossSums:
         )
 
 
+#: The most that a row may weigh beside n-grams, so that 2^52 of its units do not overflow.
+HEAVIEST = 1000
 #: The gradient of sparse columns, shaped as in `LossTask`, in whole units of 2^-bits.
 Units = NDArray[np.int64] | None
 
@@ -81,7 +83,7 @@ merge_sums = MixedMerge(LossSums.merge, add_units)
 
 def unit_bits(rows: int, squares: float, weight: float) -> int:
     """The b of units of 2^-b in which the gradient of a sparse column, |Σ_i c_i R_i x_i| <= c sqrt(n Σ_i x_i²), is at
-    most 2^52 (Cauchy and Schwarz; residuals are at most 1): as fine as float64, with room for rows of weight 2,000."""
+    most 2^52 (Cauchy and Schwarz; residuals are at most 1): as fine as float64, with room for a row's own weight."""
     bound = weight * math.sqrt(rows * squares)
     return 52 - math.ceil(math.log2(bound)) if bound > 0 else 0
 
@@ -90,7 +92,8 @@ def loss_sums(fragment: Fragment, task: LossTask) -> Mixed[LossSums, Units]:
     """One fragment's share of Σ_i c_i loss_i and its gradient at each point of the task.
 
     c_i is the weight of the row's class times the row's own. With margins Z = (X - centre) denseᵀ + S sparse +
-    intercept and residuals R = ∂loss/∂Z: the gradients are Rᵀ(X - centre), Sᵀ R and the column sums of R.
+    intercept and residuals R = ∂loss/∂Z: the gradients are Rᵀ(X - centre), Sᵀ R and the column sums of R. Raises
+    DataError where a row's own weight beside sparse columns is over `HEAVIEST`.
     """
     from mailmill.models.native.linear import dense_gradient, dense_margins, sparse_gradient, sparse_margins
 
@@ -99,7 +102,9 @@ def loss_sums(fragment: Fragment, task: LossTask) -> Mixed[LossSums, Units]:
     points = width // m
     loss, lead = np.zeros(points), np.full(points, np.inf)
     dense, intercept = np.zeros_like(task.dense), np.zeros(width)
-    sparse = None if task.sparse is None else np.zeros_like(task.sparse)
+    sparse = None if task.sparse is None else np.zeros(task.sparse.shape, np.int64)
+    if sparse is not None and arrays.weights is not None and arrays.weights.max(initial=0.0) > HEAVIEST:
+        raise DataError(f"a row's weight is over {HEAVIEST}", hint="Scale weights down: only their ratios matter.")
     by_class = np.asarray(task.class_weight)
     ngrams = arrays.sparse
     if ngrams is not None and task.active is not None:
@@ -123,19 +128,8 @@ def loss_sums(fragment: Fragment, task: LossTask) -> Mixed[LossSums, Units]:
         dense_gradient(X, task.centre, R, dense)
         intercept += R.sum(axis=0)
         if rows is not None and sparse is not None:
-            sparse_gradient(rows.indptr, rows.indices, rows.values, R, sparse)
-    return Mixed(LossSums(loss, dense, intercept, lead), None if sparse is None else _units(sparse, task.bits))
-
-
-def _units(sums: Matrix, bits: int) -> NDArray[np.int64]:
-    """Rounded to whole units of 2^-bits, in place. Raises DataError where that is beyond int64."""
-    np.multiply(sums, 2.0**bits, out=sums)
-    np.rint(sums, out=sums)
-    if not max(sums.max(initial=0.0), -sums.min(initial=0.0)) < 2.0**62:
-        raise DataError("a gradient is too large", hint="Scale the rows' weights down: only their ratios matter.")
-    units = sums.view(np.int64)
-    np.copyto(units, sums, casting="unsafe")
-    return units
+            sparse_gradient(rows.indptr, rows.indices, rows.values, R, 2.0**task.bits, sparse)
+    return Mixed(LossSums(loss, dense, intercept, lead), sparse)
 
 
 @dataclass(frozen=True)

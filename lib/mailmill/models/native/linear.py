@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.jit import summing
+from mailmill.jit import native, summing
 
 Matrix = NDArray[np.float64]
 
@@ -52,15 +52,23 @@ def sparse_margins(
                 Z[i, k] += values[at] * V[indices[at], k]
 
 
-@summing
+@native
 def sparse_gradient(
-    indptr: NDArray[np.int64], indices: NDArray[np.int32], values: NDArray[np.float32], R: Matrix, G: Matrix
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float32],
+    R: Matrix,
+    units: float,
+    G: NDArray[np.int64],
 ) -> None:
-    """G += Sᵀ R for the rows S of (indptr, indices, values), see `SparseRows`. R (n, q), G (columns, q)."""
+    """G += Sᵀ R in whole units, rint(units s_ij R_ik) a value: a sum that no order of the rows changes.
+
+    S: the rows of (indptr, indices, values), see `SparseRows`. R (n, q), G (columns, q).
+    """
     for i in range(len(indptr) - 1):
         for at in range(indptr[i], indptr[i + 1]):
             for k in range(R.shape[1]):
-                G[indices[at], k] += values[at] * R[i, k]
+                G[indices[at], k] += np.int64(np.rint(values[at] * R[i, k] * units))
 
 
 @summing

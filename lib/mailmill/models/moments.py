@@ -19,8 +19,8 @@ _BLOCK = 1024
 class Moments:
     """Column statistics of `census.rows` rows: mean, centred sum of squares m2, low and high, each (d,).
 
-    squares: Σ x² of each sparse column, float32 (s,), for there are millions; empty where the table has none. The
-    other arrays are empty while no row has been seen.
+    squares: Σ x² of each sparse column, float64 (s,); empty where the table has none. The other arrays are
+    empty while no row has been seen.
     """
 
     census: Census
@@ -28,7 +28,7 @@ class Moments:
     m2: NDArray[np.float64]
     low: NDArray[np.float32]
     high: NDArray[np.float32]
-    squares: NDArray[np.float32]
+    squares: NDArray[np.float64]
 
     def merge(self, other: Moments) -> Moments:
         """mean = mean_a + δ n_b / n, m2 = m2_a + m2_b + δ² n_a n_b / n, with δ = mean_b - mean_a.
@@ -75,14 +75,14 @@ def take_moments(arrays: TrainingArrays, n_classes: int) -> Moments:
     """The moments of one fragment; arithmetic in float64, `_BLOCK` rows at a time."""
     nothing = np.empty(0, np.float32)
     none = Census(0, (), (0,) * n_classes, 0, 0)
-    total = Moments(none, np.empty(0), np.empty(0), nothing, nothing, nothing)
+    total = Moments(none, np.empty(0), np.empty(0), nothing, nothing, np.empty(0))
     for start in range(0, len(arrays.X), _BLOCK):
         total = total.merge(_block(arrays.X[start : start + _BLOCK], arrays.y[start : start + _BLOCK], n_classes))
     if arrays.sparse is None or not len(arrays.X):
         return total
     used = slice(arrays.sparse.indptr[0], arrays.sparse.indptr[-1])
     values = arrays.sparse.values[used].astype(np.float64)
-    squares = np.bincount(arrays.sparse.indices[used], values * values, arrays.sparse.columns).astype(np.float32)
+    squares = np.bincount(arrays.sparse.indices[used], values * values, arrays.sparse.columns).astype(np.float64)
     census = replace(total.census, not_finite=total.census.not_finite + int((~np.isfinite(values)).sum()))
     return replace(total, census=census, squares=squares)
 
@@ -95,4 +95,4 @@ def _block(X: NDArray[np.float32], y: NDArray[np.integer], n_classes: int) -> Mo
     known = (y >= 0) & (y < n_classes)
     counts = tuple(int(n) for n in np.bincount(y[known].astype(np.int64), minlength=n_classes))
     census = Census(len(X), (X.shape[1],), counts, int(len(X) - known.sum()), broken)
-    return Moments(census, mean, m2, X.min(axis=0), X.max(axis=0), np.empty(0, np.float32))
+    return Moments(census, mean, m2, X.min(axis=0), X.max(axis=0), np.empty(0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,7 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 _PAIRS = 12
-#: Of more parameters than this, pairs are kept in float32, for they choose directions, not values, and points are
-#: evaluated one by one: each costs a worker two arrays of their number.
+#: Of more parameters than this, points are evaluated one by one: each costs a worker two arrays of their number.
 _WIDE = 1 << 20
 _ARMIJO = 1e-4
 _ROUNDING = 1e-13
@@ -72,15 +71,13 @@ class Curvature:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self._steps: list[NDArray[Any]] = []
-        self._changes: list[NDArray[Any]] = []
+        self._steps: list[Vector] = []
+        self._changes: list[Vector] = []
 
     def learn(self, step: Vector, change: Vector) -> None:
         """Take in a pair, unless rounding has eaten the curvature along the step."""
         if float(step @ change) > 1e-14 * float(np.linalg.norm(step) * np.linalg.norm(change)):
-            kept = np.float32 if len(step) > _WIDE else np.float64
-            self._steps = [*self._steps, step.astype(kept)][-_PAIRS:]
-            self._changes = [*self._changes, change.astype(kept)][-_PAIRS:]
+            self._steps, self._changes = [*self._steps, step][-_PAIRS:], [*self._changes, change][-_PAIRS:]
             self.metric.correct(step, change)
 
     def solve(self, vector: Vector) -> Vector:

@@ -33,7 +33,8 @@ class LossTask:
 
     centre (d,); dense (q m, d), intercept (q m,), sparse (s, q m) or None; class_weight, one a class. active: the
     columns that the rows of `sparse` stand for, with one more row, of zeros, for all others; None: all, in order;
-    active_name: see `columns.name_of`. Gradients of sparse columns are summed in units of 2^-bits.
+    active_name: see `columns.name_of`. Gradients of sparse columns are summed in units of 2^-bits;
+    0 will do where the loss alone is wanted.
     """
 
     split: str

@@ -49,6 +49,7 @@ from mailmill.engines import open_engine
 from mailmill.features.featurize import Featurizer
 from mailmill.features.glove import build_store
 from mailmill.features.spec import FeatureSpec
+from mailmill.models.arrays import Arrays
 from mailmill.models.data import MemoryFragment, TrainingArrays, in_process
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
 from mailmill.models.workers import Workers, this_process
@@ -95,7 +96,7 @@ def ours(problem: Problem, settings: ForestSettings, workers: Workers, fragments
 class ParquetFragment:
     """A file of the generated data; a worker keeps what it binned, as the pipeline's fragments do."""
 
-    kept: dict[tuple[str, str], NDArray[np.uint8]] = {}  # noqa: RUF012 - one cache a worker process
+    kept: dict[tuple[str, str], Arrays] = {}  # noqa: RUF012 - one cache a worker process
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -106,7 +107,7 @@ class ParquetFragment:
         X = np.ascontiguousarray(vectors.reshape(table.num_rows, -1))
         return TrainingArrays(X, table["y"].to_numpy(), table["id"].to_numpy())
 
-    def cached(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    def cached(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         if (self.path, name) not in self.kept:
             self.kept[self.path, name] = make()
         return self.kept[self.path, name]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mailmill.errors import DataError
-from mailmill.models.columns import name_of, ranked, renumbered
+from mailmill.models.columns import SparseColumns, by_column, fragment_columns, name_of, ranked
 from mailmill.models.data import MemoryFragment, SparseRows, TrainingArrays
 from mailmill.models.objective import LossTask, add_units, loss_sums, unit_bits
 from tests.models.problems import sparse_problem
@@ -27,22 +32,54 @@ def test_a_name_knows_the_order() -> None:
     assert name_of(np.array([1, 2])) != name_of(np.array([2, 1]))
 
 
-def test_columns_move_to_their_rank_and_others_to_the_last() -> None:
-    given = rows()
-    fragment = MemoryFragment({})
-    active = np.array([4, 1, 0])
-    moved = renumbered(fragment, "train", given, active, name_of(active))
-    own = given.dense()
-    expected = np.column_stack([own[:, active], own.sum(axis=1) - own[:, active].sum(axis=1)])
-    np.testing.assert_array_equal(moved.dense(), expected)
+def dense(turned: SparseColumns, count: int, columns: int) -> NDArray[np.float64]:
+    """All blocks of so many rows as one matrix."""
+    full = np.zeros((count, columns))
+    for number in range(len(turned.bounds) - 1):
+        part = full[number * turned.block : (number + 1) * turned.block]
+        turned.put(number, np.arange(columns), part)
+    return full
 
 
-def test_numbers_are_made_once_for_each_choice_of_columns() -> None:
-    given, fragment = rows(), MemoryFragment({})
+def test_columns_move_to_their_rank_and_others_are_left_out() -> None:
+    held, active = rows(), np.array([4, 1, 0])
+    np.testing.assert_array_equal(dense(by_column(held, active), 3, 3), held.dense()[:, active])
+    np.testing.assert_array_equal(dense(by_column(held, None), 3, 8), held.dense())
+    empty = by_column(held, np.array([2, 3]))
+    assert (len(empty.columns), empty.starts.tolist(), empty.bounds.tolist()) == (0, [0], [0, 0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 60), st.integers(1, 12), st.integers(1, 80), st.data())
+def test_turned_blocks_hold_every_value_once(count: int, width: int, block: int, data: st.DataObject) -> None:
+    sparse = sparse_problem(max(count, 5), 2, width, seed=count).sparse
+    assert sparse is not None
+    sparse = sparse.take(np.arange(count))
+    active = np.array(data.draw(st.permutations(range(width))), np.int32)[: data.draw(st.integers(1, width))]
+    turned = by_column(sparse, active, block)
+    np.testing.assert_array_equal(dense(turned, count, len(active)), sparse.dense()[:, active])
+    assert len(turned.bounds) == -(-count // block) + 1
+    assert len(turned.values) == len(turned.rows) == turned.starts[-1]
+    for first, last in pairwise(turned.bounds):
+        assert (np.diff(turned.columns[first:last]) > 0).all()
+    rng = np.random.default_rng(count)
+    V, R, G = rng.normal(size=(len(active), 2)), rng.normal(size=(count, 2)), np.zeros((len(active), 2), np.int64)
+    Z = np.zeros((count, 2))
+    for number in range(len(turned.bounds) - 1):
+        within = slice(number * block, (number + 1) * block)
+        turned.add_margins(number, V, Z[within])
+        turned.add_gradient(number, R[within], 2.0**40, G)
+    chosen = sparse.dense()[:, active]
+    np.testing.assert_allclose(Z, chosen @ V, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(G * 2.0**-40, chosen.T @ R, rtol=1e-10, atol=1e-9)
+
+
+def test_columns_are_turned_once_for_each_choice_of_them() -> None:
+    held, fragment = rows(), MemoryFragment({})
     first, second = np.array([4, 1, 0]), np.array([6, 4])
     for active in (first, second, first):
-        again = renumbered(fragment, "train", given, active, name_of(active))
-        np.testing.assert_array_equal(again.dense(), renumbered(fragment, "train", given, active).dense())
+        again = fragment_columns(fragment, "train", held, active, name_of(active))
+        np.testing.assert_array_equal(dense(again, 3, len(active)), dense(by_column(held, active), 3, len(active)))
     assert len(fragment._cache) == 2
 
 
@@ -57,14 +94,13 @@ def test_a_pass_over_ranked_columns_is_the_pass_over_all() -> None:
     points = (np.zeros(3), rng.normal(size=(2, 3)), rng.normal(size=2))
     fragment = MemoryFragment({"train": TrainingArrays(data.X, data.y, data.ids, data.sparse)})
     whole = loss_sums(fragment, LossTask("train", *points, V, (1.0, 1.0), 1, bits=40))
-    short = np.vstack([V[active], np.zeros((1, 2))])
-    part = loss_sums(fragment, LossTask("train", *points, short, (1.0, 1.0), 1, active, name_of(active), 40))
+    part = loss_sums(fragment, LossTask("train", *points, V[active], (1.0, 1.0), 1, active, name_of(active), 40))
     np.testing.assert_allclose(part.ordered.loss, whole.ordered.loss, rtol=1e-12)
     np.testing.assert_allclose(part.ordered.dense, whole.ordered.dense, rtol=1e-9, atol=1e-9)
     assert part.exact is not None
     assert whole.exact is not None
     assert part.exact.dtype == whole.exact.dtype == np.int64
-    np.testing.assert_allclose(part.exact[:-1], whole.exact[active], atol=2)
+    np.testing.assert_allclose(part.exact, whole.exact[active], atol=2)
 
 
 def test_gradients_in_whole_units_do_not_depend_on_order_and_do_not_overflow_unseen() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmill.models.columns import ranked
+from mailmill.models.columns import by_column, ranked
 from mailmill.models.data import MemoryFragment, in_process
 from mailmill.models.hessian import Head, HessianSums, HessianTask, fragment_hessian
 from mailmill.models.linear import reference_gradient, reference_margins
@@ -14,8 +14,6 @@ from mailmill.models.native.linear import (
     dense_gradient,
     dense_margins,
     dense_moments,
-    sparse_gradient,
-    sparse_margins,
 )
 from mailmill.models.objective import Layout, Objective
 from mailmill.models.penalty import Penalty
@@ -32,11 +30,12 @@ def test_loops_are_matrix_products(rows: int, columns: int, points: int, shift: 
     mean, W, V = X.mean(axis=0).astype(float), rng.normal(size=(points, columns)), rng.normal(size=(12, points))
     Z = np.zeros((len(X), points))
     dense_margins(X, mean, W, Z)
-    sparse_margins(sparse.indptr, sparse.indices, sparse.values, V, Z)
+    turned = by_column(sparse, None)
+    turned.add_margins(0, V, Z)
     np.testing.assert_allclose(Z, reference_margins(X, mean, W, sparse, V), rtol=1e-11, atol=1e-11)
     R, G, H = rng.normal(size=Z.shape), np.zeros_like(W), np.zeros(V.shape, np.int64)
     dense_gradient(X, mean, R, G)
-    sparse_gradient(sparse.indptr, sparse.indices, sparse.values, R, 2.0**40, H)
+    turned.add_gradient(0, R, 2.0**40, H)
     dense, of_sparse = reference_gradient(X, mean, R, sparse)
     np.testing.assert_allclose(G, dense, rtol=1e-10, atol=1e-9)
     assert of_sparse is not None

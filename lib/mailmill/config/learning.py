@@ -29,7 +29,7 @@ class LogisticSection(Section):
     l2_sparse: float | None = Field(None, ge=0, description="lambda of hashed n-grams; default: 1 / (10 rows)")
     class_weight: Literal["balanced"] | None = None
     tolerance: float | None = Field(
-        None, gt=0, lt=1, description="on the gradient; default: 1e-9, with hashed n-grams 1e-4"
+        None, gt=0, lt=1, description="on the gradient; default: 1e-9, with hashed n-grams 1e-3"
     )
     max_iterations: int = Field(200, ge=1)
 

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.models.arrays import Arrays
 from mailmill.models.reading import READING
-
-Arrays = Mapping[str, NDArray[Any]]
 
 _MAGIC = b"mailmill.cache.1\n"
 _ALIGN = 64

@@ -1,19 +1,24 @@
-"""Sparse columns by their rank: a pass then carries the columns that occur, and touches a small part of memory.
+"""Sparse columns by their rank: a pass reads them in order, and carries those that occur.
 
-Hashed n-grams fill millions of columns thinly, and language is Zipf's: a few thousand columns hold most of the values.
-Numbered by frequency, those lie side by side and stay in the processor's cache, and parameters and gradients of
-columns that occur nowhere are neither sent nor added up. The numbers are kept beside the rows they belong to.
+Hashed n-grams fill millions of columns thinly. Row by row, each value would take its parameter from another place of
+an array that no cache holds, and add to another place of a second one. Column by column both are read from end to end,
+and what is touched at random are the margins of a block of rows, which do lie in a cache. Columns that occur nowhere
+are neither sent nor added up; the most frequent come first, so that most values belong to neighbours.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.models.arrays import Arrays
 from mailmill.models.data import CachingFragment, Fragment, SparseRows
+
+#: Rows of a block, unless said otherwise: one margin of each is 128 KiB.
+BLOCK = 16_384
 
 
 def ranked(squares: NDArray[np.floating]) -> NDArray[np.int32]:
@@ -27,21 +32,92 @@ def name_of(active: NDArray[np.integer]) -> str:
     return blake2b(np.ascontiguousarray(active, "<i8").tobytes(), digest_size=8).hexdigest()
 
 
-def compact(rows: SparseRows, active: NDArray[np.integer]) -> SparseRows:
-    """`rows` with the place of each column in `active` as its number; no longer ascending within a row.
+@dataclass(frozen=True)
+class SparseColumns:
+    """Sparse rows column by column, within blocks of `block` rows (the last may have fewer).
 
-    All other columns become one, the last: `columns` is s' + 1.
+    Block b has the runs bounds[b] <= r < bounds[b + 1] (int64). Run r is the column columns[r] (int32, ascending within
+    a block): its values values[starts[r]:starts[r + 1]] (float32; starts int64) stand in the rows rows[...] (uint16,
+    ascending, counted from the block's first).
     """
-    place = np.full(rows.columns, len(active), np.int32)
-    place[active] = np.arange(len(active), dtype=np.int32)
-    return replace(rows, indices=place[rows.indices], columns=len(active) + 1)
+
+    block: int
+    bounds: NDArray[np.int64]
+    columns: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    rows: NDArray[np.uint16]
+    values: NDArray[np.float32]
+
+    def add_margins(self, number: int, V: NDArray[np.float64], Z: NDArray[np.float64]) -> None:
+        """Z += S V for the rows S of a block. V (columns, q), Z (rows of the block, q)."""
+        from mailmill.models.native.linear import sparse_margins
+
+        runs = slice(*self.bounds[number : number + 2])
+        starts = self.starts[runs.start : runs.stop + 1]
+        sparse_margins(self.columns[runs], starts, self.rows, self.values, V, Z)
+
+    def add_gradient(self, number: int, R: NDArray[np.float64], units: float, G: NDArray[np.int64]) -> None:
+        """G += Sᵀ R in whole units, rint(units s_ij R_ik) a value: a sum that no order of the rows changes.
+
+        S: the rows of a block. R (rows of the block, q), G (columns, q).
+        """
+        from mailmill.models.native.linear import sparse_gradient
+
+        runs = slice(*self.bounds[number : number + 2])
+        starts = self.starts[runs.start : runs.stop + 1]
+        sparse_gradient(self.columns[runs], starts, self.rows, self.values, R, units, G)
+
+    def put(self, number: int, wanted: NDArray[np.integer], A: NDArray[np.float64]) -> None:
+        """A[i, k] = the value of a block's row i in the column wanted[k] (ascending), where it has one."""
+        first, last = self.bounds[number : number + 2]
+        runs = first + np.searchsorted(self.columns[first:last], wanted)
+        for k, run in enumerate(runs):
+            if run < last and self.columns[run] == wanted[k]:
+                stored = slice(self.starts[run], self.starts[run + 1])
+                A[self.rows[stored], k] = self.values[stored]
 
 
-def renumbered(
-    fragment: Fragment, split: str, rows: SparseRows, active: NDArray[np.integer], name: str = ""
-) -> SparseRows:
-    """`compact`, made once a fragment that keeps derived bytes, under `name`, see `name_of`."""
+def by_column(rows: SparseRows, active: NDArray[np.integer] | None, block: int = BLOCK) -> SparseColumns:
+    """`rows` with the place of each column in `active` as its number; what stands in other columns is left out.
+
+    active None: all columns, in order. block <= 65,536.
+    """
+    from mailmill.models.native.linear import turn
+
+    place = np.arange(rows.columns, dtype=np.int32)
+    if active is not None:
+        place = np.full(rows.columns, -1, np.int32)
+        place[active] = np.arange(len(active), dtype=np.int32)
+    lengths = np.zeros(rows.columns if active is None else len(active), np.int32)
+    bounds, columns, starts, numbers, values = [0], [], [], [], []
+    count, stored = len(rows.indptr) - 1, 0
+    for start in range(0, count, block):
+        found = turn(rows.indptr[start : min(start + block, count) + 1], rows.indices, rows.values, place, lengths)
+        bounds.append(bounds[-1] + len(found[0]))
+        columns.append(found[0])
+        starts.append(found[1] + stored)
+        numbers.append(found[2])
+        values.append(found[3])
+        stored += len(found[2])
+    return SparseColumns(
+        block,
+        np.array(bounds, np.int64),
+        np.concatenate([np.empty(0, np.int32), *columns]),
+        np.concatenate([*starts, [stored]]).astype(np.int64),
+        np.concatenate([np.empty(0, np.uint16), *numbers]),
+        np.concatenate([np.empty(0, np.float32), *values]),
+    )
+
+
+def fragment_columns(
+    fragment: Fragment, split: str, rows: SparseRows, active: NDArray[np.integer] | None, name: str = ""
+) -> SparseColumns:
+    """`by_column`, made once a fragment that keeps derived arrays, under `name`, see `name_of`."""
     if not name or not isinstance(fragment, CachingFragment):
-        return compact(rows, active)
-    found = fragment.cached(f"columns-{split}-{name}", lambda: compact(rows, active).indices.view(np.uint8))
-    return replace(rows, indices=found.view(np.int32), columns=len(active) + 1)
+        return by_column(rows, active)
+
+    def make() -> Arrays:
+        made = vars(by_column(rows, active))
+        return {field: array for field, array in made.items() if field != "block"}
+
+    return SparseColumns(BLOCK, **fragment.cached(f"columns-{split}-{name}", make))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
+from mailmill.models.arrays import Arrays
 
 S = TypeVar("S")
 B = TypeVar("B")
@@ -38,10 +39,6 @@ class SparseRows:
         within = np.arange(indptr[-1]) - np.repeat(indptr[:-1], lengths)
         at = np.repeat(self.indptr[rows], lengths) + within
         return SparseRows(indptr, self.indices[at], self.values[at], self.columns)
-
-    def slice(self, start: int, stop: int) -> SparseRows:
-        """Rows start .. stop - 1, without a copy of indices and values."""
-        return SparseRows(self.indptr[start : stop + 1], self.indices, self.values, self.columns)
 
     def append(self, other: SparseRows) -> SparseRows:
         """These rows and then the other ones."""
@@ -124,10 +121,10 @@ class Fragment(Protocol):
 
 @runtime_checkable
 class CachingFragment(Protocol):
-    """A fragment that keeps derived bytes on the worker's disk, so that a forest bins its columns only once."""
+    """A fragment that keeps derived arrays on the worker's disk, so that a forest bins its columns only once."""
 
-    def cached(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """The uint8 array stored under `name`, made and stored at the first call; read-only is fine."""
+    def cached(self, name: str, make: Callable[[], Arrays]) -> Arrays:
+        """The arrays stored under `name`, made and stored at the first call; read-only is fine."""
         ...
 
 
@@ -151,12 +148,12 @@ class MemoryFragment:
 
     def __init__(self, splits: dict[str, TrainingArrays]) -> None:
         self.splits = splits
-        self._cache: dict[str, NDArray[np.uint8]] = {}
+        self._cache: dict[str, Arrays] = {}
 
     def arrays(self, split: str) -> TrainingArrays:
         return self.splits[split]
 
-    def cached(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    def cached(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         if name not in self._cache:
             self._cache[name] = make()
         return self._cache[name]

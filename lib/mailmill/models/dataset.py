@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
+from mailmill.models.arrays import Arrays
 from mailmill.models.cache import DEFAULT, Cache
 from mailmill.models.data import SparseRows, TrainingArrays
 from mailmill.models.reading import READING
@@ -43,9 +44,9 @@ class TableFragment:
             sparse = SparseRows(found["indptr"], found["indices"], found["values"], self.sparse_columns)
         return TrainingArrays(found["X"], found["y"], found["ids"], sparse)
 
-    def cached(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    def cached(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         """What `make` gives, kept on this machine's disk under `name`."""
-        return self.cache.get(self.version, name, self._name, lambda: {"codes": make()})["codes"]
+        return self.cache.get(self.version, name, self._name, make)
 
     @property
     def _name(self) -> str:

@@ -6,13 +6,12 @@ columns, which are rare, only the mean curvature is needed, because their square
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.models.columns import renumbered
+from mailmill.models.columns import SparseColumns, by_column
 from mailmill.models.data import Fragment, TrainingArrays
 from mailmill.models.loss import curvature, probabilities
 from mailmill.models.objective import Layout
@@ -28,7 +27,7 @@ TOGETHER = 4096
 @dataclass(frozen=True)
 class Head:
     """Which parameters get a matrix: the dense columns, the intercept, and the active sparse columns `frequent`
-    (places among `Layout.active`), in groups of margins, a matrix each."""
+    (places among `Layout.active`, ascending), in groups of margins, a matrix each."""
 
     layout: Layout
     frequent: NDArray[np.intp]
@@ -51,25 +50,16 @@ class Head:
         columns = np.concatenate([np.arange(d + 1), d + 1 + self.frequent])
         return np.stack([np.concatenate([k * width + columns for k in g]) for g in self.groups]).astype(np.int64)
 
-    @cached_property
-    def _column(self) -> NDArray[np.int32]:
-        """The column of each active sparse column in `matrix`, -1 for those without, int32 (s' + 1,)."""
-        column = np.full(len(self.layout.active) + 1, -1, np.int32)
-        column[self.frequent] = self.layout.dense + 1 + np.arange(len(self.frequent))
-        return column
-
-    def matrix(self, rows: TrainingArrays) -> Matrix:
-        """The columns themselves, float64 (n, height): standardised dense ones, 1, frequent sparse ones. The sparse
-        columns of `rows` are numbered as `columns.compact` does."""
+    def matrix(self, X: NDArray[np.float32], sparse: SparseColumns | None, block: int) -> Matrix:
+        """The columns themselves for a block of rows, float64 (n, height): standardised dense ones, 1, frequent sparse
+        ones."""
         d = self.layout.dense
-        A = np.zeros((len(rows.X), self.height))
-        np.subtract(rows.X, self.layout.centre, out=A[:, :d])
+        A = np.zeros((len(X), self.height))
+        np.subtract(X, self.layout.centre, out=A[:, :d])
         A[:, :d] /= self.layout.scale
         A[:, d] = 1.0
-        if len(self.frequent) and rows.sparse is not None:
-            at = self._column[rows.sparse.indices]
-            kept = at >= 0
-            A[rows.sparse.row_numbers()[kept], at[kept]] = rows.sparse.values[kept]
+        if sparse is not None:
+            sparse.put(block, self.frequent, A[:, d + 1 :])
         return A
 
 
@@ -100,24 +90,29 @@ class HessianSums:
         return np.stack([np.tril(block) + np.tril(block, -1).T for block in self.blocks]) / self.rows
 
 
-def hessian_sums(arrays: TrainingArrays, task: HessianTask) -> HessianSums:
-    """The sums over some rows, `_BLOCK` of them at a time; their sparse columns are numbered as in `Head.matrix`."""
-    from mailmill.models.native.linear import dense_margins, sparse_margins
+def columns_of(arrays: TrainingArrays, layout: Layout) -> SparseColumns | None:
+    """The rows' active sparse columns, in the blocks of `hessian_sums`."""
+    return None if arrays.sparse is None else by_column(arrays.sparse, layout.active, _BLOCK)
+
+
+def hessian_sums(arrays: TrainingArrays, columns: SparseColumns | None, task: HessianTask) -> HessianSums:
+    """The sums over some rows, `_BLOCK` of them at a time; columns: their `columns_of`."""
+    from mailmill.models.native.linear import dense_margins
 
     head, layout = task.head, task.head.layout
     dense, intercept, sparse = layout.split([task.theta])
     places, height = head.places, head.height
     blocks, mean = np.zeros((len(places), places.shape[1], places.shape[1])), np.zeros(layout.margins)
     by_class = np.asarray(task.class_weight)
-    for start in range(0, len(arrays.X), _BLOCK):
-        rows = arrays.take(np.arange(start, min(start + _BLOCK, len(arrays.X))))
-        A, Z = head.matrix(rows), np.tile(intercept, (len(rows.X), 1))
-        dense_margins(rows.X, layout.centre, dense, Z)
-        if rows.sparse is not None and sparse is not None:
-            sparse_margins(rows.sparse.indptr, rows.sparse.indices, rows.sparse.values, sparse, Z)
-        P, weight = probabilities(Z), by_class[rows.y.astype(np.int64)]
-        if rows.weights is not None:
-            weight = weight * rows.weights
+    for number, start in enumerate(range(0, len(arrays.X), _BLOCK)):
+        rows = slice(start, start + _BLOCK)
+        X, y = arrays.X[rows], arrays.y[rows].astype(np.int64)
+        A, Z = head.matrix(X, columns, number), np.tile(intercept, (len(X), 1))
+        dense_margins(X, layout.centre, dense, Z)
+        if columns is not None and sparse is not None:
+            columns.add_margins(number, sparse, Z)
+        P = probabilities(Z)
+        weight = by_class[y] if arrays.weights is None else by_class[y] * arrays.weights[rows]
         for block, group in zip(blocks, head.groups, strict=True):
             for i, a in enumerate(group):
                 for j, b in enumerate(group[: i + 1]):
@@ -129,8 +124,5 @@ def hessian_sums(arrays: TrainingArrays, task: HessianTask) -> HessianSums:
 
 def fragment_hessian(fragment: Fragment, task: HessianTask) -> HessianSums:
     """`hessian_sums` of one fragment."""
-    arrays, layout = fragment.arrays(task.split), task.head.layout
-    if arrays.sparse is not None:
-        sparse = renumbered(fragment, task.split, arrays.sparse, layout.active, layout.active_name)
-        arrays = replace(arrays, sparse=sparse)
-    return hessian_sums(arrays, task)
+    arrays = fragment.arrays(task.split)
+    return hessian_sums(arrays, columns_of(arrays, task.head.layout), task)

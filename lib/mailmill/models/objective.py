@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mailmill.errors import DataError
 from mailmill.mixed import Mixed, MixedMerge
-from mailmill.models.columns import name_of, renumbered
+from mailmill.models.columns import fragment_columns, name_of
 from mailmill.models.data import Fragment, MapReduce
 from mailmill.models.loss import log_loss
 from mailmill.models.penalty import Penalty
@@ -32,9 +32,8 @@ class LossTask:
     """What a worker needs for one pass over `split`: q points of m margins each, m = 1 for two classes.
 
     centre (d,); dense (q m, d), intercept (q m,), sparse (s, q m) or None; class_weight, one a class. active: the
-    columns that the rows of `sparse` stand for, with one more row, of zeros, for all others; None: all, in order;
-    active_name: see `columns.name_of`. Gradients of sparse columns are summed in units of 2^-bits;
-    0 will do where the loss alone is wanted.
+    columns that the rows of `sparse` stand for; None: all, in order; active_name: see `columns.name_of`. Gradients of
+    sparse columns are summed in units of 2^-bits; 0 will do where the loss alone is wanted.
     """
 
     split: str
@@ -96,7 +95,7 @@ def loss_sums(fragment: Fragment, task: LossTask) -> Mixed[LossSums, Units]:
     intercept and residuals R = ∂loss/∂Z: the gradients are Rᵀ(X - centre), Sᵀ R and the column sums of R. Raises
     DataError where a row's own weight beside sparse columns is over `HEAVIEST`.
     """
-    from mailmill.models.native.linear import dense_gradient, dense_margins, sparse_gradient, sparse_margins
+    from mailmill.models.native.linear import dense_gradient, dense_margins
 
     arrays = fragment.arrays(task.split)
     width, m = len(task.dense), task.margins
@@ -107,18 +106,18 @@ def loss_sums(fragment: Fragment, task: LossTask) -> Mixed[LossSums, Units]:
     if sparse is not None and arrays.weights is not None and arrays.weights.max(initial=0.0) > HEAVIEST:
         raise DataError(f"a row's weight is over {HEAVIEST}", hint="Scale weights down: only their ratios matter.")
     by_class = np.asarray(task.class_weight)
-    ngrams = arrays.sparse
-    if ngrams is not None and task.active is not None:
-        ngrams = renumbered(fragment, task.split, ngrams, task.active, task.active_name)
-    for start in range(0, len(arrays.X), _BLOCK):
-        stop = min(start + _BLOCK, len(arrays.X))
-        X, y = arrays.X[start:stop], arrays.y[start:stop].astype(np.int64, copy=False)
-        weight = by_class[y] if arrays.weights is None else by_class[y] * arrays.weights[start:stop]
+    ngrams = None
+    if arrays.sparse is not None and sparse is not None:
+        ngrams = fragment_columns(fragment, task.split, arrays.sparse, task.active, task.active_name)
+    block = _BLOCK if ngrams is None else ngrams.block
+    for number, start in enumerate(range(0, len(arrays.X), block)):
+        rows = slice(start, start + block)
+        X, y = arrays.X[rows], arrays.y[rows].astype(np.int64, copy=False)
+        weight = by_class[y] if arrays.weights is None else by_class[y] * arrays.weights[rows]
         Z = np.tile(task.intercept, (len(X), 1))
         dense_margins(X, task.centre, task.dense, Z)
-        rows = None if ngrams is None else ngrams.slice(start, stop)
-        if rows is not None and task.sparse is not None:
-            sparse_margins(rows.indptr, rows.indices, rows.values, task.sparse, Z)
+        if ngrams is not None and task.sparse is not None:
+            ngrams.add_margins(number, task.sparse, Z)
         R = np.empty_like(Z)
         for point in range(points):
             own = slice(point * m, point * m + m)
@@ -128,8 +127,8 @@ def loss_sums(fragment: Fragment, task: LossTask) -> Mixed[LossSums, Units]:
             lead[point] = min(lead[point], found.lead)
         dense_gradient(X, task.centre, R, dense)
         intercept += R.sum(axis=0)
-        if rows is not None and sparse is not None:
-            sparse_gradient(rows.indptr, rows.indices, rows.values, R, 2.0**task.bits, sparse)
+        if ngrams is not None and sparse is not None:
+            ngrams.add_gradient(number, R, 2.0**task.bits, sparse)
     return Mixed(LossSums(loss, dense, intercept, lead), sparse)
 
 
@@ -172,18 +171,17 @@ class Layout:
         return name_of(self.active)
 
     def spread(self, sparse: Matrix) -> Matrix:
-        """Coefficients (s' + 1, q) as `split` has them for all columns, (s, q)."""
+        """Coefficients (s', q) as `split` has them for all columns, (s, q)."""
         full = np.zeros((self.sparse_columns, sparse.shape[1]))
-        full[self.active] = sparse[:-1]
+        full[self.active] = sparse
         return full
 
     def split(self, thetas: Sequence[Vector]) -> tuple[Matrix, Vector, Matrix | None]:
-        """The points as (dense (q m, d) for raw centred columns, intercept (q m,), sparse (s' + 1, q m) or None)."""
+        """The points as (dense (q m, d) for raw centred columns, intercept (q m,), sparse (s', q m) or None)."""
         stacked = np.concatenate([theta.reshape(self.margins, self.width) for theta in thetas])
         d, sparse = self.dense, None
         if self.sparse_columns:
-            sparse = np.zeros((len(self.active) + 1, len(stacked)))
-            sparse[:-1] = stacked[:, d + 1 :].T
+            sparse = np.ascontiguousarray(stacked[:, d + 1 :].T)
         return stacked[:, :d] / self.scale, stacked[:, d].copy(), sparse
 
     def join(self, sums: LossSums, units: Units, bits: int, point: int) -> Vector:
@@ -191,7 +189,7 @@ class Layout:
         own = slice(point * self.margins, (point + 1) * self.margins)
         parts = [sums.dense[own] / self.scale, sums.intercept[own, None]]
         if units is not None:
-            parts.append(np.multiply(units[:-1, own].T, 2.0**-bits, dtype=np.float64))
+            parts.append(np.multiply(units[:, own].T, 2.0**-bits, dtype=np.float64))
         return np.concatenate(parts, axis=1).ravel()
 
 

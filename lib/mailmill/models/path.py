@@ -54,8 +54,7 @@ def fit_path(
     sparse, active = None, None
     if weights:
         active = np.flatnonzero(np.any([weight.any(axis=0) for weight in weights], axis=0)).astype(np.int32)
-        sparse = np.zeros((len(active) + 1, sum(map(len, weights))))
-        sparse[:-1] = np.concatenate([weight[:, active] for weight in weights]).T
+        sparse = np.ascontiguousarray(np.concatenate([weight[:, active] for weight in weights]).T)
     task = LossTask(
         validation,
         np.zeros(models[0].columns),

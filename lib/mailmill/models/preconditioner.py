@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
-from mailmill.models.columns import compact
 from mailmill.models.data import TrainingArrays
-from mailmill.models.hessian import Head, HessianTask, hessian_sums
+from mailmill.models.hessian import Head, HessianTask, columns_of, hessian_sums
 from mailmill.models.objective import Layout
 from mailmill.models.penalty import Penalty
 
@@ -53,12 +50,11 @@ class SampleHessian:
         self._guessed[self._places.ravel()] = False
         self._factor = 1.0
         self._sample = sample.take(np.arange(min(len(sample.X), max(4 * self._head.height, work))))
-        if self._sample.sparse is not None:
-            self._sample = replace(self._sample, sparse=compact(self._sample.sparse, layout.active))
+        self._columns = columns_of(self._sample, layout)
 
     def refresh(self, theta: Vector) -> None:
         """Take H at theta, from the sample's probabilities there."""
-        sums = hessian_sums(self._sample, HessianTask("", self._head, self._class_weight, theta))
+        sums = hessian_sums(self._sample, self._columns, HessianTask("", self._head, self._class_weight, theta))
         layout, l2 = self._layout, self._penalty.l2
         diagonal = l2.reshape(layout.margins, layout.width).copy()
         diagonal[:, layout.dense + 1 :] += (sums.mean / sums.rows)[:, None] * self._squares

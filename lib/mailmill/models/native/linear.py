@@ -41,34 +41,81 @@ def dense_gradient(X: NDArray[np.float32], mean: Matrix, R: Matrix, G: Matrix) -
                 G[k, j] += factor * row[j]
 
 
-@summing
+@native
 def sparse_margins(
-    indptr: NDArray[np.int64], indices: NDArray[np.int32], values: NDArray[np.float32], V: Matrix, Z: Matrix
+    columns: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    rows: NDArray[np.uint16],
+    values: NDArray[np.float32],
+    V: Matrix,
+    Z: Matrix,
 ) -> None:
-    """Z += S V for the rows S of (indptr, indices, values), see `SparseRows`. V (columns, q), Z (n, q)."""
-    for i in range(len(indptr) - 1):
-        for at in range(indptr[i], indptr[i + 1]):
-            for k in range(V.shape[1]):
-                Z[i, k] += values[at] * V[indices[at], k]
+    """`columns.SparseColumns.add_margins`; a row's margins are summed by ascending columns, whatever block it is in."""
+    for run in range(len(columns)):
+        for k in range(V.shape[1]):
+            weight = V[columns[run], k]
+            for at in range(starts[run], starts[run + 1]):
+                Z[rows[at], k] += values[at] * weight
 
 
 @native
 def sparse_gradient(
-    indptr: NDArray[np.int64],
-    indices: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    rows: NDArray[np.uint16],
     values: NDArray[np.float32],
     R: Matrix,
     units: float,
     G: NDArray[np.int64],
 ) -> None:
-    """G += Sᵀ R in whole units, rint(units s_ij R_ik) a value: a sum that no order of the rows changes.
+    """`columns.SparseColumns.add_gradient`."""
+    for run in range(len(columns)):
+        for k in range(R.shape[1]):
+            total = np.int64(0)
+            for at in range(starts[run], starts[run + 1]):
+                total += np.int64(np.rint(values[at] * R[rows[at], k] * units))
+            G[columns[run], k] += total
 
-    S: the rows of (indptr, indices, values), see `SparseRows`. R (n, q), G (columns, q).
+
+@native
+def turn(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    values: NDArray[np.float32],
+    place: NDArray[np.int32],
+    lengths: NDArray[np.int32],
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.uint16], NDArray[np.float32]]:
+    """One block of `columns.by_column`: (columns, starts, rows, values), by counting. lengths is zero before and after.
+
+    Rows as in `SparseRows`; place int32 (columns of those,), -1: left out; lengths int32 (columns that are kept,).
     """
+    stored = runs = 0
+    for at in range(indptr[0], indptr[-1]):
+        column = place[indices[at]]
+        if column >= 0:
+            runs += lengths[column] == 0
+            lengths[column] += 1
+            stored += 1
+    columns, starts = np.empty(runs, np.int32), np.empty(runs, np.int64)
+    rows, kept = np.empty(stored, np.uint16), np.empty(stored, np.float32)
+    run = start = 0
+    for column in range(len(lengths)):
+        length = lengths[column]
+        if length:
+            columns[run], starts[run] = column, start
+            run += 1
+            lengths[column] = start  # from here on: where the column's next value goes
+            start += length
     for i in range(len(indptr) - 1):
         for at in range(indptr[i], indptr[i + 1]):
-            for k in range(R.shape[1]):
-                G[indices[at], k] += np.int64(np.rint(values[at] * R[i, k] * units))
+            column = place[indices[at]]
+            if column >= 0:
+                to = lengths[column]
+                lengths[column] = to + 1
+                rows[to], kept[to] = i, values[at]
+    for run in range(runs):
+        lengths[columns[run]] = 0
+    return columns, starts, rows, kept
 
 
 @summing

@@ -168,13 +168,12 @@ class Engine(ABC):
             raise DataError("nothing to compute on: the table has no rows")
         size = block_size(len(fragments), self.workers * 2)
         blocks = [tuple(fragments[at : at + size]) for at in range(0, len(fragments), size)]
-        merged: Any = merging(len(blocks), merge, exact)
+        merged = merging(len(blocks), merge, exact)
         job = _ReduceJob(partial, merge, broadcast, exact)
         for number, part in self.run(_reduce_block, blocks, job):
             merged.add(number, part)
             progress.advance(len(blocks[number]))
-        result: S = merged.result()
-        return result
+        return merged.result()
 
 
 @dataclass(frozen=True)

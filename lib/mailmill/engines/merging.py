@@ -15,12 +15,23 @@ a part of a state is whole numbers, see `Both`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from mailmill.mixed import Mixed, MixedMerge
 
 S = TypeVar("S")
 E = TypeVar("E")
+
+
+class Merging(Protocol[S]):
+    """Merges numbered parts that may arrive in any order."""
+
+    def add(self, number: int, part: S) -> None:
+        """Take part `number` (0 .. parts - 1)."""
+
+    def result(self) -> S:
+        """All parts together. Every part must have been added."""
+        ...
 
 
 class TreeMerge(Generic[S]):
@@ -84,21 +95,20 @@ class Both(Generic[S, E]):
         return Mixed(self._ordered.result(), self._exact.result())
 
 
-def merging(parts: int, merge: Callable[[S, S], S], exact: bool) -> TreeMerge[S] | Fold[S] | Both[Any, Any]:
+def merging(parts: int, merge: Callable[[S, S], S], exact: bool) -> Merging[S]:
     """What merges so many parts: along the tree, or as they come where the merge is `exact` in every order, or both."""
     if isinstance(merge, MixedMerge):
-        return Both(parts, merge)
+        return cast("Merging[S]", Both(parts, merge))
     return Fold(merge) if exact else TreeMerge(parts, merge)
 
 
 def merge_all(parts: Iterable[S], count: int, merge: Callable[[S, S], S], exact: bool = False) -> S:
     """Merge `count` parts given in order, see `merging`. Holds O(log count) of them at a time, or two if `exact`."""
-    merged: Any = merging(count, merge, exact)
+    merged = merging(count, merge, exact)
     coming = iter(parts)
     for number in range(count):
         merged.add(number, next(coming))  # no name for the part: it would outlive its merge
-    result: S = merged.result()
-    return result
+    return merged.result()
 
 
 def block_size(tasks: int, blocks_wanted: int) -> int:

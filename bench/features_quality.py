@@ -53,6 +53,7 @@ from mailmill.models.data import MapReduce, MemoryFragment, SparseRows, Training
 from mailmill.models.forest import ForestSettings, fit_forest
 from mailmill.models.logistic import LogisticSettings, fit_logistic
 from mailmill.models.scoring import probability
+from mailmill.models.training import SPARSE_TOLERANCE
 
 FOLDS, SEED = 5, 99
 CLASSES = ("neg", "pos")
@@ -190,7 +191,7 @@ def own_logistic(data: Data, names: str, l2: float = 5e-3) -> np.ndarray:
 
 def own_hybrid(data: Data, names: str, l2: float = 3e-2) -> np.ndarray:
     """mailmill's logistic regression on dense columns and n-grams."""
-    settings = LogisticSettings(l2=l2, tolerance=1e-5)
+    settings = LogisticSettings(l2=l2, tolerance=SPARSE_TOLERANCE)
     model, _ = fit_logistic(own_map_reduce(data, names, ngrams=True), CLASSES, settings)
     held_out = arrays(data, names, ~data.train, True)
     return probability(model, held_out.X, held_out.sparse)[:, 1] >= 0.5

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mailmill.mixed import Mixed, MixedMerge
 from mailmill.models import cache as module
 from mailmill.models.cache import Cache
 from mailmill.models.data import Fragment, MemoryFragment, in_process
@@ -166,6 +167,25 @@ def test_a_meter_adds_up_what_workers_read(tmp_path: Path) -> None:
     assert (meter.source_bytes, meter.cache_bytes) == (15, 0)
     assert meter(_rows, int.__add__, "train") == 30
     assert (meter.source_bytes, meter.cache_bytes) == (30, 3 * size)
+
+
+def test_a_metered_merge_keeps_its_exact_part_apart() -> None:
+    merges: list[Any] = []
+    inner = in_process([MemoryFragment({"train": problem(10, 3)}) for _ in range(3)])
+
+    def noting(partial: Any, merge: Any, broadcast: Any, *, exact: bool = False) -> Any:
+        merges.append(merge)
+        return inner(partial, merge, broadcast, exact=exact)
+
+    meter = Meter(noting)
+    found = meter(_both, MixedMerge(str.__add__, int.__add__), "train")
+    assert (found.ordered, found.exact) == ("xxx", 30)
+    assert isinstance(merges[0], MixedMerge)  # what engines look for, see `merging`
+    assert merges[0].exact(1, 2) == 3
+
+
+def _both(fragment: Fragment, split: str) -> Mixed[str, int]:
+    return Mixed("x", _rows(fragment, split))
 
 
 def _rows(fragment: Fragment, split: str) -> int:

@@ -6,10 +6,11 @@ A worker counts what it reads; each partial result brings home the difference th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial as bound
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
+from mailmill.mixed import Mixed, MixedMerge
 from mailmill.models.data import Fragment, MapReduce
 
 B = TypeVar("B")
@@ -48,9 +49,19 @@ class Meter:
         self, partial: Callable[[Fragment, B], S], merge: Callable[[S, S], S], broadcast: B, *, exact: bool = False
     ) -> S:
         """See `MapReduce`."""
+        if isinstance(merge, MixedMerge):
+            return cast(S, self._mixed(partial, merge, broadcast))
         metered: Callable[[Fragment, B], Metered[S]] = bound(_metered, partial)
         merged: Callable[[Metered[S], Metered[S]], Metered[S]] = bound(_merged, merge)
-        found = self._map_reduce(metered, merged, broadcast, exact=exact)
+        return self._counted(self._map_reduce(metered, merged, broadcast, exact=exact))
+
+    def _mixed(self, partial: Callable[[Fragment, B], Any], merge: MixedMerge[Any, Any], broadcast: B) -> Any:
+        """The merge stays a `MixedMerge`: an engine that saw another would merge its exact part along the tree."""
+        beside = MixedMerge(bound(_merged, merge.ordered), merge.exact)
+        found = self._map_reduce(bound(_metered_mixed, partial), beside, broadcast)
+        return Mixed(self._counted(found.ordered), found.exact)
+
+    def _counted(self, found: Metered[S]) -> S:
         self.source_bytes += found.source_bytes
         self.cache_bytes += found.cache_bytes
         return found.state
@@ -60,6 +71,11 @@ def _metered(function: Callable[[Fragment, Any], S], fragment: Fragment, broadca
     source, cache = READING.source_bytes, READING.cache_bytes
     state = function(fragment, broadcast)
     return Metered(state, READING.source_bytes - source, READING.cache_bytes - cache)
+
+
+def _metered_mixed(function: Callable[[Fragment, Any], Any], fragment: Fragment, broadcast: Any) -> Any:
+    found = _metered(function, fragment, broadcast)
+    return Mixed(replace(found, state=found.state.ordered), found.state.exact)
 
 
 def _merged(merge: Callable[[S, S], S], a: Metered[S], b: Metered[S]) -> Metered[S]:

@@ -19,7 +19,7 @@ S = TypeVar("S")
 
 @dataclass
 class Reading:
-    """Bytes read so far by this process: of the table's files (compressed) and of the cache (as arrays)."""
+    """Bytes read so far by this process: of the table's files (compressed) and of the cache (whole arrays, mapped)."""
 
     source_bytes: int = 0
     cache_bytes: int = 0

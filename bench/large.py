@@ -5,8 +5,8 @@
 The texts are wrapped as mail by `mailmill corpus`; that mail is then written again and again, each copy under its own
 Message-IDs, addresses and labels, until `--bytes` of raw mail lie there. `mailmill run` takes it from the files to a
 documented model with two Dask workers of `--memory` each. Copies say nothing new, so the penalty of n-grams, which by
-default weakens with each row, is set to what it is for the texts alone. Every second the resident memory of the driver and of each
-worker is noted: `--curve` gets the samples (CSV) and, with matplotlib, their plot (SVG).
+default weakens with each row, is set to what it is for the texts alone. Every second the resident memory of the driver
+and of each worker is noted: `--curve` gets the samples (CSV) and, with matplotlib, their plot (SVG).
 Printed: seconds a stage, the highest memory of the driver and of a worker in it, and the whole. With `--work`, an
 interrupted run is taken up where it stopped. Needs mailmill[dask,docs,bench].
 """

@@ -49,8 +49,8 @@ def binned(fragment: Fragment, split: str, bins: Bins, threads: int = 1) -> Binn
     columns = len(bins.counts)
     if isinstance(fragment, CachingFragment):
         name = f"binned-{split}-{bins.fingerprint}"
-        kept = fragment.cached(name, lambda: {"rows": bin_rows(fragment, split, bins, threads)})
-        return BinnedRows.view(kept["rows"], columns)
+        kept = fragment.cached(name, lambda: {"codes": bin_rows(fragment, split, bins, threads)})
+        return BinnedRows.view(kept["codes"], columns)
     return BinnedRows.view(bin_rows(fragment, split, bins, threads), columns)
 
 

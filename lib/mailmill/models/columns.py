@@ -120,4 +120,4 @@ def fragment_columns(
         made = vars(by_column(rows, active))
         return {field: array for field, array in made.items() if field != "block"}
 
-    return SparseColumns(BLOCK, **fragment.cached(f"columns-{split}-{name}", make))
+    return SparseColumns(BLOCK, **fragment.cached(f"turned-{BLOCK}-{split}-{name}", make))

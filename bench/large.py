@@ -62,7 +62,7 @@ def make_mail(given: argparse.Namespace, place: Path) -> tuple[int, int]:
 
 
 def own_penalty(texts: Path) -> float:
-    """`logistic.l2_sparse` as it is by default for the texts' training split alone."""
+    """`logistic.l2_sparse` as it is by default for the texts' training split alone, four fifths of them."""
     return 1 / (SPARSE_C * 0.8 * pq.read_metadata(texts).num_rows)
 
 

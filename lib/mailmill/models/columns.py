@@ -52,9 +52,7 @@ class SparseColumns:
         """Z += S V for the rows S of a block. V (columns, q), Z (rows of the block, q)."""
         from mailmill.models.native.linear import sparse_margins
 
-        runs = slice(*self.bounds[number : number + 2])
-        starts = self.starts[runs.start : runs.stop + 1]
-        sparse_margins(self.columns[runs], starts, self.rows, self.values, V, Z)
+        sparse_margins(*self._runs(number), self.rows, self.values, V, Z)
 
     def add_gradient(self, number: int, R: NDArray[np.float64], units: float, G: NDArray[np.int64]) -> None:
         """G += Sᵀ R in whole units, rint(units s_ij R_ik) a value: a sum that no order of the rows changes.
@@ -63,18 +61,20 @@ class SparseColumns:
         """
         from mailmill.models.native.linear import sparse_gradient
 
-        runs = slice(*self.bounds[number : number + 2])
-        starts = self.starts[runs.start : runs.stop + 1]
-        sparse_gradient(self.columns[runs], starts, self.rows, self.values, R, units, G)
+        sparse_gradient(*self._runs(number), self.rows, self.values, R, units, G)
 
     def put(self, number: int, wanted: NDArray[np.integer], A: NDArray[np.float64]) -> None:
         """A[i, k] = the value of a block's row i in the column wanted[k] (ascending), where it has one."""
-        first, last = self.bounds[number : number + 2]
-        runs = first + np.searchsorted(self.columns[first:last], wanted)
-        for k, run in enumerate(runs):
-            if run < last and self.columns[run] == wanted[k]:
-                stored = slice(self.starts[run], self.starts[run + 1])
+        columns, starts = self._runs(number)
+        for k, run in enumerate(np.searchsorted(columns, wanted)):
+            if run < len(columns) and columns[run] == wanted[k]:
+                stored = slice(starts[run], starts[run + 1])
                 A[self.rows[stored], k] = self.values[stored]
+
+    def _runs(self, number: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The columns of a block's runs, and their bounds in `rows` and `values`: one more."""
+        first, last = self.bounds[number : number + 2]
+        return self.columns[first:last], self.starts[first : last + 1]
 
 
 def by_column(rows: SparseRows, active: NDArray[np.integer] | None, block: int = BLOCK) -> SparseColumns:

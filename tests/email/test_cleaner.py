@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailmill import schemas
-from mailmill.email import CleanMessage, CleanOptions, clean_message, clean_text
+from mailmill.email import CleanMessage, CleanOptions, clean_message, clean_messages, clean_text
+from mailmill.email.cleaner import TOGETHER, TOGETHER_BYTES
 from mailmill.errors import RejectedMessage
 from tests.email.samples import html_mail, raw_mail
 
@@ -54,6 +55,21 @@ def test_golden_mail(path: Path) -> None:
     mail = clean_message(path.read_bytes())
     check(mail)
     assert mail.text == path.with_suffix(".txt").read_text(encoding="utf-8").strip()
+
+
+def test_many_messages_come_out_one_by_one_as_each_alone() -> None:
+    large = raw_mail("word " * (TOGETHER_BYTES // 4))
+    some = [*(path.read_bytes() for path in GOLDEN), b"", large, b"no header", large, raw_mail("Well.\n\nAda")]
+    raws = (some * TOGETHER)[: 3 * TOGETHER + 1]
+    together = list(clean_messages(iter(raws), CleanOptions(sender_domain="keep")))
+    assert len(together) == len(raws)
+    for raw, found in zip(raws, together, strict=True):
+        if isinstance(found, RejectedMessage):
+            assert found.reason == outcome(raw)
+        else:
+            assert found == clean_message(raw, CleanOptions(sender_domain="keep"))
+    assert {found.reason for found in together if isinstance(found, RejectedMessage)} == {"empty", "not_mail"}
+    assert list(clean_messages([])) == []
 
 
 def test_header_fields() -> None:

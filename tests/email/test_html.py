@@ -102,6 +102,14 @@ def test_deep_and_broken_markup_takes_linear_time(markup: str) -> None:
     assert time.perf_counter() - began < 10
 
 
+@pytest.mark.parametrize(
+    "markup", ['<p>a <b "x>b</b> c</p>', '<a "><="" href="x"c="></b>">d</a><p>e</p>', '<p a"b>f</p>g']
+)
+def test_a_stray_quote_in_a_tag_costs_no_text(markup: str) -> None:
+    text = " ".join(lines(markup))
+    assert all(word in text for word in "abcdefg" if f">{word}" in markup)
+
+
 def test_deep_nesting_keeps_the_words() -> None:
     assert "end" in lines("<div>" * 100_000 + "end")
 

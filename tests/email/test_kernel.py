@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pytest
@@ -44,9 +45,9 @@ def test_empty_batch() -> None:
 
 
 def test_unexpected_errors_propagate(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(raw: bytes, options: CleanOptions) -> None:
+    def broken(raws: Iterable[bytes], options: CleanOptions) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(kernel_module, "clean_message", broken)
+    monkeypatch.setattr(kernel_module, "clean_messages", broken)
     with pytest.raises(ZeroDivisionError):
         CleanKernel()(batch(raw_mail("x")))

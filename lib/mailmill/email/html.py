@@ -19,8 +19,11 @@ from mailmill.email.evidence import FRAME, HEADERS, LASTING, WEAK, evidence_of
 #: More open elements than this at once, and the markup is read as it stands instead of repaired.
 MAX_DEPTH = 1500
 
-_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)([^\">]*(?:\"[^\"]*\"[^\">]*)*)>|<!--.*?-->|<![^>]*>|([^<]+)", re.DOTALL)
-_RAW_TOKEN = re.compile(r"<(/?)([a-zA-Z][^\s/<>]{0,40})([^<>]{0,4000})>|([^<]+)")
+# A tag and the text behind it: "/" of an end tag, name, attributes, text. What begins like a tag and is none is text.
+_TOKEN = re.compile(
+    r"<(?:(/?)([a-zA-Z][^\s/>]*+)([^\">]*+(?:\"[^\"]*+\"[^\">]*+)*+)>|!--.*?-->|![^>]*+>)?+([^<]*+)", re.DOTALL
+)
+_RAW_TOKEN = re.compile(r"(?:<(/?)([a-zA-Z][^\s/<>]{0,40})([^<>]{0,4000})>)?([^<]*)")
 _RAW_DROP = re.compile(r"(?is)<(?:!--.*?(?:-->|\Z)|(script|style|title|head)\b.*?(?:</\1[^>]{0,50}>|\Z))")
 _OPEN_OR_CLOSE = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 
@@ -47,8 +50,16 @@ _PARAGRAPHS = frozenset({
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre", "listing",
 })  # fmt: skip
 
-# Elements that change how text is laid out; the others only carry text and evidence.
-_KNOWN = _DROPPED | _BLOCKS | _PARAGRAPHS | {"td", "th"}
+# What an element does to the layout; those without a role only carry text and evidence.
+_ROLES = (
+    dict.fromkeys(_BLOCKS, "block")
+    | dict.fromkeys(_PARAGRAPHS, "paragraph")
+    | dict.fromkeys(("td", "th"), "cell")
+    | dict.fromkeys(_DROPPED, "dropped")
+    | dict.fromkeys(_VOID, "void")
+)
+_LISTED = frozenset({"ol", "ul", "li"})
+_PREFORMATTED = frozenset({"pre", "listing"})
 
 # Word's paragraphs, and others without space between them: an empty one is the blank line.
 _TIGHT = re.compile(
@@ -70,21 +81,20 @@ def render(markup: str) -> tuple[list[str], list[str]]:
     elements (preheaders) and tracking pixels are dropped. Never raises, time linear in `markup`.
     """
     if _too_deep(markup):
-        tokens = _RAW_TOKEN.findall(_RAW_DROP.sub(" ", markup))
+        markup = _RAW_DROP.sub(" ", markup)
+        tokens = [(slash, tag.lower(), attributes, text) for slash, tag, attributes, text in _RAW_TOKEN.findall(markup)]
     else:
         parser = LexborHTMLParser(markup)
         parser.strip_tags(_UNPARSED)
         tokens = _TOKEN.findall(parser.html or "")
     page = _Page()
     for slash, tag, attributes, text in tokens:
+        if slash:
+            page.close(tag)
+        elif tag:
+            page.open(tag, attributes)
         if text:
             page.text(text)
-        elif not tag:
-            continue
-        elif slash:
-            page.close(tag.lower())
-        else:
-            page.open(tag.lower(), attributes)
     page.flush()
     while page.lines and not page.lines[-1]:
         page.lines.pop()
@@ -139,14 +149,17 @@ class _Page:
         self._cell = False
         self._hidden = 0
         self._pre = 0
-        self._stack: list[tuple[str, bool, str, int, int]] = []  # tag, with blank lines around it?, what it was within
+        # Tag, role, with blank lines around it?, what it was within.
+        self._stack: list[tuple[str, str | None, bool, str, int, int]] = []
         self._counters: list[int] = []
 
     def text(self, raw: str) -> None:
         if self._hidden:
             return
         if "&" in raw:
-            raw = unescape(raw)
+            raw = raw.replace("&nbsp;", "\xa0")  # nearly all of them
+            if "&" in raw:
+                raw = unescape(raw)
         if self._pre:
             first, *rest = raw.replace("\r", "").split("\n")
             self._parts.append(first)
@@ -154,8 +167,7 @@ class _Page:
                 self.flush(keep=True)
                 self._parts.append(piece)
             return
-        words = " ".join(raw.split())
-        if not words:
+        if raw.isspace():
             self._space = True
             self._blanks = self._blanks or "\xa0" in raw
             return
@@ -164,69 +176,82 @@ class _Page:
                 self._parts.append(" | ")
             elif self._space or raw[0].isspace():
                 self._parts.append(" ")
-        self._parts.append(words)
+        self._parts.append(" ".join(raw.split()))
         self._cell = False
         self._space = raw[-1].isspace()
 
     def open(self, tag: str, attributes: str) -> None:
         mark = evidence_of(attributes) if len(attributes) > 4 else ""
-        if tag in _VOID:
+        role = _ROLES.get(tag)
+        if role == "void":
             self._void(tag, attributes, mark)
             return
-        apart = tag in _PARAGRAPHS and not (tag == "p" and attributes and _TIGHT.search(attributes))
+        apart = role == "paragraph" and not (tag == "p" and attributes and _TIGHT.search(attributes))
         if len(self._stack) < 100_000:
-            self._stack.append((tag, apart, self.now, self._hidden, self._pre))
-        if not mark and tag not in _KNOWN:
+            self._stack.append((tag, role, apart, self.now, self._hidden, self._pre))
+        if not mark and role is None:
             return
-        if self._hidden or tag in _DROPPED or (mark == "hidden" and tag not in ("body", "html")):
+        if self._hidden or role == "dropped" or (mark == "hidden" and tag not in ("body", "html")):
             self._hidden = 1
             return
         if apart:
             self._blank()
-        elif tag in _BLOCKS:
-            self.flush()
-        elif tag in ("td", "th"):
+        elif role == "cell":
             self._cell = bool(self._parts)
-        if mark in LASTING:
+        elif role is not None:
             self.flush()
-            self._lasting = self._lasting or mark
-        elif mark and mark != "hidden" and (not self.now or self.now == FRAME or mark in HEADERS):
-            self.flush()
-            self.now = FRAME if mark == "html.gmail_quote" and tag == "div" else mark
+        if mark:
+            self._enter(tag, mark)
         elif tag == "blockquote" and not self.now:
             self.now = WEAK
-        if tag == "ol":
-            start = _START.search(attributes)
-            self._counters.append(int(start[1]) if start else 1)
-        elif tag == "ul":
-            self._counters.append(0)
-        elif tag == "li":
-            self._item()
-        elif tag in ("pre", "listing"):
+        if tag in _LISTED:
+            self._list(tag, attributes)
+        elif tag in _PREFORMATTED:
             self._pre = 1
 
     def close(self, tag: str) -> None:
         stack = self._stack
-        if not stack or tag in _VOID:
+        if not stack:
             return
         if stack[-1][0] == tag:
-            _, apart, outer, outer_hidden, outer_pre = stack.pop()
+            _, role, apart, outer, outer_hidden, outer_pre = stack.pop()
         else:  # after lexbor's repair the last element is always the one; unrepaired markup may skip a few
             for back in range(2, min(len(stack), 16) + 1):
                 if stack[-back][0] == tag:
                     break
             else:
                 return
-            _, apart, outer, outer_hidden, outer_pre = stack[-back]
+            _, role, apart, outer, outer_hidden, outer_pre = stack[-back]
             del stack[-back:]
-        if not self._hidden and (tag in _KNOWN or outer != self.now):
+        if not self._hidden:
             if apart:
                 self._blank()
-            elif tag in _BLOCKS or outer != self.now:
+            elif (role is not None and role != "cell") or outer != self.now:
                 self.flush()
             if tag in ("ul", "ol") and self._counters:
                 self._counters.pop()
         self.now, self._hidden, self._pre = outer, outer_hidden, outer_pre
+
+    def _enter(self, tag: str, mark: str) -> None:
+        """Into an element whose attributes are evidence."""
+        if mark in LASTING:
+            self.flush()
+            self._lasting = self._lasting or mark
+        elif mark != "hidden" and (not self.now or self.now == FRAME or mark in HEADERS):
+            self.flush()
+            self.now = FRAME if mark == "html.gmail_quote" and tag == "div" else mark
+
+    def _list(self, tag: str, attributes: str) -> None:
+        if tag == "ol":
+            start = _START.search(attributes)
+            self._counters.append(int(start[1]) if start else 1)
+        elif tag == "ul":
+            self._counters.append(0)
+        elif self._counters and self._counters[-1]:
+            self._parts.append(f"{self._counters[-1]}. ")
+            self._counters[-1] += 1
+        else:
+            self._parts.append("• ")
 
     def flush(self, keep: bool = False) -> None:
         """End the line being written; an empty one only counts when `keep` is set or no-break spaces filled it."""
@@ -245,13 +270,6 @@ class _Page:
         if self.lines and self.lines[-1].strip():
             self.lines.append("")
             self.evidence.append("")
-
-    def _item(self) -> None:
-        if self._counters and self._counters[-1]:
-            self._parts.append(f"{self._counters[-1]}. ")
-            self._counters[-1] += 1
-        else:
-            self._parts.append("• ")
 
     def _void(self, tag: str, attributes: str, mark: str) -> None:
         if mark in LASTING:

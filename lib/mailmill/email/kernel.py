@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from mailmill import schemas
-from mailmill.email.cleaner import CleanOptions, Span, clean_message
+from mailmill.email.cleaner import CleanOptions, Span, clean_messages
 from mailmill.errors import RejectedMessage
 
 
@@ -39,12 +39,10 @@ class CleanKernel:
         clean: list[tuple[object, ...]] = []
         spans = _Spans()
         rejects: list[tuple[object, ...]] = []
-        columns = (batch.column(batch.schema.get_field_index(name)) for name in ("key", "source", "raw"))
-        for key, source, raw in zip(*(column.to_pylist() for column in columns), strict=True):
-            try:
-                mail = clean_message(raw, self.options)
-            except RejectedMessage as error:
-                rejects.append((key, source, "clean", error.reason, error.detail))
+        keys, sources, raws = (batch.column(name).to_pylist() for name in ("key", "source", "raw"))
+        for key, source, mail in zip(keys, sources, clean_messages(raws, self.options), strict=True):
+            if isinstance(mail, RejectedMessage):
+                rejects.append((key, source, "clean", mail.reason, mail.detail))
                 continue
             clean.append((
                 key, mail.thread, mail.date, mail.sender_domain, mail.subject, mail.text, spans.add(mail.spans),

@@ -77,7 +77,8 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
                 rule = lines[j].rule("footer") or ""
                 zone = "footer" if rule else ""
                 if not rule and j != solid[k]:
-                    rule = lines[j].rule("disclaimer") if _legal(lines, solid, k) else ""
+                    rule = lines[j].rule("disclaimer")
+                    rule = rule if rule and _legal(lines, solid, k) else ""
                     zone = "disclaimer" if rule else ""
                 if rule:
                     break

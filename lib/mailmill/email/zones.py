@@ -59,6 +59,15 @@ CERTAINTY = {
 Run = tuple[str, str, int, int]
 
 
+class Foreign(NamedTuple):
+    """`marks` of somebody else's lines, the `headers` that introduce them, and the `segments`: the lines between them
+    that are neither decided nor blank."""
+
+    marks: Marks
+    headers: list[Header]
+    segments: list[list[int]]
+
+
 class Zoned(NamedTuple):
     """`runs` tile the lines; `kept_low_confidence`: removals were undone; `foreign`: a header was found."""
 
@@ -89,6 +98,11 @@ def assign_zones(
     `labeller`: the learned referee over the rules at the edges; None leaves the rules alone.
     When nothing would be left although some removed lines are not clearly somebody else's, those are kept.
     """
+    return assign_own(lines, mark_foreign(lines), names, labeller)
+
+
+def mark_foreign(lines: Lines) -> Foreign:
+    """What somebody else wrote, by HTML structure, marks and headers; the author's own lines are left undecided."""
     marks: Marks = [None] * len(lines)
     structured = any(lines.evidence)
     weak = structured and mark_evidence(lines, marks)
@@ -97,7 +111,14 @@ def assign_zones(
         mark_weak_quotes(lines, marks, bool(headers))
     if structured:
         _mark_rules(lines, marks)
-    segments = _segments(list(compress(count(), lines.bares)), marks)
+    return Foreign(marks, headers, _segments(list(compress(count(), lines.bares)), marks))
+
+
+def assign_own(
+    lines: Lines, foreign: Foreign, names: frozenset[str], labeller: Referee | Literal["shipped"] | None
+) -> Zoned:
+    """The second half of `assign_zones`: the edges of the author's own segments, and what is body."""
+    marks, headers, segments = foreign
     if labeller == "shipped":
         labeller = shipped()
     last = True

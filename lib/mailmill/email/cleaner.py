@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import accumulate
 from typing import Literal, NamedTuple, TypeVar
 
@@ -45,6 +46,9 @@ class Span(NamedTuple):
     start: int
     end: int
     rule: str
+
+
+_SPAN = partial(tuple.__new__, Span)  # what Span._make does, without a call into Python for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,18 +231,18 @@ def _page(parts: Sequence[Part]) -> Page:
             evidence.append("")
         lines.extend(page)
         evidence.extend(marks)
-    # A stray newline inside a rendered line would part lines from their evidence.
-    return Page("\n".join([line.replace("\n", " ") for line in lines]), evidence if lines else None)
+    rendering = "\n".join(lines)
+    if rendering.count("\n") >= len(lines) > 0:  # a stray newline inside a line would part lines from their evidence
+        rendering = "\n".join([line.replace("\n", " ") for line in lines])
+    return Page(rendering, evidence if lines else None)
 
 
 def _spans(lines: Lines, runs: Sequence[Run], size: int) -> tuple[Span, ...]:
     """The runs of lines as characters; newlines belong to the line before them."""
     ends = list(accumulate(map(len, lines.texts), initial=0))
     starts = [ends[start] + start for _, _, start, _ in runs]
-    spans = [
-        Span(zone, start, end, rule)
-        for (zone, rule, _, _), start, end in zip(runs, starts, [*starts[1:], size], strict=True)
-    ]
+    zones, rules, _, _ = zip(*runs, strict=True)
+    spans = list(map(_SPAN, zip(zones, starts, [*starts[1:], size], rules, strict=True)))
     if starts[-1] == size:  # an empty last line
         spans.pop()
     return tuple(spans)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -36,6 +38,10 @@ class CleanKernel:
 
     def __call__(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
         """Clean every row of `batch` (columns key, source, raw)."""
+        with _seldom_collected():
+            return self._clean(batch)
+
+    def _clean(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
         clean: list[tuple[object, ...]] = []
         spans = _Spans()
         rejects: list[tuple[object, ...]] = []
@@ -49,6 +55,17 @@ class CleanKernel:
                 mail.language, len(mail.rendering), mail.words, mail.confidence, mail.flags,
             ))  # fmt: skip
         return {"clean": _batch(clean, schemas.CLEAN, spans), "rejects": _batch(rejects, schemas.REJECTS)}
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Cleaning makes a thousand small objects a mail and no cycles: walking them every 700 takes a twentieth of it."""
+    first, *others = gc.get_threshold()
+    gc.set_threshold(max(first, 10_000) if first else 0, *others)
+    try:
+        yield
+    finally:
+        gc.set_threshold(first, *others)
 
 
 class _Spans:

@@ -129,7 +129,7 @@ class Engine(ABC):
         that row a reject (or, for a kernel without rejects, a DataError that names its key); errors of
         mailmill, of the storage and of memory end the run.
         """
-        scans = table.scans(self.task_bytes, at_least=self.workers * 2)
+        scans = table.scans(self.task_bytes, at_least=self.workers * 8)
         tasks = [_Mapping(number, scan) for number, scan in enumerate(scans)]
         return self.write_tasks(_map_scan, tasks, _MapJob(kernel, sink), progress, [scan.rows for scan in scans])
 

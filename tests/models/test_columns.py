@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
-from mailmill.models.columns import SparseColumns, by_column, fragment_columns, name_of, ranked
+from mailmill.models.columns import SparseColumns, by_column, fragment_columns, name_of, ranked, renumbered
 from mailmill.models.data import MemoryFragment, SparseRows, TrainingArrays
 from mailmill.models.objective import LossTask, add_units, loss_sums, unit_bits
 from tests.models.problems import sparse_problem
@@ -47,6 +47,20 @@ def test_columns_move_to_their_rank_and_others_are_left_out() -> None:
     np.testing.assert_array_equal(dense(by_column(held, None), 3, 8), held.dense())
     empty = by_column(held, np.array([2, 3]))
     assert (len(empty.columns), empty.starts.tolist(), empty.bounds.tolist()) == (0, [0], [0, 0])
+
+
+def test_renumbered_rows_hold_the_same_by_rank() -> None:
+    held, active = rows(), np.array([4, 1, 0])
+    found = renumbered(held, active)
+    np.testing.assert_array_equal(found.dense(), held.dense()[:, active])
+    np.testing.assert_array_equal(dense(by_column(found, None), 3, 3), held.dense()[:, active])
+    assert not renumbered(held, np.array([], np.int32)).dense().any()
+
+
+def test_rows_are_taken_in_any_order_and_more_than_once() -> None:
+    for chosen in ([2, 0, 2], [1], []):
+        numbers = np.array(chosen, np.intp)
+        np.testing.assert_array_equal(rows().take(numbers).dense(), rows().dense()[numbers])
 
 
 @settings(max_examples=50, deadline=None)

@@ -40,6 +40,26 @@ def test_arrays_hold_the_labelled_rows_of_the_split(workspace: Workspace, tmp_pa
     assert sum(len(part.arrays("test").y) for part in parts) == 0
 
 
+def test_small_files_are_read_together(workspace: Workspace, tmp_path: Path) -> None:
+    schema = schemas.features(1)
+    stage, written = workspace.stage({}, "s", {"features": schema}), []
+    for part in range(20):
+        with stage.sink.open(part) as writer:
+            rows = [{"key": f"{part * 50 + n:032x}", "label": "neg", "split": "train", "vector": [float(part)],
+                     "words": 1, "coverage": 1.0} for n in range(50)]  # fmt: skip
+            writer.write("features", pa.RecordBatch.from_pylist(rows, schema))
+        written += writer.written
+    table = stage.publish(written, {})["features"]
+    cache = Cache(str(tmp_path / "cache"))
+    parts = fragments(table, CLASSES, 2**20, 4, cache)
+    assert 4 <= len(parts) <= 7
+    assert (
+        np.concatenate([part.arrays("train").X[:, 0] for part in parts]).tolist() == np.repeat(range(20), 50).tolist()
+    )
+    assert sum(part.read(["key"]).num_rows for part in parts) == 1000
+    assert len(fragments(table, CLASSES, 1, 1, cache)) == 20
+
+
 def test_ids_are_the_first_64_bits_of_the_key() -> None:
     keys = ["0123456789abcdef" + "f" * 16, "f" * 16 + "0" * 16]
     assert ids(pa.array(keys)).tolist() == [0x0123456789ABCDEF, 2**64 - 1]

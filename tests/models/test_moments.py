@@ -1,10 +1,12 @@
+import pickle
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmill.models.data import TrainingArrays
+from mailmill.models.data import SparseRows, TrainingArrays
 from mailmill.models.moments import take_moments
 
 from .problems import problem, take
@@ -32,3 +34,15 @@ def test_a_constant_column_is_recognised_whatever_its_rounding() -> None:
     moments = take_moments(TrainingArrays(X, data.y, data.ids), 2)
     assert moments.constant.tolist() == [False, True]
     assert moments.scale[1] == 1
+
+
+@pytest.mark.parametrize("columns", [40, 100_000])
+def test_squares_of_sparse_columns_arrive_whole_and_travel_light(columns: int) -> None:
+    data, rng = problem(30, 2), np.random.default_rng(1)
+    indices = np.sort(rng.integers(0, columns, (30, 4)), axis=1).astype(np.int32).ravel()
+    sparse = SparseRows(np.arange(0, 121, 4), indices, rng.normal(size=120).astype(np.float32), columns)
+    moments = take_moments(TrainingArrays(data.X, data.y, data.ids, sparse), 2)
+    sent = pickle.dumps(moments)
+    np.testing.assert_array_equal(pickle.loads(sent).squares, moments.squares)
+    assert len(sent) < 4000
+    np.testing.assert_array_equal(pickle.loads(sent).merge(moments).squares, 2 * moments.squares)

@@ -170,6 +170,29 @@ def test_learned_curvature_is_one_matrix_in_both_forms() -> None:
     np.testing.assert_array_equal(curvature._compact()[0], U)
 
 
+def two_loops(pairs: list[tuple[Vector, Vector]], H: NDArray[np.float64], vector: Vector) -> Vector:
+    """Nocedal & Wright's algorithm 7.4 as it is printed."""
+    q, alphas = vector.copy(), []
+    for s, y in reversed(pairs):
+        alphas.append(s @ q / (s @ y))
+        q -= alphas[-1] * y
+    r = np.linalg.solve(H, q)
+    for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+        r += s * (alpha - y @ r / (s @ y))
+    return r
+
+
+def test_learned_curvature_is_that_of_the_last_twelve_pairs() -> None:
+    H, rng, curvature = random_hessian(40, 6), np.random.default_rng(7), Curvature(Fixed(random_hessian(40, 6)))
+    truth, pairs = random_hessian(40, 8), []
+    for count in range(30):
+        s, g = rng.normal(size=40), rng.normal(size=40)
+        np.testing.assert_allclose(curvature.solve(g), two_loops(pairs[-12:], H, g), rtol=1e-8, err_msg=str(count))
+        pairs.append((s, truth @ s))
+        curvature.learn(*pairs[-1])
+        curvature.learn(s, -s)
+
+
 def test_searches_side_by_side_share_their_rounds() -> None:
     H, rounds = random_hessian(4, 9), []
 

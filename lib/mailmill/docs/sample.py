@@ -100,7 +100,7 @@ def draw(
 def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
     """The drawn rows of one fragment of `features`, with P(classes[1]) of each model."""
     arrays = fragment.arrays(draw.split)
-    table = fragment.scan.read(["key", "label", "split", "words", "coverage"])
+    table = fragment.read(["key", "label", "split", "words", "coverage"])
     table = table.filter(pc.and_(pc.equal(table["split"], draw.split), pc.is_valid(table["label"])))
     taken = splitmix64(arrays.ids ^ mix(draw.seed, STREAM)) <= np.uint64(draw.limit)
     columns: Columns = {

@@ -23,8 +23,21 @@ BLOCK = 16_384
 
 def ranked(squares: NDArray[np.floating]) -> NDArray[np.int32]:
     """The columns with Σ x² > 0, largest first, ties in ascending order; int32 (s',), as it travels with each pass."""
-    order = np.argsort(-squares, kind="stable")
-    return order[: int(np.count_nonzero(squares))].astype(np.int32)
+    found = np.flatnonzero(squares)
+    return found[np.argsort(-squares[found], kind="stable")].astype(np.int32)
+
+
+def renumbered(rows: SparseRows, active: NDArray[np.integer]) -> SparseRows:
+    """`rows` with the place of each column in `active` as its number, no longer ascending within a row; what stands in
+    other columns is left out."""
+    place = np.full(rows.columns, -1, np.int32)
+    place[active] = np.arange(len(active), dtype=np.int32)
+    indices, indptr, values = place[rows.indices], rows.indptr, rows.values
+    kept = indices >= 0
+    if not kept.all():
+        indptr = np.concatenate([[0], np.cumsum(kept)])[indptr]
+        indices, values = indices[kept], values[kept]
+    return SparseRows(indptr, indices, values, len(active))
 
 
 def name_of(active: NDArray[np.integer]) -> str:

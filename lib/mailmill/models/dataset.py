@@ -26,10 +26,10 @@ INDICES, VALUES = "ngram_indices", "ngram_values"
 
 @dataclass(frozen=True)
 class TableFragment:
-    """Some row groups of a features table. `version` is the table's fingerprint and part of the cache's key;
-    table_rows: of the whole table; sparse_columns: the width of its n-grams, 0 where it has none."""
+    """Some row groups of some files of a features table. `version` is the table's fingerprint and part of the cache's
+    key; table_rows: of the whole table; sparse_columns: the width of its n-grams, 0 where it has none."""
 
-    scan: Scan
+    scans: tuple[Scan, ...]
     classes: tuple[str, ...]
     version: str
     table_rows: int
@@ -44,20 +44,25 @@ class TableFragment:
             sparse = SparseRows(found["indptr"], found["indices"], found["values"], self.sparse_columns)
         return TrainingArrays(found["X"], found["y"], found["ids"], sparse)
 
+    def read(self, columns: list[str]) -> pa.Table:
+        """All rows at once, whatever their split."""
+        return pa.concat_tables([scan.read(columns) for scan in self.scans])
+
     def cached(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         """What `make` gives, kept on this machine's disk under `name`."""
         return self.cache.get(self.version, name, self._name, make)
 
     @property
     def _name(self) -> str:
-        text = "\n".join([self.scan.uri, repr(self.scan.row_groups), *self.classes, str(self.sparse_columns)])
+        places = [part for scan in self.scans for part in (scan.uri, repr(scan.row_groups))]
+        text = "\n".join([*places, *self.classes, str(self.sparse_columns)])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def _read(self, split: str) -> dict[str, NDArray[Any]]:
         """Batch by batch: decoded all at once, a fragment takes six times the memory of its arrays."""
         columns = ["key", "label", "split", "vector", *([INDICES, VALUES] if self.sparse_columns else [])]
-        READING.source_bytes += self._stored_bytes(columns)
-        parts = [self._of_batch(batch, split) for batch in self.scan.batches(columns)]
+        READING.source_bytes += sum(_stored_bytes(scan, columns) for scan in self.scans)
+        parts = [self._of_batch(batch, split) for scan in self.scans for batch in scan.batches(columns)]
         found = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
         if self.sparse_columns:
             found["indptr"] = np.concatenate([[0], np.cumsum(found.pop("lengths"))]).astype(np.int64)
@@ -77,23 +82,33 @@ class TableFragment:
             found |= {"lengths": np.diff(sparse.indptr), "indices": sparse.indices, "values": sparse.values}
         return found
 
-    def _stored_bytes(self, columns: Sequence[str]) -> int:
-        """Compressed bytes of some columns of the row groups."""
-        with self.scan.storage.open(self.scan.uri) as stream:
-            metadata = pq.ParquetFile(stream).metadata
-        groups = [metadata.row_group(number) for number in self.scan.row_groups]
-        chunks = [group.column(at) for group in groups for at in range(group.num_columns)]
-        return sum(c.total_compressed_size for c in chunks if c.path_in_schema.split(".")[0] in columns)
+
+def _stored_bytes(scan: Scan, columns: Sequence[str]) -> int:
+    """Compressed bytes of some columns of the row groups."""
+    with scan.storage.open(scan.uri) as stream:
+        metadata = pq.ParquetFile(stream).metadata
+    groups = [metadata.row_group(number) for number in scan.row_groups]
+    chunks = [group.column(at) for group in groups for at in range(group.num_columns)]
+    return sum(c.total_compressed_size for c in chunks if c.path_in_schema.split(".")[0] in columns)
 
 
 def fragments(
     table: Table, classes: Sequence[str], task_bytes: int, at_least: int, cache: Cache = DEFAULT
 ) -> list[TableFragment]:
-    """The tasks of one pass over a features table."""
-    width = sparse_width(table)
+    """The tasks of one pass over a features table: parts of large files, and small files together.
+
+    A table that grew night by night has many small files, and each fragment costs a pass a gradient of its own.
+    """
+    width, total = sparse_width(table), sum(file.bytes for file in table.manifest.files)
+    share = min(task_bytes / max(total, 1), 1 / max(at_least, 1))
+    groups: list[list[Scan]] = []
+    for scan in table.scans(task_bytes, at_least):
+        if groups and sum(one.rows for one in groups[-1]) + scan.rows <= share * table.rows:
+            groups[-1].append(scan)
+        else:
+            groups.append([scan])
     return [
-        TableFragment(scan, tuple(classes), table.fingerprint, table.rows, width, cache)
-        for scan in table.scans(task_bytes, at_least)
+        TableFragment(tuple(group), tuple(classes), table.fingerprint, table.rows, width, cache) for group in groups
     ]
 
 

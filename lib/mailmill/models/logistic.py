@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mailmill import resources
 from mailmill.errors import DataError
-from mailmill.models.columns import ranked
+from mailmill.models.columns import ranked, renumbered
 from mailmill.models.data import Fragment, MapReduce, MemoryFragment, TrainingArrays, in_process
 from mailmill.models.evidence import Evidence
 from mailmill.models.hessian import Head, HessianSums, HessianTask, fragment_hessian
@@ -44,6 +44,8 @@ _SAMPLE_TOLERANCE = 1e-7
 _SPARSE_SAMPLE_TOLERANCE = 1e-2
 _SAMPLE_ITERATIONS = 60
 _SAMPLE_L2 = 1e-8
+#: A standardised column whose curvature is below this share is predicted perfectly wherever it is not 0.
+_FLAT = 1e-15
 #: Parts of a sample with sparse columns; the workers wait meanwhile.
 _SAMPLE_PARTS = 4
 #: Bytes of the points that one pass evaluates together.
@@ -155,7 +157,7 @@ class _Problem:
         settings: LogisticSettings,
         split: str,
     ) -> None:
-        self._map_reduce, self._moments, self._sample, self._split = map_reduce, moments, sample, split
+        self._map_reduce, self._moments, self._split = map_reduce, moments, split
         self.classes, self.rows, self.proofs = classes, moments.census.rows, 0
         self.counts = moments.census.class_counts
         self.class_weight = settings.weights(self.counts)
@@ -164,6 +166,12 @@ class _Problem:
         self._squares = squares / self.rows
         self._bits = unit_bits(self.rows, float(squares.max(initial=0.0)), max(self.class_weight))
         self.layout = Layout(margins_of(len(classes)), moments.centre, moments.scale, active, len(moments.squares))
+        # The sample's columns are renumbered once, so that nothing on the driver looks for places among millions.
+        numbers = np.arange(len(active), dtype=np.int32)
+        self._sample_layout = replace(self.layout, active=numbers, sparse_columns=len(active))
+        self._sample = sample
+        if sample.sparse is not None:
+            self._sample = replace(sample, sparse=renumbered(sample.sparse, active))
         self.objective = Objective(map_reduce, self.layout, self.class_weight, split, self.rows, self._bits)
 
     def penalty(self, settings: LogisticSettings) -> Penalty:
@@ -191,7 +199,8 @@ class _Problem:
         """Solve on the sample, then on all rows, for several settings side by side."""
         penalties = [self.penalty(settings) for settings in wanted]
         metrics = [
-            SampleHessian(self._sample, self.layout, penalty, self.class_weight, self._squares) for penalty in penalties
+            SampleHessian(self._sample, self._sample_layout, penalty, self.class_weight, self._squares)
+            for penalty in penalties
         ]
         starts = [self._on_sample(penalty, metric) for penalty, metric in zip(penalties, metrics, strict=True)]
         searches = [
@@ -208,7 +217,7 @@ class _Problem:
         if not present[np.asarray(self.counts) > 0].all():
             return theta
         rows = len(self._sample.X)
-        objective = Objective(self._in_memory, self.layout, self.class_weight, self._split, rows, self._bits)
+        objective = Objective(self._in_memory, self._sample_layout, self.class_weight, self._split, rows, self._bits)
         safe = Penalty(np.where(penalty.l2 > 0, penalty.l2, _SAMPLE_L2), penalty.l1)
         tolerance = _SPARSE_SAMPLE_TOLERANCE if len(self.layout.active) else _SAMPLE_TOLERANCE
         search = minimise(theta, metric, safe, tolerance=tolerance, max_iterations=_SAMPLE_ITERATIONS)
@@ -274,7 +283,9 @@ def _free(settings: LogisticSettings) -> bool:
 
 
 def _require_unique(hessian: NDArray[np.float64], gradient: Vector, result: Result) -> None:
-    """Raise DataError where the Hessian is singular to working precision, or Newton's step leads far away."""
+    """Raise DataError where the Hessian, of standardised columns, is singular to working precision, or Newton's step
+    leads far away."""
+    flat = bool((np.diagonal(hessian) < _FLAT).any())
     diagonal = np.sqrt(np.abs(np.diagonal(hessian)))
     unit = np.where(diagonal > 0, diagonal, 1.0)
     scaled = hessian / unit / unit[:, None]
@@ -282,7 +293,7 @@ def _require_unique(hessian: NDArray[np.float64], gradient: Vector, result: Resu
         smallest = float(np.diagonal(np.linalg.cholesky(scaled)).min())
     except np.linalg.LinAlgError:
         smallest = 0.0
-    unique = smallest**2 > len(unit) * float(np.finfo(np.float64).eps)
+    unique = not flat and smallest**2 > len(unit) * float(np.finfo(np.float64).eps)
     if unique:
         reach = float(np.abs(np.linalg.solve(scaled, gradient / unit) / unit).max())
         unique = not result.converged or reach <= 1e-3 * max(1.0, float(np.abs(result.point.theta).max()))

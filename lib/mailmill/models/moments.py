@@ -6,6 +6,7 @@ Sums of squares lose all digits when a mean is large; Chan's update merges centr
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,14 @@ class Moments:
     low: NDArray[np.float32]
     high: NDArray[np.float32]
     squares: NDArray[np.float64]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between processes, squares of millions of columns of which few occur travel as those that do."""
+        columns = np.flatnonzero(self.squares)
+        if len(columns) * 2 > len(self.squares):
+            return Moments, (self.census, self.mean, self.m2, self.low, self.high, self.squares)
+        some = (len(self.squares), columns.astype(np.int32), self.squares[columns])
+        return _with_squares, (self.census, self.mean, self.m2, self.low, self.high, *some)
 
     def merge(self, other: Moments) -> Moments:
         """mean = mean_a + δ n_b / n, m2 = m2_a + m2_b + δ² n_a n_b / n, with δ = mean_b - mean_a.
@@ -69,6 +78,21 @@ class Moments:
     def constant(self) -> NDArray[np.bool_]:
         """Columns with one value throughout, decided by comparison and so free of rounding."""
         return np.equal(self.low, self.high)
+
+
+def _with_squares(
+    census: Census,
+    mean: NDArray[np.float64],
+    m2: NDArray[np.float64],
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    width: int,
+    columns: NDArray[np.int32],
+    found: NDArray[np.float64],
+) -> Moments:
+    squares = np.zeros(width)
+    squares[columns] = found
+    return Moments(census, mean, m2, low, high, squares)
 
 
 def take_moments(arrays: TrainingArrays, n_classes: int) -> Moments:

@@ -46,8 +46,7 @@ class SampleHessian:
         self._places = self._head.places
         pairs = sum(len(group) * (len(group) + 1) / 2 for group in self._head.groups)
         work = int(WORK / (2.0 * self._head.height**2 * pairs))
-        self._guessed = np.ones(layout.margins * layout.width, np.bool_)
-        self._guessed[self._places.ravel()] = False
+        self._known = self._places.ravel()
         self._factor = 1.0
         self._sample = sample.take(np.arange(min(len(sample.X), max(4 * self._head.height, work))))
         self._columns = columns_of(self._sample, layout)
@@ -59,7 +58,7 @@ class SampleHessian:
         diagonal = l2.reshape(layout.margins, layout.width).copy()
         diagonal[:, layout.dense + 1 :] += (sums.mean / sums.rows)[:, None] * self._squares
         self._alone = np.maximum(diagonal.ravel(), np.finfo(np.float64).tiny)
-        self._diagonal = np.where(self._guessed, self._factor * self._alone, self._alone)
+        self._guess()
         self._blocks = sums.symmetric()
         together = len(self._head.groups[0])
         for block, places in zip(self._blocks, self._places, strict=True):
@@ -72,10 +71,17 @@ class SampleHessian:
 
     def correct(self, step: Vector, change: Vector) -> None:
         """Take the factor of the columns outside the factorised ones from a step and the gradient's change."""
-        s, y, alone = step[self._guessed], change[self._guessed], self._alone[self._guessed]
-        if (along := float(s @ y)) > 0:
-            self._factor = max(1.0, float(y @ (y / alone)) / along)
-            self._diagonal[self._guessed] = self._factor * alone
+        known = self._known
+        change = change.copy()
+        change[known] = 0.0
+        if (along := float(step @ change)) > 0:
+            self._factor = max(1.0, float(change @ (change / self._alone)) / along)
+            self._guess()
+
+    def _guess(self) -> None:
+        """H's diagonal: its own where it is factorised, and elsewhere the guess times the factor."""
+        self._diagonal = self._factor * self._alone
+        self._diagonal[self._known] = self._alone[self._known]
 
     def solve(self, vector: Vector) -> Vector:
         """H⁻¹ vector; without absolute values in the penalty, freed of what all classes share."""

@@ -67,31 +67,49 @@ Search = Generator[list[Vector], list[Point], Result]
 
 
 class Curvature:
-    """A metric and up to `_PAIRS` pairs (s, y) of steps and changes of gradient, together an L-BFGS matrix B."""
+    """A metric and up to `_PAIRS` pairs (s, y) of steps and changes of gradient, together an L-BFGS matrix B.
+
+    The pairs are the rows of S and Y, and all that recursions need of them besides are the products S Yᵀ: so a
+    solution reads each matrix twice, where vector by vector it would be read and written four times as often.
+    """
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self._steps: list[Vector] = []
-        self._changes: list[Vector] = []
+        self._S = self._Y = np.empty((0, 0))
+        self._products = np.zeros((_PAIRS, _PAIRS))
+        self._order: list[int] = []  # the rows in use, the oldest first
 
     def learn(self, step: Vector, change: Vector) -> None:
         """Take in a pair, unless rounding has eaten the curvature along the step."""
-        if float(step @ change) > 1e-14 * float(np.linalg.norm(step) * np.linalg.norm(change)):
-            self._steps, self._changes = [*self._steps, step][-_PAIRS:], [*self._changes, change][-_PAIRS:]
-            self.metric.correct(step, change)
+        if float(step @ change) <= 1e-14 * float(np.linalg.norm(step) * np.linalg.norm(change)):
+            return
+        if not self._order:
+            self._S, self._Y = np.empty((_PAIRS, len(step))), np.empty((_PAIRS, len(step)))
+        row = len(self._order) if len(self._order) < _PAIRS else self._order.pop(0)
+        self._order.append(row)
+        used = len(self._order)
+        self._S[row], self._Y[row] = step, change
+        self._products[row, :used] = self._Y[:used] @ step
+        self._products[:used, row] = self._S[:used] @ change
+        self.metric.correct(step, change)
 
     def solve(self, vector: Vector) -> Vector:
         """B⁻¹ vector by the two-loop recursion: Nocedal & Wright, "Numerical Optimization", 2006, algorithm 7.4."""
-        q, taken = vector.copy(), []
-        for s, y in zip(reversed(self._steps), reversed(self._changes), strict=True):
-            rho = 1.0 / float(s @ y)
-            alpha = rho * float(s @ q)
-            q -= alpha * y
-            taken.append((s, y, rho, alpha))
-        q = self.metric.solve(q)
-        for s, y, rho, alpha in reversed(taken):
-            q += (alpha - rho * float(y @ q)) * s
-        return q
+        if not self._order:
+            return self.metric.solve(vector)
+        used, order, products = len(self._order), self._order, self._products
+        S, Y = self._S[:used], self._Y[:used]
+        alpha, gamma, along = np.zeros(used), np.zeros(used), S @ vector
+        for k in range(used - 1, -1, -1):
+            i, newer = order[k], order[k + 1 :]
+            alpha[i] = (along[i] - alpha[newer] @ products[i, newer]) / products[i, i]
+        found = self.metric.solve(vector - alpha @ Y)
+        along = Y @ found
+        for k in range(used):
+            i, older = order[k], order[:k]
+            gamma[i] = alpha[i] - (along[i] + gamma[older] @ products[older, i]) / products[i, i]
+        found += gamma @ S
+        return found
 
     def step(self, point: Point, penalty: Penalty) -> Vector:
         """The minimum of the quadratic model at `point`, absolute values included, as a step from there."""
@@ -103,11 +121,11 @@ class Curvature:
 
     def _compact(self) -> tuple[Matrix, Matrix]:
         """(U, W) with B = H - U Wᵀ: Byrd, Nocedal & Schnabel, "Representations of quasi-Newton matrices", 1994."""
-        if not self._steps:
+        if not self._order:
             nothing = np.zeros((len(self.metric.parts()[2]), 0))
             return nothing, nothing
-        S, Y = np.stack(self._steps, axis=1), np.stack(self._changes, axis=1)
-        HS = np.stack([self.metric.product(s) for s in self._steps], axis=1)
+        S, Y = self._S[self._order].T, self._Y[self._order].T
+        HS = np.stack([self.metric.product(s) for s in S.T], axis=1)
         SY = S.T @ Y
         lower = np.tril(SY, -1)
         middle = np.block([[S.T @ HS, lower], [lower.T, -np.diag(np.diagonal(SY))]])

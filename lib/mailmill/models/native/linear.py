@@ -78,6 +78,22 @@ def sparse_gradient(
 
 
 @native
+def take_rows(
+    indptr: NDArray[np.int64], indices: NDArray[np.int32], values: NDArray[np.float32], rows: NDArray[np.intp]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """(indptr, indices, values) of the given rows of `SparseRows`, in that order."""
+    bounds = np.zeros(len(rows) + 1, np.int64)
+    for i in range(len(rows)):
+        bounds[i + 1] = bounds[i] + indptr[rows[i] + 1] - indptr[rows[i]]
+    columns, kept = np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.float32)
+    for i in range(len(rows)):
+        start = indptr[rows[i]]
+        for k in range(bounds[i + 1] - bounds[i]):
+            columns[bounds[i] + k], kept[bounds[i] + k] = indices[start + k], values[start + k]
+    return bounds, columns, kept
+
+
+@native
 def turn(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],

@@ -45,16 +45,34 @@ BARS = 24
 
 
 class Canvas:
-    """One plot while it is drawn: `axes` is matplotlib's; `svg` ends it."""
+    """One plot while it is drawn: `axes` is matplotlib's; `svg` ends it. Sizes are inches.
 
-    def __init__(self, width: float = 5.4, height: float = 3.2) -> None:
+    Margins are reckoned from the labels: to have matplotlib measure what it has drawn takes as long as all the rest.
+    """
+
+    def __init__(self, width: float = 5.4, height: float = 3.2, left: float = 0.75, bottom: float = 0.5) -> None:
         import matplotlib
         from matplotlib.figure import Figure
 
         self._context = matplotlib.rc_context(_STYLE)
         self._context.__enter__()
-        self.figure = Figure(figsize=(width, height), layout="constrained")
-        self.axes: Any = self.figure.add_subplot()
+        self.figure = Figure(figsize=(width, height))
+        box = (left / width, bottom / height, 1 - (left + 0.2) / width, 1 - (bottom + 0.12) / height)
+        self.axes: Any = self.figure.add_axes(box)
+
+    def counted(self, axis: str) -> None:
+        """Numbers of an axis ("x" or "y") that counts: 5k, 1.2M."""
+        from matplotlib.ticker import EngFormatter
+
+        getattr(self.axes, f"{axis}axis").set_major_formatter(EngFormatter(sep=""))
+
+    def logarithmic(self) -> None:
+        """The x axis by powers of ten, written out."""
+        from matplotlib.ticker import FuncFormatter, NullFormatter
+
+        self.axes.set_xscale("log")
+        self.axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        self.axes.xaxis.set_minor_formatter(NullFormatter())
 
     def svg(self, name: str, title: str, description: str) -> str:
         """The plot as an SVG element with a title and a description, ids made unique by `name`."""
@@ -69,11 +87,12 @@ class Canvas:
 def bars(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
     """Horizontal bars, the largest first; at most `BARS` of them."""
     rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:BARS]
-    canvas = Canvas(height=0.7 + 0.26 * len(rows))
+    canvas = Canvas(height=0.7 + 0.26 * len(rows), left=_room([label for label, _ in rows]))
     places = range(len(rows))[::-1]
     canvas.axes.barh(list(places), [n for _, n in rows], color=ACCENT, height=0.7)
     canvas.axes.set_yticks(list(places), [_short(label) for label, _ in rows])
     canvas.axes.set_xlabel(what)
+    canvas.counted("x")
     canvas.axes.grid(axis="y", visible=False)
     top = ", ".join(f"{label} {n:,}" for label, n in rows[:5])
     return canvas.svg(name, title, f"Bars of {what}: {top}.")
@@ -82,7 +101,7 @@ def bars(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
 def timeline(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
     """Upright bars in the order of their names: months."""
     rows = sorted(counts.items())
-    canvas = Canvas()
+    canvas = Canvas(bottom=0.75)
     if len(rows) > 2 * BARS:  # one outline instead of thousands of bars
         canvas.axes.stairs([n for _, n in rows], [i - 0.5 for i in range(len(rows) + 1)], fill=True, color=ACCENT)
     else:
@@ -90,6 +109,7 @@ def timeline(name: str, title: str, counts: Mapping[str, int], what: str) -> str
     step = max(1, len(rows) // 8)
     canvas.axes.set_xticks(range(0, len(rows), step), [rows[i][0] for i in range(0, len(rows), step)], rotation=30)
     canvas.axes.set_ylabel(what)
+    canvas.counted("y")
     canvas.axes.grid(axis="x", visible=False)
     most = max(rows, key=lambda row: row[1])
     return canvas.svg(name, title, f"From {rows[0][0]} to {rows[-1][0]}; most in {most[0]}: {most[1]:,} {what}.")
@@ -100,9 +120,10 @@ def histogram(name: str, title: str, edges: Sequence[float], counts: Sequence[fl
     canvas = Canvas()
     canvas.axes.stairs(counts, edges, fill=True, color=ACCENT)
     if edges[0] > 0 and edges[-1] / edges[0] > 1000:
-        canvas.axes.set_xscale("log")
+        canvas.logarithmic()
     canvas.axes.set_xlabel(what)
     canvas.axes.set_ylabel("messages")
+    canvas.counted("y")
     total = sum(counts)
     peak = max(range(len(counts)), key=lambda i: counts[i])
     text = f"{total:,.0f} messages; most between {edges[peak]:.4g} and {edges[peak + 1]:.4g}."
@@ -160,7 +181,7 @@ def calibration(card: ModelCard, others: Sequence[ModelCard]) -> str:
 
 def words(card: ModelCard) -> str:
     """Telling words, to the left those that lower P, to the right those that raise it."""
-    canvas = Canvas(5.4, 0.7 + 0.24 * len(card.words))
+    canvas = Canvas(5.4, 0.7 + 0.24 * len(card.words), left=_room([word.word for word in card.words]))
     places = list(range(len(card.words)))
     effects = [word.effect for word in card.words]
     canvas.axes.barh(places, effects, color=[SECOND if e < 0 else ACCENT for e in effects], height=0.7)
@@ -181,6 +202,12 @@ def _square(canvas: Canvas, x: str, y: str) -> None:
     canvas.axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
     if len(canvas.axes.get_legend_handles_labels()[0]) > 1:
         canvas.axes.legend(loc="lower center")
+
+
+def _room(labels: Sequence[str]) -> float:
+    """Inches for labels at the left of a plot."""
+    widths = [sum(0.09 if c.isascii() else 0.14 for c in _short(label)) for label in labels]
+    return 0.15 + max(widths, default=0.0)
 
 
 def _short(label: str) -> str:

@@ -22,7 +22,7 @@ from mailmill.docs.versions import Difference, Version
 #: What must be installed to draw the site: the extra `docs`.
 NEEDED = ("jinja2", "matplotlib")
 #: Histograms and groups of a profile that the page of a table draws; the other figures stand in its table of facts.
-DRAWN = {"languages": "messages", "months": "messages", "zones": "characters", "reasons": "messages"}
+DRAWN = {"zones": "characters", "rules": "characters"}
 LONGEST_TABLE = 40
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from mailmill.features.ngrams import distinct, ngrams
 from mailmill.features.rows import FOLDS, Vectors, Who, all_rows, columns_of, fields
 from mailmill.features.spec import FeatureSpec
 from mailmill.storage.fragments import Scan
+from mailmill.thin import Thin, full, thin
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Counts:
     tokens: NDArray[np.int64]
     ngrams: NDArray[np.int32]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between processes, those of millions of columns travel that hold anything."""
+        return _arrived, (self.mails, self.words, self.tokens, thin(self.ngrams))
+
     @classmethod
     def zeros(cls, spec: FeatureSpec, words: int) -> Counts:
         """The counts of no mail. A count fits int32: below 2^31 mails of training."""
@@ -54,6 +60,12 @@ class Counts:
             np.zeros(words if "sif" in spec.pooling else 0, np.int64),
             np.zeros((len(spec.classes) + 1, spec.sparse_columns), np.int32),
         )
+
+
+def _arrived(
+    mails: int, words: NDArray[np.int32], tokens: NDArray[np.int64], ngrams: NDArray[np.int32] | Thin
+) -> Counts:
+    return Counts(mails, words, tokens, full(ngrams))
 
 
 def count(scans: Sequence[Scan], job: CountJob) -> Counts:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.models.data import Census, TrainingArrays
+from mailmill.thin import Thin, full, thin
 
 _BLOCK = 1024
 
@@ -33,11 +34,7 @@ class Moments:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Between processes, squares of millions of columns of which few occur travel as those that do."""
-        columns = np.flatnonzero(self.squares)
-        if len(columns) * 2 > len(self.squares):
-            return Moments, (self.census, self.mean, self.m2, self.low, self.high, self.squares)
-        some = (len(self.squares), columns.astype(np.int32), self.squares[columns])
-        return _with_squares, (self.census, self.mean, self.m2, self.low, self.high, *some)
+        return _arrived, (self.census, self.mean, self.m2, self.low, self.high, thin(self.squares))
 
     def merge(self, other: Moments) -> Moments:
         """mean = mean_a + δ n_b / n, m2 = m2_a + m2_b + δ² n_a n_b / n, with δ = mean_b - mean_a.
@@ -80,19 +77,8 @@ class Moments:
         return np.equal(self.low, self.high)
 
 
-def _with_squares(
-    census: Census,
-    mean: NDArray[np.float64],
-    m2: NDArray[np.float64],
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
-    width: int,
-    columns: NDArray[np.int32],
-    found: NDArray[np.float64],
-) -> Moments:
-    squares = np.zeros(width)
-    squares[columns] = found
-    return Moments(census, mean, m2, low, high, squares)
+def _arrived(census: Census, mean: Any, m2: Any, low: Any, high: Any, squares: NDArray[np.float64] | Thin) -> Moments:
+    return Moments(census, mean, m2, low, high, full(squares))
 
 
 def take_moments(arrays: TrainingArrays, n_classes: int) -> Moments:

@@ -11,12 +11,12 @@ from typing import Literal, NamedTuple, TypeVar
 
 from mailmill.email.charsets import normalise
 from mailmill.email.envelope import date_of, domain_of, thread_of
-from mailmill.email.html import render
 from mailmill.email.labeller import Referee
 from mailmill.email.labels import decode_words, first_identifier
 from mailmill.email.lines import Lines, split_lines
-from mailmill.email.mime import Message, Part, read_message
+from mailmill.email.mime import Message, read_message
 from mailmill.email.names import sender_names
+from mailmill.email.page import lay_out
 from mailmill.email.patterns import guess_language
 from mailmill.email.zones import Run, assign_own, assign_zones, certainty, mark_foreign
 from mailmill.errors import RejectedMessage
@@ -67,13 +67,6 @@ class CleanMessage:
     words: int
     confidence: float
     flags: tuple[str, ...] = field(default=())
-
-
-class Page(NamedTuple):
-    """A message as plain text, and the evidence of each of its lines where there is any."""
-
-    rendering: str
-    evidence: list[str] | None
 
 
 DEFAULTS = CleanOptions()
@@ -139,7 +132,7 @@ def _clean(
         return read_message(raw, options.max_message_bytes, options.max_rendered_chars)
 
     messages = usable(read, dict(enumerate(raws)))
-    pages = usable(_render, messages)
+    pages = usable(lay_out, messages)
     lines = {n: split_lines(*page) for n, page in pages.items()}
     names = {n: sender_names(messages[n].headers.get("from", "")) for n in lines}
     foreign = {n: mark_foreign(each) for n, each in lines.items()}
@@ -203,38 +196,6 @@ class CleanText:
 
 
 clean_text = CleanText()
-
-
-def _render(message: Message) -> Page:
-    """The message's parts one below the other as plain text. Raises RejectedMessage where nothing is visible."""
-    page = _page(message.parts)
-    if not page.rendering or page.rendering.isspace():
-        raise RejectedMessage("no_text", "nothing visible")
-    return page
-
-
-def _page(parts: Sequence[Part]) -> Page:
-    if len(parts) == 1 and not parts[0].html and not parts[0].forwarded:
-        return Page(parts[0].text, None)
-    lines: list[str] = []
-    evidence: list[str] = []
-    for part in parts:
-        if part.html:
-            page, marks = render(part.text)
-        else:
-            page = part.text.split("\n")
-            marks = [""] * len(page)
-        if part.forwarded:
-            marks = ["mime.rfc822"] * len(page)
-        if lines and page:
-            lines.append("")
-            evidence.append("")
-        lines.extend(page)
-        evidence.extend(marks)
-    rendering = "\n".join(lines)
-    if rendering.count("\n") >= len(lines) > 0:  # a stray newline inside a line would part lines from their evidence
-        rendering = "\n".join([line.replace("\n", " ") for line in lines])
-    return Page(rendering, evidence if lines else None)
 
 
 def _spans(lines: Lines, runs: Sequence[Run], size: int) -> tuple[Span, ...]:

@@ -28,6 +28,7 @@ from mailmill.models.penalty import Penalty
 from mailmill.models.preconditioner import SampleHessian
 from mailmill.models.quasinewton import Result, minimise, together
 from mailmill.models.sample import Sample, draw_sample
+from mailmill.models.uniqueness import require_unique
 
 __all__ = ["LogisticModel", "LogisticSettings", "fit_all", "fit_logistic"]
 
@@ -44,8 +45,6 @@ _SAMPLE_TOLERANCE = 1e-7
 _SPARSE_SAMPLE_TOLERANCE = 1e-2
 _SAMPLE_ITERATIONS = 60
 _SAMPLE_L2 = 1e-8
-#: A standardised column whose curvature is below this share is predicted perfectly wherever it is not 0.
-_FLAT = 1e-15
 #: Parts of a sample with sparse columns; the workers wait meanwhile.
 _SAMPLE_PARTS = 4
 #: Bytes of the points that one pass evaluates together.
@@ -266,7 +265,7 @@ class _Problem:
             block[np.diag_indices_from(block)] += l2[places]
             # Of several classes' parameters only differences matter: those of the first class are held.
             held = head.height if len(places) > head.height else 0
-            _require_unique(block[held:, held:], result.point.gradient[places][held:], result)
+            require_unique(block[held:, held:], result.point.gradient[places][held:], result)
 
     def model(self, settings: LogisticSettings, theta: Vector) -> LogisticModel:
         """The model of raw columns."""
@@ -280,25 +279,3 @@ class _Problem:
 
 def _free(settings: LogisticSettings) -> bool:
     return settings.l2 == 0 and settings.l1 == 0
-
-
-def _require_unique(hessian: NDArray[np.float64], gradient: Vector, result: Result) -> None:
-    """Raise DataError where the Hessian, of standardised columns, is singular to working precision, or Newton's step
-    leads far away."""
-    flat = bool((np.diagonal(hessian) < _FLAT).any())
-    diagonal = np.sqrt(np.abs(np.diagonal(hessian)))
-    unit = np.where(diagonal > 0, diagonal, 1.0)
-    scaled = hessian / unit / unit[:, None]
-    try:
-        smallest = float(np.diagonal(np.linalg.cholesky(scaled)).min())
-    except np.linalg.LinAlgError:
-        smallest = 0.0
-    unique = not flat and smallest**2 > len(unit) * float(np.finfo(np.float64).eps)
-    if unique:
-        reach = float(np.abs(np.linalg.solve(scaled, gradient / unit) / unit).max())
-        unique = not result.converged or reach <= 1e-3 * max(1.0, float(np.abs(result.point.theta).max()))
-    if not unique:
-        raise DataError(
-            "the objective has no unique minimum: columns are linearly dependent or separate the classes",
-            hint="Set a larger l2.",
-        )

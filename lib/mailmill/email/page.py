@@ -1,0 +1,49 @@
+"""A message as one page of plain text: its parts one below the other, the HTML ones rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mailmill.email.html import render
+from mailmill.email.mime import Message, Part
+from mailmill.errors import RejectedMessage
+
+
+class Page(NamedTuple):
+    """A message as plain text, and the evidence of each of its lines where there is any."""
+
+    rendering: str
+    evidence: list[str] | None
+
+
+def lay_out(message: Message) -> Page:
+    """The message's parts one below the other as plain text. Raises RejectedMessage where nothing is visible."""
+    page = _page(message.parts)
+    if not page.rendering or page.rendering.isspace():
+        raise RejectedMessage("no_text", "nothing visible")
+    return page
+
+
+def _page(parts: Sequence[Part]) -> Page:
+    if len(parts) == 1 and not parts[0].html and not parts[0].forwarded:
+        return Page(parts[0].text, None)
+    lines: list[str] = []
+    evidence: list[str] = []
+    for part in parts:
+        if part.html:
+            page, marks = render(part.text)
+        else:
+            page = part.text.split("\n")
+            marks = [""] * len(page)
+        if part.forwarded:
+            marks = ["mime.rfc822"] * len(page)
+        if lines and page:
+            lines.append("")
+            evidence.append("")
+        lines.extend(page)
+        evidence.extend(marks)
+    rendering = "\n".join(lines)
+    if rendering.count("\n") >= len(lines) > 0:  # a stray newline inside a line would part lines from their evidence
+        rendering = "\n".join([line.replace("\n", " ") for line in lines])
+    return Page(rendering, evidence if lines else None)

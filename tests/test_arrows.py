@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "lib" / "mailmill"
 
 #: What each room (or module at the top) may import of mailmill, besides itself.
-GROUND = {"errors", "schemas", "config", "progress", "draws", "jit", "mixed", "compiling", "resources", "mailmill"}
+GROUND = {"errors", "schemas", "config", "progress", "draws", "jit", "mixed", "thin", "compiling", "resources", "mailmill"}
 ALLOWED = {
     "mailmill": set(),
     "errors": set(),
@@ -26,6 +26,7 @@ ALLOWED = {
     "jit": set(),
     "compiling": set(),
     "mixed": set(),
+    "thin": set(),
     "resources": set(),
     "storage": GROUND,
     "engines": GROUND | {"storage"},

@@ -114,6 +114,13 @@ def test_deep_nesting_keeps_the_words() -> None:
     assert "end" in lines("<div>" * 100_000 + "end")
 
 
+@pytest.mark.parametrize("nothing", ["&#1;", "&#x1;&#2;", "&nbsp;", "&amp;"])
+def test_a_reference_to_no_character_is_no_text(nothing: str) -> None:
+    deep = "<div>" * 2000
+    assert "end" in lines(f"<p>{nothing}</p>end")
+    assert "end" in lines(f"{deep}<p>{nothing}</p>end")
+
+
 def test_the_icon_of_a_folded_notes_quote_is_not_read() -> None:
     folded = '<img src="cid:1" alt="Inactive hide details for Ada ---03/03/2025 16:01:12---Dear Jo, your contract">'
     assert lines(f"<p>mine</p>{folded}<p>theirs</p>") == ["mine", "", "theirs"]

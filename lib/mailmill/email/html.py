@@ -167,7 +167,7 @@ class _Page:
                 self.flush(keep=True)
                 self._parts.append(piece)
             return
-        if raw.isspace():
+        if not raw or raw.isspace():
             self._space = True
             self._blanks = self._blanks or "\xa0" in raw
             return

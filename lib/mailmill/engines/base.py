@@ -89,6 +89,7 @@ class Engine(ABC):
     name: ClassVar[str]
     workers: int = 1
     task_bytes: int = 32 * 2**20
+    tasks_each: int = 8  # tasks a worker that a table is cut into, where it has row groups enough: the last is short
     memory: int = 2**30  # bytes that a worker may take
     one_box: bool = False  # every worker sees this machine's disk
 
@@ -129,7 +130,7 @@ class Engine(ABC):
         that row a reject (or, for a kernel without rejects, a DataError that names its key); errors of
         mailmill, of the storage and of memory end the run.
         """
-        scans = table.scans(self.task_bytes, at_least=self.workers * 8)
+        scans = table.scans(self.task_bytes, at_least=self.workers * self.tasks_each)
         tasks = [_Mapping(number, scan) for number, scan in enumerate(scans)]
         return self.write_tasks(_map_scan, tasks, _MapJob(kernel, sink), progress, [scan.rows for scan in scans])
 

@@ -83,13 +83,17 @@ class Grouping(Generic[T]):
         return writer.written
 
 
+#: Tasks a worker that a table is cut into, where it has row groups enough: workers wait for the last task, which is
+#: short then. On S3 each costs requests, and a worker that is alone waits for nobody.
+TASKS, TASKS_ALONE = 8, 2
+
+
 class Engine(ABC):
     """Schedules tasks on one process, a Dask cluster or Spark. A context manager: leaving it lets go of workers."""
 
     name: ClassVar[str]
     workers: int = 1
     task_bytes: int = 32 * 2**20
-    tasks_each: int = 8  # tasks a worker that a table is cut into, where it has row groups enough: the last is short
     memory: int = 2**30  # bytes that a worker may take
     one_box: bool = False  # every worker sees this machine's disk
 
@@ -130,7 +134,7 @@ class Engine(ABC):
         that row a reject (or, for a kernel without rejects, a DataError that names its key); errors of
         mailmill, of the storage and of memory end the run.
         """
-        scans = table.scans(self.task_bytes, at_least=self.workers * self.tasks_each)
+        scans = table.scans(self.task_bytes, at_least=self.workers * (TASKS if self.workers > 1 else TASKS_ALONE))
         tasks = [_Mapping(number, scan) for number, scan in enumerate(scans)]
         return self.write_tasks(_map_scan, tasks, _MapJob(kernel, sink), progress, [scan.rows for scan in scans])
 

@@ -21,7 +21,6 @@ class LocalEngine(Engine):
     """Runs every task in turn in this process."""
 
     name: ClassVar[str] = "local"
-    tasks_each = 2  # nobody waits for the last
 
     def __init__(self, settings: EngineSection = EngineSection()) -> None:  # noqa: B008 - frozen
         budget = self.memory = settings.memory or resources.memory()

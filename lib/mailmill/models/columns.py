@@ -30,14 +30,19 @@ def ranked(squares: NDArray[np.floating]) -> NDArray[np.int32]:
 def renumbered(rows: SparseRows, active: NDArray[np.integer]) -> SparseRows:
     """`rows` with the place of each column in `active` as its number, no longer ascending within a row; what stands in
     other columns is left out."""
-    place = np.full(rows.columns, -1, np.int32)
-    place[active] = np.arange(len(active), dtype=np.int32)
-    indices, indptr, values = place[rows.indices], rows.indptr, rows.values
+    indices, indptr, values = _places(rows.columns, active)[rows.indices], rows.indptr, rows.values
     kept = indices >= 0
     if not kept.all():
         indptr = np.concatenate([[0], np.cumsum(kept)])[indptr]
         indices, values = indices[kept], values[kept]
     return SparseRows(indptr, indices, values, len(active))
+
+
+def _places(columns: int, active: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Where each of so many columns stands in `active`, -1: nowhere; int32 (columns,)."""
+    place = np.full(columns, -1, np.int32)
+    place[active] = np.arange(len(active), dtype=np.int32)
+    return place
 
 
 def name_of(active: NDArray[np.integer]) -> str:
@@ -97,10 +102,7 @@ def by_column(rows: SparseRows, active: NDArray[np.integer] | None, block: int =
     """
     from mailmill.models.native.linear import turn
 
-    place = np.arange(rows.columns, dtype=np.int32)
-    if active is not None:
-        place = np.full(rows.columns, -1, np.int32)
-        place[active] = np.arange(len(active), dtype=np.int32)
+    place = np.arange(rows.columns, dtype=np.int32) if active is None else _places(rows.columns, active)
     lengths = np.zeros(rows.columns if active is None else len(active), np.int32)
     bounds, columns, starts, numbers, values = [0], [], [], [], []
     count, stored = len(rows.indptr) - 1, 0

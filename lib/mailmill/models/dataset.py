@@ -100,13 +100,16 @@ def fragments(
     A table that grew night by night has many small files, and each fragment costs a pass a gradient of its own.
     """
     width, total = sparse_width(table), sum(file.bytes for file in table.manifest.files)
-    share = min(task_bytes / max(total, 1), 1 / max(at_least, 1))
+    most = table.rows * min(task_bytes / max(total, 1), 1 / max(at_least, 1))
     groups: list[list[Scan]] = []
+    rows = 0  # of the last group
     for scan in table.scans(task_bytes, at_least):
-        if groups and sum(one.rows for one in groups[-1]) + scan.rows <= share * table.rows:
+        if groups and rows + scan.rows <= most:
             groups[-1].append(scan)
+            rows += scan.rows
         else:
             groups.append([scan])
+            rows = scan.rows
     return [
         TableFragment(tuple(group), tuple(classes), table.fingerprint, table.rows, width, cache) for group in groups
     ]

@@ -71,9 +71,8 @@ class SampleHessian:
 
     def correct(self, step: Vector, change: Vector) -> None:
         """Take the factor of the columns outside the factorised ones from a step and the gradient's change."""
-        known = self._known
         change = change.copy()
-        change[known] = 0.0
+        change[self._known] = 0.0
         if (along := float(step @ change)) > 0:
             self._factor = max(1.0, float(change @ (change / self._alone)) / along)
             self._guess()

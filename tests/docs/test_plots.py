@@ -1,0 +1,36 @@
+"""Plots are readable: what stands at their axes is written out, and says what was counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailmill.docs import plots, site
+from mailmill.docs.facts import Profile
+
+pytest.importorskip("matplotlib")
+
+
+def test_powers_of_ten_are_written_out() -> None:
+    svg = plots.histogram("h", "sizes", [1, 10, 100, 1000, 10_000], [4, 3, 2, 1], "characters")
+    assert "mathdefault" not in svg
+    assert ">1,000<" in svg
+
+
+def test_counts_are_short() -> None:
+    svg = plots.bars("b", "domains", {"one": 2_500_000, "two": 1_000_000}, "messages")
+    assert ">2M<" in svg
+    assert "1e6" not in svg
+
+
+def test_labels_have_room_at_the_left() -> None:
+    short, long = (plots.Canvas(left=plots._room([label])) for label in ("a", "a" * 28))
+    assert short.axes.get_position().x0 < 0.1 < 0.4 < long.axes.get_position().x0
+    for canvas in (short, long)[::-1]:
+        canvas.svg("c", "title", "text")
+
+
+def test_rules_count_characters_as_zones_do() -> None:
+    counts = {"rules": {"body/body": 900}, "zones": {"body": 900}, "flags": {"html_only": 3}}
+    profile = Profile("clean", "f", 3, {}, {}, counts)
+    figures = {figure.caption: figure.svg for figure in site._profile_figures(profile)}
+    assert ["characters" in figures[name] for name in ("rules", "zones", "flags")] == [True, True, False]

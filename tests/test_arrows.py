@@ -48,7 +48,7 @@ ALLOWED = {
 }
 #: Libraries that only these files may import.
 FENCED = {
-    "pyspark": {"engines/spark.py"},
+    "pyspark": {"engines/spark.py", "engines/spark_tasks.py"},
     "dask": {"engines/dask.py"},
     "distributed": {"engines/dask.py"},
     "great_expectations": {"quality/expectations.py"},

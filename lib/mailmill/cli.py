@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mailmill.corpus.formats import Format
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-EXIT_INTERRUPTED = 130
 ORDER = (
     "run", "ingest", "clean", "label", "glove", "features", "search", "train", "evaluate", "score", "docs", "compact",
     "runs", "corpus", "engines",
@@ -255,7 +254,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: run, and end the process with the right exit code."""
     interrupt.install()
     logs.configure(run_id())
-    sys.exit(guarded(lambda: cli.main(arguments, standalone_mode=False)))
+    code = guarded(lambda: cli.main(arguments, standalone_mode=False))
+    if code == interrupt.EXIT_INTERRUPTED:
+        interrupt.leave()
+    sys.exit(code)
 
 
 def guarded(action: Callable[[], object]) -> int:
@@ -269,8 +271,8 @@ def guarded(action: Callable[[], object]) -> int:
         error.show()
         return ConfigError.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted; nothing half-done was published", "start the same command again to continue")
-        return EXIT_INTERRUPTED
+        _say(interrupt.MESSAGE, interrupt.HINT)
+        return interrupt.EXIT_INTERRUPTED
     except MemoryError:
         _say("out of memory", "lower tables.row_group_bytes, or use --engine dask with engine.memory")
         return 4

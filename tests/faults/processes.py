@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-#: Logs as on a terminal, which tests read more easily.
-TEXT = {"MAILMILL_LOG_FORMAT": "text"}
+#: Logs as on a terminal, which tests read more easily; stacks of a process that hangs.
+TEXT = {"MAILMILL_LOG_FORMAT": "text", "PYTHONFAULTHANDLER": "1"}
 #: A line of the log, as `runs.logs` sets it up then; every other line is for people.
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \S+ ")
 
@@ -72,8 +72,14 @@ class Running:
         return next((at for at, line in list(self.lines) if any(text in line for text in texts)), None)
 
     def finish(self, timeout: float = 300) -> int:
-        """Wait for the end; the exit code."""
-        code = self.process.wait(timeout)
+        """Wait for the end; the exit code. Raises, with what each thread of the driver is at, where it does not end."""
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # Python's fault handler answers with all stacks
+            self.process.wait(10)
+            self._reader.join(10)
+            raise AssertionError(f"still running after {timeout} s:\n{self}") from None
         self._reader.join(10)
         return code
 

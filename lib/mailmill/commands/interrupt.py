@@ -1,14 +1,26 @@
-"""Ctrl-C: said once, in plain words, and never lost.
+"""Ctrl-C: said once, in plain words, never lost, and the end of the process within seconds.
 
 Python raises KeyboardInterrupt wherever the main thread happens to be. Where that is a finaliser or a callback of a
-library, Python prints or drops it and the run goes on. So it is remembered too, and the next publication asks.
+library, Python prints or drops it and the run goes on: so it is remembered too, and the next publication asks. Where it
+is the bookkeeping of a lock, an import or a connection, something may wait for ever: so a watch ends the process once
+its patience is over, as a second Ctrl-C does at once. That harms nothing: workers go with their driver, and a table is
+published by one rename.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import signal
 import threading
+
+#: A shell's exit code of an interrupted process.
+EXIT_INTERRUPTED = 130
+#: What people are told, and the way on.
+MESSAGE, HINT = "interrupted; nothing half-done was published", "start the same command again to continue"
+#: How long an engine may take to stop its workers.
+PATIENCE_SECONDS = 20.0
 
 _struck = threading.Event()
 
@@ -20,8 +32,13 @@ def install() -> None:
 
 def strike(*_: object) -> None:
     """What SIGINT does. What Dask, Spark and Py4J log of being stopped would bury the two lines that people need."""
+    if _struck.is_set():
+        abandon()
     _struck.set()
     logging.disable(logging.CRITICAL)
+    watch = threading.Timer(PATIENCE_SECONDS, abandon)
+    watch.daemon = True
+    watch.start()
     raise KeyboardInterrupt
 
 
@@ -29,3 +46,15 @@ def check() -> None:
     """Raise KeyboardInterrupt where there was one, whatever has become of it."""
     if _struck.is_set():
         raise KeyboardInterrupt
+
+
+def abandon() -> None:
+    """End the process here and now. Written past Python's buffers, whose locks an interrupted print may hold."""
+    os.write(2, f"mailmill: {MESSAGE}\n          {HINT}\n".encode())
+    os._exit(EXIT_INTERRUPTED)
+
+
+def leave() -> None:
+    """End the process after its exit handlers, waiting for no thread and no library's destructor."""
+    atexit._run_exitfuncs()
+    os._exit(EXIT_INTERRUPTED)

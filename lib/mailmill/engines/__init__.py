@@ -1,10 +1,11 @@
 """Engines: who computes. An engine schedules tasks; kernels compute.
 
-    base.py    the contract, and everything that is the same on every engine
-    merging.py reduction in a fixed order, whatever the order in which parts arrive
-    local.py   one process: the reference that the others are compared with
-    dask.py    a LocalCluster of processes, or a running scheduler
-    spark.py   a session, from spark-submit or of its own
+    base.py         the contract, and everything that is the same on every engine
+    merging.py      reduction in a fixed order, whatever the order in which parts arrive
+    local.py        one process: the reference that the others are compared with
+    dask.py         a LocalCluster of processes, or a running scheduler
+    spark.py        a session, from spark-submit or of its own
+    spark_tasks.py  what Spark's workers run
 
 Each engine's library is imported in its own file alone, and only when that engine is opened.
 """

@@ -21,15 +21,15 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 import pyspark
-from pyspark import InheritableThread, TaskContext
+from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark user reads
 
 from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import reports, s3a
-from mailmill.engines.base import Engine, Grouping, Kernel, map_batches
-from mailmill.engines.worker import travel_light
+from mailmill.engines.base import Engine, Grouping, Kernel
+from mailmill.engines.spark_tasks import Call, Emit, MapPartition, WriteGroups
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.filesystems import is_s3
@@ -108,9 +108,9 @@ class SparkEngine(Engine):
         shared = self._context.broadcast(broadcast)
         numbered = self._context.parallelize(list(enumerate(tasks)), min(len(tasks), 10_000))
         try:
-            results = self._watched(numbered.map(_Call(function, shared)).collect, len(tasks), progress)
+            results = self._watched(numbered.map(Call(function, shared)).collect, len(tasks), progress)
         finally:
-            shared.unpersist()
+            _apart(shared.unpersist)
         for number, result in results:
             if isinstance(result, MailmillError):
                 raise result
@@ -130,7 +130,7 @@ class SparkEngine(Engine):
             frame = self._read(uris)
             if kernel.columns is not None:
                 frame = frame.select(*kernel.columns)
-            files = frame.mapInArrow(_MapPartition(kernel, sink), reports.DDL)
+            files = frame.mapInArrow(MapPartition(kernel, sink), reports.DDL)
             return reports.gathered(self._watched(files.collect, table.rows, progress))
         except InfrastructureError:
             table.require_whole()  # a damaged file is no fault of the cluster's, and another try does not heal it
@@ -144,14 +144,14 @@ class SparkEngine(Engine):
         ddl = ", ".join(f"`{name}` {SPARK_TYPES[grouping.schema.field(name).type]}" for name in columns)
         shared = self._context.broadcast(list(tasks))
         numbers = self._spark.range(0, len(tasks), 1, len(tasks))
-        rows = numbers.mapInArrow(_Emit(grouping.emit, shared), ddl)
+        rows = numbers.mapInArrow(Emit(grouping.emit, shared), ddl)
         functions = {"sum": F.sum, "min": F.min, "max": F.max}
         aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
-        files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(_WriteGroups(grouping), reports.DDL)
+        files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
         try:
             return reports.gathered(self._watched(files.collect, len(tasks), progress))
         finally:
-            shared.unpersist()
+            _apart(shared.unpersist)
 
     def describe(self) -> str:
         """See `Engine.describe`."""
@@ -162,8 +162,9 @@ class SparkEngine(Engine):
 
     def close(self) -> None:
         """See `Engine.close`."""
-        with contextlib.suppress(Exception):  # an interrupted call leaves the connection to Java out of step
-            self._spark.stop()
+        # Java drops its accumulators' connection where it stops in the middle of a job, and PySpark prints a traceback.
+        self._context._accumulatorServer.handle_error = lambda *_: None
+        _apart(self._spark.stop)
 
     def _read(self, uris: Sequence[str]) -> Any:
         """Spark's frame over the files; it looks into one of them at once."""
@@ -212,10 +213,10 @@ class SparkEngine(Engine):
                     progress.advance(done - reported)
                     reported = done
         except BaseException:
-            with contextlib.suppress(Exception):  # the connection to Java may be out of step
-                self._context.setLogLevel("OFF")  # what Java's tasks say of being stopped helps nobody
-                self._context.cancelJobGroup(group)
-            thread.join()
+            _apart(lambda: self._context.setLogLevel("OFF"))  # what Java's tasks say of being stopped helps nobody
+            while thread.is_alive():  # a job that is only about to begin is not cancelled yet
+                _apart(lambda: self._context.cancelJobGroup(group))
+                thread.join(1)
             raise
         if outcome.error is not None:
             raise InfrastructureError(
@@ -241,58 +242,20 @@ class _Outcome(Generic[R]):
     error: Exception | None = None
 
 
-@dataclass(frozen=True)
-class _Call:
-    function: Callable[[Any, Any], Any]
-    shared: Any
+def _apart(action: Callable[[], object]) -> None:
+    """Have Java do something in a thread, and so over a connection, of its own; what it says of it matters to nobody.
 
-    def __call__(self, item: tuple[int, Any]) -> tuple[int, Any]:
-        number, task = item
-        try:
-            return number, self.function(task, self.shared.value)
-        except InfrastructureError:
-            raise  # Spark tries the task again, elsewhere
-        except MailmillError as error:
-            return number, error  # it would fail again: hand the error itself to the driver
-        finally:
-            travel_light()
+    Where an interrupt struck between a command and its answer, the caller's connection is out of step from then on:
+    each command gets the answer of the one before.
+    """
 
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            action()
 
-@dataclass(frozen=True)
-class _MapPartition:
-    kernel: Kernel
-    sink: Sink
-
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield reports.report(lambda: map_batches(batches, self.kernel, self.sink, _partition()))
-        travel_light()
-
-
-@dataclass(frozen=True)
-class _Emit:
-    emit: Callable[[Any], pa.Table]
-    tasks: Any
-
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for number in batch.column(0).to_pylist():
-                yield from self.emit(self.tasks.value[number]).to_batches()
-
-
-@dataclass(frozen=True)
-class _WriteGroups:
-    grouping: Grouping[Any]
-
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = list(batches)
-        if rows:
-            table = pa.Table.from_batches(rows)
-            yield reports.report(lambda: self.grouping.write(table, _partition()))
-
-
-def _partition() -> int:
-    context = TaskContext.get()
-    return context.partitionId() if context else 0
+    thread = threading.Thread(target=quietly, daemon=True)
+    thread.start()
+    thread.join()
 
 
 def _cause(error: BaseException) -> str:

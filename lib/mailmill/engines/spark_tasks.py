@@ -1,0 +1,78 @@
+"""What Spark's workers run: callables that travel to them, each for one kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyspark import TaskContext
+
+from mailmill.engines import reports
+from mailmill.engines.base import Grouping, Kernel, map_batches
+from mailmill.engines.worker import travel_light
+from mailmill.errors import InfrastructureError, MailmillError
+from mailmill.storage.fragments import Sink
+
+
+@dataclass(frozen=True)
+class Call:
+    """One task of `Engine.run`: its number and its result."""
+
+    function: Callable[[Any, Any], Any]
+    shared: Any
+
+    def __call__(self, item: tuple[int, Any]) -> tuple[int, Any]:
+        number, task = item
+        try:
+            return number, self.function(task, self.shared.value)
+        except InfrastructureError:
+            raise  # Spark tries the task again, elsewhere
+        except MailmillError as error:
+            return number, error  # it would fail again: hand the error itself to the driver
+        finally:
+            travel_light()
+
+
+@dataclass(frozen=True)
+class MapPartition:
+    """One task of `Engine.map_table`: its rows through the kernel into the sink; the files' names."""
+
+    kernel: Kernel
+    sink: Sink
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield reports.report(lambda: map_batches(batches, self.kernel, self.sink, _partition()))
+        travel_light()
+
+
+@dataclass(frozen=True)
+class Emit:
+    """The first half of `Engine.combine_by_key`: the tables that tasks make, by the tasks' numbers."""
+
+    emit: Callable[[Any], pa.Table]
+    tasks: Any
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield from self.emit(self.tasks.value[number]).to_batches()
+
+
+@dataclass(frozen=True)
+class WriteGroups:
+    """The second half of `Engine.combine_by_key`: a partition's groups into files; their names."""
+
+    grouping: Grouping[Any]
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = list(batches)
+        if rows:
+            table = pa.Table.from_batches(rows)
+            yield reports.report(lambda: self.grouping.write(table, _partition()))
+
+
+def _partition() -> int:
+    context = TaskContext.get()
+    return context.partitionId() if context else 0

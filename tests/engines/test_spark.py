@@ -1,0 +1,46 @@
+"""The Spark engine's own duty: an interrupt, wherever it strikes, stops Java's work as well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailmill.engines import Engine
+from tests.conftest import make_engine
+
+pytestmark = pytest.mark.spark
+TASKS = 24
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Engine]:
+    yield from make_engine("spark")
+
+
+def begin(task: int, folder: Path) -> int:
+    """Leave a trace of this task, and take a while."""
+    (folder / str(task)).touch()
+    time.sleep(0.5)
+    return task
+
+
+def test_an_interrupt_between_a_command_and_its_answer_stops_the_job(
+    spark: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection to Java was out of step from then on: the order to cancel was lost, and the job ran to its end."""
+    context = spark._context  # type: ignore[attr-defined]
+
+    def struck(_group: str) -> float:
+        while not list(tmp_path.iterdir()):
+            time.sleep(0.01)
+        connection = context._gateway._gateway_client._get_connection()
+        connection.socket.sendall(b"c\nz:java.lang.System\nlineSeparator\ne\n")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(spark, "_share_done", struck)
+    with pytest.raises(KeyboardInterrupt):
+        list(spark.run(begin, list(range(TASKS)), tmp_path))
+    assert len(list(tmp_path.iterdir())) < TASKS / 2

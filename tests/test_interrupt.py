@@ -1,0 +1,61 @@
+"""Ctrl-C ends the process, whatever it waits for."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+from mailmill.commands import interrupt
+
+#: A process that says when it is ready, drops the interrupt, and waits for what never comes.
+STUCK = """
+import contextlib, threading
+from mailmill.commands import interrupt
+interrupt.PATIENCE_SECONDS = {patience}
+interrupt.install()
+for word in ("ready", "again"):
+    with contextlib.suppress(KeyboardInterrupt):
+        print(word, flush=True)
+        threading.Event().wait()
+threading.Event().wait()
+"""
+
+
+def stuck(patience: float) -> subprocess.Popen[str]:
+    code = STUCK.format(patience=patience)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "again\n"
+    return process
+
+
+def assert_ended(process: subprocess.Popen[str]) -> None:
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == interrupt.EXIT_INTERRUPTED
+    assert said.splitlines() == [f"mailmill: {interrupt.MESSAGE}", f"          {interrupt.HINT}"]
+
+
+def test_a_process_that_cannot_stop_is_ended_when_the_patience_is_over() -> None:
+    assert_ended(stuck(patience=0.5))
+
+
+def test_a_second_interrupt_ends_it_at_once() -> None:
+    process = stuck(patience=1000)
+    process.send_signal(signal.SIGINT)
+    assert_ended(process)
+
+
+def test_no_thread_that_waits_keeps_a_process_that_leaves() -> None:
+    """Python waits at its end for each thread that is no daemon: after an interrupt, it may wait for ever."""
+    code = """
+import atexit, threading
+from mailmill.commands import interrupt
+threading.Thread(target=threading.Event().wait).start()
+atexit.register(print, "tidied", flush=True)
+interrupt.leave()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (interrupt.EXIT_INTERRUPTED, "tidied\n")

@@ -126,12 +126,12 @@ def _glued(lines: Lines, solid: list[int], k: int) -> bool:
 def _inner_signoff(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """A sign-off and a name with more text below them (an unmarked postscript): only the two go."""
     for k in range(len(solid) - 3, max(0, len(solid) - MAX_CLOSING * 3), -1):
-        line = lines[solid[k]]
+        if solid[k] == solid[k - 1] + 1 or len(lines.bares[solid[k]]) > 30:
+            continue
         parted = solid[k + 2] > solid[k + 1] + 1 or not any(map(str.isalnum, lines.bares[solid[k + 2]]))
-        if len(line.bare) > 30 or not parted:
+        if not parted or not lines[solid[k + 1]].shape.name:
             continue
-        if solid[k] == solid[k - 1] + 1 or not lines[solid[k + 1]].shape.name:
-            continue
+        line = lines[solid[k]]
         rule = line.rule("signoff") or line.rule("thanks")
         if rule:
             mark(marks, solid[k : k + 2], "signoff", rule)

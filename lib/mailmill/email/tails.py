@@ -124,7 +124,7 @@ def _personal(bare: str, rule: str) -> bool:
 def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
     """The rule by which `solid[k]` and the next line together open a disclaimer, where the text is wrapped, or ''."""
     bare = lines.bares[solid[k]]
-    if len(bare) < 50 or k + 1 == len(solid) or solid[k + 1] > solid[k] + 1:
+    if len(bare) < 50 or k + 1 == len(solid) or solid[k + 1] > solid[k] + 1 or not lines[solid[k]].kinds("disclaimer"):
         return ""
     return Line(f"{bare} {lines.bares[solid[k + 1]]}").rule("disclaimer")
 

@@ -69,6 +69,13 @@ def test_the_better_alternative_is_chosen() -> None:
     assert chosen(alternative("Please view in an HTML browser.", "<p>" + "the words " * 200)) == "html"
 
 
+def test_the_lenient_parser_reads_fields_that_declare_no_charset() -> None:
+    """Python gives such a field as a Header, not as text: compiled code refused it, and all fields were lost."""
+    raw = b"Subject: caf\xe9\r\nX-Many: " + b"=?" * 10_000 + b"\r\n\r\nIt does not work.\r\n"
+    mail = clean_message(raw)
+    assert (mail.subject, mail.text, mail.flags) == ("caf\ufffd", "It does not work.", ("lenient_mime",))
+
+
 def test_broken_structure_goes_to_the_lenient_parser() -> None:
     raw = b"From: a@b\nSubject: x\nContent-Type: multipart/mixed; boundary=never\n\nThe text without any boundary.\n"
     mail = clean_message(raw)

@@ -8,11 +8,11 @@ does not fit. That is where backtracking costs most.
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -109,7 +109,7 @@ def compiled() -> Iterator[tuple[str, re.Pattern[Any], str]]:
     """(name, expression, method) of every module-level expression and every way the source uses it."""
     for info in pkgutil.iter_modules(room.__path__):
         module = importlib.import_module(f"{room.__name__}.{info.name}")
-        source = inspect.getsource(module)
+        source = Path(room.__path__[0], f"{info.name}.py").read_text(encoding="utf-8")  # of a compiled module, too
         for name, value in vars(module).items():
             owner = getattr(value, "__self__", None)  # a bound method, as `_NAMED_SEARCH`
             if isinstance(owner, re.Pattern):

@@ -11,9 +11,10 @@ from __future__ import annotations
 import codecs
 import re
 from functools import lru_cache
+from typing import Final
 
 # Declared name (lower case, without punctuation) -> the superset that is meant.
-_SUPERSETS = {
+_SUPERSETS: Final = {
     "usascii": "cp1252", "ascii": "cp1252", "iso88591": "cp1252", "latin1": "cp1252", "l1": "cp1252",
     "iso8859": "cp1252", "88591": "cp1252", "windows1252": "cp1252", "ansix341968": "cp1252", "ansi": "cp1252",
     "iso88599": "cp1254", "latin5": "cp1254", "iso885911": "cp874", "tis620": "cp874",
@@ -28,35 +29,28 @@ _SUPERSETS = {
 }  # fmt: skip
 
 # Labels that say nothing.
-_EMPTY = frozenset({"", "unknown", "xunknown", "unknown8bit", "8bit", "7bit", "default", "none", "binary", "utf"})
+_EMPTY: Final = frozenset({
+    "", "unknown", "xunknown", "unknown8bit", "8bit", "7bit", "default", "none", "binary", "utf",
+})  # fmt: skip
 
 # Text codecs of Python that no mail means, or that can be made to work very long.
-_REFUSED = frozenset(
-    {
-        "unicode_escape",
-        "raw_unicode_escape",
-        "idna",
-        "punycode",
-        "undefined",
-        "mbcs",
-        "oem",
-        "unicode-escape",
-        "raw-unicode-escape",
-    }
-)
+_REFUSED: Final = frozenset({
+    "unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined", "mbcs", "oem", "unicode-escape",
+    "raw-unicode-escape",
+})  # fmt: skip
 
 # Charsets in which ASCII bytes may mean something else.
-_ESCAPING = ("utf7", "utf16", "utf32", "iso2022", "hz", "unicode")
+_ESCAPING: Final = ("utf7", "utf16", "utf32", "iso2022", "hz", "unicode")
 
-_NOISE = re.compile(r"[^a-z0-9]+")
-_BOMS = (
+_NOISE: Final = re.compile(r"[^a-z0-9]+")
+_BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 
 
 def decode_text(payload: bytes, charset: str = "") -> tuple[str, bool]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import accumulate
-from typing import Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from mailmill.email.charsets import normalise
 from mailmill.email.envelope import date_of, domain_of, thread_of
@@ -25,8 +24,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-@dataclass(frozen=True, slots=True)
-class CleanOptions:
+class CleanOptions(NamedTuple):
     """What is kept of the sender and where bounds lie.
 
     `sender_domain`: "hash" keeps a keyed-by-purpose BLAKE2b of the domain (16 hex digits), "keep" the
@@ -48,11 +46,10 @@ class Span(NamedTuple):
     rule: str
 
 
-_SPAN = partial(tuple.__new__, Span)  # what Span._make does, without a call into Python for each
+_SPAN: Final = partial(tuple.__new__, Span)  # what Span._make does, without a call into Python for each
 
 
-@dataclass(frozen=True, slots=True)
-class CleanMessage:
+class CleanMessage(NamedTuple):
     """One cleaned mail. The spans tile the rendering: contiguous from 0 to its length, no overlap."""
 
     message_id: str
@@ -66,10 +63,10 @@ class CleanMessage:
     language: str
     words: int
     confidence: float
-    flags: tuple[str, ...] = field(default=())
+    flags: tuple[str, ...] = ()
 
 
-DEFAULTS = CleanOptions()
+DEFAULTS: Final = CleanOptions()
 #: So many messages, and no more than about so many bytes, go through each stage together.
 TOGETHER, TOGETHER_BYTES = 16, 256 * 1024
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
@@ -26,14 +27,14 @@ from mailmill.email.tails import (
 )
 
 #: A signature of more lines than this says how to reach its owner.
-MAX_UNTITLED = 8
+MAX_UNTITLED: Final = 8
 
-_WORD = re.compile(r"[^\W\d_]+")
-_VOCATIVE = re.compile(
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_VOCATIVE: Final = re.compile(
     r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
     r"\s?(?:[,:;]|--?|–|—|\.{2,4}|!)\s*$"
 )
-_NAME_LIST = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
+_NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
 
 def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str], *, first: bool, last: bool) -> None:

@@ -7,18 +7,19 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
 from mailmill.email.labels import clean_line, first_identifier
 
-_ADDRESS = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
+_ADDRESS: Final = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
 # "Ada <ada@firm.example>", as nearly every program writes it.
-_NAMED = re.compile(r"[^<>@]{0,300}<[^<>@\s]{1,128}@([^<>\s]{1,255})>")
+_NAMED: Final = re.compile(r"[^<>@]{0,300}<[^<>@\s]{1,128}@([^<>\s]{1,255})>")
 # A date as nearly every program writes it (RFC 5322, section 3.3), with its offset from UTC.
-_DATE = re.compile(
+_DATE: Final = re.compile(
     r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) ([A-Z][a-z]{2}) ((?:19[7-9]|20[0-9])[0-9]) "
     r"([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][01][0-9][0-5][0-9])(?: \([A-Z]{1,5}\))?$"
 )
-_MONTHS = {
+_MONTHS: Final = {
     name: month
     for month, name in enumerate(
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Final
 
 #: Evidence of class, id or type attributes: name -> pattern.
-_NAMED = {
+_NAMED: Final = {
     "html.gmail_attr": r"gmail_attr|gmail_quote_attribution",
     "html.moz_cite_prefix": r"moz-cite-prefix|moz-email-headers-table",
     "html.gmail_signature": r"gmail_signature",
@@ -31,7 +32,7 @@ _NAMED = {
 }
 
 #: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes, or at its left.
-_STYLED = {
+_STYLED: Final = {
     "html.outlook_indent": r"border:\s?none;\s?border-left:\s?solid (?:blue|#[0-9a-f]{6}) 1\.5pt",
     "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt",
     "hidden": r"display:\s?none|visibility:\s?hidden|mso-hide:\s?all|font-size:\s?[01](?:px|pt)?\s?[;\"!]|"
@@ -39,20 +40,20 @@ _STYLED = {
 }
 
 #: From these on, all that follows in the document belongs to the earlier message.
-LASTING = frozenset({"html.outlook_reply", "html.outlook_border"})
+LASTING: Final = frozenset({"html.outlook_reply", "html.outlook_border"})
 
 #: Headers of a quote count wherever they stand, even inside the quote's own element.
-HEADERS = frozenset({"html.gmail_attr", "html.moz_cite_prefix", "html.zimbra_headers"})
+HEADERS: Final = frozenset({"html.gmail_attr", "html.moz_cite_prefix", "html.zimbra_headers"})
 
 #: The <div class="gmail_quote"> around attribution and quote; an answer below the quote stands in it too.
-FRAME = "html.gmail_frame"
+FRAME: Final = "html.gmail_frame"
 
 #: A plain <blockquote> may be an indented paragraph; what stands in it and beside it decides.
-WEAK = "html.blockquote"
-UNDECIDED = frozenset({"", WEAK})
+WEAK: Final = "html.blockquote"
+UNDECIDED: Final = frozenset({"", WEAK})
 
 #: What a mark of the HTML renderer or the MIME reader means: the zone of the lines that carry it.
-EVIDENCE_ZONES = {
+EVIDENCE_ZONES: Final = {
     "html.gmail_attr": "header",
     "html.moz_cite_prefix": "header",
     "html.gmail_signature": "signature",
@@ -76,15 +77,15 @@ EVIDENCE_ZONES = {
     "mime.rfc822": "forwarded",
 }
 
-_NAMES = (tuple(_NAMED), tuple(_STYLED))
-_NAMED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _NAMED.values())).search
-_STYLED_SEARCH = re.compile("|".join(f"({pattern})" for pattern in _STYLED.values())).search
-_STRUCTURE = (
+_NAMES: Final = (tuple(_NAMED), tuple(_STYLED))
+_NAMED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _NAMED.values())).search
+_STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLED.values())).search
+_STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
     "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote",
 )  # fmt: skip
-_CITED = re.compile("type=[\"']?cite").search
-_BORDERED = re.compile(
+_CITED: Final = re.compile("type=[\"']?cite").search
+_BORDERED: Final = re.compile(
     "border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
     "<(?:blockquote|BLOCKQUOTE)[^>]{0,300}(?:border-left|BORDER-LEFT):"
 ).search

@@ -15,31 +15,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mailmill.email.evidence import UNDECIDED
 from mailmill.email.lines import Lines, banner_of, field_of, fold
 from mailmill.email.matching import heads
 from mailmill.email.patterns import PATTERNS
 
-_DATE_LINE = re.compile(
+_DATE_LINE: Final = re.compile(
     r"[^\n]{0,90}?(?:\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b|\b\d{1,2}\.? \w{3,9}\.? \d{4}\b|\b\w{3,9} \d{1,2}, \d{4}\b)"
     r"[^\n]{0,30}\b\d{1,2}[:.]\d{2}"
 )
-_TIME_LINE = re.compile(r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE)
-_RULE_LINE = re.compile(r"[_=*-]{5,200}$")
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
-_RULES = "-_=*~#+"
-_DIGIT = re.compile(r"\d")
+_TIME_LINE: Final = re.compile(
+    r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE
+)
+_RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
+_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
+_RULES: Final = "-_=*~#+"
+_DIGIT: Final = re.compile(r"\d")
 
 #: "Ada Byron:" right above her words.
-_NAME_COLON = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
+_NAME_COLON: Final = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
 
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
-_ANCHORED = frozenset(f.name for f in PATTERNS.matchers["attribution"].fragments if "" not in heads(f.text))
+_ANCHORED: Final = frozenset(f.name for f in PATTERNS.matchers["attribution"].fragments if "" not in heads(f.text))
 
 #: A block of fields may not be longer than this; recipients' lists can run over dozens of lines.
-MAX_FIELD_LINES = 120
+MAX_FIELD_LINES: Final = 120
 
 
 class Header(NamedTuple):

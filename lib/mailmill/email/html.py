@@ -11,66 +11,67 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser
 
 from mailmill.email.evidence import FRAME, HEADERS, LASTING, WEAK, evidence_of
 
 #: More open elements than this at once, and the markup is read as it stands instead of repaired.
-MAX_DEPTH = 1500
+MAX_DEPTH: Final = 1500
 
 # A tag and the text behind it: "/" of an end tag, name, attributes, text. What begins like a tag and is none is text.
-_TOKEN = re.compile(
+_TOKEN: Final = re.compile(
     r"<(?:(/?)([a-zA-Z][^\s/>]*+)([^\">]*+(?:\"[^\"]*+\"[^\">]*+)*+)>|!--.*?-->|![^>]*+>)?+([^<]*+)", re.DOTALL
 )
-_RAW_TOKEN = re.compile(r"(?:<(/?)([a-zA-Z][^\s/<>]{0,40})([^<>]{0,4000})>)?([^<]*)")
-_RAW_DROP = re.compile(r"(?is)<(?:!--.*?(?:-->|\Z)|(script|style|title|head)\b.*?(?:</\1[^>]{0,50}>|\Z))")
-_OPEN_OR_CLOSE = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
+_RAW_TOKEN: Final = re.compile(r"(?:<(/?)([a-zA-Z][^\s/<>]{0,40})([^<>]{0,4000})>)?([^<]*)")
+_RAW_DROP: Final = re.compile(r"(?is)<(?:!--.*?(?:-->|\Z)|(script|style|title|head)\b.*?(?:</\1[^>]{0,50}>|\Z))")
+_OPEN_OR_CLOSE: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 
-_VOID = frozenset({
+_VOID: Final = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
     "wbr", "basefont", "frame", "keygen",
 })  # fmt: skip
 # Elements whose siblings close them.
-_SELF_CLOSING = frozenset({
+_SELF_CLOSING: Final = frozenset({
     "p", "li", "td", "th", "tr", "dt", "dd", "option", "thead", "tbody", "tfoot",
 })  # fmt: skip
-_DROPPED = frozenset({
+_DROPPED: Final = frozenset({
     "script", "style", "head", "title", "template", "noscript", "noframes", "noembed", "iframe", "object",
     "applet", "svg", "math", "select", "textarea", "audio", "video", "canvas", "map", "button", "datalist",
     "xmp",
 })  # fmt: skip
-_UNPARSED = ["script", "style", "noscript", "noframes", "noembed", "iframe", "xmp", "plaintext", "template"]
-_BLOCKS = frozenset({
+_UNPARSED: Final = ["script", "style", "noscript", "noframes", "noembed", "iframe", "xmp", "plaintext", "template"]
+_BLOCKS: Final = frozenset({
     "address", "article", "aside", "body", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset",
     "figcaption", "figure", "footer", "form", "header", "html", "legend", "li", "main", "menu", "nav", "p",
     "section", "summary", "tbody", "tfoot", "thead", "tr",
 })  # fmt: skip
-_PARAGRAPHS = frozenset({
+_PARAGRAPHS: Final = frozenset({
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre", "listing",
 })  # fmt: skip
 
 # What an element does to the layout; those without a role only carry text and evidence.
-_ROLES = (
+_ROLES: Final = (
     dict.fromkeys(_BLOCKS, "block")
     | dict.fromkeys(_PARAGRAPHS, "paragraph")
     | dict.fromkeys(("td", "th"), "cell")
     | dict.fromkeys(_DROPPED, "dropped")
     | dict.fromkeys(_VOID, "void")
 )
-_LISTED = frozenset({"ol", "ul", "li"})
-_PREFORMATTED = frozenset({"pre", "listing"})
+_LISTED: Final = frozenset({"ol", "ul", "li"})
+_PREFORMATTED: Final = frozenset({"pre", "listing"})
 
 # Word's paragraphs, and others without space between them: an empty one is the blank line.
-_TIGHT = re.compile(
+_TIGHT: Final = re.compile(
     r"mso(?:normal|plaintext)|margin(?:-bottom)?:\s?0(?:px|pt|in|cm)?\s?[;\"]|"
     r"margin:\s?0(?:px|pt|in|cm)? 0(?:px|pt|in|cm)? (?:0(?:px|pt|in|cm)?\s?[;\"]|0?\.0{1,6}1pt)",
     re.IGNORECASE,
 )
-_ALT = re.compile(r"\balt=\"([^\"]{1,200})\"")
-_PIXEL = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
-_IMAGE_FILE = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
-_START = re.compile(r"\bstart=\"(\d{1,6})\"")
+_ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
+_PIXEL: Final = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
+_IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
+_START: Final = re.compile(r"\bstart=\"(\d{1,6})\"")
 
 
 def render(markup: str) -> tuple[list[str], list[str]]:

@@ -11,31 +11,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cache
 from hashlib import blake2b
 from importlib import resources
 from itertools import pairwise, repeat
 from operator import add
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
 from mailmill.email.lines import Lines
 from mailmill.email.tails import Marks
 from mailmill.errors import DataError
 
-STATES = ("body", "greeting", "signoff", "signature")
-FORMAT = 1
+STATES: Final = ("body", "greeting", "signoff", "signature")
+FORMAT: Final = 1
 
 #: Rules' zones that may be overruled, except below "-- "; lines of other zones are not the labeller's.
-OPEN = frozenset(STATES[1:])
-_INDEX = {state: k for k, state in enumerate(STATES)}
+OPEN: Final = frozenset(STATES[1:])
+_INDEX: Final = {state: k for k, state in enumerate(STATES)}
 
 # A feature's three weights (body is the reference, 0) lie in one integer, 24 bits each.
-_BITS = 24
-_HALF = 1 << (_BITS - 1)
-_MASK = (1 << _BITS) - 1
-_BIAS = _HALF | _HALF << _BITS | _HALF << (2 * _BITS)
+_BITS: Final = 24
+_HALF: Final = 1 << (_BITS - 1)
+_MASK: Final = (1 << _BITS) - 1
+_BIAS: Final = _HALF | _HALF << _BITS | _HALF << (2 * _BITS)
 
 
 class Referee(Protocol):
@@ -61,12 +61,12 @@ class Labeller:
     remove_margin: int
     keep_margin: int
     scale: int
+    #: `moves`, a row for the moves into a state.
+    into: tuple[tuple[int, int, int, int], ...] = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def into(self) -> tuple[tuple[int, int, int, int], ...]:
-        """`moves`, a row for the moves into a state."""
+    def __post_init__(self) -> None:
         a, b, c, d = self.moves
-        return tuple(zip(a, b, c, d, strict=True))
+        object.__setattr__(self, "into", tuple(zip(a, b, c, d, strict=True)))
 
     def scores(self, found: Sequence[str]) -> tuple[int, int, int, int]:
         """The sum of the weights of the features `found`, a state; unknown names weigh nothing."""

@@ -10,16 +10,17 @@ import re
 from email.errors import HeaderParseError
 from email.header import decode_header
 from functools import cache
+from typing import Final
 
 #: A header block longer than this is not read to its end.
-MAX_HEADER_BYTES = 1 << 18
+MAX_HEADER_BYTES: Final = 1 << 18
 #: A field with encoded words is cut here: decoding them takes time quadratic in their number.
-MAX_ENCODED = 20_000
+MAX_ENCODED: Final = 20_000
 
-_END = re.compile(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r(?!\n)")
-_FOLD = re.compile(r"[\r\n]+[ \t]*|\t")
-_IDENTIFIER = re.compile(r"<([^<>]{1,2000})>")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+_END: Final = re.compile(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r(?!\n)")
+_FOLD: Final = re.compile(r"[\r\n]+[ \t]*|\t")
+_IDENTIFIER: Final = re.compile(r"<([^<>]{1,2000})>")
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
 
 @cache

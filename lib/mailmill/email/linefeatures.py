@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from mailmill.email.lines import Line, Lines
 from mailmill.email.names import are_names
@@ -17,25 +18,25 @@ from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks
 
 #: The lowest so many lines of a segment are looked at, down from the last running text, and its first line.
-BOTTOM = 10
+BOTTOM: Final = 10
 
 #: So many of a segment's lowest lines settle every feature of those: numbers are counted up to seven.
-SEEN = BOTTOM + 2
+SEEN: Final = BOTTOM + 2
 
 #: A line longer than this is running text.
-LONG = 60
+LONG: Final = 60
 
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
-_DIGIT = re.compile(r"\d")
-_TITLES = PATTERNS.titles
+_WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_DIGIT: Final = re.compile(r"\d")
+_TITLES: Final = PATTERNS.titles
 
 
-_SIGNS = ("prose", "name", "thanks", "signoff", "contact", "address", "phone", "sender", "title")
-_ABOVE_HAS = {sign: f"above:{sign}" for sign in _SIGNS}
-_NEXT_HAS = {sign: f"next:{sign}" for sign in _SIGNS}
+_SIGNS: Final = ("prose", "name", "thanks", "signoff", "contact", "address", "phone", "sender", "title")
+_ABOVE_HAS: Final = {sign: f"above:{sign}" for sign in _SIGNS}
+_NEXT_HAS: Final = {sign: f"next:{sign}" for sign in _SIGNS}
 
 #: Features that speak for a greeting, a sign-off or a signature by themselves.
-PROOF = frozenset(_SIGNS) - {"prose"}
+PROOF: Final = frozenset(_SIGNS) - {"prose"}
 
 
 def _bins(name: str, edges: Sequence[int], size: int) -> tuple[str, ...]:
@@ -43,16 +44,16 @@ def _bins(name: str, edges: Sequence[int], size: int) -> tuple[str, ...]:
     return tuple(f"{name}={max(edge for edge in edges if edge <= n)}" for n in range(size))
 
 
-_WORDS = _bins("words", (0, 1, 2, 3, 4, 5, 7, 10, 14), 61)
-_CHARS = _bins("chars", (0, 3, 5, 8, 12, 16, 60), 101)
-_FROM_END = _bins("from_end", (0, 1, 2, 3, 4, 7), 61)
-_SOLID = _bins("solid", (0, 1, 2, 3, 4, 7), 61)
-_ABOVE = ("gap_above=0", "gap_above=1", "gap_above=2")
-_BELOW = ("gap_below=0", "gap_below=1", "gap_below=2")
-_HEADS = dict.fromkeys("-–—~/_", "head=dash") | dict.fromkeys("*•·(<[", "head=bullet")
+_WORDS: Final = _bins("words", (0, 1, 2, 3, 4, 5, 7, 10, 14), 61)
+_CHARS: Final = _bins("chars", (0, 3, 5, 8, 12, 16, 60), 101)
+_FROM_END: Final = _bins("from_end", (0, 1, 2, 3, 4, 7), 61)
+_SOLID: Final = _bins("solid", (0, 1, 2, 3, 4, 7), 61)
+_ABOVE: Final = ("gap_above=0", "gap_above=1", "gap_above=2")
+_BELOW: Final = ("gap_below=0", "gap_below=1", "gap_below=2")
+_HEADS: Final = dict.fromkeys("-–—~/_", "head=dash") | dict.fromkeys("*•·(<[", "head=bullet")
 _TAILS = {".": "tail=stop", ",": "tail=comma"}
 _TAILS |= dict.fromkeys("!?", "tail=excited") | dict.fromkeys(":;", "tail=colon") | dict.fromkeys("-–—", "tail=dash")
-_ENDS = dict.fromkeys(".!?)…", "above=stop") | dict.fromkeys(":,;", "above=colon")
+_ENDS: Final = dict.fromkeys(".!?)…", "above=stop") | dict.fromkeys(":,;", "above=colon")
 
 
 def _head(char: str) -> str:
@@ -67,8 +68,8 @@ def _tail(char: str) -> str:
     return _TAILS.get(char) or ("tail=digit" if char.isdigit() else "tail=other")
 
 
-_ASCII_HEADS = {chr(code): _head(chr(code)) for code in range(33, 127)}
-_ASCII_TAILS = {chr(code): _tail(chr(code)) for code in range(33, 127)}
+_ASCII_HEADS: Final = {chr(code): _head(chr(code)) for code in range(33, 127)}
+_ASCII_TAILS: Final = {chr(code): _tail(chr(code)) for code in range(33, 127)}
 
 
 def window(lines: Lines, marks: Marks, solid: Sequence[int], first: bool) -> list[int]:

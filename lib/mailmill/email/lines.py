@@ -11,37 +11,38 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from mailmill.email.matching import Index, Ways
 from mailmill.email.patterns import MAX_LINE, PATTERNS
 
-_QUOTE = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
+_QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
 # mbox files escape a line that begins with "From ".
-_ESCAPED = re.compile(r">{1,3}From [A-Za-z]")
+_ESCAPED: Final = re.compile(r">{1,3}From [A-Za-z]")
 # "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
-_NAMED = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
-_PHONE = re.compile(
+_NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
+_PHONE: Final = re.compile(
     r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
-_DIGIT = re.compile(r"\d")
-_URL = re.compile(r"(?:https?://|www\.|ftp://)\S{3}", re.IGNORECASE)
-_POSTCODE = re.compile(
+_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_DIGIT: Final = re.compile(r"\d")
+_URL: Final = re.compile(r"(?:https?://|www\.|ftp://)\S{3}", re.IGNORECASE)
+_POSTCODE: Final = re.compile(
     r"\b[A-Z]{2}\.?,? {1,3}\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2}\b|"
     r"^(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ]\w+$"
 )
-_DATE = re.compile(
+_DATE: Final = re.compile(
     r"\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b.{0,12}?\d{1,2}[:.]\d{2}|\b\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]m)?\b",
     re.IGNORECASE,
 )
 # Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
-_SOFT = re.compile(r"(?:=09|=20)+|=$")
-_DASHES = " \t-_=*~#+.>"
-_EDGE = ' \t*_>|«»"“”'
-_LEADING = ' \t-–—_=*~#+.>|«»"“”[(<!'
+_SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
+_DASHES: Final = " \t-_=*~#+.>"
+_EDGE: Final = ' \t*_>|«»"“”'
+_LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
-KINDS = (
+KINDS: Final = (
     "greeting",
     "thanks",
     "signoff",
@@ -55,11 +56,11 @@ KINDS = (
 )
 
 #: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
-LONG_KINDS = frozenset({"disclaimer", "footer"})
-SHORT = 110
+LONG_KINDS: Final = frozenset({"disclaimer", "footer"})
+SHORT: Final = 110
 
-_INDEX = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
-_TITLES = PATTERNS.titles
+_INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
+_TITLES: Final = PATTERNS.titles
 
 
 class Line:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 #: So many characters at the beginning of a line choose the patterns.
-HEAD = 4
+HEAD: Final = 4
 
-_QUANTIFIERS = "*+{"
-_LITERAL_ESCAPES = r".?*+()[]{}|\/-$^"
+_QUANTIFIERS: Final = "*+{"
+_LITERAL_ESCAPES: Final = r".?*+()[]{}|\/-$^"
 
 
 class Fragment(NamedTuple):
@@ -199,12 +198,11 @@ class Matcher:
         """`fragments` in order of preference."""
         self._kind = kind
         self.fragments = tuple(fragments)
-
-    @cached_property
-    def _index(self) -> Index:
-        return Index({self._kind: self.fragments})
+        self._index: Index | None = None
 
     def rule(self, line: str) -> str:
         """The name of the first rule that matches the lower-cased, stripped `line`, or ''."""
+        if self._index is None:
+            self._index = Index({self._kind: self.fragments})
         way = self._index.ways(line).get(self._kind)
         return way.rule(line) if way is not None else ""

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import fast_mail_parser
 
@@ -25,33 +25,33 @@ from mailmill.email.labels import decode_words, header_block
 from mailmill.errors import RejectedMessage
 
 #: Multiparts and forwarded messages inside each other beyond this are not followed.
-MAX_NESTING = 24
-MAX_PARTS = 200
+MAX_NESTING: Final = 24
+MAX_PARTS: Final = 200
 #: With more encoded words than this (RFC 2047) a message is not given to `fast_mail_parser`, whose decoding of a
 #: field takes time quadratic in their number.
-MAX_ENCODED_WORDS = 2000
+MAX_ENCODED_WORDS: Final = 2000
 
 #: The fields that cleaning reads.
-FIELDS = frozenset({"from", "date", "subject", "message-id", "in-reply-to", "references"})
+FIELDS: Final = frozenset({"from", "date", "subject", "message-id", "in-reply-to", "references"})
 
-_FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
+_FIELD: Final = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
 # A header field that is read here, with the newline before it: those of `FIELDS` and the parts' Content-….
-_NEEDED = re.compile(rb"\n(?=[CDFIMRScdfimrs])(?i:from|date|subj|mess|in-r|refe|cont)[^\n]*(?:\n[ \t][^\n]*)*")
-_NO_FIELD = re.compile(rb"\n[^: \t\n][^:\n]*+\n")
-_MBOX = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
-_CHARSET = re.compile(r"""charset\*?\s*=\s*(?:[\w-]*'[\w-]*')?["']?([^\s;"']{1,60})""", re.IGNORECASE)
-_FLOWED = re.compile(r"format\s*=\s*\"?flowed", re.IGNORECASE)
-_DELSP = re.compile(r"delsp\s*=\s*\"?yes", re.IGNORECASE)
-_NO_HTML = re.compile(r"\bhtml\b|view (?:it|this)|browser", re.IGNORECASE)
-_QUOTE_MARKS = re.compile(r">[> ]*")
+_NEEDED: Final = re.compile(rb"\n(?=[CDFIMRScdfimrs])(?i:from|date|subj|mess|in-r|refe|cont)[^\n]*(?:\n[ \t][^\n]*)*")
+_NO_FIELD: Final = re.compile(rb"\n[^: \t\n][^:\n]*+\n")
+_MBOX: Final = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
+_CHARSET: Final = re.compile(r"""charset\*?\s*=\s*(?:[\w-]*'[\w-]*')?["']?([^\s;"']{1,60})""", re.IGNORECASE)
+_FLOWED: Final = re.compile(r"format\s*=\s*\"?flowed", re.IGNORECASE)
+_DELSP: Final = re.compile(r"delsp\s*=\s*\"?yes", re.IGNORECASE)
+_NO_HTML: Final = re.compile(r"\bhtml\b|view (?:it|this)|browser", re.IGNORECASE)
+_QUOTE_MARKS: Final = re.compile(r">[> ]*")
 
 # Text that is no body.
-_NOT_BODY = frozenset(
+_NOT_BODY: Final = frozenset(
     {"text/calendar", "text/x-vcard", "text/vcard", "text/css", "text/rfc822-headers", "text/csv", "text/x-amp-html"}
 )
 
 # What the standard library's parser raises on damaged input, found by fuzzing and by reading it.
-_LENIENT_ERRORS = (
+_LENIENT_ERRORS: Final = (
     ValueError,
     LookupError,
     TypeError,
@@ -264,7 +264,7 @@ def _lenient(raw: bytes) -> _Node:
         return _Node("text/plain", {}, content=raw[len(head) :])
 
 
-def _node(message: email.message.Message, depth: int) -> _Node:
+def _node(message: email.message.Message[Any, Any], depth: int) -> _Node:
     kind = message.get_content_type()
     headers: dict[str, list[str]] = {}
     for name, value in message.items():
@@ -284,7 +284,7 @@ def _node(message: email.message.Message, depth: int) -> _Node:
     return node
 
 
-def _messages(payload: list[Any]) -> Iterator[email.message.Message]:
+def _messages(payload: list[Any]) -> Iterator[email.message.Message[Any, Any]]:
     for child in payload:
         if isinstance(child, email.message.Message):
             yield child

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 #: A line that is a name behind dashes ("- Ada B."), or a nick behind them ("-ada").
-DASHED_NICK = re.compile(r"[-–—~]{1,2}\s?[a-z]{2,12}\.?$")
-DASHED_NAME = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
+DASHED_NICK: Final = re.compile(r"[-–—~]{1,2}\s?[a-z]{2,12}\.?$")
+DASHED_NAME: Final = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
 
-_WORD = re.compile(r"[^\W\d_]+")
-_NICK = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith
-_COMMENT = re.compile(r"@[^\s()]{1,255}\s{0,3}\(([^()@]{1,120})\)")
-_NAME_PART = re.compile(r"[^\W\d_]{2,}")
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_NICK: Final = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith
+_COMMENT: Final = re.compile(r"@[^\s()]{1,255}\s{0,3}\(([^()@]{1,120})\)")
+_NAME_PART: Final = re.compile(r"[^\W\d_]{2,}")
 
 
 @lru_cache(maxsize=4096)

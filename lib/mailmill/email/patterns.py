@@ -14,23 +14,23 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 from mailmill.email.matching import Fragment, Matcher
 
 #: One table a language; the order decides which rule's name is reported when several agree.
-LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl")
+LANGUAGES: Final = ("en", "de", "fr", "es", "pt", "it", "nl")
 
 #: The longest line that a pattern is tried on; what people type as a greeting or a banner is shorter.
-MAX_LINE = 400
+MAX_LINE: Final = 400
 
 # Names after a greeting or a sign-off: words parted by blanks or commas, each bounded.
-_MANY_NAMES = r"(?:[ ,/]{1,3}[^\s,!?:;/]{1,24}){0,7}"
-_FEW_NAMES = r"(?:[ ,/]{1,3}[^\s,!?:;/]{1,24}){0,3}"
-_ENDS = r"[\s.!,;:~*)(=–—-]{0,8}"
+_MANY_NAMES: Final = r"(?:[ ,/]{1,3}[^\s,!?:;/]{1,24}){0,7}"
+_FEW_NAMES: Final = r"(?:[ ,/]{1,3}[^\s,!?:;/]{1,24}){0,3}"
+_ENDS: Final = r"[\s.!,;:~*)(=–—-]{0,8}"
 
 # How a kind's fragments are closed; § stands for the fragment.
-_SHAPES = {
+_SHAPES: Final = {
     "greeting": rf"(?:§)(?:{_MANY_NAMES}[\s.]{{0,3}}(?:[,!:;–—-]|\.\.){_ENDS}|{_FEW_NAMES}[\s.!)(]{{0,4}})$",
     "thanks": rf"(?:§)(?:{_ENDS}|\s?[.!,;:–—-]{{1,4}}[\s–—-]{{0,3}}\S{{1,24}}(?: \S{{1,24}}){{0,4}}|\s\S{{1,24}})$",
     "signoff": rf"(?:§)(?:{_ENDS}|[\s.!,;:–—-]{{1,6}}\S{{1,24}}(?: \S{{1,24}}){{0,3}})$",
@@ -47,7 +47,7 @@ _SHAPES = {
     "postscript": r"(?:§)(?:[\s:.–—-]|$)",
 }
 
-_KINDS = {
+_KINDS: Final = {
     "greeting": "greetings",
     "thanks": "thanks",
     "signoff": "signoffs",
@@ -129,10 +129,12 @@ def _any_word(beginnings: Sequence[str]) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(beginnings)})")
 
 
-PATTERNS = compile_tables(read_table(language) for language in LANGUAGES)
+PATTERNS: Final = compile_tables(read_table(language) for language in LANGUAGES)
 
 # A stop word's votes as one machine word with a byte a language, so that counting the votes is one sum.
-_BALLOTS = {word: sum(1 << 8 * LANGUAGES.index(code) for code in codes) for word, codes in PATTERNS.stop_words.items()}
+_BALLOTS: Final = {
+    word: sum(1 << 8 * LANGUAGES.index(code) for code in codes) for word, codes in PATTERNS.stop_words.items()
+}
 
 
 def guess_language(words: Sequence[str], most_words: int = 150) -> str:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
 from mailmill.email.headers import Header, candidates, find_headers, next_solid
 from mailmill.email.lines import Lines, banner_of, field_of
 from mailmill.email.tails import Marks
 
-_LOWER_START = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
+_LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
 # One tuple for all lines, so that comparing them takes no time.
-QUOTED = ("quoted", "quote.mark")
+QUOTED: Final = ("quoted", "quote.mark")
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
-_OWN_PREFIX = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
+_OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
 
 def mark_evidence(lines: Lines, marks: Marks) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from mailmill.email.lines import Lines
 from mailmill.email.names import is_sender
 from mailmill.email.tails import RULED, Marks, mark
 
 #: So many of the lowest lines may belong to a sign-off and a signature.
-MAX_CLOSING = 14
+MAX_CLOSING: Final = 14
 
-_LINK = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
+_LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 
 
 def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from mailmill.email.lines import Line, Lines
 from mailmill.email.patterns import PATTERNS
@@ -15,18 +16,18 @@ from mailmill.email.patterns import PATTERNS
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
 
-MAX_SIGNATURE = 25
-_MAX_FOOTER_SEARCH = 60
+MAX_SIGNATURE: Final = 25
+_MAX_FOOTER_SEARCH: Final = 60
 #: Characters of a passage in which a disclaimer shows.
-MAX_LEGAL = 2000
+MAX_LEGAL: Final = 2000
 
-_DELIMITER = re.compile(r"[-–—]{2,3}\s*$")
-_RULE_OF_DASHES = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
-RULED = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
+_DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
+_RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
+RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 #: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
-_NOTE = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
-_FIRST_NOTE = re.compile(r"\[?[01]\D")
-_ATTACHMENT = re.compile(
+_NOTE: Final = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
+_FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
+_ATTACHMENT: Final = re.compile(
     r"[-<(\[ ]{1,4}[^<>]{1,90}\."
     r"(?:docx?|xlsx?|pptx?|pdf|wpd|txt|zip|gif|jpe?g|png|bmp|html?|rtf|csv|tiff?|vcf|mp3|wav|eml)[>)\] ]{0,3}$",
     re.IGNORECASE,

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 from itertools import compress, count
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from mailmill.email.edges import mark_edges
 from mailmill.email.headers import Header
@@ -22,14 +22,14 @@ from mailmill.email.quotes import mark_evidence, mark_quotes, mark_weak_quotes
 from mailmill.email.tails import RULED, Marks
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
-_CLEAR = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
-_EDGES = frozenset({"greeting", "signoff", "signature", "footer", "disclaimer"})
-_APPENDED = frozenset({"footer", "disclaimer", "mobile"})  # below what its author ended
-_WORDS = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
-_CLEAR_EVIDENCE = frozenset({"html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix"})
+_CLEAR: Final = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
+_EDGES: Final = frozenset({"greeting", "signoff", "signature", "footer", "disclaimer"})
+_APPENDED: Final = frozenset({"footer", "disclaimer", "mobile"})  # below what its author ended
+_WORDS: Final = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
+_CLEAR_EVIDENCE: Final = frozenset({"html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix"})
 
 #: How sure a rule is by the first part of its name; `confidence` is their mean over characters.
-CERTAINTY = {
+CERTAINTY: Final = {
     "body": 0.9,
     "blank": 1.0,
     "quote": 0.98,

@@ -151,7 +151,10 @@ def columns(schema: pa.Schema) -> list[dict[str, Any]]:
 
 @cache
 def code_version() -> str:
-    """Version of the package and a hash over its source and data files: a changed line runs stages again."""
+    """Version of the package and a hash over its source and data files: a changed line runs stages again.
+
+    Modules that are compiled besides do not count: they give the same rows.
+    """
     state = hashlib.blake2b(digest_size=8)
     _hash_tree(resources.files("mailmill"), "", state)
     return f"{__version__}+{state.hexdigest()}"
@@ -163,5 +166,5 @@ def _hash_tree(folder: Any, prefix: str, state: Any) -> None:
         if entry.is_dir():
             if entry.name != "__pycache__":
                 _hash_tree(entry, name, state)
-        elif not entry.name.endswith((".pyc", ".pyo")):
+        elif not entry.name.endswith((".pyc", ".pyo", ".so")):
             state.update(name.encode() + b"\0" + entry.read_bytes())

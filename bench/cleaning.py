@@ -17,9 +17,10 @@
 Times are processor time (of jsoup's, the time inside Java), medians over the repeats, which take turns; over all
 messages, over those with HTML, and, since few of an old corpus have any, over as many generated messages of which each
 has HTML (`mailmill.corpus`: programs that write multipart/alternative or HTML alone). The standard pipeline takes every
-fourth message. jsoup is looked for in Maven's local repository unless --jsoup-jar names it. Needs mailmill[bench]. What is measured is
-the mailmill of the environment that runs this: of .venv the interpreted one, of .venv-compiled (`make compiled
-EXTRAS="--extra bench"`) the compiled one.
+fourth message. jsoup is looked for in Maven's local repository unless --jsoup-jar names it. Needs mailmill[bench].
+
+Measured is the mailmill of the Python that runs this: interpreted in .venv, compiled in .venv-compiled
+(`make compiled EXTRAS="--extra bench"`).
 """
 
 from __future__ import annotations

@@ -234,8 +234,8 @@ def _greeting(lines: Lines, marks: Marks, solid: list[int], *, alone_ok: bool) -
     if len(bare) > 70:
         return
     rule = line.rule("greeting")
-    words = _WORD.findall(bare.lower())
-    if not rule and words and words[0] not in PATTERNS.interjections:
+    word = None if rule else _WORD.search(bare.lower())
+    if word and word[0] not in PATTERNS.interjections:
         shape = line.shape
         thanks = line.rule("thanks")
         if thanks and shape.words <= 4 and (shape.capitals > 1 or bare[-1] != "."):  # "Thanks." alone is a sentence

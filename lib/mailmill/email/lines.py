@@ -141,7 +141,7 @@ class Shape:
         bare = self._bare
         if "@" in bare:
             return _EMAIL.search(bare) is not None
-        if ("." in bare or "//" in bare) and _URL.search(bare):
+        if ("://" in bare or ("." in bare and "www." in bare.lower())) and _URL.search(bare):
             return True
         return _DIGIT.search(bare) is not None and _POSTCODE.search(bare) is not None
 
@@ -236,9 +236,9 @@ def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> Lines:
     lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
     bares = lines.bares
     odd = {i for sign in ">|=" if sign in rendering for i, bare in enumerate(bares) if sign in bare}
-    named = Counter(found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i])))
+    named = [found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i]))]
     # "File> Save" names a menu; who is quoted is named again, or by initials.
-    names = frozenset(name for name, count in named.items() if count > 1 or len(name) <= 3)
+    names = frozenset(name for name, n in Counter(named).items() if n > 1 or len(name) <= 3) if named else frozenset()
     for i in sorted(odd):
         bare, depth = _unquote(texts[i], bares[i], names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):

@@ -37,6 +37,7 @@ FIELDS: Final = frozenset({"from", "date", "subject", "message-id", "in-reply-to
 _FIELD: Final = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
 # A header field that is read here, with the newline before it: those of `FIELDS` and the parts' Content-….
 _NEEDED: Final = re.compile(rb"\n(?=[CDFIMRScdfimrs])(?i:from|date|subj|mess|in-r|refe|cont)[^\n]*(?:\n[ \t][^\n]*)*")
+_BLANK: Final = re.compile(rb"\n\r?\n")
 _NO_FIELD: Final = re.compile(rb"\n[^: \t\n][^:\n]*+\n")
 _MBOX: Final = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
 _CHARSET: Final = re.compile(r"""charset\*?\s*=\s*(?:[\w-]*'[\w-]*')?["']?([^\s;"']{1,60})""", re.IGNORECASE)
@@ -135,12 +136,14 @@ def _without_unread(body: bytes) -> bytes:
 
     A header with lines that are no fields stays as it is; they may be the text.
     """
-    end = body.find(b"\n\n")
-    windows = body.find(b"\n\r\n", 0, end if end >= 0 else None)
-    if windows >= 0:
-        end = windows
+    blank = _BLANK.search(body)
+    if blank is None:
+        return body
+    end = blank.start()
     head = b"\n" + body[: end + 1]
-    fields = _NEEDED.findall(head) if end >= 0 and not _NO_FIELD.search(head) else []
+    if _NO_FIELD.search(head):
+        return body
+    fields = _NEEDED.findall(head)
     return b"".join([*fields, body[end:]])[1:] if fields else body
 
 

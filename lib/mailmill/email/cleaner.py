@@ -195,7 +195,7 @@ class CleanText:
 clean_text = CleanText()
 
 
-def _spans(lines: Lines, runs: Sequence[Run], size: int) -> tuple[Span, ...]:
+def _spans(lines: Lines, runs: list[Run], size: int) -> tuple[Span, ...]:
     """The runs of lines as characters; newlines belong to the line before them."""
     ends = list(accumulate(map(len, lines.texts), initial=0))
     starts = [ends[start] + start for _, _, start, _ in runs]

@@ -14,7 +14,7 @@ fields, the verbs and the banners come from the pattern tables.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mailmill.email.evidence import UNDECIDED
@@ -63,7 +63,7 @@ def candidates(lines: Lines) -> list[int]:
     ]
 
 
-def find_headers(lines: Lines, worth: Sequence[int]) -> Iterator[Header]:
+def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
     """The headers among unquoted lines, from the top; `worth`: their `candidates`. All but attributions end the search.
 
     After a banner or a block of fields everything belongs to the earlier message.

@@ -54,7 +54,7 @@ class Labeller:
     line without `linefeatures.PROOF` that it removes against them, and for each that it keeps or names otherwise.
     """
 
-    features: Mapping[str, int]
+    features: dict[str, int]
     start: tuple[int, ...]
     end: tuple[int, ...]
     moves: tuple[tuple[int, int, int, int], ...]
@@ -68,12 +68,12 @@ class Labeller:
         a, b, c, d = self.moves
         object.__setattr__(self, "into", tuple(zip(a, b, c, d, strict=True)))
 
-    def scores(self, found: Sequence[str]) -> tuple[int, int, int, int]:
+    def scores(self, found: list[str]) -> tuple[int, int, int, int]:
         """The sum of the weights of the features `found`, a state; unknown names weigh nothing."""
         total = sum(map(self.features.get, found, repeat(0))) + _BIAS
         return 0, (total & _MASK) - _HALF, (total >> _BITS & _MASK) - _HALF, (total >> (2 * _BITS)) - _HALF
 
-    def best(self, chain: Sequence[tuple[int, int, int, int]]) -> tuple[list[int], int]:
+    def best(self, chain: list[tuple[int, int, int, int]]) -> tuple[list[int], int]:
         """The best path of states for the lines' scores and its score (Viterbi); the lower state wins a tie."""
         now = list(map(add, self.start, chain[0]))
         back = []

@@ -72,7 +72,7 @@ _ASCII_HEADS: Final = {chr(code): _head(chr(code)) for code in range(33, 127)}
 _ASCII_TAILS: Final = {chr(code): _tail(chr(code)) for code in range(33, 127)}
 
 
-def window(lines: Lines, marks: Marks, solid: Sequence[int], first: bool) -> list[int]:
+def window(lines: Lines, marks: Marks, solid: list[int], first: bool) -> list[int]:
     """Positions within `solid` worth labelling: the short or already marked lines at its end, and of a
     first segment the first line.
 
@@ -106,8 +106,8 @@ def _running(line: Line) -> bool:
 def features(
     lines: Lines,
     marks: Marks,
-    solid: Sequence[int],
-    chosen: Sequence[int],
+    solid: list[int],
+    chosen: list[int],
     names: frozenset[str],
     first: bool,
     below: str,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.matching import Index, Ways
@@ -205,7 +204,7 @@ class Lines:
 
     __slots__ = ("_made", "bares", "depths", "evidence", "texts")
 
-    def __init__(self, texts: list[str], evidence: Sequence[str]) -> None:
+    def __init__(self, texts: list[str], evidence: list[str]) -> None:
         self.texts = texts
         self.evidence = evidence
         self.bares = list(map(str.strip, texts))
@@ -228,7 +227,7 @@ class Lines:
         self._made[i] = None
 
 
-def split_lines(rendering: str, evidence: Sequence[str] | None = None) -> Lines:
+def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
     """The lines of `rendering`; `evidence` gives one entry a line where there is any."""
     texts = rendering.split("\n")
     if evidence is not None and len(evidence) != len(texts):

@@ -45,7 +45,7 @@ class Way:
 
 
 #: The ways worth trying on a line, by kind.
-Ways = Mapping[str, Way]
+Ways = dict[str, Way]
 
 
 class Index:

@@ -137,7 +137,7 @@ _BALLOTS: Final = {
 }
 
 
-def guess_language(words: Sequence[str], most_words: int = 150) -> str:
+def guess_language(words: list[str], most_words: int = 150) -> str:
     """The language whose stop words are most frequent among the first of the lower-cased `words` (at most 255), or ''.
 
     A stop word of several languages is a vote for each of them.

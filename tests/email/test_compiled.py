@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -37,8 +38,8 @@ print(Path(cleaner.__file__).suffix, len(raws), state.hexdigest())
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which mailmill comes from a compiled wheel."""
     uv = Path(sys.executable).with_name("uv")
-    if not shutil.which("cc") or not uv.exists():
-        pytest.skip("a C compiler and uv are needed")
+    if not shutil.which("cc") or not Path(sysconfig.get_path("include"), "Python.h").exists() or not uv.exists():
+        pytest.skip("a C compiler, Python's headers and uv are needed")
     folder = tmp_path_factory.mktemp("compiled")
     asked = {"HATCH_BUILD_HOOKS_ENABLE": "1", "UV_SYSTEM_CERTS": "1", "UV_PYTHON": sys.executable}
     done = subprocess.run(

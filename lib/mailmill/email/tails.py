@@ -123,7 +123,10 @@ def _personal(bare: str, rule: str) -> bool:
 
 
 def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
-    """The rule by which `solid[k]` and the next line together open a disclaimer, where the text is wrapped, or ''."""
+    """The rule by which `solid[k]` and the next line together open a disclaimer, where the text is wrapped, or ''.
+
+    Its first characters, which are those of `solid[k]`, tell whether it may.
+    """
     bare = lines.bares[solid[k]]
     if len(bare) < 50 or k + 1 == len(solid) or solid[k + 1] > solid[k] + 1 or not lines[solid[k]].kinds("disclaimer"):
         return ""

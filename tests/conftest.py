@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import sysconfig
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +35,12 @@ def missing_spark() -> str | None:
     if version is None or version < 17:
         return f"Spark's tests need Java 17 or newer; found {version or 'none'}"
     return None
+
+
+needs_compiler = pytest.mark.skipif(
+    not shutil.which("cc") or not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="a C compiler and Python's headers are needed",
+)
 
 
 def require_engine(kind: str) -> None:

@@ -18,7 +18,7 @@ from mailmill.storage.tables import Workspace
 from mailmill.submit import environment
 from mailmill.submit.request import parse
 from tests import mail
-from tests.conftest import ROOT, require_engine
+from tests.conftest import ROOT, needs_compiler, require_engine
 from tests.faults.processes import mailmill
 from tests.submit.cluster import standalone
 
@@ -28,14 +28,23 @@ TABLES = ("raw", "clean", "rejects", "labels", "features", "models/forest", "sco
 
 def test_the_name_tells_what_is_inside(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data_docs" / "expectations", tmp_path / "data_docs" / "expectations")
     shutil.copy(ROOT / "uv.lock", tmp_path)
     here = replace(REQUEST, root=tmp_path)
     one = environment.plan(here)
     assert one.archive.name == environment.plan(REQUEST).archive.name
-    assert one.wheel.name == environment.plan(REQUEST).wheel.name
-    (tmp_path / "lib" / "mailmill" / "new.py").write_text("x = 1\n")
-    assert environment.plan(here).wheel.name != one.wheel.name
-    assert environment.plan(here).archive.name == one.archive.name
+    assert one.wheel
+    assert one.wheel.name == environment.plan(REQUEST).wheel.name  # type: ignore[union-attr]
+    compiled = environment.plan(replace(here, compiled=True))
+    assert compiled.wheel is None
+    assert compiled.archive.name != one.archive.name
+    for changed in ("lib/mailmill/new.py", "data_docs/expectations/new.json"):
+        before = environment.plan(here)
+        (tmp_path / changed).write_text("{}\n")
+        after = environment.plan(here)
+        assert after.wheel != before.wheel
+        assert after.archive == before.archive, "the archive of libraries is built once per lock file"
+    assert environment.plan(replace(here, compiled=True)).archive != compiled.archive, "this one holds the code"
     (tmp_path / "uv.lock").write_text("another")
     assert environment.plan(here).archive.name != one.archive.name
     assert (
@@ -52,6 +61,7 @@ def test_a_changed_archive_is_refused(tmp_path: Path) -> None:
     here = replace(REQUEST, root=tmp_path)
     parts = environment.plan(here)
     parts.archive.parent.mkdir(parents=True)
+    assert parts.wheel
     parts.wheel.write_bytes(b"a wheel")
     parts.archive.write_bytes(b"as built")
     parts.python.parent.mkdir(parents=True)
@@ -90,7 +100,8 @@ def test_an_archive_that_leans_on_this_machine_is_refused(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.spark
-def test_a_cluster_of_processes_runs_the_archive(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [[], pytest.param(["--compiled"], marks=needs_compiler)], ids=["plain", "compiled"])
+def test_a_cluster_of_processes_runs_the_archive(how: list[str], tmp_path: Path) -> None:
     """Built, verified, submitted: two workers without mailmill or any library of its make the same tables."""
     require_engine("spark")
     corpus = mail.make_corpus(tmp_path / "corpus", 300)
@@ -107,7 +118,7 @@ def test_a_cluster_of_processes_runs_the_archive(tmp_path: Path) -> None:
     config = mail.write_config(tmp_path / "small.toml", settings)
     with standalone(tmp_path) as master:
         done = subprocess.run(
-            [ROOT / "spark-submit.sh", "--target", "standalone", "--master", master, "--conf",
+            [ROOT / "spark-submit.sh", "--target", "standalone", "--master", master, *how, "--conf",
              "spark.executor.memory=512m", "run", "--config", str(config)],
             capture_output=True, text=True, timeout=540, cwd=tmp_path,
             env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
@@ -118,6 +129,7 @@ def test_a_cluster_of_processes_runs_the_archive(tmp_path: Path) -> None:
         assert re.search(r"engine spark \S+: spark://127\.0\.0\.1:\d+, 2 cores", output), output
         executors = list(tmp_path.glob("work-*/app-*/*/environment"))
         assert len(executors) == 2, "each worker's executor has unpacked the archive"
+        assert all(bool(list(folder.rglob("email/cleaner*.so"))) == bool(how) for folder in executors)
     assert mailmill("run", "-c", config, "-e", "local", "-s", f"run.work={tmp_path / 'local'}").returncode == 0
     here = Job(settings).workspace
     there = Workspace(here.storage, str(tmp_path / "local"), here.settings)

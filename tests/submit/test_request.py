@@ -56,6 +56,13 @@ def test_standalone_workers_run_the_archive_and_the_driver_its_verified_copy() -
     assert properties(command)["spark.executorEnv.PYSPARK_PYTHON"] == "./environment/bin/python"
 
 
+def test_a_compiled_environment_holds_the_code() -> None:
+    """Python imports no compiled module from a zip."""
+    command = argv("--target", "standalone", "--master", "spark://h:7077", "--compiled", "run", "--config", "x.toml")
+    assert "--archives" in command.argv
+    assert "--py-files" not in command.argv
+
+
 def test_yarn_cluster_sends_the_configuration_along() -> None:
     command = argv("--target", "yarn", "--deploy-mode", "cluster", "run", "--config=conf/emr.toml", "-s", "run.seed=2")
     assert command.argv[command.argv.index("--files") + 1] == "conf/emr.toml"
@@ -106,6 +113,10 @@ def test_the_request_to_emr_serverless_is_one_that_the_sdk_accepts(capsys: pytes
     assert pairs["spark.executorEnv.PYSPARK_PYTHON"] == python
     assert pairs["spark.archives"].endswith("#environment")
     assert pairs["spark.submit.pyFiles"].endswith(".zip")
+    found = body("--run-id", "night-1", "--compiled", "clean", "--config", "conf/emr.toml", capsys=capsys)
+    validate("emr-serverless", "StartJobRun", found)
+    assert "spark.archives" in found["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
+    assert "pyFiles" not in found["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
 
 
 def test_the_same_run_and_stage_has_the_same_token(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +145,7 @@ def test_the_sdk_refuses_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> No
         (["--conf", "novalue", "run"], "key=value"),
         (["--run-id", "a b", "run"], "--run-id"),
         ([*SERVERLESS, "--s3a", "run"], "EMR has its own"),
+        (["--compiled", "run"], "make compiled"),
         (["--target"], "needs a value"),
         (["--deploy-mode", "sideways", "run"], "client or cluster"),
     ],

@@ -52,7 +52,7 @@ def spark_submit(
             properties["spark.yarn.dist.archives"] = f"{staged}#{NAME}"
         else:
             argv += ["--archives", f"{environment.archive}#{NAME}"]
-        argv += ["--py-files", str(environment.wheel)]
+        argv += ["--py-files", str(environment.wheel)] if environment.wheel else []
         variables = {"PYSPARK_PYTHON": PYTHON, "PYSPARK_DRIVER_PYTHON": PYTHON if cluster else str(environment.python)}
         properties |= worker_python(request)
         variables |= {"SPARK_HOME": str(home)} if home else {}
@@ -107,14 +107,15 @@ def job_arguments(request: Request) -> tuple[list[str], list[str]]:
 
 
 def serverless_request(request: Request, uris: dict[str, str], arguments: list[str]) -> dict[str, Any]:
-    """StartJobRun's request. `uris`: "archive" (absent: none is sent), "wheel" and "job", each on S3.
+    """StartJobRun's request. `uris`: "archive" (absent: none is sent), "wheel" (absent: the archive holds the
+    code) and "job", each on S3.
 
     The client token is the run's id and the stage: EMR starts a token's job once, however often it is asked.
     """
     properties: dict[str, str] = {}
     if "archive" in uris:
         properties["spark.archives"] = f"{uris['archive']}#{NAME}"
-        properties["spark.submit.pyFiles"] = uris["wheel"]
+        properties |= {"spark.submit.pyFiles": uris["wheel"]} if "wheel" in uris else {}
         properties |= worker_python(request)
     properties[f"spark.emr-serverless.driverEnv.{RUN}"] = request.run_id
     properties[f"spark.executorEnv.{RUN}"] = request.run_id

@@ -3,6 +3,8 @@
 The archive is built once per lock file and named by a hash of all that it is made from; the wheel is named by a
 hash of the code. So a changed line of code ships a few hundred kilobytes, and an archive that lies there is the
 right one. It is verified by running it unpacked elsewhere, with everything of this machine's Python hidden.
+
+Python imports no compiled module from a wheel as it stands: with --compiled the archive holds the code as well.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,21 +37,25 @@ _CHECK = """
 import json, sys
 import numpy, numba, pandas, pyarrow.parquet, pydantic, rich, s3fs, selectolax, fast_mail_parser, click
 import mailmill
-from mailmill.email import clean_message
+from mailmill.email import clean_message, cleaner
 from mailmill.storage.manifests import code_version
 text = clean_message(b"From: a@b.example\\r\\nSubject: x\\r\\n\\r\\nDear Ms Smith,\\r\\n\\r\\nIt works.\\r\\n").text
 files = {line.split()[-1] for line in open("/proc/self/maps") if "/" in line}
 print(json.dumps({"path": sys.path, "prefix": sys.prefix, "text": text, "files": sorted(files),
-                  "code": code_version(), "python": sys.version.split()[0]}))
+                  "code": code_version(), "python": sys.version.split()[0],
+                  "compiled": cleaner.__file__.endswith(".so")}))
 """
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Where the parts are, or will be once built. `unpacked` is the verified copy, which a driver here runs."""
+    """Where the parts are, or will be once built. `unpacked` is the verified copy, which a driver here runs.
+
+    `wheel`: None where the archive holds the code.
+    """
 
     archive: Path
-    wheel: Path
+    wheel: Path | None
     unpacked: Path
 
     @property
@@ -62,9 +68,8 @@ def plan(request: Request) -> Environment:
     """The names of the parts; nothing is built."""
     folder = request.root / "build" / "submit"
     key = environment_key(request)
-    return Environment(
-        folder / f"{NAME}-{key}.tar.gz", folder / f"mailmill-{code_key(request.root)}.zip", folder / key / NAME
-    )
+    wheel = None if request.compiled else folder / f"mailmill-{code_key(request.root)}.zip"
+    return Environment(folder / f"{NAME}-{key}.tar.gz", wheel, folder / key / NAME)
 
 
 def environment_key(request: Request) -> str:
@@ -74,15 +79,16 @@ def environment_key(request: Request) -> str:
         raise ConfigError(f"{lock} does not exist: no environment can be built without a lock file")
     python = f"{platform.python_implementation()} {platform.python_version()} {platform.machine()}"
     parts = [str(VERSION), python, request.extras, hashlib.sha256(lock.read_bytes()).hexdigest()]
+    parts += [code_key(request.root)] if request.compiled else []
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
 def code_key(root: Path) -> str:
-    """16 hex digits over the package's files."""
+    """16 hex digits over all files that a wheel holds."""
     state = hashlib.blake2b(digest_size=8)
-    package = root / "lib" / "mailmill"
-    for path in sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        state.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes() + b"\0")
+    for folder in (root / "lib" / "mailmill", root / "data_docs" / "expectations"):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+            state.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
     return state.hexdigest()
 
 
@@ -91,11 +97,14 @@ def build(request: Request, say: Callable[[str], None]) -> Environment:
     parts = plan(request)
     parts.archive.parent.mkdir(parents=True, exist_ok=True)
     uv = _uv(request)
-    if not parts.wheel.exists():
-        _build_wheel(request, uv, parts.wheel)
+    if parts.wheel is not None and not parts.wheel.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            # A wheel is a zip, and Spark takes Python files of that ending alone.
+            shutil.copy2(_build_wheel(request, uv, Path(folder)), parts.wheel)
     fresh = not _sound(parts.archive)
     if fresh:
-        say(f"building {parts.archive.name} (once per lock file; a minute or two)")
+        once = "change" if request.compiled else "lock file"
+        say(f"building {parts.archive.name} (once per {once}; a minute or two)")
         _build_archive(request, uv, parts.archive)
     if fresh or not parts.python.exists():
         say(f"verifying {parts.archive.name}, {parts.archive.stat().st_size / 2**20:.0f} MiB, unpacked elsewhere")
@@ -114,10 +123,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def verify(archive: Path, wheel: Path, unpacked: Path) -> None:
+def verify(archive: Path, wheel: Path | None, unpacked: Path) -> None:
     """Unpack the archive into a new folder and clean a mail there; nothing outside may be imported or mapped.
 
-    The folder becomes `unpacked`. Raises InfrastructureError saying what is missing or leaks in.
+    Without a `wheel` it must hold the code, compiled. The folder becomes `unpacked`. Raises InfrastructureError saying
+    what is missing or leaks in.
     """
     parent = unpacked.parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -126,14 +136,15 @@ def verify(archive: Path, wheel: Path, unpacked: Path) -> None:
         with tarfile.open(archive) as tar:
             tar.extraction_filter = getattr(tarfile, "tar_filter", None)  # Debian's 3.11.2 has none
             tar.extractall(elsewhere)  # noqa: S202 - it was made here
-        bare = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8", "PYTHONPATH": str(wheel.resolve())}
+        code = [str(wheel.resolve())] if wheel else []
+        bare = {"PATH": "/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8", "PYTHONPATH": ":".join(code)}
         command = [str(elsewhere / "bin" / "python"), "-s", "-c", _CHECK]
         done = subprocess.run(command, capture_output=True, text=True, env=bare, cwd=folder)  # noqa: S603
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no output"])[-1][:300]
             raise InfrastructureError(f"the environment does not run where it is unpacked: {last}")
         found = json.loads(done.stdout)
-        foreign = [path for path in found["path"] if path and not path.startswith((folder, str(wheel.resolve())))]
+        foreign = [path for path in found["path"] if path and not path.startswith((folder, *code))]
         own = (sys.base_prefix, sys.prefix)
         foreign += [path for path in found["files"] if path.startswith(tuple(f"{p}/" for p in own if p != "/usr"))
                     and not path.startswith(folder)]  # fmt: skip
@@ -141,6 +152,8 @@ def verify(archive: Path, wheel: Path, unpacked: Path) -> None:
             raise InfrastructureError(f"the environment still uses this machine's own files: {', '.join(foreign[:3])}")
         if found["text"] != "It works.":
             raise InfrastructureError("the environment cleans a mail otherwise than expected")
+        if not (wheel or found["compiled"]):
+            raise InfrastructureError("the environment's cleaning is not compiled")
         shutil.rmtree(unpacked, ignore_errors=True)
         elsewhere.rename(unpacked)
 
@@ -161,6 +174,10 @@ def _build_archive(request: Request, uv: str, archive: Path) -> None:
              "--target", str(site), "-r", str(wanted)],
             request.root,
         )  # fmt: skip
+        if request.compiled:
+            wheel = _build_wheel(request, uv, Path(folder))
+            _run([uv, "pip", "install", "--quiet", "--no-deps", "--link-mode", "copy", "--python", sys.executable,
+                  "--target", str(site), str(wheel)], request.root)  # fmt: skip
         for unused in [path for name in _UNUSED for path in site.glob(name)]:
             shutil.rmtree(unused, ignore_errors=True)
         (tree / "environment.json").write_text(
@@ -191,11 +208,15 @@ def _pack(tree: Path, archive: Path) -> None:
     temporary.replace(archive)
 
 
-def _build_wheel(request: Request, uv: str, wheel: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        _run([uv, "build", "--quiet", "--wheel", "--out-dir", folder, str(request.root)], request.root)
-        (built,) = Path(folder).glob("*.whl")
-        shutil.copy2(built, wheel)  # a wheel is a zip, and Spark takes Python files of that ending alone
+def _build_wheel(request: Request, uv: str, folder: Path) -> Path:
+    """The code as a wheel in `folder`, through an sdist: nothing that was compiled stays beside the source."""
+    asked = {"HATCH_BUILD_HOOKS_ENABLE": "1"} if request.compiled else {}
+    _run(
+        [uv, "build", "--quiet", "--python", sys.executable, "--out-dir", str(folder), str(request.root)],
+        request.root, asked,
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 def _sound(archive: Path) -> bool:
@@ -222,8 +243,8 @@ def _uv(request: Request) -> str:
     return found
 
 
-def _run(command: Sequence[str], folder: Path, check: bool = True) -> None:
-    environment = {"UV_SYSTEM_CERTS": "1", **os.environ}
+def _run(command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None, check: bool = True) -> None:
+    environment = {"UV_SYSTEM_CERTS": "1", **os.environ, **(variables or {})}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)  # noqa: S603
     if check and done.returncode:
         last = " ".join(done.stderr.split())[-400:]

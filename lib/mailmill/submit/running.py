@@ -91,7 +91,8 @@ def _serverless(request: Request) -> int:
     arguments = [_at(word, files, names, prefix) for word in arguments]
     planned = {"job": f"{prefix}/{request.job.name}"}
     if parts is not None:
-        planned |= {"archive": f"{prefix}/{parts.archive.name}", "wheel": f"{prefix}/{parts.wheel.name}"}
+        planned |= {"archive": f"{prefix}/{parts.archive.name}"}
+        planned |= {"wheel": f"{prefix}/{parts.wheel.name}"} if parts.wheel else {}
     body = commands.serverless_request(request, planned, arguments)
     if request.dry_run:
         print(json.dumps(body, indent=2))
@@ -103,7 +104,7 @@ def _serverless(request: Request) -> int:
         bucket.put(Path(file), name)
     if parts is not None:
         parts = environment.build(request, _say)
-        for path in (parts.archive, parts.wheel):
+        for path in filter(None, (parts.archive, parts.wheel)):
             bucket.put(path, path.name)
     client = staging.connect("emr-serverless", request.region)
     started = staging.with_action(

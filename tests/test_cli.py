@@ -393,7 +393,6 @@ def test_an_interrupt_that_a_library_swallows_stops_the_next_publication(
 ) -> None:
     """Python drops what is raised in a finaliser: a run went on after Ctrl-C, to its end and exit code 0."""
     monkeypatch.setattr(interrupt, "_struck", threading.Event())
-    monkeypatch.setattr(interrupt, "abandon", lambda: None)  # of this process
     corpus = mail.make_corpus(tmp_path / "corpus", 40)
     config = mail.make_config(str(tmp_path / "work"), corpus, tmp_path / "no.txt")
     try:

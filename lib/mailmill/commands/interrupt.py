@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import threading
+import time
 
 #: A shell's exit code of an interrupted process.
 EXIT_INTERRUPTED = 130
@@ -26,7 +27,12 @@ _struck = threading.Event()
 
 
 def install() -> None:
-    """Take SIGINT from here on."""
+    """Take SIGINT from here on.
+
+    The watch starts now: a handler that starts a thread may strike a main thread that is about to start one, and wait
+    for that one's lock.
+    """
+    threading.Thread(target=_watch, name="interrupt", daemon=True).start()
     signal.signal(signal.SIGINT, strike)
 
 
@@ -36,10 +42,13 @@ def strike(*_: object) -> None:
         abandon()
     _struck.set()
     logging.disable(logging.CRITICAL)
-    watch = threading.Timer(PATIENCE_SECONDS, abandon)
-    watch.daemon = True
-    watch.start()
     raise KeyboardInterrupt
+
+
+def _watch() -> None:
+    _struck.wait()
+    time.sleep(PATIENCE_SECONDS)
+    abandon()
 
 
 def check() -> None:

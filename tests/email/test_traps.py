@@ -97,7 +97,7 @@ def assert_linear(
             continue
         ratios = []
         for _ in range(6):
-            once = min(seconds(run, short) for _ in range(2))
+            once = min(seconds(run, short) for _ in range(5))  # one that a busy machine makes long hides the growth
             twice = min(seconds(run, long) for _ in range(2))
             ratios.append(twice / max(once, quick))
             if ratios[-1] < RATIO:
@@ -160,6 +160,10 @@ def test_fragments_of_the_tables(kind: str) -> None:
 
 @pytest.mark.parametrize("pattern", [r"<\s*([^<>]+?)>", r"\s+$", r"(?:a|b)*c", r"[^@]*@"])
 def test_the_traps_catch(pattern: str) -> None:
-    """What is known to be quadratic or worse is found out, on smaller strings so that it ends."""
-    with pytest.raises(AssertionError):
-        assert_linear(re.compile(pattern).search, pattern, size=500, quick=0.00001)
+    """What is known to be quadratic or worse is found out, on smaller strings so that it ends, in one of a few goes."""
+    for size in (500, 600, 700, 800):
+        try:
+            assert_linear(re.compile(pattern).search, pattern, size=size, quick=0.00001)
+        except AssertionError:
+            return
+    pytest.fail("not found out")

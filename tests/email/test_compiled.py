@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mailmill.submit.environment import build_wheel
+from mailmill.submit.request import parse
 from tests.conftest import ROOT, needs_compiler
 
 pytestmark = [pytest.mark.slow, needs_compiler]
@@ -22,7 +24,7 @@ import pyarrow as pa, pyarrow.parquet as pq
 from mailmill import schemas
 from mailmill.email import CleanKernel, cleaner
 raws = [path.read_bytes() for path in sorted(Path("tests/email/golden").glob("*.eml"))]
-raws += pq.read_table(sys.argv[1])["raw"].to_pylist() if sys.argv[1:] else []
+raws += pq.read_table(sys.argv[1])["raw"].to_pylist()
 columns = [[str(n) for n in range(len(raws))], [""] * len(raws), raws]
 batch = pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, schemas.RAW)], schema=schemas.RAW)
 state = hashlib.blake2b()
@@ -39,13 +41,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     if not uv.exists():
         pytest.skip("uv is needed")
     folder = tmp_path_factory.mktemp("compiled")
-    asked = {"HATCH_BUILD_HOOKS_ENABLE": "1", "UV_SYSTEM_CERTS": "1", "UV_PYTHON": sys.executable}
-    done = subprocess.run(
-        [uv, "build", "--quiet", "--out-dir", folder, ROOT], env=os.environ | asked, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    (wheel,) = folder.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(folder / "site")
+    request = parse(["--target", "yarn", "--compiled", "run"], ROOT)
+    zipfile.ZipFile(build_wheel(request, str(uv), folder)).extractall(folder / "site")
     return {**os.environ, "PYTHONPATH": str(folder / "site")}
 
 

@@ -44,3 +44,9 @@ def test_an_interrupt_between_a_command_and_its_answer_stops_the_job(
     with pytest.raises(KeyboardInterrupt):
         list(spark.run(begin, list(range(TASKS)), tmp_path))
     assert len(list(tmp_path.iterdir())) < TASKS / 2
+
+
+def test_closing_again_is_no_error(spark: Engine) -> None:
+    """The fixture closes it once more."""
+    spark.close()
+    spark.close()

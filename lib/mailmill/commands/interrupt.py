@@ -4,7 +4,7 @@ Python raises KeyboardInterrupt wherever the main thread happens to be. Where th
 library, Python prints or drops it and the run goes on: so it is remembered too, and the next publication asks. Where it
 is the bookkeeping of a lock, an import or a connection, something may wait for ever: so a watch ends the process once
 its patience is over, as a second Ctrl-C does at once. That harms nothing: workers go with their driver, and a table is
-published by one rename.
+published by one atomic write.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
     spark.py        a session, from spark-submit or of its own
     spark_tasks.py  what Spark's workers run
 
-Each engine's library is imported in its own file alone, and only when that engine is opened.
+Each engine's library is imported in its own files alone, and only when that engine is opened.
 """
 
 from mailmill.engines.base import Engine, Grouping, Kernel

@@ -162,9 +162,12 @@ class SparkEngine(Engine):
 
     def close(self) -> None:
         """See `Engine.close`."""
+        _apart(self._stop)
+
+    def _stop(self) -> None:
         # Java drops its accumulators' connection where it stops in the middle of a job, and PySpark prints a traceback.
         self._context._accumulatorServer.handle_error = lambda *_: None
-        _apart(self._spark.stop)
+        self._spark.stop()
 
     def _read(self, uris: Sequence[str]) -> Any:
         """Spark's frame over the files; it looks into one of them at once."""

@@ -100,7 +100,7 @@ def build(request: Request, say: Callable[[str], None]) -> Environment:
     if parts.wheel is not None and not parts.wheel.exists():
         with tempfile.TemporaryDirectory() as folder:
             # A wheel is a zip, and Spark takes Python files of that ending alone.
-            shutil.copy2(_build_wheel(request, uv, Path(folder)), parts.wheel)
+            shutil.copy2(build_wheel(request, uv, Path(folder)), parts.wheel)
     fresh = not _sound(parts.archive)
     if fresh:
         once = "change" if request.compiled else "lock file"
@@ -175,7 +175,7 @@ def _build_archive(request: Request, uv: str, archive: Path) -> None:
             request.root,
         )  # fmt: skip
         if request.compiled:
-            wheel = _build_wheel(request, uv, Path(folder))
+            wheel = build_wheel(request, uv, Path(folder))
             _run([uv, "pip", "install", "--quiet", "--no-deps", "--link-mode", "copy", "--python", sys.executable,
                   "--target", str(site), str(wheel)], request.root)  # fmt: skip
         for unused in [path for name in _UNUSED for path in site.glob(name)]:
@@ -208,7 +208,7 @@ def _pack(tree: Path, archive: Path) -> None:
     temporary.replace(archive)
 
 
-def _build_wheel(request: Request, uv: str, folder: Path) -> Path:
+def build_wheel(request: Request, uv: str, folder: Path) -> Path:
     """The code as a wheel in `folder`, through an sdist: nothing that was compiled stays beside the source."""
     asked = {"HATCH_BUILD_HOOKS_ENABLE": "1"} if request.compiled else {}
     _run(

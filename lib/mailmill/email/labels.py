@@ -17,7 +17,9 @@ MAX_HEADER_BYTES: Final = 1 << 18
 #: A field with encoded words is cut here: decoding them takes time quadratic in their number.
 MAX_ENCODED: Final = 20_000
 
-_END: Final = re.compile(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r(?!\n)")
+# Patterns that begin with one certain byte are looked for at the speed of memory.
+_EMPTY: Final = re.compile(rb"\n[ \t]*\r?\n")
+_EMPTY_MAC: Final = re.compile(rb"\r[ \t]*\r(?!\n)")
 _FOLD: Final = re.compile(r"[\r\n]+[ \t]*|\t")
 _IDENTIFIER: Final = re.compile(r"<([^<>]{1,2000})>")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
@@ -33,8 +35,10 @@ def _finder(name: str) -> re.Pattern[bytes]:
 def header_block(raw: bytes) -> bytes:
     """The bytes before the first empty line (all bytes when there is none), at most `MAX_HEADER_BYTES`."""
     head = raw[:MAX_HEADER_BYTES].lstrip(b"\r\n \t")
-    end = _END.search(head)
-    return head[: end.start()] if end else head
+    empty = _EMPTY.search(head)
+    end = empty.start() - (head[empty.start() - 1 : empty.start()] == b"\r") if empty else len(head)
+    mac = _EMPTY_MAC.search(head, 0, empty.end() if empty else end)
+    return head[: min(mac.start(), end) if mac else end]
 
 
 def header_value(raw: bytes, name: str) -> str | None:

@@ -73,12 +73,14 @@ _TOKEN = re.compile(
     )
 )
 
-_CHARACTERS = str.maketrans(
+_REPLACEMENTS = (
     dict.fromkeys("\u2018\u2019\u02bc\uff07\u00b4\x91\x92", "'")  # \x80-\x9f: Windows-1252 read as Latin-1
     | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\x93\x94", '"')
     | {"\u2026": "...", "\x85": "...", "\x96": "\u2013", "\x97": "\u2014"}
     | dict.fromkeys("\u00ad\u200b\u200c\u2060\ufeff", "")
 )
+_REPLACED = re.compile(f"[{''.join(_REPLACEMENTS)}]")
+_WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")  # white space that is not ASCII's
 
 _ENDING_IN_STOP = frozenset(_ABBREVIATIONS.split())
 _LONGEST = 512  # a piece without white space beyond this is cut: base64, not words
@@ -114,13 +116,18 @@ def tokenize(text: str, max_words: int | None = None) -> list[str]:
 
 
 def normalised(text: str) -> str:
-    """`text` in lower case; unless it is ASCII, also in form NFC and with one space between pieces.
+    """`text` in lower case and form NFC, odd quotes and invisible characters replaced.
 
-    So the white space of what is returned is ASCII's: space, \\t to \\r, and \\x1c to \\x1f.
+    The white space of what is returned is ASCII's: space, \\t to \\r, and \\x1c to \\x1f.
     """
     if text.isascii():
         return text.lower()
-    return " ".join(unicodedata.normalize("NFC", text.translate(_CHARACTERS)).lower().split())
+    text = _REPLACED.sub(_replacement, text)  # a third of the time of `str.translate`, which looks every character up
+    return _WIDE_SPACE.sub(" ", unicodedata.normalize("NFC", text).lower())
+
+
+def _replacement(found: re.Match[str]) -> str:
+    return _REPLACEMENTS[found[0]]
 
 
 def tokenize_piece(piece: str) -> tuple[str, ...]:

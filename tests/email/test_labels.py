@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmill.email.labels import header_value, message_id
+from mailmill.email.labels import header_block, header_value, message_id
 
 RAW = (
     b"Received: from x\r\nMessage-Id: <a.b@c>\r\nSubject: =?utf-8?q?J=C3=B6rg?=\r\n writes\r\nX-Label: one\r\n"
@@ -29,3 +31,11 @@ def test_never_raises(noise: bytes) -> None:
         value = header_value(raw, "X")
         assert value is None or "\n" not in value
         message_id(raw).encode("utf-8")
+
+
+@given(st.text("a\r\n \t", max_size=14).map(str.encode))
+def test_a_header_ends_where_its_definition_says(raw: bytes) -> None:
+    """At the first empty line, be it ended by LF, CR LF, both, or CR alone."""
+    head = raw.lstrip(b"\r\n \t")
+    end = re.search(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r(?!\n)", head)
+    assert header_block(raw) == (head[: end.start()] if end else head)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mailmill.email.lines import Line, banner_of, field_of
-from mailmill.email.patterns import LANGUAGES, PATTERNS, guess_language, read_table
+from mailmill.email.patterns import LANGUAGES, PATTERNS, read_table
 
 # language -> greeting, sign-off, thanks, mobile tag, disclaimer, footer, banner, field
 EXAMPLES = {
@@ -79,16 +79,6 @@ def test_tables_are_complete(language: str) -> None:
     assert table.keys() == english.keys()
     assert table["fields"].keys() == english["fields"].keys()
     assert len(set(table["stop_words"].split())) >= 20
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_language(language: str) -> None:
-    assert guess_language(SENTENCES[language].lower().split()) == language
-
-
-def test_language_unsure() -> None:
-    assert guess_language([]) == ""
-    assert guess_language(["1", "2", "3", "xyzzy", "plugh"]) == ""
 
 
 def test_rule_names_point_into_the_tables() -> None:

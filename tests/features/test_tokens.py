@@ -53,6 +53,9 @@ def test_words_are_counted_not_punctuation() -> None:
     assert tokenize("") == tokenize(" \n\t") == []
 
 
+_TABLE = str.maketrans(tokens._REPLACEMENTS)
+
+
 @given(st.text(max_size=200), st.integers(1, 20))
 def test_a_limit_gives_a_prefix(text: str, limit: int) -> None:
     everything, some = tokenize(text, None), tokenize(text, limit)
@@ -62,8 +65,19 @@ def test_a_limit_gives_a_prefix(text: str, limit: int) -> None:
 
 @given(st.text(st.characters(exclude_characters=":;="), max_size=120))
 def test_no_letter_or_digit_is_lost(text: str) -> None:
-    plain = unicodedata.normalize("NFC", text.translate(tokens._CHARACTERS)).lower()
+    plain = unicodedata.normalize("NFC", text.translate(_TABLE)).lower()
     assert [c for c in "".join(tokenize(text, None)) if c.isalnum()] == [c for c in plain if c.isalnum()]
+
+
+_ODD = st.sampled_from([*tokens._REPLACEMENTS, *map(chr, [0x85, 0xA0, 0x2003, 0x2028, 0x3000, 0x301, 0x130, 0x1E9E])])
+
+
+@given(st.text(_ODD | st.sampled_from("aeÉ \n\x1c"), max_size=20))
+def test_normalised_text_has_the_pieces_of_a_translated_one(text: str) -> None:
+    """By the definition, a character at a time; between the pieces is ASCII's white space."""
+    found = tokens.normalised(text)
+    assert found.split() == unicodedata.normalize("NFC", text.translate(_TABLE)).lower().split()
+    assert all(c.isascii() for c in found if c.isspace())
 
 
 @given(st.lists(st.text(max_size=30), max_size=6))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
-from itertools import accumulate
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from mailmill.email.charsets import normalise
@@ -16,7 +14,7 @@ from mailmill.email.lines import Lines, split_lines
 from mailmill.email.mime import Message, read_message
 from mailmill.email.names import sender_names
 from mailmill.email.page import lay_out
-from mailmill.email.patterns import guess_language
+from mailmill.email.words import count_words, guess_language
 from mailmill.email.zones import Run, assign_own, assign_zones, certainty, mark_foreign
 from mailmill.errors import RejectedMessage
 
@@ -46,7 +44,8 @@ class Span(NamedTuple):
     rule: str
 
 
-_SPAN: Final = partial(tuple.__new__, Span)  # what Span._make does, without a call into Python for each
+#: The fields of spans, column by column, in the order of `Span`.
+Tiles = tuple[list[str], list[int], list[int], list[str]]
 
 
 class CleanMessage(NamedTuple):
@@ -59,11 +58,16 @@ class CleanMessage(NamedTuple):
     subject: str
     text: str
     rendering: str
-    spans: tuple[Span, ...]
+    tiles: Tiles
     language: str
     words: int
     confidence: float
     flags: tuple[str, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The spans one by one; `tiles` holds them as columns, because so they go into tables."""
+        return tuple(map(Span._make, zip(*self.tiles, strict=True)))
 
 
 DEFAULTS: Final = CleanOptions()
@@ -134,22 +138,21 @@ def _clean(
     names = {n: sender_names(messages[n].headers.get("from", "")) for n in lines}
     foreign = {n: mark_foreign(each) for n, each in lines.items()}
     zoned = {n: assign_own(each, foreign[n], names[n], labeller) for n, each in lines.items()}
-    spans = {n: _spans(lines[n], each.runs, len(pages[n].rendering)) for n, each in zoned.items()}
+    tiles = {n: _tiles(lines[n], each.runs, len(pages[n].rendering)) for n, each in zoned.items()}
     mails: dict[int, CleanMessage | RejectedMessage] = {
         n: _mail(raws[n], messages[n], pages[n].rendering, each, zoned[n].kept_low_confidence, options)
-        for n, each in spans.items()
+        for n, each in tiles.items()
     }
     mails |= rejected
     return [mails[n] for n in range(len(raws))]
 
 
 def _mail(
-    raw: bytes, message: Message, rendering: str, spans: tuple[Span, ...], kept: bool, options: CleanOptions
+    raw: bytes, message: Message, rendering: str, tiles: Tiles, kept: bool, options: CleanOptions
 ) -> CleanMessage:
     """One row of what the stages found."""
     headers = message.headers
-    text = _text(rendering, spans)
-    opening, words = _words(text)
+    text = _text(rendering, tiles)
     identifier = first_identifier(decode_words(headers.get("message-id", "")))
     flags = tuple(sorted({*message.flags, "kept_low_confidence"})) if kept else message.flags
     return CleanMessage(
@@ -160,10 +163,10 @@ def _mail(
         subject=decode_words(headers.get("subject", "")),
         text=text,
         rendering=rendering,
-        spans=spans,
-        language=guess_language(opening if text else _words(rendering)[0]),
-        words=words,
-        confidence=_confidence(spans, flags),
+        tiles=tiles,
+        language=guess_language(text or rendering),
+        words=count_words(text),
+        confidence=_confidence(tiles, flags),
         flags=flags,
     )
 
@@ -189,50 +192,48 @@ class CleanText:
         rendering = normalise(text)
         lines = split_lines(rendering)
         runs = assign_zones(lines, sender_names(sender), self.labeller).runs
-        return _text(rendering, _spans(lines, runs, len(rendering)))
+        return _text(rendering, _tiles(lines, runs, len(rendering)))
 
 
 clean_text = CleanText()
 
 
-def _spans(lines: Lines, runs: list[Run], size: int) -> tuple[Span, ...]:
+def _tiles(lines: Lines, runs: list[Run], size: int) -> Tiles:
     """The runs of lines as characters; newlines belong to the line before them."""
-    ends = list(accumulate(map(len, lines.texts), initial=0))
-    starts = [ends[start] + start for _, _, start, _ in runs]
-    zones, rules, _, _ = zip(*runs, strict=True)
-    spans = list(map(_SPAN, zip(zones, starts, [*starts[1:], size], rules, strict=True)))
+    zones, starts, rules = [run[0] for run in runs], [0], [run[1] for run in runs]
+    texts = lines.texts
+    for _, _, start, end in runs:
+        starts.append(starts[-1] + sum(map(len, texts[start:end])) + end - start)
+    ends = starts[1:]
+    ends[-1] = size
+    starts.pop()
     if starts[-1] == size:  # an empty last line
-        spans.pop()
-    return tuple(spans)
+        for column in (zones, starts, ends, rules):
+            column.pop()
+    return zones, starts, ends, rules
 
 
-def _text(rendering: str, spans: Sequence[Span]) -> str:
+def _text(rendering: str, tiles: Tiles) -> str:
     """Runs of body, whatever rules decided on them, parted by one blank line where something was removed."""
-    runs: list[list[int]] = []
-    for zone, start, end, _ in spans:
+    runs: list[str] = []
+    first, last = 0, -1
+    for zone, start, end in zip(tiles[0], tiles[1], tiles[2], strict=True):
         if zone != "body":
             continue
-        if runs and runs[-1][1] == start:
-            runs[-1][1] = end
-        else:
-            runs.append([start, end])
-    return "\n\n".join([rendering[start:end].strip("\n") for start, end in runs]).strip()
+        if start != last:
+            if last >= 0:
+                runs.append(rendering[first:last].strip("\n"))
+            first = start
+        last = end
+    if last >= 0:
+        runs.append(rendering[first:last].strip("\n"))
+    return "\n\n".join(runs).strip()
 
 
-def _words(text: str, size: int = 1200) -> tuple[list[str], int]:
-    """The lower-cased words of the first `size` characters, and how many the whole text has."""
-    head, rest = text[:size], text[size:]
-    opening = head.lower().split()
-    if not rest:
-        return opening, len(opening)
-    goes_on = not (head[-1].isspace() or rest[0].isspace())
-    return opening, len(opening) + len(rest.split()) - goes_on
-
-
-def _confidence(spans: Sequence[Span], flags: Sequence[str]) -> float:
+def _confidence(tiles: Tiles, flags: Sequence[str]) -> float:
     """Mean certainty of the rules over the rendering's characters, lower where flags say so; in [0, 1]."""
     total, weighted = 0, 0.0
-    for zone, start, end, rule in spans:
+    for zone, start, end, rule in zip(*tiles, strict=True):
         if zone != "blank":
             total += end - start
             weighted += certainty(rule) * (end - start)

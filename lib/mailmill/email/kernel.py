@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from mailmill import schemas
-from mailmill.email.cleaner import CleanOptions, Span, clean_messages
+from mailmill.email.cleaner import CleanOptions, Span, Tiles, clean_messages
 from mailmill.errors import RejectedMessage
 
 
@@ -51,7 +51,7 @@ class CleanKernel:
                 rejects.append((key, source, "clean", mail.reason, mail.detail))
                 continue
             clean.append((
-                key, mail.thread, mail.date, mail.sender_domain, mail.subject, mail.text, spans.add(mail.spans),
+                key, mail.thread, mail.date, mail.sender_domain, mail.subject, mail.text, spans.add(mail.tiles),
                 mail.language, len(mail.rendering), mail.words, mail.confidence, mail.flags,
             ))  # fmt: skip
         return {"clean": _batch(clean, schemas.CLEAN, spans), "rejects": _batch(rejects, schemas.REJECTS)}
@@ -74,11 +74,12 @@ class _Spans:
     def __init__(self) -> None:
         self._fields: tuple[list[Any], ...] = tuple([] for _ in Span._fields)
 
-    def add(self, spans: Sequence[Span]) -> int:
+    def add(self, tiles: Tiles) -> int:
         """Append the spans of one row; their number."""
-        for values, more in zip(self._fields, zip(*spans, strict=True), strict=True):
+        columns: tuple[list[Any], ...] = tiles
+        for values, more in zip(self._fields, columns, strict=True):
             values.extend(more)
-        return len(spans)
+        return len(tiles[0])
 
     def array(self, counts: Iterable[int]) -> pa.ListArray:
         """The column of all rows, given the number of each row's spans."""

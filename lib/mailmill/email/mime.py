@@ -1,10 +1,11 @@
 """From a message's bytes to its header fields and the text parts that make up its body.
 
-`fast_mail_parser` reads nearly every message in some twenty microseconds. What it refuses, or reads as
-a message without text, goes to the standard library's lenient parser; what that cannot take apart is
-read as a header block and a body. Of alternatives one is chosen: HTML when it names what is quoted in
-it, because that is evidence which holds in every language, otherwise plain text, because its author or
-program marked quotes with '>' and wrote no navigation, tracking or layout into it.
+A text that is neither encoded nor one of several parts stands in the message as it is; nearly every other
+message is read by `fast_mail_parser` in some twenty microseconds. What it refuses, or reads as a message
+without text, goes to the standard library's lenient parser; what that cannot take apart is read as a header
+block and a body. Of alternatives one is chosen: HTML when it names what is quoted in it, because that is
+evidence which holds in every language, otherwise plain text, because its author or program marked quotes
+with '>' and wrote no navigation, tracking or layout into it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import fast_mail_parser
 
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
+from mailmill.email.fields import FIELDS, as_one_text, cut_fields, without_unread
 from mailmill.email.labels import decode_words, header_block
 from mailmill.errors import RejectedMessage
 
@@ -31,14 +33,7 @@ MAX_PARTS: Final = 200
 #: field takes time quadratic in their number.
 MAX_ENCODED_WORDS: Final = 2000
 
-#: The fields that cleaning reads.
-FIELDS: Final = frozenset({"from", "date", "subject", "message-id", "in-reply-to", "references"})
-
 _FIELD: Final = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
-# A header field that is read here, with the newline before it: those of `FIELDS` and the parts' Content-….
-_NEEDED: Final = re.compile(rb"\n(?=[CDFIMRScdfimrs])(?i:from|date|subj|mess|in-r|refe|cont)[^\n]*(?:\n[ \t][^\n]*)*")
-_BLANK: Final = re.compile(rb"\n\r?\n")
-_NO_FIELD: Final = re.compile(rb"\n[^: \t\n][^:\n]*+\n")
 _MBOX: Final = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
 _CHARSET: Final = re.compile(r"""charset\*?\s*=\s*(?:[\w-]*'[\w-]*')?["']?([^\s;"']{1,60})""", re.IGNORECASE)
 _FLOWED: Final = re.compile(r"format\s*=\s*\"?flowed", re.IGNORECASE)
@@ -81,7 +76,7 @@ class Message(NamedTuple):
 
 @dataclass(slots=True)
 class _Node:
-    """What both parsers' parts have in common."""
+    """What the parts of all parsers have in common."""
 
     content_type: str
     headers: dict[str, list[str]]
@@ -108,43 +103,38 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     if not _FIELD.match(body) and not any(_FIELD.match(line) for line in header_block(body).splitlines()[:400]):
         raise RejectedMessage("not_mail", "no header field")
     flags: set[str] = set()
+    collector = _Collector(max_chars, flags)
     parts: list[Part] = []
-    headers: dict[str, list[str]] = {}
-    if len(body) < 8 * MAX_ENCODED_WORDS or body.count(b"=?") <= MAX_ENCODED_WORDS:
+    headers: Mapping[str, str] = {}
+    cut = cut_fields(body)
+    text = as_one_text(cut.fields) if cut else None
+    if text and cut:
+        headers = text.headers
+        parts = [collector.leaf(body[cut.start :], text.kind, text.declared)]
+    elif len(body) < 8 * MAX_ENCODED_WORDS or body.count(b"=?") <= MAX_ENCODED_WORDS:
         try:
-            root = fast_mail_parser.parse_email_tree(_without_unread(body), mode="lazy")
-            parts = _Collector(max_chars, flags).body(root)
-            headers = root.headers
+            root = fast_mail_parser.parse_email_tree(without_unread(body, cut) if cut else body, mode="lazy")
+            parts = collector.body(root)
+            headers = _read(root.headers)
         except (fast_mail_parser.ParseError, UnicodeError):
             parts = []
     if not _any_text(parts):
         flags.add("lenient_mime")
         node = _lenient(body)
         parts = _Collector(max_chars, flags).body(node)
-        headers = headers or node.headers
+        headers = headers or _read(node.headers)
         if not _any_text(parts):
             raise RejectedMessage("no_text", "no text part" if not parts else "empty text")
     if all(part.html for part in parts):
         flags.add("html_only")
+    return Message(headers, tuple(parts), tuple(sorted(flags)))
+
+
+def _read(headers: dict[str, list[str]]) -> dict[str, str]:
+    """The first of each field that is read, by lower-cased name."""
     # Backwards, so that of names that differ in case alone the first one stays.
     fields = {low: headers[name] for name in reversed(headers) if (low := name.lower()) in FIELDS}
-    return Message({name: found[0] for name, found in fields.items() if found}, tuple(parts), tuple(sorted(flags)))
-
-
-def _without_unread(body: bytes) -> bytes:
-    """`body` without the header fields that nothing reads: decoding them takes longer than all the rest of parsing.
-
-    A header with lines that are no fields stays as it is; they may be the text.
-    """
-    blank = _BLANK.search(body)
-    if blank is None:
-        return body
-    end = blank.start()
-    head = b"\n" + body[: end + 1]
-    if _NO_FIELD.search(head):
-        return body
-    fields = _NEEDED.findall(head)
-    return b"".join([*fields, body[end:]])[1:] if fields else body
+    return {name: found[0] for name, found in fields.items() if found}
 
 
 def _any_text(parts: Sequence[Part]) -> bool:
@@ -178,25 +168,25 @@ class _Collector:
             return []
         if (node.disposition or "").lower() == "attachment" or (node.filename and self._seen > 2):
             return []
-        return [self._leaf(node, kind, forwarded)]
-
-    def _leaf(self, node: Any, kind: str, forwarded: bool) -> Part:
         headers = node.headers
         values: list[str] | None = headers.get("Content-Type")
         if not values:
             values = next((v for k, v in headers.items() if len(k) == 12 and k.lower() == "content-type"), None)
-        charset, flowed, delete_space = _declared(values[0] if values else "")
-        payload = node.content or b""
+        return [self.leaf(node.content or b"", kind, values[0] if values else "", forwarded)]
+
+    def leaf(self, payload: bytes, kind: str, declared: str, forwarded: bool = False) -> Part:
+        """The text of one part of the type `kind`, with its Content-Type as `declared`."""
+        charset, flowed, delete_space = _declared(declared)
         if len(payload) > 4 * self._max:
             payload = payload[: 4 * self._max]
             self._flags.add("truncated")
-        text, guessed = decode_text(payload, charset)
+        html = kind in ("text/html", "text/enriched", "text/richtext")
+        text, guessed = decode_text(payload, charset, newlines=not html)  # to HTML they are white space
         if guessed:
             self._flags.add("charset_guessed")
         if len(text) > self._max:
             text = text[: self._max]
             self._flags.add("truncated")
-        html = kind in ("text/html", "text/enriched", "text/richtext")
         if flowed and not html:
             text = unflow(text, delete_space)
         return Part(text, html, forwarded)

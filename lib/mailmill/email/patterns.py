@@ -130,23 +130,3 @@ def _any_word(beginnings: Sequence[str]) -> re.Pattern[str]:
 
 
 PATTERNS: Final = compile_tables(read_table(language) for language in LANGUAGES)
-
-# A stop word's votes as one machine word with a byte a language, so that counting the votes is one sum.
-_BALLOTS: Final = {
-    word: sum(1 << 8 * LANGUAGES.index(code) for code in codes) for word, codes in PATTERNS.stop_words.items()
-}
-
-
-def guess_language(words: list[str], most_words: int = 150) -> str:
-    """The language whose stop words are most frequent among the first of the lower-cased `words` (at most 255), or ''.
-
-    A stop word of several languages is a vote for each of them.
-    Unsure, and so '', under three hits, under 4 % of the words, or when the second best language has
-    more than four fifths of the best one's hits.
-    """
-    words = words[:most_words]
-    votes = sum(filter(None, map(_BALLOTS.get, words))).to_bytes(len(LANGUAGES), "little")
-    second, first = sorted(votes)[-2:]
-    if first < 3 or first * 25 < len(words) or second * 5 > first * 4:
-        return ""
-    return LANGUAGES[votes.index(first)]

@@ -1,0 +1,92 @@
+"""The header fields that cleaning reads, cut out of a message's bytes: before a parser sees them, or instead of it.
+
+A mail has twenty to fifty header fields, six of them are read, and decoding the others takes a parser longer than all
+the rest. Many messages are one text, not encoded: there the fields and what follows them are all there is to find.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+#: The fields that cleaning reads, beside those of MIME.
+FIELDS: Final = frozenset({"from", "date", "subject", "message-id", "in-reply-to", "references"})
+
+_EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
+_NO_FIELD: Final = re.compile(rb"\n[^: \t\n][^:\n]*+\n")
+# A header field that is read here, with the newline before it: those of `FIELDS` and those that tell what a part is.
+_NEEDED: Final = re.compile(
+    rb"\n(?=[CDFIMRScdfimrs])((?i:from|date|subject|message-id|in-reply-to|references|"
+    rb"content-(?:type|transfer-encoding|disposition))[ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)"
+)
+_FOLDED: Final = re.compile(r"\r?\n[ \t]+")
+_TEXT: Final = re.compile(r"(text/(?:plain|html))(?:;|$)", re.IGNORECASE)
+_IDENTITY: Final = frozenset({b"7bit", b"8bit", b"binary"})
+_TYPE: Final = "content-type"
+_NAMES: Final = {name.encode(): name for name in (*FIELDS, _TYPE)}
+
+
+class Cut(NamedTuple):
+    """`fields`: (name, value) of those that may be read, as they stand; the empty line at `end` to `start`."""
+
+    fields: list[tuple[bytes, bytes]]
+    end: int
+    start: int
+
+
+class OneText(NamedTuple):
+    """A message of one part that is not encoded: the type of its text, Content-Type as declared (or ''), and the first
+    of each of `FIELDS` by lower-cased name, unfolded."""
+
+    kind: str
+    declared: str
+    headers: dict[str, str]
+
+
+def cut_fields(message: bytes) -> Cut | None:
+    """Where the header of `message` ends and what is read of it; None where it has lines that are no fields.
+
+    Those may be the text.
+    """
+    empty = _EMPTY_LINE.search(message)
+    if empty is None:
+        return None
+    head = b"\n" + message[: empty.start() + 1]
+    return None if _NO_FIELD.search(head) else Cut(_NEEDED.findall(head), empty.start(), empty.end())
+
+
+def without_unread(message: bytes, cut: Cut) -> bytes:
+    """`message` without the fields that nothing reads."""
+    if not cut.fields:
+        return message
+    kept = b"\n".join([name + b":" + value for name, value in cut.fields])
+    return kept + message[cut.end :]
+
+
+def as_one_text(fields: list[tuple[bytes, bytes]]) -> OneText | None:
+    """The header of a message of one text that stands in it as it is; None where a parser has to look.
+
+    That is for what has several parts, a transfer encoding, a disposition, encoded words (RFC 2047) or fields that
+    are not ASCII.
+    """
+    kind = declared = ""
+    headers: dict[str, str] = {}
+    for field, value in fields:
+        low = field.lower()
+        name = _NAMES.get(low)
+        if name is None:
+            if low == b"content-transfer-encoding" and value.strip().lower() in _IDENTITY:
+                continue
+            return None
+        if b"=?" in value or not value.isascii():
+            return None
+        text = value.decode("ascii")
+        text = (_FOLDED.sub(" ", text) if "\n" in text else text).strip()
+        if name != _TYPE:
+            headers.setdefault(name, text)
+            continue
+        found = _TEXT.match(text)
+        if kind or found is None:
+            return None
+        kind, declared = found[1].lower(), text
+    return OneText(kind or "text/plain", declared, headers)

@@ -14,7 +14,7 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.cli import guarded
 from mailmill.commands.docs import docs
-from mailmill.docs import build, facts, sample, versions
+from mailmill.docs import build, facts, gathering, sample, versions
 from mailmill.docs.sample import join_columns
 from mailmill.docs.versions import Difference
 from mailmill.errors import ConfigError, DataError
@@ -79,7 +79,7 @@ def test_the_version_is_one_of_the_content(documented: Documented, tmp_path: Pat
     assert first.get("clean.fingerprint") == second.get("clean.fingerprint")
     with Job(again.model_copy(update={"run": again.run.model_copy(update={"seed": 9})})) as job:
         pipeline.features(job)
-        assert facts.gather(job.workspace, again).version != second.version
+        assert gathering.gather(job.workspace, again).version != second.version
 
 
 def differences(a: facts.Facts, b: facts.Facts) -> list[Difference]:
@@ -149,11 +149,11 @@ def test_the_sample_is_the_same_whatever_the_parts(documented: Documented) -> No
 def test_a_damaged_profile_is_named(documented: Documented, tmp_path: Path) -> None:
     elsewhere = documented.config.run.model_copy(update={"work": str(tmp_path)})
     with Job(documented.config.model_copy(update={"run": elsewhere})) as job:
-        assert facts.read_profile(job.workspace, "scores") is None
+        assert gathering.read_profile(job.workspace, "scores") is None
         stage = job.stage({}, [], {"profiles/scores": schemas.FILES})
         stage.publish(stage.write_files("profiles/scores", {"profile.json": b'{"facts": 3}'}), {})
         with pytest.raises(DataError, match=r"profiles/scores.* is damaged"):
-            facts.read_profile(job.workspace, "scores")
+            gathering.read_profile(job.workspace, "scores")
 
 
 @pytest.fixture

@@ -103,10 +103,10 @@ def list_versions(config: Path | None, overrides: Sequence[str]) -> None:
 @_set
 def list_facts(prefix: str, config: Path | None, overrides: Sequence[str]) -> None:
     """List the measured facts whose name starts with PREFIX, as declarations are bound to them."""
-    from mailmill.docs import facts
+    from mailmill.docs import facts, gathering
 
     with _job(config, overrides) as job:
-        found = facts.gather(job.workspace, job.config)
+        found = gathering.gather(job.workspace, job.config)
     for fact in found:
         if fact.name.startswith(prefix):
             click.echo(f'"{fact.name}" = "{facts.plain(fact.value)}"')

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailmill.config import Config
-from mailmill.docs import croissant, datasheet, facts, huggingface, site, versions
+from mailmill.docs import croissant, datasheet, gathering, huggingface, site, versions
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
 from mailmill.docs.modelcard import Material, make_cards
@@ -38,8 +38,8 @@ class Documents:
 
 
 def gather(workspace: Workspace, config: Config) -> Documents:
-    """Facts of what is published, and the answers to all questions. Raises what `facts.gather` and the files raise."""
-    found = facts.gather(workspace, config)
+    """Facts of what is published, and the answers to all questions. Raises what `gathering.gather` and files raise."""
+    found = gathering.gather(workspace, config)
     declarations = datasheet.read_declarations(workspace.storage, config.docs.declared)
     models = datasheet.read_declarations(workspace.storage, config.docs.declared, "model_card")
     sheets = datasheet.build(found, declarations)
@@ -107,7 +107,7 @@ def build(workspace: Workspace, config: Config, documents: Documents, material: 
         changes=changes,
         validation=validation,
     )
-    manifests = {name: found for name in facts.TABLES if (found := workspace.find(name))}
+    manifests = {name: found for name in gathering.TABLES if (found := workspace.find(name))}
     described = croissant.describe(documents.facts, manifests, documents.about, documents.datasheets)
     twins = site.twins(content) | {
         "facts.json": _json(document),

@@ -82,7 +82,7 @@ class PieceTable:
         return _joined(parts)
 
     def _read(self, encoded: list[bytes], max_words: int | None) -> TokenArrays:
-        from mailmill.features import compiled
+        from mailmill.features import cutting
 
         if len(self._known.hashes) > _REMEMBERED_PIECES or len(self._known.content) > _REMEMBERED_BYTES:
             self._known = _Known()
@@ -93,7 +93,7 @@ class PieceTable:
         unknown = np.empty((len(pieces), 3), np.int64)
         ends = np.empty(len(bounds), np.int64)
         table = (known.slots, known.hashes.array, known.starts.array, known.content.array)
-        missed = compiled.scan(text, bounds, *table, pieces, ends, unknown)
+        missed = cutting.scan(text, bounds, *table, pieces, ends, unknown)
         if missed:
             numbers: dict[bytes, int] = {}
             first, content = len(known.hashes), text.tobytes()
@@ -101,17 +101,17 @@ class PieceTable:
                 pieces[place] = numbers.setdefault(content[start:end], first + len(numbers))
             self._learn(list(numbers))
         pieces = pieces[: ends[-1]]
-        count = compiled.count_tokens(pieces, known.tokens.array)
+        count = cutting.count_tokens(pieces, known.tokens.array)
         rows, hashes, worded = np.empty(count, np.int32), np.empty(count, np.uint64), np.empty(count, np.bool_)
         offsets = np.empty(len(bounds), np.int64)
         tokens = (known.tokens.array, known.rows.array, known.token_hashes.array, known.words.array)
         limit = np.iinfo(np.int64).max if max_words is None else max_words
-        compiled.expand(pieces, ends, *tokens, limit, rows, hashes, worded, offsets)
+        cutting.expand(pieces, ends, *tokens, limit, rows, hashes, worded, offsets)
         return TokenArrays(rows[: offsets[-1]], hashes[: offsets[-1]], worded[: offsets[-1]], offsets)
 
     def _learn(self, pieces: list[bytes]) -> None:
         """Enter pieces that are not known yet."""
-        from mailmill.features import compiled
+        from mailmill.features import cutting
 
         known, first = self._known, len(self._known.hashes)
         tokens: list[str] = []
@@ -130,7 +130,7 @@ class PieceTable:
         if 2 * count > len(known.slots):
             known.slots = np.full(1 << (4 * count).bit_length(), -1, np.int32)
             first = 0
-        compiled.insert(known.slots, known.hashes.array, known.starts.array, known.content.array, first, count)
+        cutting.insert(known.slots, known.hashes.array, known.starts.array, known.content.array, first, count)
 
 
 def reference_read(texts: Sequence[str], find: Find, max_words: int | None = None) -> TokenArrays:

@@ -1,0 +1,217 @@
+"""The facts of what runs have published: from manifests, profiles, metrics and the configuration.
+
+Nothing is computed here, and nothing of a message is looked at, so gathering takes milliseconds at any size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mailmill import config as configuration
+from mailmill.config import Config
+from mailmill.docs.facts import Fact, Facts, Profile
+from mailmill.errors import DataError
+from mailmill.storage.filesystems import join
+from mailmill.storage.manifests import Manifest
+from mailmill.storage.tables import Workspace
+
+#: Tables in the order in which they are made.
+TABLES = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "scores")
+#: Outputs beside a table proper.
+SIDE = ("raw_rejects", "rejects")
+#: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.
+AMOUNT = frozenset({"count", "bytes"})
+#: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
+LONGEST_GROUP = 64
+#: SQL that gives the facts below a name, for whoever wants to ask again.
+QUERIES = {
+    "rows": "SELECT count(*) FROM {table}",
+    "reasons": "SELECT reason, count(*) FROM rejects GROUP BY reason",
+    "classes": "SELECT label, count(*) FROM labels GROUP BY label",
+    "splits": "SELECT split, count(*) FROM features GROUP BY split",
+}
+
+
+def gather(workspace: Workspace, config: Config) -> Facts:
+    """The facts of everything that is published in `workspace`.
+
+    Raises:
+        DataError: nothing is published yet, or a manifest is damaged.
+    """
+    manifests = {name: found for name in TABLES if (found := workspace.find(name))}
+    if "raw" not in manifests:
+        raise DataError(f"there is no data in {workspace.root} to document", hint="run `mailmill run` first")
+    known = _Collector()
+    for name, manifest in manifests.items():
+        known.of_manifest(name, manifest, workspace)
+    _input(known, manifests, workspace, config)
+    _models(known, workspace)
+    for name in manifests:
+        others = [
+            other for other, manifest in (manifests | _model_manifests(workspace)).items() if name in manifest.inputs
+        ]
+        if others:
+            known.add(f"{name}.used_by", ", ".join(others), "inputs of the manifests", manifests[name])
+    profiles = {name: profile for name in manifests if (profile := read_profile(workspace, name))}
+    for profile in profiles.values():
+        known.of_profile(profile)
+    return Facts(known.facts, profiles)
+
+
+def read_profile(workspace: Workspace, table: str) -> Profile | None:
+    """The profile of `table`, or None where there is none; a part that it lacks is empty."""
+    manifest = workspace.find(f"profiles/{table}")
+    path = next((f.path for f in manifest.files if f.path.endswith("profile.json")), None) if manifest else None
+    if path is None:
+        return None
+    uri = join(workspace.uri_of(f"profiles/{table}"), path)
+    try:
+        document = json.loads(workspace.storage.read(uri))
+        facts = {str(k): v for k, v in document.get("facts", {}).items() if isinstance(v, str | int | float)}
+        counts = {str(k): {str(a): int(b) for a, b in v.items()} for k, v in document.get("counts", {}).items()}
+        histograms = {
+            str(k): {"edges": [float(x) for x in v["edges"]], "counts": [float(x) for x in v["counts"]]}
+            for k, v in document.get("histograms", {}).items()
+        }
+        found = Profile(
+            table, str(document.get("fingerprint", "")), int(document.get("rows", 0)), facts, histograms, counts
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"profile {uri} is damaged ({type(error).__name__})", hint="run the stage again") from None
+    return found
+
+
+class _Collector:
+    """Facts by name; the first one of a name stays, so what a manifest counted outranks a profile."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Fact] = {}
+
+    def add(self, name: str, value: Any, query: str, manifest: Manifest) -> None:
+        if isinstance(value, str | int | float):
+            self.facts.setdefault(name, Fact(name, value, query, manifest.table, manifest.fingerprint))
+        elif isinstance(value, Mapping):
+            for key, inner in value.items():
+                self.add(f"{name}.{key}", inner, query, manifest)
+        elif isinstance(value, list | tuple) and value:
+            self.add(name, ", ".join(map(str, value)), query, manifest)
+
+    def of_manifest(self, name: str, manifest: Manifest, workspace: Workspace) -> None:
+        asked = f"manifest of {name}"
+        self.add(f"{name}.rows", manifest.rows, QUERIES["rows"].format(table=name), manifest)
+        # A stage's counts stand in the manifest of each of its outputs: they belong to the table proper.
+        for key, value in ({} if name in SIDE else manifest.statistics).items():
+            self.add(f"{name}.{key}", value, QUERIES.get(key, f"{asked}: statistics"), manifest)
+        self.add(f"{name}.columns", {c["name"]: c["type"] for c in manifest.columns}, f"DESCRIBE {name}", manifest)
+        self.add(f"{name}.made_from", sorted(manifest.inputs), asked, manifest)
+        figures = {
+            "fingerprint": manifest.fingerprint,
+            "settings": manifest.settings,
+            "code": manifest.code,
+            "created": manifest.created,
+            "run": manifest.run_id,
+            "previous": manifest.previous_run,
+            "files": len(manifest.files),
+            "bytes": sum(file.bytes for file in manifest.files),
+            "location": workspace.uri_of(name),
+        }
+        for key, value in figures.items():
+            self.add(f"{name}.{key}", value, asked, manifest)
+
+    def of_profile(self, profile: Profile) -> None:
+        table, print_ = profile.table, profile.fingerprint
+        groups = {
+            f"counts.{name}.{value}": n
+            for name, values in profile.counts.items()
+            if len(values) <= LONGEST_GROUP
+            for value, n in values.items()
+        }
+        for name, value in {**profile.facts, **groups}.items():
+            full = f"{table}.{name}"
+            self.facts.setdefault(full, Fact(full, value, f"profile of {table}: {name}", table, print_))
+
+
+def _input(found: _Collector, manifests: Mapping[str, Manifest], workspace: Workspace, config: Config) -> None:
+    """What was read, with which settings; and, where mailmill generated it, how."""
+    raw = manifests["raw"]
+    asked = "the configuration"
+    found.add("input.objects", raw.statistics.get("objects"), "manifest of raw: statistics", raw)
+    found.add("input.paths", ", ".join(config.input.paths), asked, raw)
+    found.add("input.fingerprint", raw.inputs.get("objects"), "manifest of raw: inputs", raw)
+    found.add("run.seed", config.run.seed, asked, raw)
+    found.add("settings.clean", config.clean.model_dump(mode="json"), asked, raw)
+    found.add("settings.features", config.features.model_dump(mode="json"), asked, raw)
+    if "labels" in manifests:
+        source = config.labels.source or f"header {config.labels.header}"
+        found.add("labels.source", source.rsplit("/", 1)[-1], asked, manifests["labels"])
+        found.add("labels.id_kind", config.labels.id_kind.replace("_", " "), asked, manifests["labels"])
+    if "clean" in manifests:
+        clean = manifests["clean"]
+        messages = clean.statistics.get("messages", 0)
+        share = clean.statistics.get("rejects", 0) / messages if messages else 0.0
+        found.add("clean.rejected_share", share, "rejects / messages", clean)
+    for root in config.input.paths:
+        mark = join(*_parent(root), "corpus.json")
+        if workspace.storage.exists(mark):
+            _generator(found, workspace.storage.read(mark), mark, raw)
+            return
+
+
+def _generator(found: _Collector, content: bytes, uri: str, raw: Manifest) -> None:
+    try:
+        spec = json.loads(content)["spec"]
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{uri} is damaged", hint="generate the corpus again") from None
+    asked = "corpus.json beside the input"
+    found.add("generator.kind", "texts in generated frames" if spec.get("texts") else "grammar", asked, raw)
+    settings = {key: value for key, value in spec.items() if key not in AMOUNT and value is not None}
+    found.add("generator.settings", configuration.fingerprint(settings), asked, raw)
+    found.add("generator", {key: value for key, value in spec.items() if value is not None}, asked, raw)
+
+
+def _parent(uri: str) -> tuple[str, ...]:
+    """The folder above, as parts for `join`: `a/mail` -> `a`, `mail` -> `.`"""
+    above, slash, _ = uri.rstrip("/").rpartition("/")
+    return (above,) if slash else (".",)
+
+
+def _model_manifests(workspace: Workspace) -> dict[str, Manifest]:
+    names = [f"models/{name}" for name in workspace.storage.children(workspace.uri_of("models"))]
+    return {name: found for name in sorted(names) if (found := workspace.find(name))}
+
+
+def _models(found: _Collector, workspace: Workspace) -> None:
+    """Models, how their fit went, and their figures on each split."""
+    for name, manifest in _model_manifests(workspace).items():
+        label, asked = name.replace("/", "."), f"manifest of {name}"
+        found.add(f"{label}.fingerprint", manifest.fingerprint, asked, manifest)
+        found.add(f"{label}.made_from", sorted(manifest.inputs), asked, manifest)
+        found.add(f"{label}.run", manifest.run_id, asked, manifest)
+        found.add(f"{label}.created", manifest.created, asked, manifest)
+        found.add(f"{label}.evidence", manifest.statistics, asked, manifest)
+        found.add(f"{label}.code", manifest.code, asked, manifest)
+        path = next((f.path for f in manifest.files if f.path.endswith("/model.json")), None)
+        if path is not None:
+            document = json.loads(workspace.storage.read(join(workspace.uri_of(name), path)))
+            for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
+                found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
+            if document.get("kind") == "logistic":  # a forest does not read them
+                sparse = (document.get("feature_spec") or {}).get("sparse_columns") or None
+                found.add(f"{label}.sparse_columns", sparse, f"model.json of {name}", manifest)
+    metrics = workspace.find("metrics")
+    path = next((f.path for f in metrics.files if f.path.endswith("metrics.json")), None) if metrics else None
+    if metrics is None or path is None:
+        return
+    document = json.loads(workspace.storage.read(join(workspace.uri_of("metrics"), path)))
+    asked = "metrics.json"
+    found.add("models.trained", ", ".join(sorted(document["models"])), asked, metrics)
+    found.add("models.chosen", document["chosen"], asked, metrics)
+    for name, splits in document["models"].items():
+        for split, figures in splits.items():
+            kept = {k: v for k, v in figures.items() if k not in ("classes", "confusion")}
+            found.add(f"models.{name}.{split}", kept, asked, metrics)
+    test = document["models"][document["chosen"]]["test"]
+    for short, key in (("test_rows", "rows"), ("accuracy", "accuracy"), ("macro_f1", "macro_f1")):
+        found.add(f"models.{short}", test[key], asked, metrics)

@@ -53,7 +53,7 @@ test: $(VENV)/.dev  ## set up, and run every test but the slow ones
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/.dev  ## whole data sets, kills and restarts
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow --durations 10
 
 test-all: lint test test-slow  ## what CI runs
 

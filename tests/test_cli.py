@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from mailmill import __version__, pipeline
+from mailmill import __version__, pipeline, resources
 from mailmill.cli import cli, guarded
 from mailmill.commands import interrupt
 from mailmill.commands.session import session
@@ -98,6 +99,19 @@ class TestHelp:
 
     def test_version(self) -> None:
         assert mailmill("--version").stdout.split()[-1] == __version__
+
+
+def test_linear_algebra_has_one_thread_unless_told_otherwise() -> None:
+    """In processes of their own: the variable counts only before NumPy is loaded."""
+    code = "import mailmill.cli, numpy, psutil; print(psutil.Process().num_threads())"
+    plain = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+
+    def threads(**given: str) -> int:
+        found = subprocess.run([sys.executable, "-c", code], env=plain | given, capture_output=True, check=True)
+        return int(found.stdout)
+
+    assert threads() == threads(OPENBLAS_NUM_THREADS="1")
+    assert threads(OPENBLAS_NUM_THREADS="2") == threads() + (resources.cores() > 1)
 
 
 def test_engines_lists_versions_and_java() -> None:

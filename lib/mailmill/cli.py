@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailmill import __version__, schemas
+from mailmill import __version__, blas, schemas  # noqa: F401 - `blas` before whatever imports NumPy
 from mailmill.commands import docs as cli_docs
 from mailmill.commands import interrupt
 from mailmill.commands.compact import compact

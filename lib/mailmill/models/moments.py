@@ -92,7 +92,8 @@ def take_moments(arrays: TrainingArrays, n_classes: int) -> Moments:
         return total
     used = slice(arrays.sparse.indptr[0], arrays.sparse.indptr[-1])
     values = arrays.sparse.values[used].astype(np.float64)
-    squares = np.bincount(arrays.sparse.indices[used], values * values, arrays.sparse.columns).astype(np.float64)
+    summed = np.bincount(arrays.sparse.indices[used], values * values, arrays.sparse.columns)
+    squares = summed.astype(np.float64, copy=False)  # which it is: millions of columns are not copied for a type
     census = replace(total.census, not_finite=total.census.not_finite + int((~np.isfinite(values)).sum()))
     return replace(total, census=census, squares=squares)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+
+import pytest
 
 from mailmill.commands import interrupt
 
@@ -59,3 +62,18 @@ interrupt.leave()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (interrupt.EXIT_INTERRUPTED, "tidied\n")
+
+
+@pytest.mark.parametrize("reader", ["open", "gone"])
+def test_a_process_that_leaves_says_all_it_had_to(reader: str) -> None:
+    """What is printed stands in Python's buffers until somebody flushes them; a reader who has gone is no error."""
+    code = "from mailmill.commands import interrupt\nprint('the last line')\ninterrupt.leave(3)"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered)
+    assert process.stdout is not None
+    if reader == "gone":
+        process.stdout.close()
+        process.stdout = None
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said or "the last line\n", errors) == (3, "the last line\n", "")

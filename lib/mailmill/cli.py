@@ -254,10 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: run, and end the process with the right exit code."""
     interrupt.install()
     logs.configure(run_id())
-    code = guarded(lambda: cli.main(arguments, standalone_mode=False))
-    if code == interrupt.EXIT_INTERRUPTED:
-        interrupt.leave()
-    sys.exit(code)
+    interrupt.leave(guarded(lambda: cli.main(arguments, standalone_mode=False)))
 
 
 def guarded(action: Callable[[], object]) -> int:

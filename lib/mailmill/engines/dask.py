@@ -51,12 +51,13 @@ SystemMonitor.get_process_memory = lambda monitor: own_memory(monitor.proc.memor
 """
 _SPAWN = "distributed.nanny.pre-spawn-environ"
 #: The system's allocator gives back at once what Arrow's own keeps: for features of 100,000 and 1,600,000 mails the
-#: largest worker grew by 8 % instead of 18 %, for a few percent of time. Dask has it give back every 64 KiB, and map
-#: and unmap what is larger than 128: faults of pages were a fifth of a run. A task's end gives back all, see `_call`.
+#: largest worker grew by 8 % instead of 18 %, for a few percent of time. Dask has it give back every 64 KiB, and so map
+#: and unmap what is larger than 128: faults of pages were a fifth of a run. Beyond 4 MiB a hole costs more than they
+#: do. A task's end gives back all, see `_call`.
 SPARING = {
     f"{_SPAWN}.ARROW_DEFAULT_MEMORY_POOL": "system",
-    f"{_SPAWN}.MALLOC_TRIM_THRESHOLD_": 2**24,
-    f"{_SPAWN}.MALLOC_MMAP_THRESHOLD_": 2**24,
+    f"{_SPAWN}.MALLOC_TRIM_THRESHOLD_": 2**23,
+    f"{_SPAWN}.MALLOC_MMAP_THRESHOLD_": 2**22,
 }
 
 

@@ -64,6 +64,20 @@ interrupt.leave()
     assert (done.returncode, done.stdout) == (interrupt.EXIT_INTERRUPTED, "tidied\n")
 
 
+def test_people_are_told_once_though_exit_handlers_hang() -> None:
+    """The command line has said it; the watch, which then ends the process, need not."""
+    code = """
+import atexit, os, signal, threading
+from mailmill import cli
+from mailmill.commands import interrupt
+interrupt.PATIENCE_SECONDS = 0.5
+interrupt.install()
+atexit.register(threading.Event().wait)
+interrupt.leave(cli.guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))
+"""
+    assert_ended(subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True))
+
+
 @pytest.mark.parametrize("reader", ["open", "gone"])
 def test_a_process_that_leaves_says_all_it_had_to(reader: str) -> None:
     """What is printed stands in Python's buffers until somebody flushes them; a reader who has gone is no error."""

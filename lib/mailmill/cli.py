@@ -268,7 +268,7 @@ def guarded(action: Callable[[], object]) -> int:
         error.show()
         return ConfigError.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _say(interrupt.MESSAGE, interrupt.HINT)
+        interrupt.say()
         return interrupt.EXIT_INTERRUPTED
     except MemoryError:
         _say("out of memory", "lower tables.row_group_bytes, or use --engine dask with engine.memory")

@@ -26,7 +26,7 @@ MESSAGE, HINT = "interrupted; nothing half-done was published", "start the same 
 #: How long an engine may take to stop its workers.
 PATIENCE_SECONDS = 20.0
 
-_struck = threading.Event()
+_struck, _said = threading.Event(), threading.Event()
 
 
 def install() -> None:
@@ -60,9 +60,16 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+def say() -> None:
+    """Tell people, once. Written past Python's buffers, whose locks an interrupted print may hold."""
+    if not _said.is_set():
+        _said.set()
+        os.write(2, f"mailmill: {MESSAGE}\n          {HINT}\n".encode())
+
+
 def abandon() -> None:
-    """End the process here and now. Written past Python's buffers, whose locks an interrupted print may hold."""
-    os.write(2, f"mailmill: {MESSAGE}\n          {HINT}\n".encode())
+    """End the process here and now."""
+    say()
     os._exit(EXIT_INTERRUPTED)
 
 

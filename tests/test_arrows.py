@@ -16,7 +16,7 @@ PACKAGE = ROOT / "lib" / "mailmill"
 
 #: What each room (or module at the top) may import of mailmill, besides itself.
 GROUND = {"errors", "schemas", "config", "progress", "draws", "jit", "mixed", "thin", "compiling", "resources"}
-GROUND |= {"mailmill"}
+GROUND |= {"mailmill", "blas"}
 ALLOWED = {
     "mailmill": set(),
     "errors": set(),
@@ -26,6 +26,7 @@ ALLOWED = {
     "draws": set(),
     "jit": set(),
     "compiling": set(),
+    "blas": set(),
     "mixed": set(),
     "thin": set(),
     "resources": set(),

@@ -78,9 +78,9 @@ class Peaks:
 
 
 def command_of(process: int) -> str:
-    """The first 80 characters of its command line."""
+    """The first 400 characters of its command line."""
     try:
-        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:80]
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:400]
     except OSError:
         return ""
 

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "lib" / "mailmill"
 
 #: What each room (or module at the top) may import of mailmill, besides itself.
 GROUND = {"errors", "schemas", "config", "progress", "draws", "jit", "mixed", "thin", "compiling", "resources"}
-GROUND |= {"mailmill", "blas"}
+GROUND |= {"mailmill"}
 ALLOWED = {
     "mailmill": set(),
     "errors": set(),
@@ -43,7 +43,7 @@ ALLOWED = {
     "stages": GROUND | {"storage", "engines", "email", "features", "models", "quality", "docs", "job"},
     "pipeline": GROUND | {"storage", "engines", "email", "features", "models", "quality", "docs", "job", "stages"},
     "commands": GROUND | {"storage", "runs", "docs", "job", "stages", "pipeline"},
-    "cli": GROUND | {"corpus", "engines", "docs", "job", "pipeline", "commands", "runs"},
+    "cli": GROUND | {"blas", "corpus", "engines", "docs", "job", "pipeline", "commands", "runs"},
     "__main__": {"cli"},
     "submit": {"errors"},
 }

@@ -74,7 +74,7 @@ def test_real_messages_of_one_text_are_what_a_parser_reads(shared_data: Path) ->
 
 
 @pytest.mark.parametrize(
-    "field", [b"Subject: =?utf-8?Q?a?=", "Subject: ä".encode(), *(f for f in _MIME[5:]), _MIME[0] + b"\n" + _MIME[1]]
+    "field", [b"Subject: =?utf-8?Q?a?=", "Subject: ä".encode(), *_MIME[5:], _MIME[0] + b"\n" + _MIME[1]]
 )
 def test_what_needs_a_parser_is_left_to_it(field: bytes) -> None:
     """Encoded words, parts, encodings and dispositions."""

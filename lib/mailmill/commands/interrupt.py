@@ -26,7 +26,8 @@ MESSAGE, HINT = "interrupted; nothing half-done was published", "start the same 
 #: How long an engine may take to stop its workers.
 PATIENCE_SECONDS = 20.0
 
-_struck, _said = threading.Event(), threading.Event()
+_struck = threading.Event()
+_said = False  # no Event: a second Ctrl-C in the middle of setting one would wait for its lock for ever
 
 
 def install() -> None:
@@ -62,8 +63,9 @@ def check() -> None:
 
 def say() -> None:
     """Tell people, once. Written past Python's buffers, whose locks an interrupted print may hold."""
-    if not _said.is_set():
-        _said.set()
+    global _said
+    if not _said:
+        _said = True
         os.write(2, f"mailmill: {MESSAGE}\n          {HINT}\n".encode())
 
 

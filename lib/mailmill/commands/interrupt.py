@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -36,7 +37,10 @@ def install() -> None:
     The watch starts now: a handler that starts a thread may strike a main thread that is about to start one, and wait
     for that one's lock.
     """
-    threading.Thread(target=_watch, name="interrupt", daemon=True).start()
+    seen, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(seen,), name="interrupt", daemon=True).start()
     signal.signal(signal.SIGINT, strike)
 
 
@@ -49,9 +53,17 @@ def strike(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _watch() -> None:
-    _struck.wait()
-    time.sleep(PATIENCE_SECONDS)
+def _watch(seen: int) -> None:
+    """Wait for an interrupt, then for another one or the end of the patience.
+
+    The bytes come from the signal itself: a main thread that was about to block does not run its handler.
+    """
+    while os.read(seen, 1) != bytes([signal.SIGINT]):
+        pass
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (left := end - time.monotonic()) > 0 and select.select([seen], [], [], left)[0]:
+        if os.read(seen, 1) == bytes([signal.SIGINT]):
+            break
     abandon()
 
 

@@ -2,46 +2,25 @@
 
 Mail programs wrap what they quote in elements that name it (`gmail_quote`, `divRplyFwdMsg`,
 `<blockquote type="cite">`, `moz-signature`), in every language alike; flattening HTML to text throws
-that away. Here each line of the plain rendering keeps it. The markup is repaired by lexbor, serialised,
-and read once from left to right with an explicit stack, so nesting costs no recursion; documents whose
-nesting would make the repair quadratic are read without it.
+that away. Here each line of the plain rendering keeps it. Tags and texts (see `markup`) are read once from
+left to right with an explicit stack, so nesting costs no recursion.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import unescape
 from typing import Final
 
-from selectolax.lexbor import LexborHTMLParser
-
 from mailmill.email.evidence import FRAME, HEADERS, LASTING, WEAK, evidence_of
+from mailmill.email.markup import VOID, Token, tokens_of
 
-#: More open elements than this at once, and the markup is read as it stands instead of repaired.
-MAX_DEPTH: Final = 1500
-
-# A tag and the text behind it: "/" of an end tag, name, attributes, text. What begins like a tag and is none is text.
-_TOKEN: Final = re.compile(
-    r"<(?:(/?)([a-zA-Z][^\s/>]*+)([^\">]*+(?:\"[^\"]*+\"[^\">]*+)*+)>|!--.*?-->|![^>]*+>)?+([^<]*+)", re.DOTALL
-)
-_RAW_TOKEN: Final = re.compile(r"(?:<(/?)([a-zA-Z][^\s/<>]{0,40})([^<>]{0,4000})>)?([^<]*)")
-_RAW_DROP: Final = re.compile(r"(?is)<(?:!--.*?(?:-->|\Z)|(script|style|title|head)\b.*?(?:</\1[^>]{0,50}>|\Z))")
-_OPEN_OR_CLOSE: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
-
-_VOID: Final = frozenset({
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
-    "wbr", "basefont", "frame", "keygen",
-})  # fmt: skip
-# Elements whose siblings close them.
-_SELF_CLOSING: Final = frozenset({
-    "p", "li", "td", "th", "tr", "dt", "dd", "option", "thead", "tbody", "tfoot",
-})  # fmt: skip
 _DROPPED: Final = frozenset({
     "script", "style", "head", "title", "template", "noscript", "noframes", "noembed", "iframe", "object",
     "applet", "svg", "math", "select", "textarea", "audio", "video", "canvas", "map", "button", "datalist",
     "xmp",
 })  # fmt: skip
-_UNPARSED: Final = ["script", "style", "noscript", "noframes", "noembed", "iframe", "xmp", "plaintext", "template"]
 _BLOCKS: Final = frozenset({
     "address", "article", "aside", "body", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset",
     "figcaption", "figure", "footer", "form", "header", "html", "legend", "li", "main", "menu", "nav", "p",
@@ -57,7 +36,7 @@ _ROLES: Final = (
     | dict.fromkeys(_PARAGRAPHS, "paragraph")
     | dict.fromkeys(("td", "th"), "cell")
     | dict.fromkeys(_DROPPED, "dropped")
-    | dict.fromkeys(_VOID, "void")
+    | dict.fromkeys(VOID, "void")
 )
 _LISTED: Final = frozenset({"ol", "ul", "li"})
 _PREFORMATTED: Final = frozenset({"pre", "listing"})
@@ -81,13 +60,11 @@ def render(markup: str) -> tuple[list[str], list[str]]:
     row share a line, links are their text, preformatted text stays as it is. Scripts, styles, hidden
     elements (preheaders) and tracking pixels are dropped. Never raises, time linear in `markup`.
     """
-    if _too_deep(markup):
-        markup = _RAW_DROP.sub(" ", markup)
-        tokens = [(slash, tag.lower(), attributes, text) for slash, tag, attributes, text in _RAW_TOKEN.findall(markup)]
-    else:
-        parser = LexborHTMLParser(markup)
-        parser.strip_tags(_UNPARSED)
-        tokens = _TOKEN.findall(parser.html or "")
+    return lay_out(tokens_of(markup))
+
+
+def lay_out(tokens: Sequence[Token]) -> tuple[list[str], list[str]]:
+    """What a document of these tokens shows, as `render` gives it."""
     page = _Page()
     for slash, tag, attributes, text in tokens:
         if slash:
@@ -101,24 +78,6 @@ def render(markup: str) -> tuple[list[str], list[str]]:
         page.lines.pop()
         page.evidence.pop()
     return page.lines, page.evidence
-
-
-def _too_deep(markup: str) -> bool:
-    """Would more than `MAX_DEPTH` elements be open at once? Counted without repair, siblings aside."""
-    if markup.count("<") <= MAX_DEPTH:
-        return False
-    depth = 0
-    for slash, tag in _OPEN_OR_CLOSE.findall(markup):
-        tag = tag.lower()
-        if tag in _VOID or tag in _SELF_CLOSING:
-            continue
-        if slash:
-            depth -= depth > 0
-        else:
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-    return False
 
 
 class _Page:

@@ -62,6 +62,32 @@ def test_a_wrapped_quote_is_quoted() -> None:
     assert "quote.wrapped" in rules(text)
 
 
+HEAD = "On 1 May 2025, Bob wrote:\n"
+
+
+@pytest.mark.parametrize(
+    ("below", "own"),
+    [
+        ("> Can you come at 5?\nYes.\n> And bring the keys?\nno, I lost them.", "Yes.\n\nno, I lost them."),
+        ("> We need the number of the order\n12345\n> and the name\nJane Miller", "12345\n\nJane Miller"),
+        (f"> {'long ' * 14}words?\nAll of them.", "All of them."),
+        (f"> {'long ' * 30}line that nothing wrapped\nSo I see.\n> more", "So I see."),
+        (">\nget another one", "get another one"),
+        ("> first\n[...]\n> second\nmine", "mine"),
+    ],
+)
+def test_an_answer_right_below_a_quote_stays(below: str, own: str) -> None:
+    assert clean_text(HEAD + below) == own
+
+
+def test_what_may_be_an_answer_stays_where_nothing_else_is() -> None:
+    text = f"{HEAD}> {'long ' * 14}words.\nSo where is it?"
+    zoned = assign_zones(split_lines(text))
+    assert zoned.kept_low_confidence
+    assert clean_text(text) == "So where is it?"
+    assert clean_text(f"{OWN}\n\n{text}") == OWN
+
+
 def test_mbox_escaped_from_is_no_quote() -> None:
     text = ">From where can one download the new version of it?"
     assert clean_text(text) == text

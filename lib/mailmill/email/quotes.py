@@ -20,6 +20,12 @@ from mailmill.email.tails import Marks
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
 # One tuple for all lines, so that comparing them takes no time.
 QUOTED: Final = ("quoted", "quote.mark")
+#: The rest of a wrapped line, below what ends a sentence: an answer, where nothing else is one.
+UNSURE: Final = ("quoted", "quote.wrapped.unsure")
+# Lengths, quote marks included, of lines that programs wrapped.
+_NARROWEST, _WIDEST = 48, 110
+# What stands for left out text: "[...]", "<snip>", "|".
+_OMISSION: Final = re.compile(r"[\W_]*+(?:snip(?:ped)?[\W_]*+)?", re.IGNORECASE)
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
 _OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
@@ -144,8 +150,8 @@ def _is_marked(lines: Lines, follow: int) -> bool:
 def _mark_wrapped(lines: Lines, marks: Marks, marked: Sequence[int]) -> None:
     """Mark the rest of a quoted line (one of `marked`) that some program wrapped without repeating the quote mark.
 
-    It is what hangs directly below a quoted line, when that line is long, or quotes go on right after it,
-    or it starts in the middle of a sentence; more than a few such lines are an answer, not a rest.
+    It hangs directly below a quoted line that may have been wrapped: one long enough, and no longer than programs leave
+    lines. More than a few such lines are an answer, not a rest; so is what stands below a question.
     """
     bares, depths, size = lines.bares, lines.depths, len(lines)
     for last, after in pairwise([*marked, size]):
@@ -155,17 +161,24 @@ def _mark_wrapped(lines: Lines, marks: Marks, marked: Sequence[int]) -> None:
         end = i
         while end < size and bares[end] and end not in depths and marks[end] is None:
             end += 1
-        length, run, first = len(lines.texts[last]), end - i, bares[i]
-        goes_on = end in depths
-        wrapped = (
-            (length >= 80 and run <= 12)
-            or (length >= 64 and len(first) < 60 and run <= 2)
-            or (goes_on and run == 1 and len(first) < 50)
-            or (_LOWER_START.match(first) is not None and run <= 3)
-        )
+        quoted, run, first = lines.texts[last].rstrip(), end - i, bares[i]
+        length, goes_on = len(quoted), end in depths
+        lower = _LOWER_START.match(first) is not None
+        if length < _NARROWEST or quoted[-1] == "?" or first == "--":
+            wrapped = first[0] == ">" or _OMISSION.fullmatch(first) is not None
+        elif length > _WIDEST:
+            wrapped = lower
+        else:
+            wrapped = (
+                (length >= 80 and run <= 12)
+                or (length >= 64 and len(first) < 60 and run <= 2)
+                or (goes_on and run == 1 and len(first) < 50)
+                or (lower and run <= 3)
+            )
         if wrapped:
+            whole = not (goes_on or lower) and quoted[-1] in ".!…"
             for k in range(i, end):
-                marks[k] = ("quoted", "quote.wrapped")
+                marks[k] = UNSURE if whole else ("quoted", "quote.wrapped")
 
 
 def mark_weak_quotes(lines: Lines, marks: Marks, headers: bool) -> None:

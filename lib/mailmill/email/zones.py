@@ -18,7 +18,7 @@ from mailmill.email.edges import mark_edges
 from mailmill.email.headers import Header
 from mailmill.email.labeller import Referee, shipped
 from mailmill.email.lines import Lines
-from mailmill.email.quotes import mark_evidence, mark_quotes, mark_weak_quotes
+from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_weak_quotes
 from mailmill.email.tails import RULED, Marks
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
@@ -130,7 +130,8 @@ def assign_own(
         last = last and all((mark := marks[i]) is not None and mark[0] in _APPENDED for i in solid)
     kept = False
     if not any(marks[i] is None for solid in segments for i in solid):
-        kept = _undo_model(marks) or _keep_something(lines, marks, headers)
+        # The labeller alone may not empty a message, nor what may be a wrapped line.
+        kept = _undo(marks, "model.") or _undo(marks, UNSURE[1]) or _keep_something(lines, marks, headers)
         if not kept and headers:
             _rename_forward(marks, headers)
     return Zoned(_runs(lines, marks), kept, bool(headers))
@@ -164,9 +165,9 @@ def _segments(solid: list[int], marks: Marks) -> list[list[int]]:
     return segments
 
 
-def _undo_model(marks: Marks) -> bool:
-    """Forget what the labeller decided, which alone may not empty a message; True when it had decided anything."""
-    found = [i for i, mark in enumerate(marks) if mark is not None and mark[1].startswith("model.")]
+def _undo(marks: Marks, rules: str) -> bool:
+    """Forget what rules decided whose names begin so; True when they had decided anything."""
+    found = [i for i, mark in enumerate(marks) if mark is not None and mark[1].startswith(rules)]
     for i in found:
         marks[i] = None
     return bool(found)

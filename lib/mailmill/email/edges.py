@@ -8,10 +8,10 @@ first sentence, so a long mail costs no more than a short one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
+from mailmill.email.greetings import mark_greeting
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
@@ -19,6 +19,7 @@ from mailmill.email.signatures import MAX_CLOSING, signature_block
 from mailmill.email.tails import (
     Marks,
     keep_footnotes,
+    keep_introduced,
     mark,
     strip_attachments,
     strip_caution,
@@ -29,19 +30,13 @@ from mailmill.email.tails import (
 #: A signature of more lines than this says how to reach its owner.
 MAX_UNTITLED: Final = 8
 
-_WORD: Final = re.compile(r"[^\W\d_]+")
-_VOCATIVE: Final = re.compile(
-    r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
-    r"\s?(?:[,:;]|--?|–|—|\.{2,4}|!)\s*$"
-)
-_NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
-
 
 def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str], *, first: bool, last: bool) -> None:
     """Mark the edges of the own lines `solid` (those of a segment that are not blank) in place.
 
     `first` and `last`: the segment is the message's first or last; between quotes only clear rules apply.
     """
+    own = solid
     if first:
         solid = strip_caution(lines, marks, solid)
     solid = strip_footers(lines, marks, solid, first=first)
@@ -51,11 +46,13 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         solid = keep_footnotes(lines, marks, solid)
         solid = _closing(lines, marks, solid, names)
     if first:
-        _greeting(lines, marks, solid, alone_ok=not last)
+        signed = any((mark := marks[i]) is not None and mark[0] == "signoff" for i in own)
+        mark_greeting(lines, marks, solid, last=last, signed=signed)
 
 
 def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """Sign-off, name and signature at the end; what is left above them."""
+    solid = keep_introduced(lines, marks, solid, names)
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
         signature_block(lines, marks, solid[len(above) :], names)
@@ -74,6 +71,7 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
                 best = k
             break
         if line.shape.prose:
+            best = best if best >= 0 else _signed_above(lines, solid, k, names)
             break
     if best >= 0:
         signature = _name_lines(lines, solid, best)
@@ -87,6 +85,23 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
         return signature_block(lines, marks, left, names)
     solid = signature_block(lines, marks, solid, names)
     return _last_name(lines, marks, solid, names)
+
+
+def _signed_above(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> int:
+    """Index of the sign-off and the sender's name above a sentence of the signature, -1 where there is none.
+
+    Nothing parts them from the end: "Kind regards, / Kim Noll / Payroll Officer / I work from Monday to Wednesday.".
+    """
+    for j in range(k - 1, max(0, k - MAX_CLOSING), -1):
+        if solid[j + 1] > solid[j] + 1 + (j + 1 < k and _signs_off(lines, solid, j) != ""):
+            break
+        if is_sender(lines[solid[j]].bare, names) and _signs_off(lines, solid, j - 1):
+            shape = lines[solid[k]].shape
+            named = [lines[i].shape.prose for i in solid[j + 1 : k]] or [
+                not (shape.address or shape.phone or shape.title)
+            ]
+            return -1 if any(named) else j - 1
+    return -1
 
 
 def _is_list(lines: Lines, below: Sequence[int]) -> bool:
@@ -174,8 +189,9 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
             marks[solid[0]] = ("signoff", "name.sender")
             return []
         return solid
-    previous = lines[solid[-2]]
-    gap = solid[-1] > solid[-2] + 1
+    place = next(i for i in range(solid[-1] - 1, -1, -1) if lines.bares[i])  # it may be decided already
+    previous = lines[place]
+    gap = solid[-1] > place + 1
     shape = line.shape
     if is_sender(line.bare, names):
         rule = "name.sender"
@@ -223,45 +239,3 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
             mark(marks, below, "signature", "signature.below")
             return solid[:k]
     return solid
-
-
-def _greeting(lines: Lines, marks: Marks, solid: list[int], *, alone_ok: bool) -> None:
-    """The greeting on the first line, when something follows it; `alone_ok`: below a quote, perhaps."""
-    if not solid or (len(solid) < 2 and not alone_ok):
-        return
-    line = lines[solid[0]]
-    bare = line.bare
-    if len(bare) > 70:
-        return
-    rule = line.rule("greeting")
-    word = None if rule else _WORD.search(bare.lower())
-    if word and word[0] not in PATTERNS.interjections:
-        shape = line.shape
-        thanks = line.rule("thanks")
-        if thanks and shape.words <= 4 and (shape.capitals > 1 or bare[-1] != "."):  # "Thanks." alone is a sentence
-            rule = thanks
-        elif (
-            shape.words <= 5
-            and shape.capitals
-            and (shape.capitals * 2 >= shape.words or _group(bare))
-            and not (shape.words == 1 and not shape.mixed)
-            and _VOCATIVE.match(bare)
-            and not any(_is_common(word) for word in _WORD.findall(bare))
-        ):
-            rule = "vocative.mark"
-        elif _NAME_LIST.match(bare):
-            rule = "vocative.list"
-        elif shape.words == 1 and shape.capitals and shape.mixed and bare.isalpha() and len(bare) <= 14:
-            rule = "vocative.word"
-    if rule:
-        marks[solid[0]] = ("greeting", rule)
-
-
-def _group(bare: str) -> bool:
-    """Does the line name a group of people ("Traders et al:")?"""
-    return any(word in PATTERNS.groups for word in _WORD.findall(bare.lower()))
-
-
-def _is_common(word: str) -> bool:
-    """Is it a word of the language rather than a name, a particle of one ("van", "de") or a group's ("all")?"""
-    return len(word) > 3 and word.islower() and word not in PATTERNS.groups

@@ -29,6 +29,7 @@ _DATE_LINE: Final = re.compile(
 _TIME_LINE: Final = re.compile(
     r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE
 )
+_TIME: Final = re.compile(r"\d[:.h]\d\d")
 _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
 _RULES: Final = "-_=*~#+"
@@ -114,7 +115,7 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
         return None
     for start in range(last, max(floor, last - 3) - 1, -1):
         bare = bares[start]
-        if not bare or start in lines.depths or lines.evidence[start]:
+        if not bare or start in lines.depths or lines.evidence[start] not in UNDECIDED:
             break
         text = f"{bare} {text}" if text else bare
         rule = match(fold(text))
@@ -133,7 +134,8 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     if quoted:
         return found
     passage = " ".join(bares[found.start : found.end])
-    proof = "@" in passage or (found.rule in _ANCHORED and _DIGIT.search(passage) is not None)
+    dated = found.rule in _ANCHORED and _DIGIT.search(passage) is not None
+    proof = "@" in passage or (dated and not PATTERNS.possessives[found.rule.split(".")[1]].search(passage.lower()))
     return found if proof and follow < len(lines) else None
 
 
@@ -167,6 +169,14 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
     if block is None:
         probe = _notes_fields(lines, fields)
         block, _ = _fields(lines, probe, floor, least=1, upward=False) if probe else (None, 0)
+    if (
+        block is None
+        and (
+            bares[i][0] not in _RULES  # "Forwarded message:" alone may be anybody's words
+            or (bares[i][:2] == "##" and not any(bares[:i]))  # a help desk's own mail: "##- Reply above this line -##"
+        )
+    ):
+        return None
     return Header(i, block.end if block else end, kind, rule)
 
 
@@ -214,8 +224,25 @@ def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool =
     people = roles & {"from", "to"}
     if len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
         return None, end
+    if upward and not _mailed(lines, first, end, roles):
+        return None, end
     rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
     return Header(_rise(lines, first, floor) if upward else first, end, "fields", rule), end
+
+
+def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
+    """Are the fields a mail's, not those of a form or a journey ("From: Mumbai")?
+
+    They name an address, a Notes name or a time of day, or a rule parts them from what stands above.
+    """
+    if first and _RULE_LINE.match(lines.bares[first - 1]):
+        return True
+    passage = " ".join(lines.bares[first:end])
+    if "@" in passage:
+        return roles - {"from", "subject"} != set()
+    if "to" in roles:
+        return "subject" in roles and ("from" in roles or _TIME.search(passage) is not None)
+    return _TIME.search(passage) is not None
 
 
 def _continues(text: str, bare: str, role: str) -> bool:

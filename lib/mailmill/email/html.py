@@ -50,6 +50,7 @@ _TIGHT: Final = re.compile(
 _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _PIXEL: Final = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
 _IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
+_PRE_STYLE: Final = re.compile(r"white-space:\s?(?:pre|break-spaces)")
 _START: Final = re.compile(r"\bstart=\"(\d{1,6})\"")
 
 
@@ -121,7 +122,7 @@ class _Page:
             if "&" in raw:
                 raw = unescape(raw)
         if self._pre:
-            first, *rest = raw.replace("\r", "").split("\n")
+            first, *rest = raw.replace("\r\n", "\n").replace("\r", "\n").split("\n")
             self._parts.append(first)
             for piece in rest:
                 self.flush(keep=True)
@@ -149,7 +150,8 @@ class _Page:
         apart = role == "paragraph" and not (tag == "p" and attributes and _TIGHT.search(attributes))
         if len(self._stack) < 100_000:
             self._stack.append((tag, role, apart, self.now, self._hidden, self._pre))
-        if not mark and role is None:
+        pre = tag in _PREFORMATTED or ("white-space" in attributes and _PRE_STYLE.search(attributes) is not None)
+        if not mark and role is None and not pre:
             return
         if self._hidden or role == "dropped" or (mark == "hidden" and tag not in ("body", "html")):
             self._hidden = 1
@@ -166,7 +168,7 @@ class _Page:
             self.now = WEAK
         if tag in _LISTED:
             self._list(tag, attributes)
-        elif tag in _PREFORMATTED:
+        if pre:
             self._pre = 1
 
     def close(self, tag: str) -> None:

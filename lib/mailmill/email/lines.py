@@ -36,6 +36,7 @@ _DATE: Final = re.compile(
 )
 # Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
 _SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
+_GLUED: Final = re.compile(r"-{4,12}[^-:]{8,60}-{4,12}(?=[\w ]{2,20}:)")
 _DASHES: Final = " \t-_=*~#+.>"
 _EDGE: Final = ' \t*_>|«»"“”'
 _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
@@ -55,7 +56,7 @@ KINDS: Final = (
 )
 
 #: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
-LONG_KINDS: Final = frozenset({"disclaimer", "footer"})
+LONG_KINDS: Final = frozenset({"disclaimer", "footer", "caution"})
 SHORT: Final = 110
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
@@ -113,6 +114,11 @@ class Shape:
         self._lower = -1
 
     @property
+    def lettered(self) -> int:
+        """Words with a letter in them: "Tel. 03 20 55 50 00" has one."""
+        return sum([not w.isdigit() and any(map(str.isalpha, w)) for w in self._split])
+
+    @property
     def capitals(self) -> int:
         """Words with a capital as their first or second character."""
         return sum([w[0].isupper() or w[1:2].isupper() for w in self._split])
@@ -157,7 +163,7 @@ class Shape:
     @property
     def prose(self) -> bool:
         """A sentence, or a full line of running text."""
-        words = self.words
+        words = self.lettered
         if words >= 12 or self.chars > 90:
             return True
         stops = self.ends in ".?!…"
@@ -277,6 +283,8 @@ def banner_of(text: str) -> tuple[str, str] | None:
 
     Banners stand between dashes, or alone on a line that ends with a colon ("Begin forwarded message:").
     """
+    if text[:4] == "----" and (glued := _GLUED.match(text)):  # some programs write the fields into the same line
+        text = glued[0]
     if len(text) > 160 or not text:
         return None
     if text[0] in "-_=*~#+" or text[-1] in ":-=_":

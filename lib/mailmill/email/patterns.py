@@ -76,7 +76,10 @@ class Patterns:
     titles: frozenset[str]
     legal: re.Pattern[str]
     legal_weak: re.Pattern[str]
+    gateway: re.Pattern[str]
+    devices: re.Pattern[str]
     first_person: Mapping[str, re.Pattern[str]]
+    possessives: Mapping[str, re.Pattern[str]]
     stop_words: Mapping[str, tuple[str, ...]]
     languages: tuple[str, ...]
 
@@ -118,7 +121,10 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         titles=frozenset(title for t in tables for title in t["titles"]),
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
+        gateway=_any_word([word for t in tables for word in t["gateway"]]),
+        devices=_any_word([word for t in tables for word in t["devices"]]),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
+        possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},
         stop_words=stop_words,
         languages=tuple(t["code"] for t in tables),
     )

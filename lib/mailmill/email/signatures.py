@@ -25,7 +25,7 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         if contacts and RULED.match(line.bare) and not any(map(str.isalnum, line.bare)):
             low = k
             break
-        if shape.prose or shape.words > 9:
+        if shape.prose or shape.lettered > 9:
             break
         contact = line.rule("contact")
         if ":" in line.bare[1:30] and not contact and not _LINK.match(line.bare):

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.lines import Line, Lines
+from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
 
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
 
 MAX_SIGNATURE: Final = 25
+_ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
+#: So many of the lowest lines may be a paragraph that was announced.
+MAX_INTRODUCED: Final = 14
 _MAX_FOOTER_SEARCH: Final = 60
 #: Characters of a passage in which a disclaimer shows.
 MAX_LEGAL: Final = 2000
@@ -48,7 +52,8 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     if not rule:
         return solid
     cut = next((k for k in range(1, len(solid)) if solid[k] > solid[k - 1] + 1), len(solid))
-    if cut == len(solid):
+    text = " ".join([lines.bares[i] for i in solid[:cut]])[:MAX_LEGAL].lower()
+    if cut == len(solid) or len(set(PATTERNS.gateway.findall(text))) < 2:
         return solid
     mark(marks, solid[:cut], "disclaimer", rule)
     return solid[cut:]
@@ -86,7 +91,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
         below = k > 0 or not first
         if not rule and below and opens:
             rule = line.rule("disclaimer") or _wrapped(lines, solid, k)
-            rule = rule if rule and _legal(lines, solid, k) else ""
+            rule = rule if rule and _legal(lines, solid, k) and not _personal(bare, rule) else ""
             zone = "disclaimer" if rule else ""
         if not rule and below and (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
             rule = line.rule("footer")
@@ -94,7 +99,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             zone = "footer" if rule else ""
         if not rule and size - k <= 8:
             rule = line.rule("mobile")
-            if rule:
+            if rule and _tags(lines, solid, k):
                 marks[i] = ("mobile", rule)
             continue
         if not rule:
@@ -104,6 +109,20 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
         if stop == size:
             return [i for i in solid[:k] if marks[i] is None]
     return [i for i in solid if marks[i] is None]
+
+
+def _tags(lines: Lines, solid: list[int], k: int) -> bool:
+    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday …"), nor one right below it?"""
+    line = lines[solid[k]]
+    if line.shape.prose and not PATTERNS.devices.search(line.bare.lower()):
+        return False
+    for i in solid[k + 1 :]:
+        below = lines[i]
+        if below.rule("disclaimer") or below.rule("footer") or below.rule("mobile"):
+            break
+        if below.shape.words > 2 and below.shape.ends in ".?!":
+            return False
+    return True
 
 
 def _legal(lines: Lines, solid: list[int], k: int) -> bool:
@@ -150,6 +169,28 @@ def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     return solid[:first]
 
 
+def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """A paragraph near the end that a line with a colon announces ("Please send it to:") is body, though it looks like
+    a signature; what is left without it."""
+    bares = lines.bares
+    for k in range(len(solid) - 1, max(0, len(solid) - MAX_INTRODUCED), -1):
+        above = lines[solid[k - 1]]
+        if not _ANNOUNCES.search(above.bare) or above.rule("greeting"):
+            continue
+        end = next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
+        passage = [lines[i] for i in solid[k:end]]
+        numbered = any(map(str.isdigit, " ".join([line.bare for line in passage])))
+        if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not numbered):
+            continue  # text, or perhaps a greeting: "Mr and Mrs Hill:"
+        if any(line.rule(kind) for line in passage for kind in ("signoff", "thanks", "closing")):
+            break
+        if end == len(solid) and is_sender(bares[solid[-1]], names):
+            end -= 1
+        mark(marks, solid[k:end], "body", "body.introduced")
+        return solid[:k] + solid[end:]
+    return solid
+
+
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """Names of attachments that some programs list below the text (" - budget.xls")."""
     k = len(solid)
@@ -171,9 +212,15 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
         bare = lines.bares[solid[k]]
         if bare[0] in "-–—_" and (
-            _DELIMITER.match(bare)
+            (_DELIMITER.match(bare) and (bare == "--" or not _parts(lines, solid, k)))
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
         ):
             mark(marks, solid[k:], "signature", "delimiter")
             return solid[:k]
     return solid
+
+
+def _parts(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the rule `solid[k]` only part a passage from the next, which is text below a blank line?"""
+    below = solid[k + 1 : k + 2]
+    return bool(below) and below[0] > solid[k] + 1 and lines[below[0]].shape.prose

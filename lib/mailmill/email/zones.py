@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 from mailmill.email.edges import mark_edges
 from mailmill.email.headers import Header
 from mailmill.email.labeller import Referee, shipped
-from mailmill.email.lines import Lines
+from mailmill.email.lines import Line, Lines, field_of
 from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_weak_quotes
 from mailmill.email.tails import RULED, Marks
 
@@ -26,7 +26,10 @@ _CLEAR: Final = ("quote.", "field.", "banner.", "forward.", "attribution.", "mim
 _EDGES: Final = frozenset({"greeting", "signoff", "signature", "footer", "disclaimer"})
 _APPENDED: Final = frozenset({"footer", "disclaimer", "mobile"})  # below what its author ended
 _WORDS: Final = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
-_CLEAR_EVIDENCE: Final = frozenset({"html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix"})
+_CLEAR_EVIDENCE: Final = frozenset({
+    "html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix", "html.outlook_reply", "html.yahoo_quoted",
+    "html.protonmail_quote", "html.zimbra_headers",
+})  # fmt: skip
 
 #: How sure a rule is by the first part of its name; `confidence` is their mean over characters.
 CERTAINTY: Final = {
@@ -176,20 +179,21 @@ def _undo(marks: Marks, rules: str) -> bool:
 def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bool:
     """Undo removals of lines that may be the author's; True when there were any.
 
-    Without a header everything that is not marked as quoted comes back.
+    Without a header everything that is not marked as quoted comes back, or what thanks, where anything does.
     """
-    clear = _has_clear(marks)
+    clear = _has_clear(lines, marks)
     # Signatures, disclaimers and footers come back only where there is nothing else to bring back.
     edges = _EDGES
     if any(m is not None and m[0] in ("greeting", "signoff") and not m[1].startswith("html.") for m in marks):
         edges = frozenset({"greeting", "signoff"})
+    words = any(m is not None and m[1].startswith(_WORDS) for m in marks)  # "Hi Sue, / Thanks! / Kim" says "Thanks!"
     kept = False
     for i, mark in enumerate(marks):
         if mark is None or not lines.bares[i]:
             continue
         zone, rule = mark
         if zone in edges and not rule.startswith("html."):
-            keep = not headers or rule.startswith(_WORDS)
+            keep = not (headers or words) or (rule.startswith(_WORDS) and _says(lines[i]))
         else:
             keep = zone in ("quoted", "header") and rule.startswith("html.") and rule not in _CLEAR_EVIDENCE
             keep = keep and not headers and not clear
@@ -199,8 +203,22 @@ def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bo
     return kept
 
 
-def _has_clear(marks: Marks) -> bool:
-    return any(m is not None and (m[1].startswith(_CLEAR) or m[1] in _CLEAR_EVIDENCE) for m in marks)
+def _says(line: Line) -> bool:
+    """Is it a thank-you itself, not the name below one?"""
+    return line.rule("thanks") != "" or line.rule("closing") != ""
+
+
+def _has_clear(lines: Lines, marks: Marks) -> bool:
+    """Was anything removed that somebody else wrote for certain? Below Word's line, that is what fields head."""
+    return any(
+        m is not None
+        and (
+            m[1].startswith(_CLEAR)
+            or m[1] in _CLEAR_EVIDENCE
+            or (m[1] == "html.outlook_border" and field_of(lines.bares[i]) is not None)
+        )
+        for i, m in enumerate(marks)
+    )
 
 
 def _rename_forward(marks: Marks, headers: Sequence[Header]) -> None:

@@ -1,0 +1,76 @@
+"""The greeting: the first line of a message's own words, where it greets or names somebody."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mailmill.email.lines import Lines
+from mailmill.email.patterns import PATTERNS
+from mailmill.email.tails import Marks
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_VOCATIVE: Final = re.compile(
+    r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
+    r"\s?(?:[,:;]|--?|–|—|\.{2,4}|!)\s*$"
+)
+#: Short words that stand in names, though they are words of a language.
+_PARTICLES: Final = frozenset({
+    "van", "von", "der", "den", "de", "da", "di", "do", "du", "la", "le", "el", "al", "of", "y", "e", "et", "en", "und",
+    "and",
+})  # fmt: skip
+_NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
+
+
+def mark_greeting(lines: Lines, marks: Marks, solid: list[int], *, last: bool, signed: bool) -> None:
+    """The greeting on the first line, when something follows it: below a quote where the segment is not the `last`, or
+    a sign-off where it is `signed`."""
+    if not solid or (len(solid) < 2 and last and not signed):
+        return
+    line = lines[solid[0]]
+    bare = line.bare
+    if len(bare) > 70:
+        return
+    rule = line.rule("greeting")
+    word = None if rule else _WORD.search(bare.lower())
+    if word and word[0] not in PATTERNS.interjections:
+        shape = line.shape
+        thanks = line.rule("thanks")
+        if thanks and shape.words <= 4 and (shape.capitals > 1 or bare[-1] != "."):  # "Thanks." alone is a sentence
+            rule = thanks
+        elif (
+            shape.words <= 5
+            and shape.capitals
+            and (shape.capitals * 2 >= shape.words or _group(bare))
+            and not (shape.words == 1 and not shape.mixed)
+            and _VOCATIVE.match(bare)
+            and not any(_is_common(word) for word in _WORD.findall(bare))
+            and not (bare[-1] == ":" and len(solid) > 1 and _heads(lines, solid))
+        ):
+            rule = "vocative.mark"
+        elif _NAME_LIST.match(bare):
+            rule = "vocative.list"
+        elif shape.words == 1 and shape.capitals and shape.mixed and bare.isalpha() and len(bare) <= 14:
+            rule = "vocative.word" if signed or _quoted_from(lines, marks, bare) else ""
+    if rule:
+        marks[solid[0]] = ("greeting", rule)
+
+
+def _quoted_from(lines: Lines, marks: Marks, name: str) -> bool:
+    """Does a header of what is quoted name whom the message answers?"""
+    return any(mark is not None and mark[0] == "header" and name in lines.bares[i] for i, mark in enumerate(marks))
+
+
+def _heads(lines: Lines, solid: list[int]) -> bool:
+    """Is the first line the heading of what stands right below it ("Address:"), rather than a greeting?"""
+    return solid[1] == solid[0] + 1 and not lines[solid[1]].shape.prose
+
+
+def _group(bare: str) -> bool:
+    """Does the line name a group of people ("Traders et al:")?"""
+    return any(word in PATTERNS.groups for word in _WORD.findall(bare.lower()))
+
+
+def _is_common(word: str) -> bool:
+    """Is it a word of the language rather than a name, a particle of one ("van", "de") or a group's ("all")?"""
+    return word.islower() and word not in PATTERNS.groups and word not in _PARTICLES

@@ -1,0 +1,126 @@
+"""Content that looks like an edge of a mail must stay; edges that look like content must go. In seven languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailmill.email import clean_message, clean_text
+from mailmill.email.html import render
+from mailmill.email.lines import banner_of
+
+BODY = "Parcel 4411 is missing two cables. Item 12 and item 15 were not in the box."
+
+
+def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
+    head = f"From: {sender}\nContent-Type: text/plain; charset=utf-8\nMIME-Version: 1.0\n\n"
+    return clean_message((head + text).encode()).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # headings and cries are no greetings
+        *(f"{first}\n\n{BODY}" for first in ("Kündigung", "Résiliation", "Reclamo", "Refund!", "Falsche Größe!")),
+        *(f"{first}\n\n{BODY}" for first in ("Neue Adresse:", "Love it!", "Fixed!", "Summary:", "Introduction")),
+        f"Address:\nHafenstr. 3\n20457 Hamburg\n\n{BODY}",
+        # requests and complaints are no thanks
+        "Le colis est perdu.\n\nMerci de me rembourser.",
+        "Le colis est perdu.\n\nMerci de bien vouloir annuler ma commande.",
+        "Es ist weg.\n\nDanke für nichts!",
+        "El paquete se ha perdido.\n\nGracias por nada",
+        "O pacote se perdeu.\n\nObrigado por nada.",
+        "Het pakket is weg.\n\nBedankt voor niets.",
+        "Ich war da.\n\nIch freue mich auf den Termin am Montag.",
+        # what a line announces is no signature
+        "Please send the replacement to:\n\nNorthern Dental Group\n44 Park Street\nLeeds LS1 4AB\n0113 555 0199",
+        "Hier meine neue Bankverbindung:\n\nUte Kolb\nIBAN DE12 3456 7890 1234 5678 90\nSparkasse Musterstadt",
+        "Please write to my new address:\n\nkim.noll@firm.example",
+        # fields of forms and journeys are no header of a mail
+        "Von: Karl <k@x.example>\nBetreff: Anfrage\n\nNachrichtentext:\nLiefern Sie auch nach Graz?",
+        "From: Mumbai\nTo: Pune\nDate: 12 March\n\nThe bus was two hours late.",
+        "De: Aeropuerto\nPara: Hotel Sol\nFecha: 12/03/2025 18:30\n\nEl taxi no vino.",
+        # a rule that parts passages is no signature's
+        "First, the roof is leaking again.\n\n---\n\nSecond, the heating makes a noise at night.",
+        # sentences are no tags of mobile programs
+        "Enviado desde Madrid el lunes y aún no ha llegado.",
+        "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
+        "Sent from my phone the pictures look fine, but not on the laptop.\n\nWhich program do you use?",
+        # letters that are told of are not quoted
+        "Am 3. März 2025 um 10 Uhr schrieb Ihr Mitarbeiter im Chat:\n\nWir zahlen.\n\nBis heute ist kein Geld da.",
+        "Le 3 mars 2025 votre collègue a écrit :\n\nNous remboursons tout.\n\nÀ ce jour, rien.",
+        "Forwarded message:\n\nI forwarded the message to Bob already.",
+        # warnings and secrets of the author's own
+        "Caution: this ladder wobbles on any floor.\n\nPlease take it back.",
+        "Warning: this email is my third one about the same ladder.\n\nPlease take it back.",
+        "We met.\n\nThis message contains my complaint about your driver. It is confidential, do not forward it.",
+        # the last word of a mail
+        "When will it come?\n\nTomorrow.",
+    ],
+)  # fmt: skip
+def test_content_stays(text: str) -> None:
+    assert cleaned(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("Hi Sue,\n\nThanks!\n\nKim", "Thanks!"),
+        (f"Peter\n{BODY}\n\nOn 2 May 2025, Peter Kirk <p@x.example> wrote:\n> Is it complete?", BODY),
+        (f"{BODY}\n\nVielen Dank im Voraus und viele Grüße\nKim", BODY),
+        (f"{BODY}\n\nDanke und LG, Kim", BODY),
+        (f"{BODY}\n\nMerci beaucoup et bonne journée\nKim", BODY),
+        (f"{BODY}\n\nThanks in advance for your help,\nKim", BODY),
+        (f"{BODY}\n\nVr. gr.\nKim", BODY),
+        (f"Muy buenas:\n\n{BODY}", BODY),
+        (f"Morgen zusammen,\n\n{BODY}", BODY),
+        (f"{BODY}\n\nVon Yahoo Mail auf Android gesendet", BODY),
+        (f"{BODY}\n\nEnvoyé à partir de Courrier pour Windows", BODY),
+        (f"{BODY}\n\nSent from my iPad\n\nThis message is confidential and intended for the addressee only.", BODY),
+        # a sentence below a signature
+        (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
+        (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),
+        (f"{BODY}\n\nKim Noll\nTél. 03 20 55 50 00 - Port. 06 12 34 56 78", BODY),
+        (f"{BODY}\n\nKim Noll\ntel +353 21 555 0100 | mob +353 87 555 0100", BODY),
+        ("My code:\n\nfind . | sort\n\nKim", "My code:\n\nfind . | sort"),
+        # what a help desk or a telephone writes above the earlier message
+        (f"{BODY}\n\n##- Please type your reply above this line -##\n\nYour request has been updated.", BODY),
+        (f"{BODY}\n-------- Original message --------From: Shop <i@x.example> Date: 03/03/2025\nHi", BODY),
+        (f"{BODY}\n\nOn Mon, 3 Mar 2025, Bob wrote:\n\nWhich parcel do you mean?", BODY),
+        # a gateway's warning, as long as a paragraph
+        ("CAUTION: This email originated from outside of the organization. Do not click links or open attachments "
+         f"unless you recognize the sender and know the content is safe.\n\nHello Sue,\n\n{BODY}", BODY),
+        (f"This Message Is From an External Sender\nThis message came from outside your organization.\n\n{BODY}", BODY),
+    ],
+)  # fmt: skip
+def test_edges_go(text: str, own: str) -> None:
+    assert cleaned(text) == own
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        '<div id="divRplyFwdMsg"><b>From:</b> S<br><b>Subject:</b> x</div><div>Where should we deliver?</div>',
+        '<div class="yahoo_quoted"><div>On Monday, S wrote:</div><p>Where should we deliver?</p></div>',
+        '<div style="border:none;border-top:solid #E1E1E1 1.0pt"><p><b>From:</b> S<br><b>Sent:</b> Monday'
+        "<br><b>Subject:</b> x</p></div><p>Where should we deliver?</p>",
+    ],
+)  # fmt: skip
+def test_a_reply_without_words_is_empty(theirs: str) -> None:
+    raw = f"From: Ed <e@x.example>\nContent-Type: text/html\n\n<html><body>{theirs}</body></html>".encode()
+    assert clean_message(raw).text == ""
+
+
+def test_a_help_desks_own_mail_is_kept() -> None:
+    text = "##- Please type your reply above this line -##\n\nThe refund was sent on 1 March."
+    assert "The refund was sent on 1 March." in clean_text(text)
+
+
+def test_a_banner_may_share_its_line_with_fields() -> None:
+    assert banner_of("-------- Original message --------From: Shop Date: 03/03/2025") is not None
+    assert banner_of("-------- Original message -------- and so on") is None
+
+
+def test_preformatted_by_style() -> None:
+    assert render('<div style="white-space:pre-wrap">one\r\n  two</div><div>three\nfour</div>')[0] == [
+        "one", "  two", "three four",
+    ]  # fmt: skip

@@ -50,3 +50,10 @@ def test_labels_from_outside_cannot_break_the_page() -> None:
     assert "<script>" not in page
     assert "\n# heading" not in page
     assert "a\\|b" in page
+
+
+def test_of_three_classes_the_likeliest_is_called() -> None:
+    found = summarise(tally(np.eye(3), np.arange(3)), ("neg", "neutral", "pos"))
+    page = choice.report({"m": {"validation": found, "test": found}}, "m", "macro_f1")["choice.md"].decode()
+    assert "columns: predicted, the likeliest)" in page
+    assert "threshold" not in page

@@ -69,7 +69,8 @@ def _page(figures: Figures, chosen: str, by: str) -> str:
             lines.append(f"| {name} | {_cell(label)} | {row} |")
     best = figures[chosen]["test"]
     names = [_cell(label) for label in best.classes]
-    lines += ["", f"Confusion of {chosen} (rows: true, columns: predicted, threshold {best.threshold}):", ""]
+    called = f"threshold {best.threshold}" if len(names) == 2 else "the likeliest"
+    lines += ["", f"Confusion of {chosen} (rows: true, columns: predicted, {called}):", ""]
     lines += [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
     lines += [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(names, best.confusion, strict=True)]
     return "\n".join(lines) + "\n"

@@ -39,13 +39,16 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything on one card. curves is None where the sample lacks a class; notes: what is missing, and why."""
+    """Everything on one card. notes: what is missing, and why.
+
+    threshold, curves: None with three classes or more; curves too where the sample lacks a class.
+    """
 
     name: str
     chosen: bool
     sheet: Sheet
     classes: tuple[str, ...]
-    threshold: float
+    threshold: float | None
     rows: int
     sampled: int
     figures: dict[str, Interval]
@@ -96,8 +99,13 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
             f"Intervals, curves and parts are of a sample of {len(sample):,} of the {test['rows']:,} test mails, "
             "drawn by a hash of their keys (docs.sample_rows)."
         )
-    both = len(set(sample.y.tolist())) == 2
-    if not both:
+    two, both = len(model.classes) == 2, len(set(sample.y.tolist())) > 1
+    if not two:
+        notes.append(
+            f"The likeliest of {len(model.classes)} classes is called. A threshold, the ROC curve and the area under "
+            "it, precision against recall and calibration are of two classes, so they are left out."
+        )
+    elif not both:
         notes.append("The test mails have one class alone, so there are no curves.")
     words = m.words.get(name, []) if m.words else []
     if m.words is None:
@@ -112,14 +120,14 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
         chosen=m.metrics["chosen"] == name,
         sheet=sheet,
         classes=tuple(test["classes"]),
-        threshold=threshold,
+        threshold=threshold if two else None,
         rows=test["rows"],
         sampled=len(sample),
         figures=_figures(test, sample, name, threshold, m.seed),
         per_class=_per_class(test),
         confusion=test["confusion"],
         slices=slices(sample, name, threshold),
-        curves=curves(sample.p[name], sample.y) if both else None,
+        curves=curves(sample.p[name][:, 1], sample.y) if two and both else None,
         words=words,
         columns=column_shares(model),
         mistakes=_mistakes(sample, name, threshold, m),

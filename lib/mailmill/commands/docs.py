@@ -79,7 +79,7 @@ def diff(old: str, new: str, config: Path | None, overrides: Sequence[str]) -> N
         known = versions.listed(job.workspace)
     before, after = versions.find(known, old), versions.find(known, new)
     changes = list(versions.compare(before, after))
-    click.echo(f"{before.id} ({before.created[:10]}) → {after.id} ({after.created[:10]}): {len(changes)} differences")
+    click.echo(f"{before.id} ({before.built[:10]}) → {after.id} ({after.built[:10]}): {len(changes)} differences")
     for change in changes:
         click.echo(f"  {change.words}")
 
@@ -88,13 +88,13 @@ def diff(old: str, new: str, config: Path | None, overrides: Sequence[str]) -> N
 @_config
 @_set
 def list_versions(config: Path | None, overrides: Sequence[str]) -> None:
-    """List the documented versions of the data, the oldest first."""
+    """List the documented versions of the data with the date of their last build, the latest at the end."""
     from mailmill.docs import versions
 
     with _job(config, overrides) as job:
         for version in versions.listed(job.workspace):
             rows = ", ".join(f"{name} {n}" for name, n in version.rows.items() if name in ("raw", "clean", "labels"))
-            click.echo(f"{version.id}  {version.created[:16]}  {rows}")
+            click.echo(f"{version.id}  {version.built[:16]}  {rows}")
 
 
 @docs.command(name="facts", short_help="every measured fact")

@@ -11,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailmill.docs import intervals, mistakes, slices, telling
+from mailmill.docs.datasheet import Sheet
 from mailmill.docs.energy import metered
+from mailmill.docs.facts import Facts
 from mailmill.docs.intervals import wilson
+from mailmill.docs.modelcard import Material, ModelCard, make_cards
 from mailmill.docs.sample import Sample
 from mailmill.docs.telling import Questions
 from mailmill.models.data import SparseRows
 from mailmill.models.logistic_model import LogisticModel, LogisticSettings
+from mailmill.models.metrics import summarise
 from mailmill.models.tally import roc_auc, tally
 
 
@@ -162,6 +166,31 @@ def test_the_surest_mistakes_come_first() -> None:
     sure = [p for *_, p in found]
     assert sure == sorted(sure, reverse=True)
     assert all(actual != predicted for _, actual, predicted, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"), [("never", 'docs.words is "never"'), ("package", "the vectors are no published package's")]
+)
+def test_a_card_says_why_there_are_no_words(shown: Any, said: str) -> None:
+    found = card(make_sample(), shown, examples=0)
+    assert [said in note for note in found.notes if "telling words" in note] == [True]
+    assert found.mistakes is None
+
+
+def test_a_model_without_mistakes_does_not_hide_them() -> None:
+    sample = make_sample()
+    sample.p["m"][:] = np.eye(2)[sample.y]
+    assert card(sample, "always", examples=3).mistakes == []
+
+
+def card(sample: Sample, shown: Any, examples: int) -> ModelCard:
+    """The card of a model that says `sample.p`, with no word to show."""
+    model = LogisticModel(sample.classes, np.ones((1, 2)), np.zeros(1), LogisticSettings())
+    test = summarise(tally(sample.p["m"], sample.y), sample.classes).to_dict()
+    metrics = {"chosen": "m", "models": {"m": {"test": test}}}
+    words = {} if shown == "always" else None
+    material = Material(Facts({}, {}), metrics, {"m": model}, sample, words, shown, lambda *_: {}, examples, 1)
+    return make_cards([Sheet("models.m", "", "", "", ())], material)[0]
 
 
 def test_time_is_measured_and_what_is_not_says_so() -> None:

@@ -55,7 +55,7 @@ def test_a_perfect_model_is_perfect() -> None:
     test = summarise(tally(sample.p["m"], sample.y), CLASSES).to_dict()
     model = LogisticModel(CLASSES, np.ones((3, 2)), np.zeros(3), LogisticSettings())
     metrics = {"chosen": "m", "models": {"m": {"test": test}}}
-    material = Material(Facts({}, {}), metrics, {"m": model}, sample, {}, lambda *_: {}, 3, 1)
+    material = Material(Facts({}, {}), metrics, {"m": model}, sample, {}, "always", lambda *_: {}, 3, 1)
     (card,) = make_cards([Sheet("models.m", "", "", "", ())], material)
     for name, value in {"accuracy": 1.0, "macro_f1": 1.0, "log_loss": -np.log(0.8), "brier": 0.06}.items():
         found = card.figures[name]

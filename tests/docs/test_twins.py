@@ -188,7 +188,7 @@ def test_check_says_what_is_answered(configured: Path, capsys: pytest.CaptureFix
 
 
 def test_build_facts_versions_and_diff(configured: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("build", "-c", str(configured)) == 0
+    assert run("build", "-c", str(configured), "--engine", "local") == 0
     assert capsys.readouterr().out.endswith("index.html\n")
     assert run("facts", "-c", str(configured), "generator.") == 0
     assert '"generator.kind" = "grammar"' in capsys.readouterr().out

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailmill.commands.session import engine_option
 from mailmill.config import load
 from mailmill.errors import ConfigError
 
@@ -34,14 +35,15 @@ _set = click.option(
 
 @docs.command(short_help="everything published -> the site")
 @_config
+@engine_option
 @_set
-def build(config: Path | None, overrides: Sequence[str]) -> None:
+def build(config: Path | None, engine: str | None, overrides: Sequence[str]) -> None:
     """Document everything that is published, and say where the site lies."""
     from mailmill import pipeline
     from mailmill.docs import build as documentation
     from mailmill.docs import site
 
-    with _job(config, overrides) as job:
+    with _job(config, [*overrides, *([f"engine.kind={engine}"] if engine else [])]) as job:
         if missing := site.missing():
             raise ConfigError(f"{' and '.join(missing)} not installed", hint="pip install 'mailmill[docs]'")
         pipeline.docs(job)

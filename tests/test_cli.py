@@ -315,7 +315,16 @@ class TestRefusals:
 
     def test_classes_without_the_positive_one(self, config: Path, tmp_path: Path) -> None:
         refused(mailmill("run", "-c", config, "-s", "train.positive=happy"), 3, "'happy'", "train.positive")
-        assert not published(tmp_path) & {"work/models/forest", "work/metrics", "work/scores"}
+        assert not published(tmp_path) & {"work/features", "work/models/forest", "work/metrics", "work/scores"}
+
+    def test_three_classes_have_no_roc_curve_to_choose_by(self, config: Path, corpus: Path, tmp_path: Path) -> None:
+        labels = (corpus / "labels.csv").read_text().splitlines()
+        labels[1::3] = [f"{line.rsplit(',', 1)[0]},neutral" for line in labels[1::3]]
+        (tmp_path / "labels.csv").write_text("\n".join(labels) + "\n")
+        changes = (f"labels.source={tmp_path / 'labels.csv'}", "train.negative=neg", "evaluate.choose_by=roc_auc")
+        result = mailmill("run", "-c", config, *(word for change in changes for word in ("-s", change)))
+        refused(result, 2, "evaluate.choose_by", "neutral", "macro_f1")
+        assert "work/features" not in published(tmp_path)
 
     @pytest.mark.parametrize("name", ["dask", "spark"])
     def test_an_engine_that_is_not_installed(self, name: str, config: Path, tmp_path: Path) -> None:

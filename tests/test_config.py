@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from mailmill.config import Config, fingerprint, load, parse, parse_bytes
 from mailmill.errors import ConfigError
+from mailmill.models.forest import ForestSettings
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "conf").rglob("*.toml"))
@@ -119,3 +120,33 @@ def test_all_words_can_be_asked_for() -> None:
 def test_a_pool_is_named_once() -> None:
     with pytest.raises(ConfigError, match="names a pool twice"):
         parse({"input": {"paths": ["mail"]}}, ['features.pooling=["mean", "mean"]'])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("forest.max_features=0", "forest.max_features: must be"),
+        ("forest.max_features=1.5", "forest.max_features: must be"),
+        ("forest.max_features=true", "forest.max_features: "),
+        ("forest.max_features=log2", "forest.max_features: must be"),
+        ("forest.shrinkage=inf", "forest.shrinkage: "),
+        ("forest.min_leaf=3_000_000_000", "forest.min_leaf: "),
+        ("logistic.l1=inf", "logistic.l1: "),
+        ('train.models=["forest", "forest"]', "train.models names a model twice"),
+        ("train.negative=pos", "train.negative and train.positive"),
+        ("run.seed=true", "run.seed: "),
+        ("evaluate.false_positive_cost=true", "evaluate.false_positive_cost: "),
+    ],
+)
+def test_what_would_fail_after_hours_is_refused_at_once(override: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse({"input": {"paths": ["mail"]}}, [override])
+    assert caught.value.message.startswith("configuration: 1 problem\n")
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize(("said", "read"), [("1", 1), ("20", 20), ("0.3", 0.3), ("1.0", 1.0), ("sqrt", "sqrt")])
+def test_a_node_draws_a_share_or_a_number_of_columns(said: str, read: object) -> None:
+    found = parse({"input": {"paths": ["mail"]}}, [f"forest.max_features={said}"]).forest.max_features
+    assert (type(found), found) == (type(read), read)
+    assert ForestSettings(max_features=found).drawn(100) >= 1

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from mailmill.cli import ORDER
 from tests.conftest import ROOT
 from tests.submit.models import validate
 
@@ -24,7 +25,7 @@ REQUESTS = {
     "emr-steps.json": ("emr", "AddJobFlowSteps"),
     "emr-serverless.json": ("emr-serverless", "StartJobRun"),
 }
-STAGES = ["ingest", "clean", "label", "features", "train", "evaluate", "score"]
+STAGES = ["ingest", "clean", "label", "glove", "features", "train", "evaluate", "score"]
 DAG = FOLDER / "airflow_dag.py"
 
 
@@ -79,7 +80,7 @@ def test_the_dag_by_its_text() -> None:
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
     }
-    assert list(values["STAGES"]) == STAGES
+    assert list(values["STAGES"]) == STAGES == [name for name in ORDER if name in STAGES]
     calls = {getattr(node.func, "id", ""): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     task = {word.arg: word.value for word in calls["EmrServerlessStartJobOperator"].keywords}
     assert ast.literal_eval(task["deferrable"]) is True
@@ -89,16 +90,18 @@ def test_the_dag_by_its_text() -> None:
     assert "retries" in ast.unparse(dag["default_args"])
 
 
-def test_the_dag_imports(tmp_path: Path) -> None:
+@pytest.mark.parametrize("trained", [False, True])
+def test_the_dag_imports(tmp_path: Path, trained: bool) -> None:
     """With Airflow itself: its Python is named by MAILMILL_AIRFLOW_PYTHON, or is this one."""
     python = os.environ.get("MAILMILL_AIRFLOW_PYTHON", sys.executable)
     known = subprocess.run([python, "-c", "import airflow.providers.amazon"], capture_output=True)
     if known.returncode:
         pytest.skip("apache-airflow and its Amazon provider are not installed (MAILMILL_AIRFLOW_PYTHON names a Python)")
+    given = {"glove": True} if trained else {}
     program = (
         "import json, runpy, sys\n"
         "from unittest.mock import patch\n"
-        "with patch('airflow.models.Variable.get', return_value={}):\n"
+        f"with patch('airflow.models.Variable.get', return_value={given}):\n"
         "    dag = runpy.run_path(sys.argv[1])['dag']\n"
         "print('\\n' + json.dumps({task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}))\n"
         "print(json.dumps({task.task_id: {'defer': task.deferrable, 'retries': task.retries, "
@@ -110,7 +113,8 @@ def test_the_dag_imports(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     edges, tasks = (json.loads(line) for line in done.stdout.strip().splitlines()[-2:])
-    assert edges == {a: [b] for a, b in pairwise(STAGES)} | {"score": []}
+    stages = [stage for stage in STAGES if trained or stage != "glove"]
+    assert edges == {a: [b] for a, b in pairwise(stages)} | {"score": []}
     for stage, task in tasks.items():
         assert task["defer"] is True
         assert task["retries"] >= 1

@@ -1,8 +1,9 @@
 """mailmill every night on EMR Serverless: a task a stage, each of which waits without holding a worker (deferrable).
 
 A stage that fails is tried again; a stage that is done is skipped by its manifest; and the client token, made of the
-night and the stage, starts a stage's job once, however often Airflow asks for it. Settings: the Airflow variable
-`mailmill`, a JSON object with the keys of DEFAULTS.
+night, the stage and the number of the try, starts the job of one try once, however often Airflow asks for it. Settings:
+the Airflow variable `mailmill`, a JSON object with the keys of DEFAULTS; `glove` is true where the configuration says
+features.vectors = "trained".
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ DEFAULTS = {
     "archive": "environment-0123456789abcdef.tar.gz",
     "wheel": "mailmill-0123456789abcdef.zip",
     "config": "emr.toml",
+    "glove": False,
 }
-STAGES = ("ingest", "clean", "label", "features", "train", "evaluate", "score")
+STAGES = ("ingest", "clean", "label", "glove", "features", "train", "evaluate", "score")
 PYTHON = "./environment/bin/python"
 
 settings = DEFAULTS | Variable.get("mailmill", default_var={}, deserialize_json=True)
@@ -53,6 +55,8 @@ with DAG(
 ) as dag:
     before = None
     for stage in STAGES:
+        if stage == "glove" and not settings["glove"]:
+            continue
         arguments = ["--config", f"{staging}/{settings['config']}"]
         if stage == "ingest":
             arguments += ["--as-of", "{{ ds }}"]  # the night's own day: running it again gives the same bytes

@@ -23,7 +23,7 @@ from mailmill.commands.runs import runs
 from mailmill.commands.score import score
 from mailmill.commands.session import options, run_id, session, settings
 from mailmill.config import parse_bytes
-from mailmill.errors import EXIT_UNEXPECTED, ConfigError, MailmillError
+from mailmill.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError, InfrastructureError, MailmillError
 from mailmill.runs import logs
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def run_stage(name: str, config: str | None, engine: str | None, overrides: Sequ
             table = job.workspace.open("search", schemas.FILES)
             click.echo(table.file("search.md").decode() + "\nThe best, to be copied into the configuration:\n")
             click.echo(table.file("best.toml").decode())
-        if name in ("run", "evaluate", "score"):
+        if name in ("run", "evaluate"):
             click.echo(summarise(job.workspace))
 
 
@@ -272,12 +272,12 @@ def guarded(action: Callable[[], object]) -> int:
         return interrupt.EXIT_INTERRUPTED
     except MemoryError:
         _say("out of memory", "lower tables.row_group_bytes, or use --engine dask with engine.memory")
-        return 4
+        return InfrastructureError.exit_code
     except Exception as error:  # the last line of defence: say what it is, and where to look
         logging.getLogger("mailmill").debug("unexpected", exc_info=True)
         _say(f"unexpected {type(error).__name__}", "this is a bug in mailmill; MAILMILL_LOG=DEBUG shows where")
         return EXIT_UNEXPECTED
-    return 0
+    return EXIT_OK
 
 
 def _say(message: str, hint: str) -> None:

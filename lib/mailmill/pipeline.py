@@ -44,7 +44,8 @@ def run(job: Job) -> None:
     ingest(job)
     clean(job)
     if job.config.labels.given:
-        label(job)
+        labels = label(job)
+        training.classes_of(list(labels.manifest.statistics["classes"]), job.config)  # what is wrong stops here
     if job.config.features.vectors == own_vectors.TRAINED:
         glove(job)
     features(job)
@@ -152,9 +153,7 @@ def features(job: Job) -> Table:
 def train(job: Job) -> dict[ModelName, Table]:
     """`features` -> `models/NAME` for every configured model: model.json and weights.npz."""
     table = open_features(job)
-    classes = training.ordered(
-        table.manifest.statistics["classes"], job.config.train.positive, job.config.train.negative
-    )
+    classes = training.classes_of(table.manifest.statistics["classes"], job.config)
     trained: dict[ModelName, Table] = {}
     for name in job.config.train.models:
         settings = getattr(job.config, name)
@@ -194,6 +193,7 @@ def search(job: Job) -> Table:
 def evaluate(job: Job) -> Table:
     """`features` and the models -> `metrics`: figures a class on each split, and which model was chosen and why."""
     table = open_features(job)
+    training.classes_of(table.manifest.statistics["classes"], job.config)
     models = {name: job.workspace.open(f"models/{name}", schemas.FILES) for name in job.config.train.models}
     inputs = fingerprints(table, *models.values())
     stage = job.stage(inputs, [job.config.evaluate, job.config.train], {"metrics": schemas.FILES})

@@ -11,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailmill.docs import intervals, mistakes, slices, telling
+from mailmill.docs.datasheet import Sheet
 from mailmill.docs.energy import metered
+from mailmill.docs.facts import Facts
 from mailmill.docs.intervals import wilson
+from mailmill.docs.modelcard import Material, ModelCard, make_cards
 from mailmill.docs.sample import Sample
 from mailmill.docs.telling import Questions
 from mailmill.models.data import SparseRows
 from mailmill.models.logistic_model import LogisticModel, LogisticSettings
+from mailmill.models.metrics import summarise
 from mailmill.models.tally import roc_auc, tally
 
 
@@ -37,7 +41,7 @@ def make_sample(rows: int = 600, seed: int = 0) -> Sample:
         language=np.full(rows, "en"),
         domain=domain,
         thread=(np.arange(rows) // 3).astype(np.uint64),
-        p={"m": p},
+        p={"m": np.column_stack([1 - p, p])},
         share=1.0,
     )
 
@@ -66,12 +70,13 @@ def test_bootstrap_figures_are_those_of_the_tally(seed: int) -> None:
     draw = np.random.default_rng(seed)
     y = np.append([0, 1], draw.integers(0, 2, 60)).astype(np.int64)
     p = draw.integers(0, 11, 62) / 10  # with ties
-    found = intervals.bootstrap(p, y, np.arange(62, dtype=np.uint64), 0.5, seed=1)
-    counted = tally(np.column_stack([1 - p, p]), y, threshold=0.5)
+    chances = np.column_stack([1 - p, p])
+    found = intervals.bootstrap(chances, y, np.arange(62, dtype=np.uint64), 0.5, seed=1)
+    counted = tally(chances, y, threshold=0.5)
     assert found["roc_auc"].value == pytest.approx(roc_auc(counted)[0])
     assert found["accuracy"].value == pytest.approx(np.trace(counted.confusion) / 62)
     order = draw.permutation(62)
-    shuffled = intervals.bootstrap(p[order], y[order], np.arange(62, dtype=np.uint64)[order], 0.5, seed=1)
+    shuffled = intervals.bootstrap(chances[order], y[order], np.arange(62, dtype=np.uint64)[order], 0.5, seed=1)
     for name, interval in found.items():
         assert interval.low <= interval.high
         assert shuffled[name].low == pytest.approx(interval.low, abs=1e-12)
@@ -84,7 +89,7 @@ def test_whole_conversations_make_wider_intervals() -> None:
     p, y = sample.p["m"], sample.y
     groups = np.arange(200, dtype=np.uint64)
     once = intervals.bootstrap(p, y, groups, 0.5, 1)["accuracy"]
-    copies = intervals.bootstrap(np.repeat(p, 20), np.repeat(y, 20), np.repeat(groups, 20), 0.5, 1)["accuracy"]
+    copies = intervals.bootstrap(np.repeat(p, 20, axis=0), np.repeat(y, 20), np.repeat(groups, 20), 0.5, 1)["accuracy"]
     assert (copies.low, copies.high) == pytest.approx((once.low, once.high))
 
 
@@ -102,7 +107,7 @@ def test_a_part_that_fares_worse_is_marked() -> None:
 def test_curves_agree_with_scikit_learn() -> None:
     sklearn: Any = pytest.importorskip("sklearn.metrics")
     sample = make_sample(seed=4)
-    p, y = np.round(sample.p["m"], 2), sample.y
+    p, y = np.round(sample.p["m"][:, 1], 2), sample.y
     found = slices.curves(p, y)
     assert found.average_precision == pytest.approx(sklearn.average_precision_score(y, p))
     area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(found.roc, found.roc[1:], strict=False))
@@ -158,9 +163,34 @@ def test_the_surest_mistakes_come_first() -> None:
     sample = make_sample()
     found = mistakes.worst(sample, "m", 0.5, 5)
     assert len(found) == 5
-    distances = [abs(p - (actual == "pos")) for _, actual, _, p in found]
-    assert distances == sorted(distances, reverse=True)
+    sure = [p for *_, p in found]
+    assert sure == sorted(sure, reverse=True)
     assert all(actual != predicted for _, actual, predicted, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"), [("never", 'docs.words is "never"'), ("package", "the vectors are no published package's")]
+)
+def test_a_card_says_why_there_are_no_words(shown: Any, said: str) -> None:
+    found = card(make_sample(), shown, examples=0)
+    assert [said in note for note in found.notes if "telling words" in note] == [True]
+    assert found.mistakes is None
+
+
+def test_a_model_without_mistakes_does_not_hide_them() -> None:
+    sample = make_sample()
+    sample.p["m"][:] = np.eye(2)[sample.y]
+    assert card(sample, "always", examples=3).mistakes == []
+
+
+def card(sample: Sample, shown: Any, examples: int) -> ModelCard:
+    """The card of a model that says `sample.p`, with no word to show."""
+    model = LogisticModel(sample.classes, np.ones((1, 2)), np.zeros(1), LogisticSettings())
+    test = summarise(tally(sample.p["m"], sample.y), sample.classes).to_dict()
+    metrics = {"chosen": "m", "models": {"m": {"test": test}}}
+    words = {} if shown == "always" else None
+    material = Material(Facts({}, {}), metrics, {"m": model}, sample, words, shown, lambda *_: {}, examples, 1)
+    return make_cards([Sheet("models.m", "", "", "", ())], material)[0]
 
 
 def test_time_is_measured_and_what_is_not_says_so() -> None:

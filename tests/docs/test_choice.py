@@ -20,6 +20,7 @@ def metrics(p: list[float], classes: tuple[str, ...] = ("neg", "pos")) -> Metric
 
 GOOD, WORSE = metrics([0.1, 0.9, 0.2, 0.8]), metrics([0.1, 0.9, 0.6, 0.8])
 SURE = metrics([0.01, 0.99, 0.02, 0.98])
+NEG = {"a": 0.8, "b": 0.9}
 
 
 @pytest.mark.parametrize("by", ["macro_f1", "roc_auc", "log_loss"])
@@ -50,3 +51,18 @@ def test_labels_from_outside_cannot_break_the_page() -> None:
     assert "<script>" not in page
     assert "\n# heading" not in page
     assert "a\\|b" in page
+
+
+def test_without_a_roc_curve_log_loss_is_said_to_decide() -> None:
+    one = {name: summarise(tally(np.array([[p, 1 - p]]), np.array([0])), ("neg", "pos")) for name, p in NEG.items()}
+    chosen = choice.choose(one, "roc_auc")
+    page = choice.report({n: {"validation": m, "test": m} for n, m in one.items()}, chosen, "roc_auc")["choice.md"]
+    assert chosen == "b"
+    assert "it has the lowest log loss, as a class has no mail there" in page.decode()
+
+
+def test_of_three_classes_the_likeliest_is_called() -> None:
+    found = summarise(tally(np.eye(3), np.arange(3)), ("neg", "neutral", "pos"))
+    page = choice.report({"m": {"validation": found, "test": found}}, "m", "macro_f1")["choice.md"].decode()
+    assert "columns: predicted, the likeliest)" in page
+    assert "threshold" not in page

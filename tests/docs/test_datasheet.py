@@ -194,6 +194,27 @@ def test_every_problem_of_a_file_is_reported_together() -> None:
         assert part in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[answer]\nquestion = 'uses.not'", "answer must be a list, not "),
+        ("answer = ['uses.not']", "answer 1: must be a table, [[answer]], not 'uses.not'"),
+        ("about = 'x'", "about must be a table, not 'x'"),
+        ("signed = 'Ada'", "signed must be a table, not 'Ada'"),
+        ("[signed]\ndate = '2026-01-02'", "signed: date must be a date, not '2026-01-02'"),
+        ("depends_on = ['raw.rows']", "depends_on must be a table, not ['raw.rows']"),
+        ("[[answer]]\nquestion = ['uses.not']", "answer 1 (['uses.not']): question must be a text, not ['uses.not']"),
+        ("[[answer]]\nquestion = 'uses.not'\nonly = 'clean'", "answer 1 (uses.not): only must be a list, not 'clean'"),
+        ("[[answer]]\nquestion = 'uses.not'\nonly = [1]", "(uses.not): only must name tables or models, not 1"),
+        ("[[answer]]\nquestion = 'uses.not'\ndepends_on = 'x'", "(uses.not): depends_on must be a table, not 'x'"),
+    ],
+)  # fmt: skip
+def test_what_is_no_declaration_is_named_by_its_key(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=r"^file\.toml: \d+ problem") as caught:
+        declared.parse(tomllib.loads(text), "file.toml", {"uses.not"})
+    assert said in caught.value.message
+
+
 def test_the_declarations_of_the_project_are_whole() -> None:
     for kind in datasheet.SOURCES:
         document = tomllib.loads((ROOT / "data_docs" / f"{kind}.toml").read_text(encoding="utf-8"))

@@ -83,14 +83,14 @@ def test_the_version_is_one_of_the_content(documented: Documented, tmp_path: Pat
 
 
 def differences(a: facts.Facts, b: facts.Facts) -> list[Difference]:
-    kept = [versions.Version(f.version, "", dict(f.by_name), {}) for f in (a, b)]
+    kept = [versions.Version(f.version, "", "", dict(f.by_name), {}) for f in (a, b)]
     return list(versions.compare(*kept))
 
 
 def test_differences_in_words_and_figures() -> None:
     def version(answers: dict[str, tuple[str, str]], **values: Any) -> versions.Version:
         named = {name.replace("__", "."): value for name, value in values.items()}
-        return versions.Version("v", "", {n: facts.Fact(n, v, "q", "t", "f") for n, v in named.items()}, answers)
+        return versions.Version("v", "", "", {n: facts.Fact(n, v, "q", "t", "f") for n, v in named.items()}, answers)
 
     before = version(
         {"raw q": ("declared", "yes"), "raw m": ("measured", "10 rows")}, a__rows=10, a__gone=1, a__run="x"
@@ -106,7 +106,7 @@ def test_differences_in_words_and_figures() -> None:
 
 
 def test_versions_are_found_by_their_first_digits() -> None:
-    known = [versions.Version(name, f"2026-01-0{i}", {}, {}) for i, name in enumerate(("ab12", "ac34"))]
+    known = [versions.Version(name, "", f"2026-01-0{i}", {}, {}) for i, name in enumerate(("ab12", "ac34"))]
     assert versions.find(known, "latest").id == "ac34"
     assert versions.find(known, "previous").id == "ab12"
     assert versions.find(known, "ab").id == "ab12"
@@ -115,6 +115,19 @@ def test_versions_are_found_by_their_first_digits() -> None:
             versions.find(known, wrong)
     with pytest.raises(ConfigError, match="no previous"):
         versions.find(known[:1], "previous")
+
+
+def test_the_latest_version_is_the_one_built_last(tmp_path: Path) -> None:
+    """Data that is rolled back is the latest again, and was first documented when it was."""
+    workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
+    for day, rows in enumerate((10, 25, 10), 1):
+        found = facts.Facts({"raw.rows": facts.Fact("raw.rows", rows, "q", "raw", "f")}, {})
+        versions.keep(workspace, versions.document(found, [], f"2026-01-0{day}"))
+    known = versions.listed(workspace)
+    assert [(v.rows["raw"], v.created, v.built) for v in known] == [
+        (25, "2026-01-02", "2026-01-02"), (10, "2026-01-01", "2026-01-03")
+    ]  # fmt: skip
+    assert [change.words for change in versions.compare(known[0], known[1])] == ["raw.rows: 25 → 10 (-15, -60.0 %)"]
 
 
 def test_the_sample_is_the_same_whatever_the_parts(documented: Documented) -> None:
@@ -175,7 +188,7 @@ def test_check_says_what_is_answered(configured: Path, capsys: pytest.CaptureFix
 
 
 def test_build_facts_versions_and_diff(configured: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("build", "-c", str(configured)) == 0
+    assert run("build", "-c", str(configured), "--engine", "local") == 0
     assert capsys.readouterr().out.endswith("index.html\n")
     assert run("facts", "-c", str(configured), "generator.") == 0
     assert '"generator.kind" = "grammar"' in capsys.readouterr().out

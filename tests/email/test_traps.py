@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -22,10 +21,9 @@ import pytest
 from mailmill import email as room
 from mailmill.email.html import render
 from mailmill.email.patterns import PATTERNS
+from tests.email.linear import QUICK, assert_doubles
 
 SIZE = 10_000
-QUICK = 0.008  # seconds for SIZE characters; a quadratic match takes a hundred times as long
-RATIO = 3.0  # of the times for a doubled input: 2 is linear, 4 quadratic
 
 _CATEGORIES = {
     sre.CATEGORY_SPACE: " ", sre.CATEGORY_DIGIT: "1", sre.CATEGORY_WORD: "a",
@@ -81,28 +79,13 @@ def traps(pattern: str, size: int) -> Iterator[str]:
                     yield head + pump * (size // len(pump)) + "\0"
 
 
-def seconds(run: Callable[[Any], object], text: Any) -> float:
-    began = time.process_time()
-    run(text)
-    return time.process_time() - began
-
-
 def assert_linear(
     run: Callable[[Any], object], pattern: str, binary: bool = False, size: int = SIZE, quick: float = QUICK
 ) -> None:
     """Time `run` on every trap; where that is not quick, on the doubled trap, as often as noise demands."""
     for text, double in zip(traps(pattern, size), traps(pattern, 2 * size), strict=True):
         short, long = (t.encode("latin-1", "replace") if binary else t for t in (text, double))
-        if seconds(run, short) < quick:
-            continue
-        ratios = []
-        for _ in range(6):
-            once = min(seconds(run, short) for _ in range(5))  # one that a busy machine makes long hides the growth
-            twice = min(seconds(run, long) for _ in range(2))
-            ratios.append(twice / max(once, quick))
-            if ratios[-1] < RATIO:
-                break
-        assert min(ratios) < RATIO, (pattern, text[:60], ratios)
+        assert_doubles(run, short, long, quick, pattern)
 
 
 def compiled() -> Iterator[tuple[str, re.Pattern[Any], str]]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.models.binned import BinnedRows
-from mailmill.models.binning import draw_sample, quantile_bins
+from mailmill.models.binning import draw_bin_sample, quantile_bins
 from mailmill.models.data import TrainingArrays
 from mailmill.models.forest import ForestModel, ForestSettings
 from mailmill.models.hashing import POISSON, SUBSAMPLE, bootstrap_weights, draw_features
@@ -40,7 +40,7 @@ def grow(rows: BinnedRows, number: int, plan: Plan) -> Tree:
 
 
 def fit(data: TrainingArrays, classes: tuple[str, ...], settings: ForestSettings) -> tuple[ForestModel, OutOfBag]:
-    bins = quantile_bins(draw_sample(data, settings.bin_sample, settings.seed).X, settings.max_bins)
+    bins = quantile_bins(draw_bin_sample(data, settings.bin_sample, settings.seed).X, settings.max_bins)
     counts = tuple(np.bincount(data.y, minlength=len(classes)).tolist())
     rule = Rule(settings.criterion, settings.min_leaf, settings.max_leaves, settings.weights(counts))
     bounds: NDArray[np.uint64] = POISSON if settings.bootstrap == "poisson" else SUBSAMPLE

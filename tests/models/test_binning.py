@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mailmill.errors import DataError
-from mailmill.models.binning import draw_sample, quantile_bins
+from mailmill.models.binning import draw_bin_sample, quantile_bins
 from mailmill.models.data import TrainingArrays
 
 from .problems import problem, take
@@ -64,9 +64,9 @@ def test_every_bin_of_more_values_than_bins_holds_some(count: int) -> None:
 @given(st.lists(st.integers(0, 300), max_size=4), st.integers(2, 400), st.integers(0, 2**32))
 def test_sample_merges_to_the_sample_of_the_whole(at: list[int], size: int, seed: int) -> None:
     data = problem(300, 2)
-    whole = draw_sample(data, size, seed)
+    whole = draw_bin_sample(data, size, seed)
     bounds = [0, *sorted(at), 300]
-    parts = [draw_sample(take(data, slice(a, b)), size, seed) for a, b in pairwise(bounds)]
+    parts = [draw_bin_sample(take(data, slice(a, b)), size, seed) for a, b in pairwise(bounds)]
     merged = parts[-1]
     for part in parts[:-1]:
         merged = merged.merge(part)
@@ -78,4 +78,4 @@ def test_sample_merges_to_the_sample_of_the_whole(at: list[int], size: int, seed
 def test_ids_that_are_all_the_same_are_refused() -> None:
     data = problem(100, 2)
     with pytest.raises(DataError, match="one id"):
-        draw_sample(TrainingArrays(data.X, data.y, np.zeros(100, np.uint64)), 10, 0)
+        draw_bin_sample(TrainingArrays(data.X, data.y, np.zeros(100, np.uint64)), 10, 0)

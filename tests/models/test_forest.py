@@ -108,9 +108,9 @@ def test_values_and_codes_reach_the_same_leaves() -> None:
     model, _ = fit_forest(cut(data), CLASSES, SMALL)
     bins = quantile_bins(data.X, 256)
     assert bins.counts.max() == 256  # so the check below cannot rest on these bins: rebuild the model's
-    from mailmill.models.binning import draw_sample
+    from mailmill.models.binning import draw_bin_sample
 
-    codes = quantile_bins(draw_sample(data, SMALL.bin_sample, SMALL.seed).X, SMALL.max_bins).encode(data.X)
+    codes = quantile_bins(draw_bin_sample(data, SMALL.bin_sample, SMALL.seed).X, SMALL.max_bins).encode(data.X)
     for tree in model.trees:
         assert (tree.leaves(data.X) == tree.leaves_of_codes(codes, np.arange(500))).all()
 

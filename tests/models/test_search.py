@@ -62,6 +62,17 @@ def test_best_first_and_its_settings_can_be_copied() -> None:
     assert table[6].startswith("| 1 | forest | depth=8, criterion=gini | 0.9000 | - | 0.6000 | - | 9 |")
 
 
+def test_settings_of_every_kind_are_toml() -> None:
+    settings = {
+        "class_weights": {"neg": 2.0, "so \U0001f600.so": 1.0},
+        "l2": [1e-5, 0.1],
+        "max_features": "sqrt",
+        "balanced": True,
+    }
+    files = report([result("forest", 0.9, 0.6, **settings)], "macro_f1")
+    assert tomllib.loads(files["best.toml"].decode()) == {"forest": settings}
+
+
 def test_results_survive_a_file() -> None:
     one = result("forest", 0.9, 0.6, depth=8)
     assert Result.from_json(one.to_json()) == one

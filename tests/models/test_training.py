@@ -8,7 +8,7 @@ import pytest
 from mailmill.config import parse
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.logistic import LogisticModel
-from mailmill.models.training import fit, ordered
+from mailmill.models.training import classes_of, fit, ordered
 
 from .problems import CLASSES, cut, problem
 
@@ -28,6 +28,18 @@ def test_classes_run_from_negative_to_positive() -> None:
 def test_classes_without_both_ends_are_refused(found: list[str], positive: str, negative: str | None) -> None:
     with pytest.raises(DataError, match="classes"):
         ordered(found, positive, negative)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [('evaluate.choose_by="roc_auc"', r"evaluate\.choose_by"), ('search.by="roc_auc"', r"search\.by"),
+     ("forest.class_weights={neg=2.0, pos=1.0}", r"forest\.class_weights")],
+)  # fmt: skip
+def test_settings_of_two_classes_are_refused_for_three(setting: str, said: str) -> None:
+    config = parse({"input": {"paths": ["x"]}, "train": {"negative": "neg"}}, [setting])
+    assert classes_of(["neg", "pos"], config) == ("neg", "pos")
+    with pytest.raises(ConfigError, match=said):
+        classes_of(["neg", "neutral", "pos"], config)
 
 
 def test_several_strengths_are_a_path(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailmill.commands.session import engine_option
 from mailmill.config import load
 from mailmill.errors import ConfigError
 
@@ -34,14 +35,15 @@ _set = click.option(
 
 @docs.command(short_help="everything published -> the site")
 @_config
+@engine_option
 @_set
-def build(config: Path | None, overrides: Sequence[str]) -> None:
+def build(config: Path | None, engine: str | None, overrides: Sequence[str]) -> None:
     """Document everything that is published, and say where the site lies."""
     from mailmill import pipeline
     from mailmill.docs import build as documentation
     from mailmill.docs import site
 
-    with _job(config, overrides) as job:
+    with _job(config, [*overrides, *([f"engine.kind={engine}"] if engine else [])]) as job:
         if missing := site.missing():
             raise ConfigError(f"{' and '.join(missing)} not installed", hint="pip install 'mailmill[docs]'")
         pipeline.docs(job)
@@ -79,7 +81,7 @@ def diff(old: str, new: str, config: Path | None, overrides: Sequence[str]) -> N
         known = versions.listed(job.workspace)
     before, after = versions.find(known, old), versions.find(known, new)
     changes = list(versions.compare(before, after))
-    click.echo(f"{before.id} ({before.created[:10]}) → {after.id} ({after.created[:10]}): {len(changes)} differences")
+    click.echo(f"{before.id} ({before.built[:10]}) → {after.id} ({after.built[:10]}): {len(changes)} differences")
     for change in changes:
         click.echo(f"  {change.words}")
 
@@ -88,13 +90,13 @@ def diff(old: str, new: str, config: Path | None, overrides: Sequence[str]) -> N
 @_config
 @_set
 def list_versions(config: Path | None, overrides: Sequence[str]) -> None:
-    """List the documented versions of the data, the oldest first."""
+    """List the documented versions of the data with the date of their last build, the latest at the end."""
     from mailmill.docs import versions
 
     with _job(config, overrides) as job:
         for version in versions.listed(job.workspace):
             rows = ", ".join(f"{name} {n}" for name, n in version.rows.items() if name in ("raw", "clean", "labels"))
-            click.echo(f"{version.id}  {version.created[:16]}  {rows}")
+            click.echo(f"{version.id}  {version.built[:16]}  {rows}")
 
 
 @docs.command(name="facts", short_help="every measured fact")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from mailmill.config.values import Bytes, NonNegative, Section
+from mailmill.config.values import Bytes, NonNegative, Section, parse_columns
 
 
 class CacheSection(Section):
@@ -45,9 +45,13 @@ class ForestSection(Section):
 
     trees: int = Field(50, ge=1, le=10_000)
     depth: int = Field(10, ge=1, le=60)
-    min_leaf: int = Field(5, ge=1, description="bootstrap rows")
-    max_leaves: int | None = Field(None, ge=2, description="leaves a tree, grown best first; default: no limit")
-    max_features: int | float | Literal["sqrt"] = "sqrt"
+    min_leaf: int = Field(5, ge=1, le=2**31, description="bootstrap rows")
+    max_leaves: int | None = Field(
+        None, ge=2, le=2**31, description="leaves a tree, grown best first; default: no limit"
+    )
+    max_features: Annotated[int | float | Literal["sqrt"], BeforeValidator(parse_columns)] = Field(
+        "sqrt", description="columns drawn a node: sqrt of all, a share of them, as 0.3, or their number, as 20"
+    )
     criterion: Literal["gini", "entropy"] = "gini"
     bootstrap: Literal["poisson", "subsample"] = "poisson"
     shrinkage: float = Field(
@@ -70,6 +74,14 @@ class TrainSection(Section):
         "platt", description="fitted on the validation split, so that sentiment is a degree; two classes"
     )
     onnx: Literal["auto", "required", "off"] = Field("auto", description="also write model.onnx; auto: where onnx is")
+
+    @model_validator(mode="after")
+    def _different(self) -> TrainSection:
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("train.models names a model twice")
+        if self.negative == self.positive:
+            raise ValueError("train.negative and train.positive are one class")
+        return self
 
 
 class EvaluateSection(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -29,10 +29,26 @@ def parse_words(value: object) -> object:
     return None if value == "all" or (value == 0 and type(value) is int) else value
 
 
+def parse_columns(value: object) -> object:
+    """Refuse what is not "sqrt", a share of the columns in (0, 1], or a number of columns >= 1."""
+    if value == "sqrt" or (type(value) is float and 0 < value <= 1) or (type(value) is int and value >= 1):
+        return value
+    raise ValueError('must be "sqrt", a share in (0, 1] or a whole number from 1 up')
+
+
 NonNegative = Annotated[float, Field(ge=0)]
 
 
 class Section(BaseModel):
-    """Base of every section: frozen, and strict about its keys."""
+    """Base of every section: frozen, and strict about its keys. No number is infinite, or true or false."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a command uses few sections
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True  # a command uses few sections
+    )  # fmt: skip
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _switches_apart(cls, value: object, field: ValidationInfo) -> object:
+        if type(value) is bool and cls.model_fields[str(field.field_name)].annotation is not bool:
+            raise ValueError("must not be true or false")
+        return value

@@ -21,7 +21,10 @@ WORDS = {
 
 
 def choose(validation: Mapping[str, Metrics], by: str) -> str:
-    """The best model's name by macro_f1, roc_auc or log_loss; ties go to the lower log loss, then the name."""
+    """The best model's name by macro_f1, roc_auc or log_loss; ties go to the lower log loss, then the name.
+
+    Without a ROC curve, where a class has no mail on the validation split, all tie by roc_auc.
+    """
 
     def rank(name: str) -> tuple[float, float, str]:
         found = validation[name]
@@ -46,10 +49,13 @@ def report(figures: Figures, chosen: str, by: str) -> dict[str, bytes]:
 
 
 def _page(figures: Figures, chosen: str, by: str) -> str:
+    why = WORDS[by]
+    if by == "roc_auc" and figures[chosen]["validation"].roc_auc is None:
+        why = f"{WORDS['log_loss']}, as a class has no mail there and so no model a ROC curve"
     lines = [
         "# Choice of model",
         "",
-        f"**{chosen}** was chosen: on the validation split it has {WORDS[by]}. The test split did not decide.",
+        f"**{chosen}** was chosen: on the validation split it has {why}. The test split did not decide.",
         "",
         "| model | split | mails | accuracy | macro F1 | ROC AUC | log loss | Brier |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -69,7 +75,8 @@ def _page(figures: Figures, chosen: str, by: str) -> str:
             lines.append(f"| {name} | {_cell(label)} | {row} |")
     best = figures[chosen]["test"]
     names = [_cell(label) for label in best.classes]
-    lines += ["", f"Confusion of {chosen} (rows: true, columns: predicted, threshold {best.threshold}):", ""]
+    called = f"threshold {best.threshold}" if len(names) == 2 else "the likeliest"
+    lines += ["", f"Confusion of {chosen} (rows: true, columns: predicted, {called}):", ""]
     lines += [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
     lines += [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(names, best.confusion, strict=True)]
     return "\n".join(lines) + "\n"

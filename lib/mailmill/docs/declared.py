@@ -18,6 +18,10 @@ from mailmill.errors import ConfigError
 from mailmill.storage.filesystems import Storage, join
 
 EVERY = "all"
+_WORDS = {str: "a text", list: "a list", dict: "a table", datetime.date: "a date"}
+_FILE = {"about": dict, "signed": dict, "depends_on": dict, "answer": list}
+_SIGNED = {"who": str, "date": datetime.date}
+_ANSWER = {**_SIGNED, "question": str, "text": str, "not_applicable": str, "only": list, "depends_on": dict}
 
 
 @dataclass(frozen=True)
@@ -81,21 +85,22 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str]) -> Declarat
     tables or models it is for.
 
     Raises:
-        ConfigError: every problem of the file in one report.
+        ConfigError: every problem of the file in one report, each with its key.
     """
-    problems = [
-        f"unknown section {name!r}" for name in document if name not in ("about", "signed", "depends_on", "answer")
-    ]
-    about = {str(k): str(v) for k, v in dict(document.get("about", {})).items()}
-    signed, shared = dict(document.get("signed", {})), dict(document.get("depends_on", {}))
+    problems: list[str] = []
+    document = _checked(document, _FILE, "", problems)
+    about = {key: str(value) for key, value in document.get("about", {}).items()}
+    signed, shared = _checked(document.get("signed", {}), _SIGNED, "signed: ", problems), document.get("depends_on", {})
     answers: dict[tuple[str, str], Declaration] = {}
-    for number, entry in enumerate(document.get("answer", []), 1):
-        where = f"answer {number} ({entry.get('question', 'without a question')})"
-        unknown = set(entry) - {"question", "text", "not_applicable", "only", "who", "date", "depends_on"}
-        problems += [f"{where}: unknown key {key!r}" for key in sorted(unknown)]
+    for number, given in enumerate(document.get("answer", []), 1):
+        if not isinstance(given, dict):
+            problems.append(f"answer {number}: must be a table, [[answer]], not {given!r:.60}")
+            continue
+        where = f"answer {number} ({given.get('question', 'without a question')!s:.60})"
+        entry = _checked(given, _ANSWER, f"{where}: ", problems)
         if entry.get("question") not in known:
             problems.append(f"{where}: there is no such question")
-        if ("text" in entry) == ("not_applicable" in entry):
+        if ("text" in given) == ("not_applicable" in given):
             problems.append(f"{where}: give text or not_applicable")
         who, date = entry.get("who", signed.get("who")), entry.get("date", signed.get("date"))
         if not who or not isinstance(date, datetime.date):
@@ -105,13 +110,29 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str]) -> Declarat
             text=str(entry.get("text", entry.get("not_applicable", ""))).strip(),
             who=str(who),
             date=str(date),
-            depends_on={str(name): plain(value) for name, value in depends.items()},
+            depends_on={name: plain(value) for name, value in depends.items()},
             applies="text" in entry,
         )
         for subject in entry.get("only", [EVERY]):
-            if (subject, entry.get("question")) in answers:
+            if not isinstance(subject, str):
+                problems.append(f"{where}: only must name tables or models, not {subject!r:.60}")
+            elif (subject, entry.get("question")) in answers:
                 problems.append(f"{where}: answered twice for {subject}")
-            answers[subject, str(entry.get("question"))] = declaration
+            else:
+                answers[subject, str(entry.get("question"))] = declaration
     if problems:
         raise ConfigError(f"{origin}: {len(problems)} problem(s)\n" + "\n".join(f"  {p}" for p in problems))
     return Declarations(about, answers)
+
+
+def _checked(given: Mapping[str, Any], kinds: Mapping[str, type], where: str, problems: list[str]) -> dict[str, Any]:
+    """What is of its key's type; the rest is named among the problems."""
+    kept = {}
+    for key, value in given.items():
+        if key not in kinds:
+            problems.append(f"{where}unknown key {key!r}; known: {', '.join(kinds)}")
+        elif not isinstance(value, kinds[key]):
+            problems.append(f"{where}{key} must be {_WORDS[kinds[key]]}, not {value!r:.60}")
+        else:
+            kept[key] = value
+    return kept

@@ -210,7 +210,8 @@ def _models(found: _Collector, workspace: Workspace) -> None:
     found.add("models.chosen", document["chosen"], asked, metrics)
     for name, splits in document["models"].items():
         for split, figures in splits.items():
-            kept = {k: v for k, v in figures.items() if k not in ("classes", "confusion")}
+            unused = ("classes", "confusion", *(["threshold"] if len(figures["classes"]) > 2 else []))
+            kept = {k: v for k, v in figures.items() if k not in unused}
             found.add(f"models.{name}.{split}", kept, asked, metrics)
     test = document["models"][document["chosen"]]["test"]
     for short, key in (("test_rows", "rows"), ("accuracy", "accuracy"), ("macro_f1", "macro_f1")):

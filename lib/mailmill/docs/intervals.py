@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.models.hashing import bootstrap_weights
+from mailmill.models.scoring import predict
 
 #: The 97.5 % quantile of the normal distribution.
 Z = 1.959963984540054
@@ -47,46 +48,61 @@ def wilson(hits: int, rows: int) -> Interval:
 def bootstrap(
     p: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[np.uint64], threshold: float, seed: int
 ) -> dict[str, Interval]:
-    """accuracy, macro_f1, roc_auc, log_loss and brier of two classes, each with the 2.5 % and 97.5 % percentiles
-    of `REPLICATES` replicates in which each group weighs Poisson(1).
+    """accuracy, macro_f1, log_loss and brier, of two classes also roc_auc, each with the 2.5 % and 97.5 % percentiles
+    of `REPLICATES` replicates in which each group weighs Poisson(1). Formulas: `metrics.Metrics`.
 
-    p float64 (n,): P(classes[1]); y int64 (n,): 0 or 1; groups uint64 (n,): ids of conversations. The value is that
-    of the mails themselves; roc_auc is left out where a class is missing. Efron, "Bootstrap methods" (1979), with
-    whole groups drawn (Field & Welsh, "Bootstrapping clustered data", JRSS B 69, 2007).
+    p float64 (n, classes): P(class); y int64 (n,): class index; groups uint64 (n,): ids of conversations. The value
+    is that of the mails themselves; roc_auc is left out where a class is missing. Efron, "Bootstrap methods" (1979),
+    with whole groups drawn (Field & Welsh, "Bootstrapping clustered data", JRSS B 69, 2007).
     """
-    order = np.argsort(p, kind="stable")
-    p, y, groups = p[order], y[order], groups[order]
-    ends = np.append(np.flatnonzero(np.diff(p)), len(p) - 1)  # of each run of equal scores
-    value = _figures(p, y, np.ones(len(p)), ends, threshold)
+    order = np.argsort(p[:, 1], kind="stable")
+    groups, judged = groups[order], _judge(p[order], y[order], threshold)
+    value = _figures(judged, np.ones(len(p)))
     drawn: dict[str, list[float]] = {name: [] for name in value}
     for replicate in range(REPLICATES):
         weights = bootstrap_weights(groups, replicate, seed).astype(np.float64)
-        for name, figure in (_figures(p, y, weights, ends, threshold) if weights.any() else {}).items():
+        for name, figure in (_figures(judged, weights) if weights.any() else {}).items():
             if name in drawn:
                 drawn[name].append(figure)
     bounds = {name: np.quantile(found, [0.025, 0.975]) for name, found in drawn.items() if found}
     return {name: Interval(value[name], float(low), float(high)) for name, (low, high) in bounds.items()}
 
 
-def _figures(
-    p: NDArray[np.float64], y: NDArray[np.int64], w: NDArray[np.float64], ends: NDArray[np.intp], threshold: float
-) -> dict[str, float]:
-    """The figures of weighted rows, sorted by p; `ends` closes each run of equal scores."""
-    total, positive = w.sum(), w * y
-    predicted = p >= threshold
-    hits = [float((w * (1 - y) * ~predicted).sum()), float((positive * predicted).sum())]
-    marked = [float((w * ~predicted).sum()), float((w * predicted).sum())]
-    actual = [float(total - positive.sum()), float(positive.sum())]
-    f1 = [2 * h / (m + a) if m + a else 0.0 for h, m, a in zip(hits, marked, actual, strict=True)]
-    likelihood = np.maximum(np.where(y == 1, p, 1 - p), _EPSILON)
+@dataclass(frozen=True)
+class _Judged:
+    """Rows sorted by P(classes[1]): their cells of the confusion, their losses; `ends` closes each run of equal P."""
+
+    classes: int
+    y: NDArray[np.int64]
+    cells: NDArray[np.int64]
+    log_loss: NDArray[np.float64]
+    squared: NDArray[np.float64]
+    ends: NDArray[np.intp]
+
+
+def _judge(p: NDArray[np.float64], y: NDArray[np.int64], threshold: float) -> _Judged:
+    rows, classes = p.shape
+    loss = -np.log(np.maximum(p[np.arange(rows), y], _EPSILON))
+    error = np.square(p - (y[:, None] == np.arange(classes)))
+    squared = error[:, 1] if classes == 2 else error.sum(axis=1)
+    ends = np.append(np.flatnonzero(np.diff(p[:, 1])), rows - 1)
+    return _Judged(classes, y, y * classes + predict(p, threshold), loss, squared, ends)
+
+
+def _figures(rows: _Judged, w: NDArray[np.float64]) -> dict[str, float]:
+    """The figures of weighted rows."""
+    k, total = rows.classes, w.sum()
+    confusion = np.bincount(rows.cells, w, k * k).reshape(k, k)
+    hits, actual, marked = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     found = {
-        "accuracy": sum(hits) / total,
-        "macro_f1": sum(f1) / 2,
-        "log_loss": float(-(w * np.log(likelihood)).sum() / total),
-        "brier": float((w * np.square(p - y)).sum() / total),
+        "accuracy": float(hits.sum() / total),
+        "macro_f1": float((2 * hits / np.maximum(marked + actual, 1)).mean()),
+        "log_loss": float((w * rows.log_loss).sum() / total),
+        "brier": float((w * rows.squared).sum() / total),
     }
-    if actual[0] and actual[1]:
-        below = np.cumsum(w - positive)[ends]  # negatives with a score at most that of the run
-        wins = np.diff(np.cumsum(positive)[ends], prepend=0.0)
+    if k == 2 and actual.all():
+        positive = w * rows.y
+        below = np.cumsum(w - positive)[rows.ends]  # negatives with a score at most that of the run
+        wins = np.diff(np.cumsum(positive)[rows.ends], prepend=0.0)
         found["roc_auc"] = float((wins * (below + np.append(0.0, below[:-1])) / 2).sum() / (actual[0] * actual[1]))
     return found

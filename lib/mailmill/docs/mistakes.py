@@ -27,7 +27,7 @@ _KEPT = frozenset({"I", "I'm", "I’m", "I'll", "I’ll", "I've", "I’ve", "I'd
 
 @dataclass(frozen=True)
 class Mistake:
-    """One test mail that the model got wrong: the classes, P(classes[1]), and its text, redacted and cut."""
+    """One test mail that the model got wrong: the classes, P(predicted), and its text, redacted and cut."""
 
     actual: str
     predicted: str
@@ -44,10 +44,10 @@ class Keys:
 
 def worst(sample: Sample, model: str, threshold: float, count: int) -> list[tuple[str, str, str, float]]:
     """(key, actual, predicted, p) of the mails that the model got wrong and was most sure of; ties by key."""
-    p = sample.p[model]
-    predicted = (p >= threshold).astype(np.int64)
+    predicted = sample.predicted(model, threshold)
+    p = sample.p[model][np.arange(len(sample)), predicted]
     wrong = np.flatnonzero(predicted != sample.y)
-    order = sorted(wrong.tolist(), key=lambda i: (-abs(p[i] - sample.y[i]), str(sample.key[i])))[:count]
+    order = sorted(wrong.tolist(), key=lambda i: (-p[i], str(sample.key[i])))[:count]
     names = sample.classes
     return [(str(sample.key[i]), names[sample.y[i]], names[predicted[i]], float(p[i])) for i in order]
 

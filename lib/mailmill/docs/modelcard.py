@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,13 @@ from mailmill.models.scoring import Model
 #: Figures of a card in their order, and whether more is better.
 FIGURES = {"accuracy": True, "macro_f1": True, "roc_auc": True, "log_loss": False, "brier": False}
 
+#: Why there are no telling words where none were asked for, by `docs.words`.
+WITHHELD = {
+    "never": 'No telling words: docs.words is "never".',
+    "package": "No telling words: the vectors are no published package's, so their words may be from mail "
+    '(docs.words = "package").',
+}
+
 
 @dataclass(frozen=True)
 class ClassFigures:
@@ -39,13 +46,17 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything on one card. curves is None where the sample lacks a class; notes: what is missing, and why."""
+    """Everything on one card. notes: what is missing, and why.
+
+    threshold, curves: None with three classes or more; curves too where the sample lacks a class. mistakes: None
+    where none may be shown.
+    """
 
     name: str
     chosen: bool
     sheet: Sheet
     classes: tuple[str, ...]
-    threshold: float
+    threshold: float | None
     rows: int
     sampled: int
     figures: dict[str, Interval]
@@ -55,7 +66,7 @@ class ModelCard:
     curves: Curves | None
     words: list[Word]
     columns: list[tuple[int, float]]
-    mistakes: list[Mistake]
+    mistakes: list[Mistake] | None
     cost: dict[str, Any]
     notes: list[str]
 
@@ -68,13 +79,17 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Material:
-    """What cards are made from: facts, metrics.json, the models, the sample, and what may be shown."""
+    """What cards are made from: facts, metrics.json, the models, the sample, and what may be shown.
+
+    words: None where `shown`, the setting docs.words, withholds them. examples: mistakes of each model, or 0.
+    """
 
     facts: Facts
     metrics: Mapping[str, Any]
     models: Mapping[str, Model]
     sample: Sample
     words: Mapping[str, list[Word]] | None
+    shown: Literal["package", "always", "never"]
     clean: Reduce
     examples: int
     seed: int
@@ -96,14 +111,17 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
             f"Intervals, curves and parts are of a sample of {len(sample):,} of the {test['rows']:,} test mails, "
             "drawn by a hash of their keys (docs.sample_rows)."
         )
-    both = len(set(sample.y.tolist())) == 2
-    if not both:
+    two, both = len(model.classes) == 2, len(set(sample.y.tolist())) > 1
+    if not two:
+        notes.append(
+            f"The likeliest of {len(model.classes)} classes is called. A threshold, the ROC curve and the area under "
+            "it, precision against recall and calibration are of two classes, so they are left out."
+        )
+    elif not both:
         notes.append("The test mails have one class alone, so there are no curves.")
     words = m.words.get(name, []) if m.words else []
     if m.words is None:
-        notes.append(
-            "No telling words: the vectors are no published package's, so their words may be from mail (docs.words)."
-        )
+        notes.append(WITHHELD[m.shown])
     elif not words:
         notes.append("No telling words: no word is common enough, or the model reads more than word vectors.")
     cost = {key: fact.value for key, fact in m.facts.below(f"{sheet.subject}.evidence.cost").items()}
@@ -112,14 +130,14 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
         chosen=m.metrics["chosen"] == name,
         sheet=sheet,
         classes=tuple(test["classes"]),
-        threshold=threshold,
+        threshold=threshold if two else None,
         rows=test["rows"],
         sampled=len(sample),
         figures=_figures(test, sample, name, threshold, m.seed),
         per_class=_per_class(test),
         confusion=test["confusion"],
         slices=slices(sample, name, threshold),
-        curves=curves(sample.p[name], sample.y) if both else None,
+        curves=curves(sample.p[name][:, 1], sample.y) if two and both else None,
         words=words,
         columns=column_shares(model),
         mistakes=_mistakes(sample, name, threshold, m),
@@ -148,8 +166,10 @@ def _per_class(test: Mapping[str, Any]) -> list[ClassFigures]:
     return found
 
 
-def _mistakes(sample: Sample, name: str, threshold: float, m: Material) -> list[Mistake]:
-    chosen = wrong.worst(sample, name, threshold, m.examples) if m.examples else []
+def _mistakes(sample: Sample, name: str, threshold: float, m: Material) -> list[Mistake] | None:
+    if not m.examples:
+        return None
+    chosen = wrong.worst(sample, name, threshold, m.examples)
     if not chosen:
         return []
     texts = m.clean(wrong.read_texts, wrong.join_texts, wrong.Keys(tuple(key for key, *_ in chosen)))

@@ -188,7 +188,7 @@ def words(card: ModelCard) -> str:
     canvas.axes.set_yticks(places, [_short(word.word) for word in card.words])
     canvas.axes.axvline(0, color=MUTED, linewidth=0.8)
     canvas.axes.margins(y=0.01)
-    canvas.axes.set_xlabel(f"change of mean P({_short(card.classes[1])}) where every tenth word is it")
+    canvas.axes.set_xlabel(f"change of mean P({_short(card.classes[-1])}) where every tenth word is it")
     canvas.axes.grid(axis="y", visible=False)
     low, high = card.words[0], card.words[-1]
     return canvas.svg(

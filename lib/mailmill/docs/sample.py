@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mailmill.draws import mix, splitmix64
 from mailmill.models.dataset import TableFragment, ids
-from mailmill.models.scoring import Model, probability
+from mailmill.models.scoring import Model, predict, probability
 from mailmill.storage.fragments import Scan
 
 #: The stream of hashes that draws the sample; independent of those that training uses.
@@ -51,7 +51,7 @@ class Sample:
     """The test mails drawn, ordered by id; every array has a value a mail.
 
     key (str), ids (uint64), y (int64 class index), words (int32), coverage (float32), month ("2026-11" or ""),
-    language, domain (str), thread (uint64 hash of the conversation), p: P(classes[1]) by model (float64).
+    language, domain (str), thread (uint64 hash of the conversation), p: by model, P(class) float64 (mails, classes).
     share: of the test mails that were drawn; 1.0 means all.
     """
 
@@ -70,6 +70,10 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def predicted(self, model: str, threshold: float) -> NDArray[np.int64]:
+        """The class that the model calls each mail, see `scoring.predict`."""
+        return predict(self.p[model], threshold)
 
 
 def draw(
@@ -98,7 +102,7 @@ def draw(
 
 
 def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
-    """The drawn rows of one fragment of `features`, with P(classes[1]) of each model."""
+    """The drawn rows of one fragment of `features`, with P(class) of each model and class."""
     arrays = fragment.arrays(draw.split)
     table = fragment.read(["key", "label", "split", "words", "coverage"])
     table = table.filter(pc.and_(pc.equal(table["split"], draw.split), pc.is_valid(table["label"])))
@@ -113,7 +117,7 @@ def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
     rows = np.ascontiguousarray(arrays.X[taken])
     for name, model in draw.models:
         sparse = None if arrays.sparse is None else arrays.sparse.take(np.flatnonzero(taken))
-        columns[f"p:{name}"] = probability(model, rows, sparse)[:, 1] if len(rows) else np.empty(0)
+        columns[f"p:{name}"] = probability(model, rows, sparse) if len(rows) else np.empty((0, len(model.classes)))
     return columns
 
 

@@ -30,7 +30,7 @@ CALIBRATION_BINS = 10
 
 @dataclass(frozen=True)
 class Slice:
-    """Figures of the test mails with one value. recall: of classes[0], then of classes[1]; None without rows."""
+    """Figures of the test mails with one value. recall: of each class; None without rows."""
 
     by: str
     name: str
@@ -54,7 +54,7 @@ class Curves:
 
 def slices(sample: Sample, model: str, threshold: float) -> list[Slice]:
     """The figures of each part that has at least `FEWEST` mails, by column."""
-    right = ((sample.p[model] >= threshold).astype(np.int64) == sample.y).astype(np.int64)
+    right = (sample.predicted(model, threshold) == sample.y).astype(np.int64)
     overall = right.mean() if len(right) else 0.0
     found = []
     for by, name, rows in _parts(sample):

@@ -25,7 +25,7 @@ _TEXTS = 4096
 
 @dataclass(frozen=True)
 class Word:
-    """A word, and by how much it moves the mean P(classes[1]) where every tenth word is it."""
+    """A word, and by how much it moves the mean P(classes[-1]) where every tenth word is it."""
 
     word: str
     effect: float
@@ -51,7 +51,7 @@ def telling_words(models: Mapping[str, Model], asked: Questions) -> dict[str, li
         return {name: [] for name in models}
     plain, sparse = asked.featurize(asked.texts)
     able = {name: model for name, model in models.items() if model.columns == plain.shape[1]}
-    base = {name: probability(model, plain, sparse)[:, 1].mean() for name, model in able.items()}
+    base = {name: probability(model, plain, sparse)[:, -1].mean() for name, model in able.items()}
     effects: dict[str, list[float]] = {name: [] for name in able}
     times = [-int(-STEP * len(text.split()) // (1 - STEP)) for text in asked.texts]
     step = max(1, _TEXTS // len(asked.texts))
@@ -61,7 +61,7 @@ def telling_words(models: Mapping[str, Model], asked: Questions) -> dict[str, li
             [f"{word} " * k + text for word in block for k, text in zip(times, asked.texts, strict=True)]
         )
         for name, model in able.items():
-            moved = probability(model, rows, sparse)[:, 1].reshape(len(block), len(asked.texts)).mean(axis=1)
+            moved = probability(model, rows, sparse)[:, -1].reshape(len(block), len(asked.texts)).mean(axis=1)
             effects[name] += (moved - base[name]).tolist()
     return {name: _extremes(asked.words, effects[name]) if name in able else [] for name in models}
 

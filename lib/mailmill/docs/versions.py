@@ -25,10 +25,12 @@ LATEST, PREVIOUS = "latest", "previous"
 
 @dataclass(frozen=True)
 class Version:
-    """What one build kept: its facts by name, and status and text of each answer by "subject question"."""
+    """What builds of one version kept: when the first and the last of them was, facts by name, and status and text of
+    each answer by "subject question"."""
 
     id: str
     created: str
+    built: str
     facts: dict[str, Fact]
     answers: dict[str, tuple[str, str]]
 
@@ -62,12 +64,13 @@ class Difference:
         return text
 
 
-def document(facts: Facts, sheets: Sequence[Sheet], created: str) -> dict[str, Any]:
+def document(facts: Facts, sheets: Sequence[Sheet], built: str) -> dict[str, Any]:
     """facts.json: every measured fact, and the answers of the datasheets, ready for JSON."""
     return {
         "format": FORMAT,
         "version": facts.version,
-        "created": created,
+        "created": built,
+        "built": built,
         "facts": [asdict(fact) for fact in facts],
         "answers": {
             f"{sheet.subject} {answer.question.id}": [answer.status, answer.text]
@@ -78,7 +81,7 @@ def document(facts: Facts, sheets: Sequence[Sheet], created: str) -> dict[str, A
 
 
 def keep(workspace: Workspace, found: dict[str, Any]) -> None:
-    """Keep `document`'s result among the versions; the date of the first build of a version stays."""
+    """Keep `document`'s result among the versions; `created`, the date of a version's first build, stays."""
     uri = join(workspace.root, FOLDER, f"{found['version']}.json")
     if workspace.storage.exists(uri):
         found = {**found, "created": json.loads(workspace.storage.read(uri)).get("created", found["created"])}
@@ -86,11 +89,11 @@ def keep(workspace: Workspace, found: dict[str, Any]) -> None:
 
 
 def listed(workspace: Workspace) -> list[Version]:
-    """The versions that are kept, the oldest first."""
+    """The versions that are kept, the one built last at the end."""
     folder = join(workspace.root, FOLDER)
     names = [name for name in workspace.storage.children(folder) if name.endswith(".json")]
     found = [_parse(workspace.storage.read(join(folder, name)), join(folder, name)) for name in names]
-    return sorted(found, key=lambda version: (version.created, version.id))
+    return sorted(found, key=lambda version: (version.built, version.id))
 
 
 def find(versions: Sequence[Version], name: str) -> Version:
@@ -134,6 +137,6 @@ def _parse(content: bytes, uri: str) -> Version:
             raise DataError(f"{uri} is not a version of the documentation")
         facts = {entry["name"]: Fact(**entry) for entry in found["facts"]}
         answers = {name: (status, text) for name, (status, text) in found["answers"].items()}
-        return Version(found["version"], found["created"], facts, answers)
+        return Version(found["version"], found["created"], found["built"], facts, answers)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{uri} is damaged ({type(error).__name__})", hint="delete it and build again") from None

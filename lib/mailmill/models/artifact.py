@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -137,7 +135,6 @@ def from_bytes(files: Mapping[str, bytes]) -> Artifact:
     if kind == "logistic":
         model = _logistic(classes, columns, _settings(LogisticSettings, values), files[WEIGHTS])
     elif kind == "forest":
-        values = {"shrinkage": 0.0} | values  # a model from before there was any
         model = _forest(classes, columns, _settings(ForestSettings, values), files[WEIGHTS])
     else:
         raise DataError(f"{DOCUMENT}: kind must be 'logistic' or 'forest'")
@@ -146,37 +143,6 @@ def from_bytes(files: Mapping[str, bytes]) -> Artifact:
         raise DataError(f"{DOCUMENT}: threshold must lie between 0 and 1")
     model = replace(model, calibration=Calibration.from_dict(document.get("calibration")), threshold=threshold)
     return Artifact(model, *(_object(document, name) for name in ("feature_spec", "training", "evidence", "metrics")))
-
-
-def save(
-    model: Model,
-    directory: Path,
-    *,
-    feature_spec: Mapping[str, Any],
-    training: Mapping[str, Any],
-    evidence: Evidence | None = None,
-    metrics: Metrics | None = None,
-) -> None:
-    """Write `to_bytes` into `directory`, made if missing; each file appears whole, model.json last."""
-    files = to_bytes(model, feature_spec=feature_spec, training=training, evidence=evidence, metrics=metrics)
-    directory.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS, DOCUMENT):
-        partial = directory / f".{name}.{os.getpid()}"
-        partial.write_bytes(files[name])
-        partial.replace(directory / name)
-
-
-def load(directory: Path) -> Artifact:
-    """The artifact in `directory`, see `from_bytes`.
-
-    Raises:
-        DataError: a file cannot be read, or `from_bytes` refuses it.
-    """
-    try:
-        files = {name: (directory / name).read_bytes() for name in (DOCUMENT, WEIGHTS)}
-    except OSError as error:
-        raise DataError(f"no model in {directory}: {error.strerror} ({Path(str(error.filename)).name})") from None
-    return from_bytes(files)
 
 
 def _document(data: bytes) -> dict[str, Any]:

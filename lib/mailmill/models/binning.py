@@ -21,7 +21,7 @@ from mailmill.models.workers import spread
 
 
 @dataclass(frozen=True)
-class Sample:
+class BinSample:
     """The rows whose hashed ids are among the `size` smallest: hashes uint64 (m,), X float32 (m, d).
 
     All rows tied at the largest hash are kept, so m may exceed `size` where ids repeat.
@@ -31,7 +31,7 @@ class Sample:
     hashes: NDArray[np.uint64]
     X: NDArray[np.float32]
 
-    def merge(self, other: Sample) -> Sample:
+    def merge(self, other: BinSample) -> BinSample:
         """The sample of both sets of rows; exact, associative and commutative as a set of rows."""
         if not len(other.X):
             return self
@@ -43,7 +43,7 @@ class Sample:
         return _bottom(self.size, hashes, X)
 
 
-def draw_sample(arrays: TrainingArrays, size: int, seed: int) -> Sample:
+def draw_bin_sample(arrays: TrainingArrays, size: int, seed: int) -> BinSample:
     """The bottom-k sample of one fragment: rows with splitmix64(id ^ key(seed)) among the `size` smallest.
 
     Bar-Yossef et al., "Counting distinct elements in a data stream", 2002; Cohen & Kaplan, "Summarizing data
@@ -52,13 +52,13 @@ def draw_sample(arrays: TrainingArrays, size: int, seed: int) -> Sample:
     return _bottom(size, splitmix64(arrays.ids ^ mix(seed, SAMPLE)), arrays.X)
 
 
-def _bottom(size: int, hashes: NDArray[np.uint64], X: NDArray[np.float32]) -> Sample:
+def _bottom(size: int, hashes: NDArray[np.uint64], X: NDArray[np.float32]) -> BinSample:
     if len(hashes) <= size:
-        return Sample(size, hashes, X)
+        return BinSample(size, hashes, X)
     kept = np.flatnonzero(hashes <= np.partition(hashes, size - 1)[size - 1])
     if len(kept) > 2 * size:
         raise DataError("most rows share one id", hint="Ids must be the first 64 bits of each row's key.")
-    return Sample(size, hashes[kept], X[kept])
+    return BinSample(size, hashes[kept], X[kept])
 
 
 @dataclass(frozen=True)

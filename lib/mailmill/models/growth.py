@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mailmill.draws import mix
 from mailmill.models.binned import binned
-from mailmill.models.binning import Sample, draw_sample
+from mailmill.models.binning import BinSample, draw_bin_sample
 from mailmill.models.counts import Counted, Lists, search
 from mailmill.models.data import Census, Fragment, MapReduce, take_census
 from mailmill.models.hashing import BOOTSTRAP
@@ -46,7 +46,7 @@ class Survey:
     """The first pass: what the rows are, and the sample that places the bins."""
 
     census: Census
-    sample: Sample
+    sample: BinSample
 
     def merge(self, other: Survey) -> Survey:
         return Survey(self.census.merge(other.census), self.sample.merge(other.sample))
@@ -55,7 +55,7 @@ class Survey:
 def survey(fragment: Fragment, task: SurveyTask) -> Survey:
     """One fragment's census and bottom-k sample."""
     arrays = fragment.arrays(task.split)
-    return Survey(take_census(arrays, task.n_classes), draw_sample(arrays, task.sample, task.seed))
+    return Survey(take_census(arrays, task.n_classes), draw_bin_sample(arrays, task.sample, task.seed))
 
 
 @dataclass(frozen=True)

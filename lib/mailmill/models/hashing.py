@@ -16,7 +16,7 @@ from mailmill.draws import mix, splitmix64
 _MASK = (1 << 64) - 1
 
 #: Streams keep the draws for different purposes independent of one another.
-BOOTSTRAP, FEATURES, SAMPLE, PERMUTATION = 1, 2, 3, 4
+BOOTSTRAP, FEATURES, SAMPLE = 1, 2, 3
 
 
 def _poisson_thresholds() -> NDArray[np.uint64]:

@@ -53,7 +53,7 @@ _TOGETHER_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class LookTask:
-    """The first pass over `split`; of_sample: take the sample alone, of this many rows in all."""
+    """The first pass over `split`; of_rows: see `draw_sample`, None: what the fragment says."""
 
     split: str
     n_classes: int

@@ -120,13 +120,22 @@ def report(results: Sequence[Result], by: Literal["macro_f1", "roc_auc", "log_lo
         best.setdefault(result.model, result)
     toml = []
     for name, result in best.items():
-        toml += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in result.settings.items()), ""]
+        toml += [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in result.settings.items()), ""]
     text = json.dumps({"format": "mailmill.search", "version": 1, "by": by, "results": rows}, indent=1) + "\n"
     return {
         "search.json": text.encode(),
         "search.md": ("\n".join(lines) + "\n").encode(),
         "best.toml": "\n".join(toml).encode(),
     }
+
+
+def _toml(value: Any) -> str:
+    """A setting as TOML reads it: as JSON, but for tables, which are inline ones."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)} = {_toml(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _settings(result: Result) -> str:

@@ -99,6 +99,26 @@ def _fit_logistic(config: Config, map_reduce: MapReduce, classes: tuple[str, ...
     return fit_path(map_reduce, classes, wanted)
 
 
+def classes_of(found: Sequence[str], config: Config) -> tuple[str, ...]:
+    """The classes in order, see `ordered`, of which models can be judged as configured.
+
+    Raises:
+        DataError: what `ordered` raises.
+        ConfigError: models shall be compared by roc_auc, and there are more than two classes; or what
+            `forest_settings` raises.
+    """
+    classes = ordered(found, config.train.positive, config.train.negative)
+    for name, by in (("evaluate.choose_by", config.evaluate.choose_by), ("search.by", config.search.by)):
+        if by == "roc_auc" and len(classes) > 2:
+            raise ConfigError(
+                f'{name} = "roc_auc" compares models of two classes; the labels have {", ".join(classes)}',
+                hint=f"set {name} to macro_f1 or log_loss",
+            )
+    if "forest" in config.train.models:
+        forest_settings(config, classes)
+    return classes
+
+
 def ordered(found: Sequence[str], positive: str, negative: str | None = None) -> tuple[str, ...]:
     """The classes in the order that `scoring.sentiment` needs: the negative one first, the positive one last.
 

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mailmill.config import Config
-from mailmill.errors import MailmillError
+from mailmill.errors import EXIT_UNEXPECTED, MailmillError
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.manifests import Manifest, code_version
 
@@ -86,7 +86,7 @@ class Recorder:
             found["error"] = {
                 "type": type(error).__name__,
                 "message": error.message if isinstance(error, MailmillError) else "",  # another's may quote a mail
-                "exit_code": error.exit_code if known else 1,  # type: ignore[attr-defined]
+                "exit_code": error.exit_code if known else EXIT_UNEXPECTED,  # type: ignore[attr-defined]
             }
         return found
 

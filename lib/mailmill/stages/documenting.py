@@ -84,12 +84,12 @@ def _material(
     parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers)
     scans = clean.scans(job.engine.task_bytes, job.engine.workers)
     settings, seed = job.config.docs, job.config.run.seed
+    rows, mails = _over(job, parts), _over(job, scans)
     drawn = samples.draw(
-        _over(job, parts), _over(job, scans), list(models.items()),
-        table.manifest.statistics["splits"]["test"], settings.sample_rows, seed,
-    )  # fmt: skip
-    words = _telling(job, table, models, drawn, _over(job, scans), clean.rows)
-    return Material(documents.facts, metrics, models, drawn, words, _over(job, scans), settings.examples, seed)
+        rows, mails, list(models.items()), table.manifest.statistics["splits"]["test"], settings.sample_rows, seed
+    )
+    words = _telling(job, table, models, drawn, mails, clean.rows)
+    return Material(documents.facts, metrics, models, drawn, words, settings.words, mails, settings.examples, seed)
 
 
 def _over(job: Job, parts: list[Any]) -> samples.Reduce:

@@ -36,8 +36,7 @@ def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) ->
     stage = job.stage({table.name: table.fingerprint}, of_models, {OUTPUT: schemas.FILES})
     if stage.unchanged:
         return skipped(stage, OUTPUT)
-    names = table.manifest.statistics["classes"]
-    classes = training.ordered(names, job.config.train.positive, job.config.train.negative)
+    classes = training.classes_of(table.manifest.statistics["classes"], job.config)
     grids = {name: getattr(settings, name) for name in job.config.train.models}
     wanted = search.candidates(grids, settings.method, settings.draws, seed)
     map_reduce = bind(classes)

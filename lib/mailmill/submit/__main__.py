@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mailmill.errors import EXIT_UNEXPECTED, MailmillError
+from mailmill.errors import EXIT_OK, EXIT_UNEXPECTED, MailmillError
 from mailmill.submit import running
 from mailmill.submit.request import USAGE, parse
 
@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
     """Submit as the command line says; the exit code."""
     if arguments and arguments[0] in ("-h", "--help"):
         print(USAGE.strip())
-        return 0
+        return EXIT_OK
     try:
         return running.submit(parse(arguments))
     except MailmillError as error:

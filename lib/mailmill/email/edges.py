@@ -46,8 +46,7 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         solid = keep_footnotes(lines, marks, solid)
         solid = _closing(lines, marks, solid, names)
     if first:
-        signed = any((mark := marks[i]) is not None and mark[0] == "signoff" for i in own)
-        mark_greeting(lines, marks, solid, last=last, signed=signed)
+        mark_greeting(lines, marks, own, solid, last=last)
 
 
 def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -93,9 +92,9 @@ def _signed_above(lines: Lines, solid: list[int], k: int, names: frozenset[str])
     Nothing parts them from the end: "Kind regards, / Kim Noll / Payroll Officer / I work from Monday to Wednesday.".
     """
     for j in range(k - 1, max(0, k - MAX_CLOSING), -1):
-        if solid[j + 1] > solid[j] + 1 + (j + 1 < k and _signs_off(lines, solid, j) != ""):
+        if solid[j + 1] > solid[j] + 1:
             break
-        if is_sender(lines[solid[j]].bare, names) and _signs_off(lines, solid, j - 1):
+        if is_sender(lines.bares[solid[j]], names) and _signs_off(lines, solid, j - 1):
             shape = lines[solid[k]].shape
             named = [lines[i].shape.prose for i in solid[j + 1 : k]] or [
                 not (shape.address or shape.phone or shape.title)

@@ -22,10 +22,10 @@ _PARTICLES: Final = frozenset({
 _NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
 
-def mark_greeting(lines: Lines, marks: Marks, solid: list[int], *, last: bool, signed: bool) -> None:
-    """The greeting on the first line, when something follows it: below a quote where the segment is not the `last`, or
-    a sign-off where it is `signed`."""
-    if not solid or (len(solid) < 2 and last and not signed):
+def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], *, last: bool) -> None:
+    """The greeting on the first of the lines `solid`, what is undecided of a segment's lines `own`, when something
+    follows it: below a quote where the segment is not the `last`, or a sign-off."""
+    if not solid or (len(solid) < 2 and last and not _signed(marks, own)):
         return
     line = lines[solid[0]]
     bare = line.bare
@@ -51,9 +51,14 @@ def mark_greeting(lines: Lines, marks: Marks, solid: list[int], *, last: bool, s
         elif _NAME_LIST.match(bare):
             rule = "vocative.list"
         elif shape.words == 1 and shape.capitals and shape.mixed and bare.isalpha() and len(bare) <= 14:
-            rule = "vocative.word" if signed or _quoted_from(lines, marks, bare) else ""
+            rule = "vocative.word" if _signed(marks, own) or _quoted_from(lines, marks, bare) else ""
     if rule:
         marks[solid[0]] = ("greeting", rule)
+
+
+def _signed(marks: Marks, own: list[int]) -> bool:
+    """Does a sign-off end these lines?"""
+    return any(mark is not None and mark[0] == "signoff" for mark in [marks[i] for i in own])
 
 
 def _quoted_from(lines: Lines, marks: Marks, name: str) -> bool:

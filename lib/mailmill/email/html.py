@@ -150,7 +150,7 @@ class _Page:
         apart = role == "paragraph" and not (tag == "p" and attributes and _TIGHT.search(attributes))
         if len(self._stack) < 100_000:
             self._stack.append((tag, role, apart, self.now, self._hidden, self._pre))
-        pre = tag in _PREFORMATTED or ("white-space" in attributes and _PRE_STYLE.search(attributes) is not None)
+        pre = len(attributes) > 20 and "white-space" in attributes and _PRE_STYLE.search(attributes) is not None
         if not mark and role is None and not pre:
             return
         if self._hidden or role == "dropped" or (mark == "hidden" and tag not in ("body", "html")):
@@ -168,7 +168,7 @@ class _Page:
             self.now = WEAK
         if tag in _LISTED:
             self._list(tag, attributes)
-        if pre:
+        if pre or tag in _PREFORMATTED:
             self._pre = 1
 
     def close(self, tag: str) -> None:

@@ -115,8 +115,10 @@ class Shape:
 
     @property
     def lettered(self) -> int:
-        """Words with a letter in them: "Tel. 03 20 55 50 00" has one."""
-        return sum([not w.isdigit() and any(map(str.isalpha, w)) for w in self._split])
+        """Words, without numbers where there are digits: "Tel. 03 20 55 50 00" has one."""
+        if _DIGIT.search(self._bare) is None:
+            return self.words
+        return sum([w[0].isalpha() or any(map(str.isalpha, w)) for w in self._split])
 
     @property
     def capitals(self) -> int:
@@ -163,10 +165,14 @@ class Shape:
     @property
     def prose(self) -> bool:
         """A sentence, or a full line of running text."""
-        words = self.lettered
-        if words >= 12 or self.chars > 90:
-            return True
         stops = self.ends in ".?!…"
+        if self.chars > 90:
+            return True
+        if self.words < 3 or (self.words < 6 and not stops):
+            return False
+        words = self.lettered
+        if words >= 12:
+            return True
         if words < 3 or (words < 6 and not stops):
             return False
         lower = self.lower

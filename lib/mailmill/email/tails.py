@@ -174,8 +174,11 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
     a signature; what is left without it."""
     bares = lines.bares
     for k in range(len(solid) - 1, max(0, len(solid) - MAX_INTRODUCED), -1):
+        bare = bares[solid[k - 1]]
+        if bare[-1] != ":" or not _ANNOUNCES.search(bare):
+            continue
         above = lines[solid[k - 1]]
-        if not _ANNOUNCES.search(above.bare) or above.rule("greeting"):
+        if above.rule("greeting"):
             continue
         end = next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
         passage = [lines[i] for i in solid[k:end]]

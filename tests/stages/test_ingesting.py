@@ -346,6 +346,30 @@ def test_of_equal_rows_of_one_name_one_stays(engine: str, tmp_path: Path) -> Non
     }  # fmt: skip
 
 
+def test_names_that_are_not_utf8(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small and large files, empty ones and archives: all are read, named alike in each table, and known next time."""
+    mailbox.arrive(DAYS[0], 20)
+    folder, many = os.fsencode(mailbox.corpus / "mail"), b"From a@b.c Thu Jan  1 00:00:00 1970\nSubject: %d\n\nx\n\n"
+    contents = {
+        b"caf\xe9.eml": b"Subject: small\n\nx\n", b"caf\xe8.eml": b"", b"caf\xe9.zip": b"PK no zip",
+        b"caf\xe9.mbox": b"".join(many % n for n in range(25_000)),
+    }  # fmt: skip
+    for name, content in contents.items():
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(content)
+    found = mailbox.run()
+    with Job(mailbox.config()) as job:
+        sources = job.workspace.open("raw", schemas.RAW).read(["source"])["source"].to_pylist()
+        rejects = job.workspace.open("raw_rejects", schemas.REJECTS).read(["source"])["source"].to_pylist()
+    assert {r"caf\udce9.eml", r"caf\udce9.mbox#000001"} <= {source.rpartition("/")[2] for source in sources}
+    assert {r"caf\udce8.eml", r"caf\udce9.zip"} <= {source.rpartition("/")[2] for source in rejects}
+    monkeypatch.setattr("mailmill.job.open_engine", lambda *_: pytest.fail("an engine was started"))
+    assert mailbox.run() == found
+    assert mailbox.run("ingest.keep_gone=true") == found
+    monkeypatch.undo()
+    mailbox.arrive(DAYS[1], 5)
+    assert {f.path for f in found["raw"].files} < {f.path for f in mailbox.run()["raw"].files}
+
+
 def test_identities() -> None:
     from mailmill.storage.sources import SourceObject
 

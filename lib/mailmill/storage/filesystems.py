@@ -26,7 +26,7 @@ import pyarrow.fs as pafs
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError, MailmillError
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, s3fs_of
-from mailmill.storage.sources import SourceObject
+from mailmill.storage.sources import SourceObject, printable
 
 #: A file of up to so many bytes is read from S3 in one request, where a Parquet reader would make one a column; and
 #: many such objects are read at a time.
@@ -68,7 +68,8 @@ class Storage:
         Raises DataError where there is no such file.
         """
         filesystem, path = self.arrow(uri)
-        with self.translated(uri), filesystem.open_input_file(path) as stream:
+        place = path if is_s3(uri) else os.fsencode(path)  # a file's name need not be UTF-8
+        with self.translated(uri), filesystem.open_input_file(place) as stream:
             if not is_s3(uri):
                 yield stream
             elif stream.size() <= SMALL:
@@ -228,6 +229,7 @@ class Storage:
     @contextlib.contextmanager
     def translated(self, uri: str) -> Iterator[None]:
         """Turn what pyarrow, s3fs and the operating system raise into errors that name `uri`."""
+        uri = printable(uri)
         try:
             yield
         except MailmillError:

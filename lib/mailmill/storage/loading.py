@@ -13,7 +13,7 @@ from mailmill import schemas
 from mailmill.storage.containers import Limits, Rejected, read_container
 from mailmill.storage.filesystems import SMALL, Storage
 from mailmill.storage.fragments import Sink, SinkWriter, Written
-from mailmill.storage.sources import SourceObject
+from mailmill.storage.sources import SourceObject, printable
 
 FLUSH_ROWS, FLUSH_BYTES = 1000, 4 * 2**20
 
@@ -61,13 +61,13 @@ def _messages(objects: Sequence[SourceObject], loading: Loading) -> Iterator[tup
     small = [found.path for found in objects if found.size <= SMALL]
     for path, content in loading.storage.read_many(small):
         if isinstance(content, bytes):
-            yield from read_container(io.BytesIO(content), path, loading.limits)
+            yield from read_container(io.BytesIO(content), printable(path), loading.limits)
         else:
-            yield Rejected(path, "unreadable_object", type(content).__name__)
+            yield Rejected(printable(path), "unreadable_object", type(content).__name__)
     for found in objects:
         if found.size > SMALL:
             with loading.storage.open(found.path) as stream:
-                yield from read_container(stream, found.path, loading.limits)
+                yield from read_container(stream, found.name, loading.limits)
 
 
 class _Rows:

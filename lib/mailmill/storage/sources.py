@@ -30,6 +30,11 @@ class SourceObject:
     modified: float = 0.0
 
     @property
+    def name(self) -> str:
+        """The path as tables hold it."""
+        return printable(self.path)
+
+    @property
     def day(self) -> str:
         """The date of the last change, in UTC: 2026-11-20."""
         return datetime.fromtimestamp(self.modified, UTC).date().isoformat()
@@ -81,6 +86,11 @@ _JUNK_FOLDERS = frozenset({"__MACOSX", ".git", ".svn", ".hg"})
 _DELIVERY_NAME = re.compile(r"\d{9,}\.[^./]+\.[^/]+")  # of a Maildir: seconds.unique.host
 
 
+def printable(name: str) -> str:
+    r"""A name as tables hold it: valid Unicode, where a byte of a file's name that is not UTF-8 becomes `\udce9`."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def kind_by_name(path: str) -> Kind | None:
     """What the name's ending says; None where it says nothing."""
     lowered = path.lower()
@@ -114,8 +124,8 @@ def is_junk(path: str, root: str = "") -> bool:
 def fingerprint_objects(objects: Sequence[SourceObject]) -> str:
     """32 hex digits over the paths, sizes and ETags (times of change on a disk), whatever the objects' order."""
     state = hashlib.blake2b(digest_size=16)
-    for found in sorted(objects, key=lambda each: each.path):
-        state.update(f"{found.path}\0{found.size}\0{found.etag}\n".encode("utf-8", "surrogateescape"))
+    for found in sorted(objects, key=lambda each: each.name):
+        state.update(f"{found.name}\0{found.size}\0{found.etag}\n".encode())
     return state.hexdigest()
 
 

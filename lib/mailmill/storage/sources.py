@@ -79,9 +79,10 @@ HEAD_BYTES = 512
 EXPANSION = 5
 
 _JUNK_NAMES = re.compile(
-    r"\.|dovecot[.-]|courierimap|maildirsize$|maildirfolder$|Thumbs\.db$|desktop\.ini$|_SUCCESS$|.*\.msf$|.*_\$folder\$$",
+    r"\.|maildirsize$|maildirfolder$|Thumbs\.db$|desktop\.ini$|_SUCCESS$|.*\.msf$|.*_\$folder\$$",
     re.DOTALL,
 )
+_INDEXES = re.compile(r"dovecot[.-]|courierimap")  # where no ending says that it is mail
 _JUNK_FOLDERS = frozenset({"__MACOSX", ".git", ".svn", ".hg"})
 _DELIVERY_NAME = re.compile(r"\d{9,}\.[^./]+\.[^/]+")  # of a Maildir: seconds.unique.host
 
@@ -117,6 +118,8 @@ def is_junk(path: str, root: str = "") -> bool:
     below = path[len(root) :] if root and path != root and path.startswith(root) else path
     *folders, name = below.split("/")
     if not name or _JUNK_NAMES.match(name) or not _JUNK_FOLDERS.isdisjoint(folders):
+        return True
+    if _INDEXES.match(name) and kind_by_name(name) is None:
         return True
     return bool(folders) and folders[-1] == "tmp" and _DELIVERY_NAME.fullmatch(name) is not None
 

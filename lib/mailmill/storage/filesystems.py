@@ -12,11 +12,13 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,12 +27,14 @@ import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError, MailmillError
-from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, s3fs_of
+from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
 from mailmill.storage.sources import SourceObject, printable
 
 #: A file of up to so many bytes is read from S3 in one request, where a Parquet reader would make one a column; and
 #: many such objects are read at a time.
 SMALL = 2**20
+
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # or never was: a link may lead nowhere
 
 
 def is_s3(uri: str) -> bool:
@@ -172,7 +176,10 @@ class Storage:
             stream.write(content)
 
     def find(self, uri: str) -> list[SourceObject]:
-        """Every file at or below `uri`, sorted by path. Raises DataError where there is nothing."""
+        """Every file at or below `uri`, sorted by path; one that goes meanwhile is left out.
+
+        Raises DataError where there is nothing, InfrastructureError naming a folder that cannot be listed.
+        """
         if is_s3(uri):
             with self.translated(uri):
                 filesystem = s3fs_of(self.settings)
@@ -184,13 +191,26 @@ class Storage:
                 if not path.endswith("/") and info.get("type") != "directory"  # an empty prefix lists itself
             ]
         else:
-            root = Path(uri.removeprefix("file://"))
-            files = [root] if root.is_file() else [p for p in root.rglob("*") if p.is_file()]
-            stats = [(path, path.stat()) for path in files]
-            objects = [SourceObject(str(path), s.st_size, f"{s.st_mtime_ns}", s.st_mtime) for path, s in stats]
+            objects = list(self._find_here(Path(uri.removeprefix("file://"))))
         if not objects:
             raise DataError(f"input {uri} does not exist or holds no file")
         return sorted(objects, key=lambda found: found.path)
+
+    def _find_here(self, root: Path) -> Iterator[SourceObject]:
+        def failed(error: OSError) -> None:
+            if error.errno not in _GONE:
+                with self.translated(str(error.filename)):
+                    raise error
+
+        below = (Path(folder, name) for folder, _, names in os.walk(root, onerror=failed) for name in names)
+        for path in chain([root], below):
+            try:
+                found = path.stat()
+            except OSError as error:
+                failed(error)
+            else:
+                if stat.S_ISREG(found.st_mode):
+                    yield SourceObject(str(path), found.st_size, f"{found.st_mtime_ns}", found.st_mtime)
 
     def exists(self, uri: str) -> bool:
         """Whether a file is at `uri`."""
@@ -220,11 +240,7 @@ class Storage:
 
     def request(self, method: str, **arguments: Any) -> tuple[dict[str, Any], bytes]:
         """One request to S3 as the SDK names it, e.g. "put_object": the answer, and the body where it has one."""
-        from fsspec.asyn import sync
-
-        filesystem = s3fs_of(self.settings)
-        answered: tuple[dict[str, Any], bytes] = sync(filesystem.loop, _request, filesystem, method, arguments)
-        return answered
+        return call(self.settings, method, arguments)
 
     @contextlib.contextmanager
     def translated(self, uri: str) -> Iterator[None]:
@@ -252,11 +268,6 @@ class Storage:
 
 
 _LOCAL = pafs.LocalFileSystem()
-
-
-async def _request(filesystem: Any, method: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    answer = await filesystem._call_s3(method, **arguments)
-    return answer, await answer["Body"].read() if "Body" in answer else b""
 
 
 def _seconds(info: dict[str, Any]) -> float:

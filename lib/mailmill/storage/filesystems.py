@@ -119,17 +119,12 @@ class Storage:
 
     def _read_small(self, uri: str) -> bytes | OSError:
         """The object's bytes, or why it alone cannot be read: it is gone, or is not ours to read."""
-        filesystem, path = self.arrow(uri)
-        with self.translated(uri):
-            try:
-                with filesystem.open_input_file(path) as stream:
-                    return bytes(Patient(stream, self.settings.attempts).whole())
-            except FileNotFoundError as error:
-                return error
-            except OSError as error:
-                if "ACCESS_DENIED" not in str(error):
-                    raise
-                return PermissionError("ACCESS_DENIED")
+        try:
+            return self.read(uri)
+        except MailmillError as error:
+            if (reason := of_one_object(error)) is None:
+                raise
+            return reason
 
     def _read_through_s3fs(self, uris: Sequence[str]) -> Iterator[tuple[str, bytes | OSError]]:
         for start in range(0, len(uris), CONCURRENT_READS):
@@ -143,7 +138,7 @@ class Storage:
                 if isinstance(value, Exception) and not isinstance(value, FileNotFoundError | PermissionError):
                     with self.translated(uri):
                         raise value
-                yield uri, value if isinstance(value, bytes) else OSError(type(value).__name__)
+                yield uri, value if isinstance(value, bytes | OSError) else OSError(type(value).__name__)
 
     @contextlib.contextmanager
     def create(self, uri: str) -> Iterator[Any]:
@@ -250,8 +245,8 @@ class Storage:
             yield
         except MailmillError:
             raise
-        except FileNotFoundError:
-            raise DataError(f"{uri} does not exist") from None
+        except FileNotFoundError as error:
+            raise DataError(f"{uri} does not exist") from error
         except Exception as error:
             if isinstance(error, pa.ArrowInvalid):
                 raise DataError(f"{uri} is damaged or not a Parquet file ({type(error).__name__})") from None
@@ -268,6 +263,14 @@ class Storage:
 
 
 _LOCAL = pafs.LocalFileSystem()
+
+
+def of_one_object(error: MailmillError) -> OSError | None:
+    """Why reading ended, where that is of the object alone: it is gone, or is not ours to read."""
+    cause = error.__cause__
+    if isinstance(cause, FileNotFoundError | PermissionError):
+        return cause
+    return PermissionError("ACCESS_DENIED") if isinstance(cause, OSError) and "ACCESS_DENIED" in str(cause) else None
 
 
 def _seconds(info: dict[str, Any]) -> float:

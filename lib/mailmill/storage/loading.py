@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from mailmill import schemas
+from mailmill.errors import MailmillError
 from mailmill.storage.containers import Limits, Rejected, read_container
-from mailmill.storage.filesystems import SMALL, Storage
+from mailmill.storage.filesystems import SMALL, Storage, of_one_object
 from mailmill.storage.fragments import Sink, SinkWriter, Written
 from mailmill.storage.sources import SourceObject, printable
 
@@ -66,8 +67,13 @@ def _messages(objects: Sequence[SourceObject], loading: Loading) -> Iterator[tup
             yield Rejected(printable(path), "unreadable_object", type(content).__name__)
     for found in objects:
         if found.size > SMALL:
-            with loading.storage.open(found.path) as stream:
-                yield from read_container(stream, found.name, loading.limits)
+            try:
+                with loading.storage.open(found.path) as stream:
+                    yield from read_container(stream, found.name, loading.limits)
+            except MailmillError as error:
+                if (reason := of_one_object(error)) is None:
+                    raise
+                yield Rejected(found.name, "unreadable_object", type(reason).__name__)
 
 
 class _Rows:

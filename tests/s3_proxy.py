@@ -42,6 +42,7 @@ def _unchunked(stream: BinaryIO) -> bytes:
 class Proxy:
     """A running proxy. `every`: one request in so many fails, the kinds in turn; 0: none. `kinds`: which.
 
+    "reset" never reaches the server, "lost" does and its answer is kept back, "cut" is an answer that breaks off.
     `spared`: methods that never fail and are not counted. `gone`: no request is answered, and connections are cut,
     as by a server that was killed.
     """
@@ -112,6 +113,10 @@ def proxy(upstream: str, every: int = 0) -> Iterator[Proxy]:
                 return
             finally:
                 server.close()
+            if kind == "lost":
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             self._answer(answer.status, headers, content, cut=kind == "cut")
 
         def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes, cut: bool = False) -> None:

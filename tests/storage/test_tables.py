@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -76,6 +77,24 @@ def test_unchanged_only_when_inputs_settings_and_code_are(
     assert not workspace.stage({"mail": "m"}, "other", outputs).unchanged
     monkeypatch.setattr(manifests, "code_version", lambda: "0+changed")
     assert not workspace.stage({"mail": "m"}, "s", outputs).unchanged
+
+
+def test_a_wheel_and_a_checkout_of_the_same_code_have_one_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version() -> str:
+        return manifests.code_version.__wrapped__()
+
+    monkeypatch.setattr(manifests.resources, "files", lambda _: tmp_path)
+    (tmp_path / "quality").mkdir()
+    (tmp_path / "quality" / "gate.py").write_text("x = 1\n")
+    checkout = version()
+    (tmp_path / "quality" / "suites").mkdir()
+    (tmp_path / "quality" / "suites" / "raw.json").write_text("{}")
+    (tmp_path / "quality" / "gate.so").write_text("compiled")
+    assert version() == checkout
+    (tmp_path / "quality" / "gate.py").write_text("x = 2\n")
+    assert version() != checkout
 
 
 def test_a_run_in_progress_is_invisible_and_swept(place: Place) -> None:

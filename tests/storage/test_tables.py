@@ -173,6 +173,22 @@ def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:
     assert uri in caught.value.message
 
 
+def test_damaged_pages_are_the_datas_error(workspace: Workspace) -> None:
+    """The footer is whole, and every stretch of the pages is spoilt in turn: no try again would help."""
+    table = publish(workspace, (0, 100))
+    uri = table.uris()[0]
+    content = workspace.storage.read(uri)
+    damages = []
+    for at in range(4, len(content) - 400, 16):
+        workspace.storage.write(uri, content[:at] + b"\xff" * 16 + content[at + 16 :])
+        try:
+            table.read()
+        except DataError as error:
+            damages.append(error.message)
+    assert damages
+    assert all(uri in message for message in damages)
+
+
 def test_conform_refuses_other_columns() -> None:
     with pytest.raises(DataError, match="column raw is missing"):
         conform(rows(0, 1).select(["key", "source"]), schemas.RAW, "raw")

@@ -248,7 +248,8 @@ class Storage:
         except FileNotFoundError as error:
             raise DataError(f"{uri} does not exist") from error
         except Exception as error:
-            if isinstance(error, pa.ArrowInvalid):
+            # From a disk, an error without the system's number is pyarrow's own: of pages that do not decompress, say.
+            if isinstance(error, pa.ArrowInvalid) or (type(error) is OSError and not error.errno and not is_s3(uri)):
                 raise DataError(f"{uri} is damaged or not a Parquet file ({type(error).__name__})") from None
             remote = type(error).__module__.startswith(("botocore", "aiobotocore"))
             if not isinstance(error, OSError) and not remote:

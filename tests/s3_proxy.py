@@ -17,7 +17,11 @@ _SLOW_DOWN = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code>'
     b"<Message>Please reduce your request rate.</Message></Error>"
 )
-_INTERNAL = _SLOW_DOWN.replace(b"SlowDown", b"InternalError")
+_ERRORS = {
+    "503": _SLOW_DOWN,
+    "500": _SLOW_DOWN.replace(b"SlowDown", b"InternalError"),
+    "403": _SLOW_DOWN.replace(b"SlowDown", b"AccessDenied"),
+}
 
 
 _OURS = ("transfer-encoding", "content-length", "connection", "expect")
@@ -38,6 +42,7 @@ def _unchunked(stream: BinaryIO) -> bytes:
 class Proxy:
     """A running proxy. `every`: one request in so many fails, the kinds in turn; 0: none. `kinds`: which.
 
+    "reset" never reaches the server, "lost" does and its answer is kept back, "cut" is an answer that breaks off.
     `spared`: methods that never fail and are not counted. `gone`: no request is answered, and connections are cut,
     as by a server that was killed.
     """
@@ -90,10 +95,8 @@ def proxy(upstream: str, every: int = 0) -> Iterator[Proxy]:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            if kind in ("500", "503"):
-                self._answer(
-                    int(kind), [("Content-Type", "application/xml")], _INTERNAL if kind == "500" else _SLOW_DOWN
-                )
+            if kind in _ERRORS:
+                self._answer(int(kind), [("Content-Type", "application/xml")], _ERRORS[kind])
                 return
             at = urlsplit(state.upstream)
             server = http.client.HTTPConnection(at.hostname or "", at.port or 80, timeout=60)
@@ -110,6 +113,10 @@ def proxy(upstream: str, every: int = 0) -> Iterator[Proxy]:
                 return
             finally:
                 server.close()
+            if kind == "lost":
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             self._answer(answer.status, headers, content, cut=kind == "cut")
 
         def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes, cut: bool = False) -> None:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError
-from mailmill.features import vectors
+from mailmill.features import glove, vectors
 from mailmill.storage.filesystems import Storage, join
 
 TEXT = b"good 1 0\nday 0 1\nbad -1 0.5\n"
 
 
-def test_prepared_once_and_opened_anywhere(place: tuple[Storage, str]) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["work-beside", "work-on-disk"])
+def test_prepared_once_and_opened_anywhere(
+    elsewhere: bool, place: tuple[Storage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage, root = place
+    work = str(tmp_path / "elsewhere") if elsewhere else join(root, "work")
     storage.write(join(root, "v.txt"), TEXT)
-    first = vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
-    before = storage.find(first.uri)
-    again = vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
-    assert again == first
-    assert storage.find(first.uri) == before, "built a second time"
+    first = vectors.prepare(storage, work, join(root, "v.txt"))
+    with monkeypatch.context() as patched:
+        patched.delattr(glove, "_write")
+        patched.delattr(Storage, "fetch")
+        assert vectors.prepare(storage, work, join(root, "v.txt")) == first
     store = pickle.loads(pickle.dumps(first)).open()
     assert store.lookup(["day", "unknown", "good"]).tolist() == [1, -1, 0]
     assert store.vectors[2].tolist() == [-1.0, 0.5]
@@ -57,6 +63,19 @@ def test_damaged_vectors_leave_nothing(place: tuple[Storage, str]) -> None:
     with pytest.raises(DataError, match=r"v\.txt"):
         vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
     assert storage.children(join(root, "work", vectors.FOLDER)) == []
+
+
+@pytest.mark.s3
+def test_an_archive_on_s3_is_fetched_and_named(s3_endpoint: str, tmp_path: Path) -> None:
+    storage, content = Storage(StorageSection(endpoint=s3_endpoint)), io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("a.txt", TEXT)
+        archive.writestr("b.txt", b"other 1\n")
+    storage.write("s3://test/vectors-zip/v.zip", content.getvalue())
+    store = vectors.prepare(storage, str(tmp_path), "s3://test/vectors-zip/v.zip!a.txt").open()
+    assert (store.name, store.count) == ("v.zip!a.txt", 3)
+    with pytest.raises(DataError, match=r"s3://test/vectors-zip/none\.txt"):
+        vectors.prepare(storage, str(tmp_path), "s3://test/vectors-zip/none.txt")
 
 
 def test_missing_vectors_are_named(tmp_path: Path, storage: Storage) -> None:

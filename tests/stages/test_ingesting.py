@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import logging
 import os
+import random
 import shutil
+import tarfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,6 +28,7 @@ from mailmill.storage.filesystems import join
 from mailmill.storage.ledger import day_of
 from mailmill.storage.manifests import Manifest
 from tests import mail
+from tests.conftest import require_engine
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20")
 GROWING = ("raw", "raw_rejects", "ledger", "clean", "rejects", "labels", "features")
@@ -308,6 +313,61 @@ def test_compaction_joins_files_and_changes_nothing(mailbox: Mailbox, monkeypatc
     adds_up(found, 80 + 83 + 30)
     whole = mailbox.run(work="at-once")
     assert found["features"].fingerprint == whole["features"].fingerprint
+
+
+@pytest.mark.parametrize("engine", ["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])
+def test_of_equal_rows_of_one_name_one_stays(engine: str, tmp_path: Path) -> None:
+    """Forty rows and ten messages, each several times in one file of the raw table and in several files."""
+    require_engine(engine)
+    draw = random.Random(5)
+    rows = [{"name": f"{n}.eml", "raw": f"Subject: {n}\n\n{draw.randbytes(200_000).hex()}\n"} for n in range(10)]
+    (tmp_path / "inbox").mkdir()
+    lines = [json.dumps(row) + "\n" for row in [*rows[:5] * 2, *rows * 2, *rows[5:] * 2]]
+    (tmp_path / "inbox" / "a.jsonl").write_text("".join(lines))
+    with tarfile.open(tmp_path / "inbox" / "b.tar", "w") as archive:
+        for _ in range(3):
+            member = tarfile.TarInfo("same.eml")
+            member.size = 40
+            archive.addfile(member, io.BytesIO(b"Subject: x\n\n".ljust(40, b"x")))
+    config = mail.make_config(
+        str(tmp_path / "work"), tmp_path / "corpus", tmp_path / "v.txt", f"engine.kind={engine}",
+        f'input.paths=["{tmp_path / "inbox"}"]', labels={},
+    )  # fmt: skip
+    with Job(config) as job:
+        raw = pipeline.ingest(job)
+        again = pipeline.ingest(job)
+    found = raw.read(["key", "source"])
+    assert len(set(found["key"].to_pylist())) == found.num_rows == 11
+    assert len(raw.manifest.files) > 1
+    assert raw.manifest.statistics["duplicates"] == 32
+    assert again.manifest == raw.manifest
+    assert {source.rpartition("!")[2] for source in found["source"].to_pylist()} == {
+        "same.eml", *(row["name"] for row in rows),
+    }  # fmt: skip
+
+
+def test_names_that_are_not_utf8(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small and large files, empty ones and archives: all are read, named alike in each table, and known next time."""
+    mailbox.arrive(DAYS[0], 20)
+    folder, many = os.fsencode(mailbox.corpus / "mail"), b"From a@b.c Thu Jan  1 00:00:00 1970\nSubject: %d\n\nx\n\n"
+    contents = {
+        b"caf\xe9.eml": b"Subject: small\n\nx\n", b"caf\xe8.eml": b"", b"caf\xe9.zip": b"PK no zip",
+        b"caf\xe9.mbox": b"".join(many % n for n in range(25_000)),
+    }  # fmt: skip
+    for name, content in contents.items():
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(content)
+    found = mailbox.run()
+    with Job(mailbox.config()) as job:
+        sources = job.workspace.open("raw", schemas.RAW).read(["source"])["source"].to_pylist()
+        rejects = job.workspace.open("raw_rejects", schemas.REJECTS).read(["source"])["source"].to_pylist()
+    assert {r"caf\udce9.eml", r"caf\udce9.mbox#000001"} <= {source.rpartition("/")[2] for source in sources}
+    assert {r"caf\udce8.eml", r"caf\udce9.zip"} <= {source.rpartition("/")[2] for source in rejects}
+    monkeypatch.setattr("mailmill.job.open_engine", lambda *_: pytest.fail("an engine was started"))
+    assert mailbox.run() == found
+    assert mailbox.run("ingest.keep_gone=true") == found
+    monkeypatch.undo()
+    mailbox.arrive(DAYS[1], 5)
+    assert {f.path for f in found["raw"].files} < {f.path for f in mailbox.run()["raw"].files}
 
 
 def test_identities() -> None:

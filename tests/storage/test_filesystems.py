@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +54,57 @@ def test_find_sees_a_change_of_content(place: Place) -> None:
     before = storage.find(root)
     storage.write(join(root, "x"), b"2")
     assert storage.find(root) != before
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/1.eml", "b/c/2.eml"):
+        storage.write(str(tmp_path / name), b"x")
+    scandir = os.scandir
+
+    def denied(path: Any) -> Any:  # the superuser, who may run the tests, is denied nothing
+        if os.fspath(path) == str(tmp_path / "b" / "c"):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(InfrastructureError, match="Permission denied") as caught:
+        storage.find(str(tmp_path))
+    assert str(tmp_path / "b" / "c") in caught.value.message
+
+
+def test_what_goes_while_it_is_listed_is_left_out(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail program moves mail and removes folders, before a file is looked at and after."""
+    for name in ("1.eml", "2.eml", "old/3.eml"):
+        storage.write(str(tmp_path / name), b"x")
+    original = Path.stat
+
+    def busy(path: Path, **options: Any) -> os.stat_result:
+        if path.name == "2.eml":
+            shutil.rmtree(tmp_path / "old", ignore_errors=True)
+            path.unlink(missing_ok=True)
+        found = original(path, **options)
+        if path.name == "1.eml":
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", busy)
+    assert [found.path for found in storage.find(str(tmp_path))] == [str(tmp_path / "1.eml")]
+
+
+def test_links_and_relative_paths(tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage.write(str(tmp_path / "in" / "a" / "1.eml"), b"x")
+    (tmp_path / "in" / "2.eml").symlink_to(tmp_path / "in" / "a" / "1.eml")
+    (tmp_path / "in" / "gone.eml").symlink_to("nowhere")
+    (tmp_path / "in" / "itself").symlink_to("itself")
+    (tmp_path / "in" / "circle").symlink_to(tmp_path / "in")
+    os.mkfifo(tmp_path / "in" / "pipe")
+    monkeypatch.chdir(tmp_path / "in")
+    assert [found.path for found in storage.find(".")] == ["2.eml", "a/1.eml"]
+    assert [found.path for found in storage.find("./a//")] == ["a/1.eml"]
 
 
 def test_nothing_there_is_a_data_error_that_names_it(place: Place, tmp_path: Path) -> None:

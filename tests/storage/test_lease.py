@@ -18,6 +18,7 @@ from mailmill.errors import InfrastructureError
 from mailmill.storage import lease
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.lease import Holder, Lease
+from tests.s3_proxy import proxy
 
 Place = tuple[Storage, str]
 
@@ -129,6 +130,46 @@ def test_a_lease_that_was_lost_is_noticed(place: Place) -> None:
         mine.check()
     mine.__exit__()
     assert b"theirs" in place[0].read(join(place[1], lease.NAME)), "another's lease was deleted"
+
+
+@pytest.mark.s3
+def test_a_renewal_whose_answer_was_lost_is_ones_own(s3_endpoint: str) -> None:
+    """The client asks again, and hears that the lease is not what it was: by its own first request."""
+    with proxy(s3_endpoint) as watched:
+        place = Storage(StorageSection(endpoint=watched.endpoint)), "s3://test/lost-answer"
+        with Lease(*place, "mine") as mine:
+            watched.requests, watched.kinds, watched.spared, watched.every = 1, ("lost", ""), ("GET",), 1
+            mine._try_to_renew()
+            watched.every = 0
+            assert watched.faults["lost"] >= 1
+            mine.check()
+            mine._try_to_renew()
+            mine.check()
+            held_by(place, stranger())
+            mine._try_to_renew()
+            with pytest.raises(InfrastructureError, match="was lost"):
+                mine.check()
+
+
+def test_renewals_go_one_after_the_other(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a suspended machine wakes, the renewing thread and a stage that publishes find the lease late at once."""
+    with Lease(*place, "mine") as mine:
+        write, written = mine._place.write, []
+
+        def slow(content: bytes, version: str | None) -> str | None:
+            time.sleep(0.3)
+            written.append(write(content, version))
+            return written[-1]
+
+        monkeypatch.setattr(mine._place, "write", slow)
+        threads = [threading.Thread(target=mine._try_to_renew) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        mine.check()
+        assert len(written) == 3
+        assert None not in written
 
 
 def test_a_process_that_is_gone_from_this_machine_is_dead_at_once(place: Place) -> None:

@@ -51,6 +51,7 @@ def test_litter_is_skipped(path: str) -> None:
     [
         "box/cur/1700000000.M1P2.host:2,S", "box/new/1700000000.M1P2.host", "box/.Sent/cur/1700000000.M1P2.host:2,",
         "/tmp/letter.eml", "tmp/letter", "a/1.", "a/00001.7c53", "labels.csv", "truth.parquet", "corpus.json",
+        "dovecot-config-question.eml", "a/dovecot.mbox", "lists/dovecot-2026.mbox.gz", "courierimap-help.EML",
     ],
 )  # fmt: skip
 def test_mail_is_not_litter(path: str) -> None:

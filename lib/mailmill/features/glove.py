@@ -113,19 +113,20 @@ class GloveStore:
         return -1
 
 
-def build_store(source: str, directory: str | Path) -> GloveStore:
+def build_store(source: str | VectorFile, directory: str | Path) -> GloveStore:
     """Read word vectors once and write them to `directory` as a store; keep the one there if it is current.
 
-    `source` is a path to .txt, .txt.gz or .zip (`x.zip!member.txt` chooses one), or `package:NAME`. A
-    store is current while its source has the same name, size and time of change. It appears whole, by a
-    rename, or not at all. Two processes may build it at once: one of the two equal stores stays.
+    `source` is a path to .txt, .txt.gz or .zip (`x.zip!member.txt` chooses one), or `package:NAME`, or found already.
+    A store is current while its source has the same signature: name, size, and time of change or ETag. It
+    appears whole, by a rename, or not at all. Two processes may build it at once: one of the two equal stores stays.
 
     Raises:
         DataError: the source is missing, cut, damaged, or holds a word twice; names the file and the line.
         ConfigError: a package is not installed, or `directory` holds something else.
         InfrastructureError: the disk failed.
     """
-    found, directory = VectorFile.find(source), Path(directory)
+    found = VectorFile.find(source) if isinstance(source, str) else source
+    directory = Path(directory)
     if _is_current(directory, found):
         return GloveStore.open(directory)
     if directory.exists() and not (directory / META).is_file() and (directory.is_file() or any(directory.iterdir())):

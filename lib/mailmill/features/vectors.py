@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from mailmill.errors import DataError
 from mailmill.features.glove import META, GloveStore, build_store
-from mailmill.features.vector_files import VectorFile
+from mailmill.features.vector_files import Block, VectorFile
 from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localize
 
@@ -35,23 +36,47 @@ class SharedVectors:
         return _opened(self)
 
 
+@dataclass(frozen=True)
+class RemoteFile(VectorFile):
+    """Vectors on S3, fetched only where they are read; the signature holds the object's ETag."""
+
+    storage: Storage
+
+    @classmethod
+    def look(cls, storage: Storage, source: str) -> RemoteFile:
+        """`source`: an s3:// URI, also `x.zip!member.txt`. Raises DataError where there is no such object."""
+        address, *member = source.partition("!")
+        name = address.rsplit("/", 1)[-1] + "".join(member)
+        (found, *_) = storage.find(address)
+        return cls(source, name, f"{name};{found.size}:{found.etag}", (), storage)
+
+    def blocks(self) -> Iterator[Block]:
+        """See `VectorFile.blocks`."""
+        address, mark, member = self.source.partition("!")
+        with tempfile.TemporaryDirectory(prefix="mailmill-") as folder:
+            path = Path(folder) / address.rsplit("/", 1)[-1]
+            self.storage.fetch(address, path)
+            yield from VectorFile.find(f"{path}{mark}{member}").blocks()
+
+
 def prepare(storage: Storage, work: str, source: str) -> SharedVectors:
     """Read `source` into a store in the workspace `work`, or find it there from an earlier run.
 
     `source`: see `glove.build_store`; also an s3:// URI. Raises what `build_store` raises.
     """
     name = "".join(c if c.isalnum() else "-" for c in source.rsplit("/", 1)[-1])
+    found = RemoteFile.look(storage, source) if is_s3(source) else VectorFile.find(source)
+    if not is_s3(work):
+        store = build_store(found, Path(work.removeprefix("file://")) / FOLDER / name)
+        return SharedVectors(storage, str(store.directory), store.fingerprint)
+    if shared := _uploaded_before(storage, work, found.signature):
+        return shared
     with tempfile.TemporaryDirectory(prefix="mailmill-") as folder:
-        path = _fetched(storage, source, folder) if is_s3(source) else source
-        if not is_s3(work):
-            store = build_store(path, Path(work.removeprefix("file://")) / FOLDER / name)
-            return SharedVectors(storage, str(store.directory), store.fingerprint)
-        return _uploaded_before(storage, work, path) or _uploaded(storage, work, build_store(path, Path(folder) / name))
+        return _uploaded(storage, work, build_store(found, Path(folder) / name))
 
 
-def _uploaded_before(storage: Storage, work: str, source: str) -> SharedVectors | None:
-    """The store that an earlier run made of this very source: same name, size and time of change."""
-    signature = VectorFile.find(source).signature
+def _uploaded_before(storage: Storage, work: str, signature: str) -> SharedVectors | None:
+    """The store that an earlier run made of this very source."""
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name, META)
         if storage.exists(uri):
@@ -76,13 +101,6 @@ def require(storage: Storage, source: str) -> None:
         VectorFile.find(source)
     elif not storage.exists(source.partition("!")[0]):
         raise DataError(f"word vectors {source} do not exist", hint="set features.vectors")
-
-
-def _fetched(storage: Storage, uri: str, folder: str) -> str:
-    address, mark, member = uri.partition("!")
-    path = Path(folder) / address.rsplit("/", 1)[-1]
-    storage.fetch(address, path)
-    return f"{path}{mark}{member}"
 
 
 @lru_cache(maxsize=4)

@@ -92,12 +92,12 @@ def _drop_duplicates(job: Job, stage: Stage, written: list[Written], base: Base,
     """Count keys in one shuffle; where some repeat, or are in the base, write those files again without them."""
     raw = stage.draft("raw", written, schemas.RAW)
     sink = stage.sink_for({"copies": duplicates.COPIES})
-    grouping = Grouping(duplicates.emit_keys, ("key",), {"source": "min", "copies": "sum"}, sink, "copies")
+    grouping = Grouping(duplicates.emit_keys, ("key",), {"place": "min", "copies": "sum"}, sink, "copies")
     with watch("duplicates", raw.rows) as progress:
         scans = raw.scans(job.engine.task_bytes, at_least=job.engine.workers)
         groups = job.engine.combine_by_key(scans, grouping)
         progress.advance(raw.rows)
-    winners = dict.fromkeys(_known(job, stage, raw, base), "")  # no message has an empty source: all its copies go
+    winners = dict.fromkeys(_known(job, stage, raw, base), "")  # no message has an empty place: all its copies go
     if rows_of(groups, "copies") < raw.rows:
         copies = stage.draft("copies", groups, duplicates.COPIES)
         winners = dict(duplicates.repeated(copies.scans())) | winners

@@ -10,6 +10,8 @@ import io
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from mailmill.storage.sources import printable
+
 #: Bytes that are asked of a stream at once.
 CHUNK = 1 << 18
 
@@ -142,7 +144,7 @@ def read_up_to(stream: Any, limit: int) -> bytes:
 
 def clean_name(name: str) -> str:
     """A name that any table can hold: valid Unicode, of bounded length."""
-    return name[:_NAME_LENGTH].encode("utf-8", "replace").decode()
+    return printable(name[:_NAME_LENGTH])
 
 
 def describe(error: Exception) -> str:

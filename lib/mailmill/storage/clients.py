@@ -64,6 +64,20 @@ def s3fs_of(settings: StorageSection) -> Any:
     return filesystem
 
 
+def call(settings: StorageSection, method: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """One request as the SDK names it, by s3fs's client: the answer, and the body where it has one."""
+    from fsspec.asyn import sync
+
+    filesystem = s3fs_of(settings)
+    answered: tuple[dict[str, Any], bytes] = sync(filesystem.loop, _call, filesystem, method, arguments)
+    return answered
+
+
+async def _call(filesystem: Any, method: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    answer = await filesystem._call_s3(method, **arguments)
+    return answer, await answer["Body"].read() if "Body" in answer else b""
+
+
 class Patient:
     """An open object, read by position as `pyarrow.PythonFile` asks, and asked again where S3 was busy.
 

@@ -1,7 +1,8 @@
 """Exact duplicates: of the messages with the same bytes, the one with the smallest source stays.
 
-Keys are counted in one shuffle of (key, source), never of the messages; only files that hold a
-superfluous copy are written again. Of a table that grows, the message that was there first stays.
+Keys are counted in one shuffle of (key, place), never of the messages; only files that hold a
+superfluous copy are written again. Sources may repeat, as rows of one name do: of a key's messages in one
+place the first stays. Of a table that grows, the message that was there first stays.
 """
 
 from __future__ import annotations
@@ -18,22 +19,23 @@ from mailmill.storage.lookup import Lookup
 from mailmill.storage.manifests import File
 from mailmill.storage.tables import Table
 
-#: A key, the smallest of its sources, and how many messages have it.
-COPIES = pa.schema([schemas.KEY, pa.field("source", pa.string()), pa.field("copies", pa.int64())])
+#: A key, the smallest of its places (source and file), and how many messages have it.
+COPIES = pa.schema([schemas.KEY, pa.field("place", pa.string()), pa.field("copies", pa.int64())])
 
 
 def emit_keys(scan: Scan) -> pa.Table:
-    """(key, source, 1) for every row: the input of the shuffle."""
+    """(key, place, 1) for every row: the input of the shuffle."""
     table = scan.read(["key", "source"])
-    return table.append_column("copies", pa.repeat(pa.scalar(1, pa.int64()), table.num_rows)).cast(COPIES)
+    ones = pa.repeat(pa.scalar(1, pa.int64()), table.num_rows)
+    return pa.table([table["key"], _places(table["source"], scan), ones], schema=COPIES)
 
 
 def repeated(groups: list[Scan]) -> Iterator[tuple[str, str]]:
-    """(key, the source that stays) of every key that more than one message has."""
+    """(key, the place where one stays) of every key that more than one message has."""
     for scan in groups:
         for batch in scan.batches():
             several = batch.filter(pc.greater(batch.column("copies"), 1))
-            yield from zip(several.column("key").to_pylist(), several.column("source").to_pylist(), strict=True)
+            yield from zip(several.column("key").to_pylist(), several.column("place").to_pylist(), strict=True)
 
 
 def known(scan: Scan, fresh: Lookup) -> list[str]:
@@ -56,7 +58,7 @@ class Original:
 
 @dataclass(frozen=True)
 class Dropping:
-    """What every task needs: the source that stays for each repeated key, and where rewritten files go."""
+    """What every task needs: the place where one stays of each repeated key, and where rewritten files go."""
 
     winners: Lookup
     sink: Sink
@@ -71,16 +73,30 @@ def originals(table: Table) -> list[Original]:
 
 def drop_duplicates(original: Original, job: Dropping) -> list[Written]:
     """The file itself where it has no superfluous copy, else a new file without them."""
-    kept = [_stays(batch, job.winners) for batch in original.scan.batches(["key", "source"])]
-    if all(pc.all(mask).as_py() is not False for mask in kept):
+    if all(stays.true_count == len(stays) for _, stays in _judged(original.scan, job.winners, ["key", "source"])):
         return [("raw", original.file)]
     with job.sink.open(original.number, prefix=f"{job.folder}/distinct") as writer:
-        for batch in original.scan.batches():
-            writer.write("raw", batch.filter(_stays(batch, job.winners)))
+        for batch, stays in _judged(original.scan, job.winners):
+            writer.write("raw", batch.filter(stays))
     return writer.written
 
 
-def _stays(batch: pa.RecordBatch, winners: Lookup) -> pa.Array:
-    sources = batch.column("source").to_pylist()
-    found = winners.find(batch.column("key").to_pylist())
-    return pa.array([w is None or w == s for w, s in zip(found, sources, strict=True)], pa.bool_())
+def _judged(
+    scan: Scan, winners: Lookup, columns: list[str] | None = None
+) -> Iterator[tuple[pa.RecordBatch, pa.BooleanArray]]:
+    """Each batch of a file, and which of its rows stay."""
+    taken: set[str] = set()
+    for batch in scan.batches(columns):
+        keys = batch.column("key").to_pylist()
+        places = _places(batch.column("source"), scan).to_pylist()
+        stays = []
+        for key, place, winner in zip(keys, places, winners.find(keys), strict=True):
+            stays.append(winner is None or (winner == place and key not in taken))
+            if winner == place:
+                taken.add(key)
+        yield batch, pa.array(stays, pa.bool_())
+
+
+def _places(sources: pa.Array | pa.ChunkedArray, scan: Scan) -> pa.Array | pa.ChunkedArray:
+    """Each row's source and the name of its file, which the file's task and number make."""
+    return pc.binary_join_element_wise(sources, scan.uri.rpartition("/")[2], "\0")

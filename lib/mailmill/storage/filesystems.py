@@ -12,11 +12,13 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,12 +27,14 @@ import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError, MailmillError
-from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, s3fs_of
-from mailmill.storage.sources import SourceObject
+from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
+from mailmill.storage.sources import SourceObject, printable
 
 #: A file of up to so many bytes is read from S3 in one request, where a Parquet reader would make one a column; and
 #: many such objects are read at a time.
 SMALL = 2**20
+
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # or never was: a link may lead nowhere
 
 
 def is_s3(uri: str) -> bool:
@@ -68,7 +72,8 @@ class Storage:
         Raises DataError where there is no such file.
         """
         filesystem, path = self.arrow(uri)
-        with self.translated(uri), filesystem.open_input_file(path) as stream:
+        place = path if is_s3(uri) else os.fsencode(path)  # a file's name need not be UTF-8
+        with self.translated(uri), filesystem.open_input_file(place) as stream:
             if not is_s3(uri):
                 yield stream
             elif stream.size() <= SMALL:
@@ -114,17 +119,12 @@ class Storage:
 
     def _read_small(self, uri: str) -> bytes | OSError:
         """The object's bytes, or why it alone cannot be read: it is gone, or is not ours to read."""
-        filesystem, path = self.arrow(uri)
-        with self.translated(uri):
-            try:
-                with filesystem.open_input_file(path) as stream:
-                    return bytes(Patient(stream, self.settings.attempts).whole())
-            except FileNotFoundError as error:
-                return error
-            except OSError as error:
-                if "ACCESS_DENIED" not in str(error):
-                    raise
-                return PermissionError("ACCESS_DENIED")
+        try:
+            return self.read(uri)
+        except MailmillError as error:
+            if (reason := of_one_object(error)) is None:
+                raise
+            return reason
 
     def _read_through_s3fs(self, uris: Sequence[str]) -> Iterator[tuple[str, bytes | OSError]]:
         for start in range(0, len(uris), CONCURRENT_READS):
@@ -138,7 +138,7 @@ class Storage:
                 if isinstance(value, Exception) and not isinstance(value, FileNotFoundError | PermissionError):
                     with self.translated(uri):
                         raise value
-                yield uri, value if isinstance(value, bytes) else OSError(type(value).__name__)
+                yield uri, value if isinstance(value, bytes | OSError) else OSError(type(value).__name__)
 
     @contextlib.contextmanager
     def create(self, uri: str) -> Iterator[Any]:
@@ -171,7 +171,10 @@ class Storage:
             stream.write(content)
 
     def find(self, uri: str) -> list[SourceObject]:
-        """Every file at or below `uri`, sorted by path. Raises DataError where there is nothing."""
+        """Every file at or below `uri`, sorted by path; one that goes meanwhile is left out.
+
+        Raises DataError where there is nothing, InfrastructureError naming a folder that cannot be listed.
+        """
         if is_s3(uri):
             with self.translated(uri):
                 filesystem = s3fs_of(self.settings)
@@ -183,13 +186,26 @@ class Storage:
                 if not path.endswith("/") and info.get("type") != "directory"  # an empty prefix lists itself
             ]
         else:
-            root = Path(uri.removeprefix("file://"))
-            files = [root] if root.is_file() else [p for p in root.rglob("*") if p.is_file()]
-            stats = [(path, path.stat()) for path in files]
-            objects = [SourceObject(str(path), s.st_size, f"{s.st_mtime_ns}", s.st_mtime) for path, s in stats]
+            objects = list(self._find_here(Path(uri.removeprefix("file://"))))
         if not objects:
             raise DataError(f"input {uri} does not exist or holds no file")
         return sorted(objects, key=lambda found: found.path)
+
+    def _find_here(self, root: Path) -> Iterator[SourceObject]:
+        def failed(error: OSError) -> None:
+            if error.errno not in _GONE:
+                with self.translated(str(error.filename)):
+                    raise error
+
+        below = (Path(folder, name) for folder, _, names in os.walk(root, onerror=failed) for name in names)
+        for path in chain([root], below):
+            try:
+                found = path.stat()
+            except OSError as error:
+                failed(error)
+            else:
+                if stat.S_ISREG(found.st_mode):
+                    yield SourceObject(str(path), found.st_size, f"{found.st_mtime_ns}", found.st_mtime)
 
     def exists(self, uri: str) -> bool:
         """Whether a file is at `uri`."""
@@ -219,23 +235,21 @@ class Storage:
 
     def request(self, method: str, **arguments: Any) -> tuple[dict[str, Any], bytes]:
         """One request to S3 as the SDK names it, e.g. "put_object": the answer, and the body where it has one."""
-        from fsspec.asyn import sync
-
-        filesystem = s3fs_of(self.settings)
-        answered: tuple[dict[str, Any], bytes] = sync(filesystem.loop, _request, filesystem, method, arguments)
-        return answered
+        return call(self.settings, method, arguments)
 
     @contextlib.contextmanager
     def translated(self, uri: str) -> Iterator[None]:
         """Turn what pyarrow, s3fs and the operating system raise into errors that name `uri`."""
+        uri = printable(uri)
         try:
             yield
         except MailmillError:
             raise
-        except FileNotFoundError:
-            raise DataError(f"{uri} does not exist") from None
+        except FileNotFoundError as error:
+            raise DataError(f"{uri} does not exist") from error
         except Exception as error:
-            if isinstance(error, pa.ArrowInvalid):
+            # From a disk, an error without the system's number is pyarrow's own: of pages that do not decompress, say.
+            if isinstance(error, pa.ArrowInvalid) or (type(error) is OSError and not error.errno and not is_s3(uri)):
                 raise DataError(f"{uri} is damaged or not a Parquet file ({type(error).__name__})") from None
             remote = type(error).__module__.startswith(("botocore", "aiobotocore"))
             if not isinstance(error, OSError) and not remote:
@@ -252,9 +266,12 @@ class Storage:
 _LOCAL = pafs.LocalFileSystem()
 
 
-async def _request(filesystem: Any, method: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    answer = await filesystem._call_s3(method, **arguments)
-    return answer, await answer["Body"].read() if "Body" in answer else b""
+def of_one_object(error: MailmillError) -> OSError | None:
+    """Why reading ended, where that is of the object alone: it is gone, or is not ours to read."""
+    cause = error.__cause__
+    if isinstance(cause, FileNotFoundError | PermissionError):
+        return cause
+    return PermissionError("ACCESS_DENIED") if isinstance(cause, OSError) and "ACCESS_DENIED" in str(cause) else None
 
 
 def _seconds(info: dict[str, Any]) -> float:

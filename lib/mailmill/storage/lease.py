@@ -85,7 +85,7 @@ class Lease:
         self._version: str | None = None
         self._content = b""
         self._renewed = 0.0
-        self._stop = threading.Event()
+        self._stop, self._renewing = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Lease:
@@ -138,19 +138,20 @@ class Lease:
                 return
 
     def _try_to_renew(self) -> None:
-        version, began = self._version, time.monotonic()
-        if version is None:
-            return
-        try:
-            self._version = self._place.write(self._content, version)
-        except InfrastructureError as error:
-            log.warning("lease not renewed: %s", error.message)
-            with contextlib.suppress(InfrastructureError):  # the write may have arrived although its answer did not
-                found = self._place.read()
-                if found is not None and found.holder == self._holder:
-                    self._version = found.version
-            return
-        self._renewed = began
+        with self._renewing:  # a write has to know the version that the one before it made
+            try:
+                for _ in range(2):
+                    if self._version is None:
+                        return
+                    began = time.monotonic()
+                    written = self._place.write(self._content, self._version)
+                    if written is not None:
+                        self._version, self._renewed = written, began
+                        return
+                    found = self._place.read()  # beaten; or by an own write, whose answer was lost
+                    self._version = found.version if found is not None and found.holder == self._holder else None
+            except InfrastructureError as error:
+                log.warning("lease not renewed: %s", error.message)
 
     def _dead(self, found: Found) -> bool:
         return found.age > self._seconds or (found.holder is not None and found.holder.gone)

@@ -80,8 +80,7 @@ def day_of(file: File) -> str:
 
 def identity(found: SourceObject) -> bytes:
     """16 bytes over path, size and content's tag: the same for the same content at the same place."""
-    name = f"{found.path}\0{found.size}\0{found.etag}".encode("utf-8", "surrogateescape")
-    return hashlib.blake2b(name, digest_size=16).digest()
+    return hashlib.blake2b(f"{found.name}\0{found.size}\0{found.etag}".encode(), digest_size=16).digest()
 
 
 def fresh(objects: Iterable[SourceObject], taken: Iterable[SourceObject]) -> tuple[list[SourceObject], int]:
@@ -97,9 +96,8 @@ def fresh(objects: Iterable[SourceObject], taken: Iterable[SourceObject]) -> tup
 def write(objects: Sequence[SourceObject], day: str, sink: Sink) -> list[Written]:
     """Add a part to the ledger: the objects that a run has taken, by path."""
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
-    for found in sorted(objects, key=lambda each: each.path):
-        path = found.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        for name, value in zip(columns, (path, found.size, found.etag, found.modified, day), strict=True):
+    for found in sorted(objects, key=lambda each: each.name):
+        for name, value in zip(columns, (found.name, found.size, found.etag, found.modified, day), strict=True):
             columns[name].append(value)
     with sink.open(0, prefix=f"day={day}/objects") as writer:
         for batch in pa.table(columns, schema=SCHEMA).to_batches(max_chunksize=65536):

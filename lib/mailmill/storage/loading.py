@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from mailmill import schemas
+from mailmill.errors import MailmillError
 from mailmill.storage.containers import Limits, Rejected, read_container
-from mailmill.storage.filesystems import SMALL, Storage
+from mailmill.storage.filesystems import SMALL, Storage, of_one_object
 from mailmill.storage.fragments import Sink, SinkWriter, Written
-from mailmill.storage.sources import SourceObject
+from mailmill.storage.sources import SourceObject, printable
 
 FLUSH_ROWS, FLUSH_BYTES = 1000, 4 * 2**20
 
@@ -61,13 +62,18 @@ def _messages(objects: Sequence[SourceObject], loading: Loading) -> Iterator[tup
     small = [found.path for found in objects if found.size <= SMALL]
     for path, content in loading.storage.read_many(small):
         if isinstance(content, bytes):
-            yield from read_container(io.BytesIO(content), path, loading.limits)
+            yield from read_container(io.BytesIO(content), printable(path), loading.limits)
         else:
-            yield Rejected(path, "unreadable_object", type(content).__name__)
+            yield Rejected(printable(path), "unreadable_object", type(content).__name__)
     for found in objects:
         if found.size > SMALL:
-            with loading.storage.open(found.path) as stream:
-                yield from read_container(stream, found.path, loading.limits)
+            try:
+                with loading.storage.open(found.path) as stream:
+                    yield from read_container(stream, found.name, loading.limits)
+            except MailmillError as error:
+                if (reason := of_one_object(error)) is None:
+                    raise
+                yield Rejected(found.name, "unreadable_object", type(reason).__name__)
 
 
 class _Rows:

@@ -30,6 +30,11 @@ class SourceObject:
     modified: float = 0.0
 
     @property
+    def name(self) -> str:
+        """The path as tables hold it."""
+        return printable(self.path)
+
+    @property
     def day(self) -> str:
         """The date of the last change, in UTC: 2026-11-20."""
         return datetime.fromtimestamp(self.modified, UTC).date().isoformat()
@@ -74,11 +79,17 @@ HEAD_BYTES = 512
 EXPANSION = 5
 
 _JUNK_NAMES = re.compile(
-    r"\.|dovecot[.-]|courierimap|maildirsize$|maildirfolder$|Thumbs\.db$|desktop\.ini$|_SUCCESS$|.*\.msf$|.*_\$folder\$$",
+    r"\.|maildirsize$|maildirfolder$|Thumbs\.db$|desktop\.ini$|_SUCCESS$|.*\.msf$|.*_\$folder\$$",
     re.DOTALL,
 )
+_INDEXES = re.compile(r"dovecot[.-]|courierimap")  # where no ending says that it is mail
 _JUNK_FOLDERS = frozenset({"__MACOSX", ".git", ".svn", ".hg"})
 _DELIVERY_NAME = re.compile(r"\d{9,}\.[^./]+\.[^/]+")  # of a Maildir: seconds.unique.host
+
+
+def printable(name: str) -> str:
+    r"""A name as tables hold it: valid Unicode, where a byte of a file's name that is not UTF-8 becomes `\udce9`."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def kind_by_name(path: str) -> Kind | None:
@@ -108,14 +119,16 @@ def is_junk(path: str, root: str = "") -> bool:
     *folders, name = below.split("/")
     if not name or _JUNK_NAMES.match(name) or not _JUNK_FOLDERS.isdisjoint(folders):
         return True
+    if _INDEXES.match(name) and kind_by_name(name) is None:
+        return True
     return bool(folders) and folders[-1] == "tmp" and _DELIVERY_NAME.fullmatch(name) is not None
 
 
 def fingerprint_objects(objects: Sequence[SourceObject]) -> str:
     """32 hex digits over the paths, sizes and ETags (times of change on a disk), whatever the objects' order."""
     state = hashlib.blake2b(digest_size=16)
-    for found in sorted(objects, key=lambda each: each.path):
-        state.update(f"{found.path}\0{found.size}\0{found.etag}\n".encode("utf-8", "surrogateescape"))
+    for found in sorted(objects, key=lambda each: each.name):
+        state.update(f"{found.name}\0{found.size}\0{found.etag}\n".encode())
     return state.hexdigest()
 
 

@@ -24,7 +24,7 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.stages import compacting
 from mailmill.storage import ledger, manifests
-from mailmill.storage.filesystems import join
+from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.ledger import day_of
 from mailmill.storage.manifests import Manifest
 from tests import mail
@@ -368,6 +368,28 @@ def test_names_that_are_not_utf8(mailbox: Mailbox, monkeypatch: pytest.MonkeyPat
     monkeypatch.undo()
     mailbox.arrive(DAYS[1], 5)
     assert {f.path for f in found["raw"].files} < {f.path for f in mailbox.run()["raw"].files}
+
+
+def test_what_could_not_be_read_is_tried_again(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailbox.arrive(DAYS[0], 20)
+    refused = str(sorted((mailbox.corpus / "mail").glob("*.eml"))[3])
+    original = Storage.read_many
+
+    def refusing(storage: Storage, paths: list[str]) -> Any:
+        for path, content in original(storage, paths):
+            yield path, PermissionError(path) if path == refused else content
+
+    monkeypatch.setattr(Storage, "read_many", refusing)
+    first = mailbox.run()
+    assert "1 objects could not be read; the next run tries them again" in caplog.text
+    assert (first["raw"].rows, first["raw"].statistics["reasons"]["unreadable_object"]) == (19, 1)
+    monkeypatch.undo()
+    second = mailbox.run()
+    assert second["raw"].rows == 20
+    assert {file.path for file in first["raw"].files} < {file.path for file in second["raw"].files}
+    assert mailbox.run() == second
 
 
 def test_identities() -> None:

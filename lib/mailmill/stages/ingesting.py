@@ -7,6 +7,7 @@ the keys before them, so a day that is run again (`--as-of`) has the same bytes.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -75,17 +76,31 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
             written = job.engine.write_tasks(loading.load_batch, batches, task, progress, sizes)
     read, unreadable = rows_of(written, "raw"), rows_of(written, "raw_rejects")
     written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
-    counts = {"objects": len(new), "messages": read + unreadable, "rejects": unreadable}
+    taken = _taken(stage, written, new) if unreadable else new
+    if len(taken) < len(new):
+        log.warning("ingest: %d objects could not be read; the next run tries them again", len(new) - len(taken))
+        stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
+    counts = {"objects": len(taken), "messages": read + unreadable, "rejects": unreadable}
     counts["duplicates"] = read - rows_of(written, "raw")
     days = {name: dict(values) for name, values in base.days.items()}
     known = days.setdefault(day, dict.fromkeys(ledger.COUNTS, 0))
     days[day] = {name: known[name] + counts[name] for name in ledger.COUNTS}
-    if new:
-        written += ledger.write(new, day, stage.sink_for({"ledger": ledger.SCHEMA}))
+    if taken:
+        written += ledger.write(taken, day, stage.sink_for({"ledger": ledger.SCHEMA}))
     written = base.written + written
     reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
     statistics = ledger.totals(days) | {"days": days, "companions": ledger.companions(stage, written)}
     return done(job.publish(stage, written, statistics | {"reasons": reasons}), "raw")
+
+
+def _taken(stage: Stage, written: list[Written], new: list[SourceObject]) -> list[SourceObject]:
+    """The new objects without those that could not be read at all: they are not in the ledger."""
+    unread: set[str] = set()
+    for scan in stage.draft("raw_rejects", written, schemas.REJECTS).scans():
+        for batch in scan.batches(["source", "reason"]):
+            rows = zip(batch.column("source").to_pylist(), batch.column("reason").to_pylist(), strict=True)
+            unread.update(source for source, reason in rows if reason == "unreadable_object")
+    return [found for found in new if found.name not in unread]
 
 
 def _drop_duplicates(job: Job, stage: Stage, written: list[Written], base: Base, folder: str) -> list[Written]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -84,10 +84,16 @@ def index(config: Config) -> str:
     return join(place(config), INDEX)
 
 
-def build(workspace: Workspace, config: Config, documents: Documents, material: Material | None) -> dict[str, bytes]:
+def build(
+    workspace: Workspace,
+    config: Config,
+    documents: Documents,
+    material: Material | None,
+    figures: Mapping[str, Sequence[site.Figure]],
+) -> dict[str, bytes]:
     """Build the site and the files for machines; write the site, keep the version, and give the latter files.
 
-    `material` is what model cards are made from, None where there is no model.
+    `material` is what model cards are made from, None where there is no model; `figures`: of `site.draw_tables`.
     """
     storage = workspace.storage
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -106,6 +112,7 @@ def build(workspace: Workspace, config: Config, documents: Documents, material: 
         versions=known,
         changes=changes,
         validation=validation,
+        figures=figures,
     )
     manifests = {name: found for name in gathering.TABLES if (found := workspace.find(name))}
     described = croissant.describe(documents.facts, manifests, documents.about, documents.datasheets)

@@ -7,7 +7,7 @@ file) shows as text. Plots are inline SVG made here; they are the only markup th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.util import find_spec
@@ -38,6 +38,7 @@ class Content:
     versions: Sequence[Version]
     changes: Sequence[Difference]
     validation: str | None
+    figures: Mapping[str, Sequence[Figure]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,15 @@ class Figure:
     caption: str
     head: tuple[str, ...]
     rows: list[tuple[str, ...]]
+
+
+def draw_tables(facts: Facts) -> dict[str, list[Figure]]:
+    """The figures of every table's page. They need no model and can be drawn while one is asked. Needs matplotlib."""
+    profiles = facts.profiles
+    return {
+        name: _profile_figures(profiles[name]) if name in profiles else _count_figures(facts, name)
+        for name in _tables(facts)
+    }
 
 
 def missing() -> list[str]:
@@ -160,16 +170,14 @@ def _index(content: Content) -> dict[str, Any]:
 def _table(content: Content, table: str) -> dict[str, Any]:
     facts = content.facts
     columns = facts.below(f"{table}.columns")
-    profile = content.facts.profiles.get(table)
     known = [fact for fact in facts if fact.name.startswith(f"{table}.") and ".columns." not in fact.name]
-    figures = _profile_figures(profile) if profile else _count_figures(facts, table)
     return {
         "page": f"table-{table}.html",
         "name": table,
         "columns": columns,
         "known": known,
-        "figures": figures,
-        "profiled": profile is not None,
+        "figures": content.figures[table],
+        "profiled": table in facts.profiles,
         "has_sheet": any(sheet.subject == table for sheet in content.sheets),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,10 @@ def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str
         skipped(stage, "docs")
         return
     with watch("docs", None, "pages") as progress:
-        material = _material(job, documents, open_features, load_model)
-        files = build.build(job.workspace, job.config, documents, material)
+        with ThreadPoolExecutor(1) as drawer:  # while workers read the test mails
+            figures = drawer.submit(site.draw_tables, documents.facts)
+            material = _material(job, documents, open_features, load_model)
+        files = build.build(job.workspace, job.config, documents, material, figures.result())
         progress.advance(len(files))
     done(stage.publish(stage.write_files("docs", files), {"version": documents.facts.version}), "docs")
 

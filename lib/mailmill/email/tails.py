@@ -65,10 +65,9 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
     Only a segment that is not the message's `first` may be nothing else: what a gateway appends below a quote.
     """
     size, bares = len(solid), lines.bares
-    low = max(0, size - _MAX_FOOTER_SEARCH)
     ruled = False
     previous = -2
-    for k in range(low, size):
+    for k in range(max(0, size - _MAX_FOOTER_SEARCH), size):
         i = solid[k]
         bare = bares[i]
         above, ruled = ruled, not bare[0].isalnum() and RULED.match(bare) is not None
@@ -76,39 +75,48 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
         previous = i
         if not opens and size - k > 12:
             continue
-        line = lines[i]
-        zone, rule = "", ""
-        if ruled:
-            for j in solid[k : k + 3]:
-                rule = lines[j].rule("footer") or ""
-                zone = "footer" if rule else ""
-                if not rule and j != solid[k]:
-                    rule = lines[j].rule("disclaimer")
-                    rule = rule if rule and _legal(lines, solid, k) else ""
-                    zone = "disclaimer" if rule else ""
-                if rule:
-                    break
         below = k > 0 or not first
-        if not rule and below and opens:
-            rule = line.rule("disclaimer") or _wrapped(lines, solid, k)
-            rule = rule if rule and _legal(lines, solid, k) and not _personal(bare, rule) else ""
-            zone = "disclaimer" if rule else ""
-        if not rule and below and (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
-            rule = line.rule("footer")
-            rule = rule if rule and not _personal(bare, rule) else ""
-            zone = "footer" if rule else ""
-        if not rule and size - k <= 8:
-            rule = line.rule("mobile")
-            if rule and _tags(lines, solid, k):
-                marks[i] = ("mobile", rule)
-            continue
-        if not rule:
-            continue
-        stop = _foot(lines, solid, k, zone)
-        mark(marks, solid[k:stop], zone, rule)
-        if stop == size:
-            return [i for i in solid[:k] if marks[i] is None]
+        found = _below_rule(lines, solid, k) if ruled else ("", "")
+        if not found[1] and below and opens:
+            found = ("disclaimer", _disclaims(lines, solid, k))
+        if not found[1] and below:
+            found = ("footer", _foots(lines, solid, k, opens))
+        zone, rule = found
+        if rule:
+            stop = _foot(lines, solid, k, zone)
+            mark(marks, solid[k:stop], zone, rule)
+            if stop == size:
+                return [i for i in solid[:k] if marks[i] is None]
+        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k):
+            marks[i] = ("mobile", rule)
     return [i for i in solid if marks[i] is None]
+
+
+def _below_rule(lines: Lines, solid: list[int], k: int) -> tuple[str, str]:
+    """(zone, rule) of what the row of signs `solid[k]`, or one of the two lines below it, opens."""
+    for j in solid[k : k + 3]:
+        rule = lines[j].rule("footer")
+        if rule:
+            return "footer", rule
+        rule = lines[j].rule("disclaimer") if j != solid[k] else ""
+        if rule and _legal(lines, solid, k):
+            return "disclaimer", rule
+    return "", ""
+
+
+def _disclaims(lines: Lines, solid: list[int], k: int) -> str:
+    """The rule by which `solid[k]` opens a disclaimer, or ''."""
+    rule = lines[solid[k]].rule("disclaimer") or _wrapped(lines, solid, k)
+    return rule if rule and _legal(lines, solid, k) and not _personal(lines.bares[solid[k]], rule) else ""
+
+
+def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
+    """The rule by which `solid[k]` opens a footer: in the lower half, or as one of the last paragraphs; or ''."""
+    size = len(solid)
+    if not (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
+        return ""
+    rule = lines[solid[k]].rule("footer")
+    return rule if rule and not _personal(lines.bares[solid[k]], rule) else ""
 
 
 def _tags(lines: Lines, solid: list[int], k: int) -> bool:

@@ -24,6 +24,17 @@ def test_paragraphs_lists_tables_links_and_pre() -> None:
     ]  # fmt: skip
 
 
+def test_cells_share_a_line_whatever_they_are_made_of() -> None:
+    row = "<tr><td><p class=MsoNormal>{}</p></td><td><div>{}</div></td><td>{}</td></tr>"
+    table = f"<table>{row.format('Item', 'EUR', 'kg')}{row.format('Bolt', '0.12', '')}</table>"
+    assert lines(f"Prices:{table}End") == ["Prices:", "", "Item | EUR | kg", "Bolt | 0.12", "", "End"]
+    columns = "<table><tr><td><p>{}</p></td><td><p>one</p><p>two</p></td></tr></table>"
+    assert lines(columns.format("a</p><p>b")) == ["a", "", "b", "", "one", "", "two"]
+    assert lines(columns.format("word " * 20)) == [("word " * 20).strip(), "", "one", "", "two"]
+    inner = "<table><tr><td><p>a</p></td><td><table><tr><td>in</td><td>ner</td></tr></table></td></tr></table>"
+    assert lines(inner) == ["a", "in | ner"]
+
+
 @pytest.mark.parametrize(
     "hidden",
     [

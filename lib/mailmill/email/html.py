@@ -51,6 +51,8 @@ _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _PIXEL: Final = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
 _IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 _PRE_STYLE: Final = re.compile(r"white-space:\s?(?:pre|break-spaces)")
+#: A line of more characters is no cell of a table, but a paragraph of a layout made with one.
+_SHORT: Final = 80
 _START: Final = re.compile(r"\bstart=\"(\d{1,6})\"")
 
 
@@ -74,7 +76,7 @@ def lay_out(tokens: Sequence[Token]) -> tuple[list[str], list[str]]:
             page.open(tag, attributes)
         if text:
             page.text(text)
-    page.flush()
+    page.end()
     while page.lines and not page.lines[-1]:
         page.lines.pop()
         page.evidence.pop()
@@ -85,9 +87,11 @@ class _Page:
     """The rendering in the making: finished lines, the line being written, the open elements."""
 
     __slots__ = (
+        "_begins",
         "_blanks",
         "_cell",
         "_counters",
+        "_held",
         "_hidden",
         "_lasting",
         "_parts",
@@ -107,12 +111,19 @@ class _Page:
         self._parts: list[str] = []
         self._space = False
         self._blanks = False
-        self._cell = False
+        self._cell = False  # what is written next stands in another cell of the same line
+        self._begins = -1  # the line at which the cell begins that was opened last in this row
+        self._held = False  # the line of the cells before waits for the text of this one
         self._hidden = 0
         self._pre = 0
         # Tag, role, with blank lines around it?, what it was within.
         self._stack: list[tuple[str, str | None, bool, str, int, int]] = []
         self._counters: list[int] = []
+
+    def end(self) -> None:
+        """Nothing follows."""
+        self._held = False
+        self.flush()
 
     def text(self, raw: str) -> None:
         if self._hidden:
@@ -132,6 +143,7 @@ class _Page:
             self._space = True
             self._blanks = self._blanks or "\xa0" in raw
             return
+        self._held = False
         if self._parts:
             if self._cell:
                 self._parts.append(" | ")
@@ -159,9 +171,9 @@ class _Page:
         if apart:
             self._blank()
         elif role == "cell":
-            self._cell = bool(self._parts)
+            self._rejoin()
         elif role is not None:
-            self.flush()
+            self._break(tag)
         if mark:
             self._enter(tag, mark)
         elif tag == "blockquote" and not self.now:
@@ -189,10 +201,28 @@ class _Page:
             if apart:
                 self._blank()
             elif (role is not None and role != "cell") or outer != self.now:
-                self.flush()
+                self._break(tag)
             if tag in ("ul", "ol") and self._counters:
                 self._counters.pop()
         self.now, self._hidden, self._pre = outer, outer_hidden, outer_pre
+
+    def _break(self, tag: str) -> None:
+        """The line ends at a block's border; a row's border ends what its cells share, too."""
+        if tag == "tr":
+            self._held, self._begins = False, -1
+        self.flush()
+
+    def _rejoin(self) -> None:
+        """Into a cell: it shares its line with the one before, also where that was a paragraph of one line."""
+        if not self._parts and self._begins >= 0:
+            filled = [i for i in range(self._begins, len(self.lines)) if self.lines[i]]
+            last = filled[-1] if len(filled) == 1 else -1
+            if last >= 0 and len(self.lines[last]) <= _SHORT and self.evidence[last] == (self.now or self._lasting):
+                self._parts = [self.lines[last]]
+                del self.lines[last:], self.evidence[last:]
+                self._held = True
+        self._begins = len(self.lines)
+        self._cell = bool(self._parts)
 
     def _enter(self, tag: str, mark: str) -> None:
         """Into an element whose attributes are evidence."""
@@ -217,6 +247,8 @@ class _Page:
 
     def flush(self, keep: bool = False) -> None:
         """End the line being written; an empty one only counts when `keep` is set or no-break spaces filled it."""
+        if self._held and not keep:
+            return
         if self._parts or keep:
             text = "".join(self._parts).replace("\xa0", " ")
             self.lines.append(text if self._pre else text.strip())
@@ -229,7 +261,7 @@ class _Page:
 
     def _blank(self) -> None:
         self.flush()
-        if self.lines and self.lines[-1].strip():
+        if self.lines and self.lines[-1].strip() and not self._held:
             self.lines.append("")
             self.evidence.append("")
 

@@ -184,7 +184,7 @@ def test_labels_from_a_header(vectors: Path, tmp_path: Path) -> None:
 
 
 def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: Path, tmp_path: Path) -> None:
-    lines = (corpus / "labels.csv").read_text().splitlines()
+    lines = [*(corpus / "labels.csv").read_text().splitlines(), "no-label@nowhere"]
     first, label = lines[1].rsplit(",", 1)
     other = "neg" if label == "pos" else "pos"
     (tmp_path / "labels.csv").write_text("\n".join([*lines, f"{first},{other}", "nobody@nowhere,pos"]) + "\n")
@@ -192,7 +192,7 @@ def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: P
     with Job(config) as job:
         pipeline.ingest(job)
         statistics = pipeline.label(job).manifest.statistics
-    assert (statistics["unmatched"], statistics["contradictory"]) == (1, 1)
+    assert (statistics["unmatched"], statistics["contradictory"], statistics["incomplete"]) == (1, 1, 1)
 
 
 def test_labels_that_match_nothing_are_an_error(corpus: Path, vectors: Path, tmp_path: Path) -> None:
@@ -202,6 +202,22 @@ def test_labels_that_match_nothing_are_an_error(corpus: Path, vectors: Path, tmp
         pipeline.ingest(job)
         with pytest.raises(DataError, match="no message got a label"):
             pipeline.label(job)
+
+
+def test_a_header_that_no_mail_has_is_named(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, labels={"header": "X-Nope"})
+    with Job(config) as job:
+        pipeline.ingest(job)
+        with pytest.raises(DataError, match=r"header X-Nope\ncheck labels\.header"):
+            pipeline.label(job)
+
+
+def test_a_folder_is_no_label_file(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, f"labels.source={tmp_path}")
+    with Job(config) as job:
+        for stage in (pipeline.run, pipeline.label):
+            with pytest.raises(DataError, match=r"or are a folder\nset labels\.source to a file"):
+                stage(job)
 
 
 def test_without_labels_the_run_ends_after_the_features(corpus: Path, vectors: Path, tmp_path: Path) -> None:

@@ -59,9 +59,7 @@ def run(job: Job) -> None:
 
 def require(job: Job) -> None:
     """Look for the files that later stages need: what is missing stops a run before any work."""
-    source = job.config.labels.source
-    if source and not job.storage.exists(source):
-        raise DataError(f"labels {source} do not exist", hint="set labels.source")
+    labelling.require(job)
     if job.config.features.vectors != own_vectors.TRAINED:
         vectors.require(job.storage, job.config.features.vectors)
 

@@ -161,7 +161,7 @@ def _facts(name: str, tally: Tally, known: Known) -> Facts:
 def _stage_into(found: Facts, statistics: Mapping[str, Any]) -> None:
     """The stage's own counts: how many came in, and what became of those that are not in the table."""
     messages = statistics.get("messages")
-    for name in ("objects", "messages", "labelled", "unlabelled", "unmatched", "contradictory"):
+    for name in ("objects", "messages", "labelled", "unlabelled", "unmatched", "contradictory", "incomplete"):
         if name in statistics:
             found.values[name] = statistics[name]
     for name in ("duplicates", "rejects"):

@@ -14,7 +14,9 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.errors import ConfigError, DataError
-from mailmill.job import Job
+from mailmill.job import Job, done
+from mailmill.storage.filesystems import Storage
+from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Table
 from tests import mail
 from tests.conftest import require_engine
@@ -141,6 +143,13 @@ def test_a_second_run_does_nothing_and_says_so(
         pipeline.run(job)
     assert caplog.text.count("unchanged") == 8
     assert {name: table.manifest for name, table in tables(reference).items()} == before
+
+
+def test_counts_are_said_to_the_last_digit(storage: Storage, caplog: pytest.LogCaptureFixture) -> None:
+    manifest = Manifest("t", "run", "", 1_234_567, "", [], [], {}, "", "", {"rejects": 7_654_321, "share": 0.123456789})
+    with caplog.at_level(logging.INFO, logger="mailmill"):
+        done({"t": Table(storage, "t", manifest, schemas.SCORES)}, "t")
+    assert caplog.messages == ["t published: rows=1234567 rejects=7654321 share=0.123457"]
 
 
 def test_only_what_depends_on_a_change_runs_again(reference: Config, caplog: pytest.LogCaptureFixture) -> None:

@@ -153,6 +153,7 @@ def done(tables: Mapping[str, Table], name: str) -> Table:
     size = sum(file.bytes for file in table.manifest.files)
     fields = {"stage": name, "event": "published", "table": table.uri, "bytes": size, **counts}
     fields["seconds"] = table.manifest.seconds
-    text = " ".join(f"{key}={value:.6g}" for key, value in counts.items())
+    said = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in counts.items()}
+    text = " ".join(f"{key}={value}" for key, value in said.items())
     log.info("%s published: %s", name, text, extra={"fields": fields})
     return table

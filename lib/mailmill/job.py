@@ -54,6 +54,12 @@ class Job:
         log.info("engine %s", engine.describe())
         return engine
 
+    @cached_property
+    def suites(self) -> dict[str, suites.Suite]:
+        """The expectations of every table that has a profile. Raises ConfigError where `quality` names what is not."""
+        quality = self.config.quality
+        return suites.load_all(self.storage, TABLES, quality.suites, quality.accept)
+
     def __enter__(self) -> Job:
         return self
 
@@ -105,7 +111,7 @@ class Job:
         profiled = [name for name in outputs if name in TABLES]
         if profiled:
             quality = self.config.quality
-            judged = [suites.load(self.storage, name, quality.suites).digest for name in profiled]
+            judged = [self.suites[name].digest for name in profiled]
             judged = [] if quality.expectations == "off" else [*judged, quality.expectations]
             settings = [*settings, quality.sample_rows, judged]
         stage = self.workspace.stage(

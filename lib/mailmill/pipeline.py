@@ -15,7 +15,7 @@ from typing import Any
 
 from mailmill import schemas
 from mailmill.config import ModelName
-from mailmill.docs import choice, energy
+from mailmill.docs import build, choice, energy
 from mailmill.email import CleanKernel, CleanOptions
 from mailmill.errors import DataError
 from mailmill.features import fitting, vectors
@@ -60,6 +60,8 @@ def run(job: Job) -> None:
 def require(job: Job) -> None:
     """Look for the files that later stages need: what is missing stops a run before any work."""
     labelling.require(job)
+    if job.config.docs.build:
+        build.require(job.storage, job.config)
     if job.config.features.vectors != own_vectors.TRAINED:
         vectors.require(job.storage, job.config.features.vectors)
 

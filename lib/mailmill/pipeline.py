@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from mailmill import config as configuration
 from mailmill import schemas
 from mailmill.config import ModelName
 from mailmill.docs import build, choice, energy
@@ -146,7 +147,9 @@ def features(job: Job) -> Table:
     statistics = {"splits": splits, "classes": classes, "specification": kernel.spec.to_dict()}
     demanded = job.threads(texts, partial(split_of, seed=seed, shares=settings.shares))
     direction = polarity.direction(store.open(), spec.dimension, spec.columns_of("mean"))
-    known = Known(job.config.train.positive, direction, demanded)
+    words = settings.vectors if settings.vectors == own_vectors.TRAINED else store.fingerprint
+    read = configuration.fingerprint(words, settings.max_words, settings.subject)
+    known = Known(job.config.train.positive, direction, demanded, read)
     return done(job.publish(stage, written + files, statistics, known), "features")
 
 

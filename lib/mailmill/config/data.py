@@ -22,7 +22,7 @@ class RunSection(Section):
 class InputSection(Section):
     """What is read: folders, prefixes, files or archives of messages."""
 
-    paths: tuple[str, ...] = Field(min_length=1)
+    paths: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
 
 
 class StorageSection(Section):

@@ -309,6 +309,19 @@ def test_other_settings_map_everything_again(mailbox: Mailbox, monkeypatch: pyte
     assert rows["FeaturesKernel"] == found["clean"].rows
 
 
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_labels_that_come_after_a_run_without_any(pooling: str, mailbox: Mailbox) -> None:
+    mailbox.arrive(DAYS[0], 60)
+    labels, mailbox.labels = mailbox.labels, {}
+    with Job(mailbox.config(f'features.pooling=["{pooling}"]')) as job:
+        pipeline.run(job)
+    mailbox.labels = labels
+    found = mailbox.run(f'features.pooling=["{pooling}"]')
+    assert found["features"].statistics["classes"] == ["neg", "pos"]
+    whole = mailbox.run(f'features.pooling=["{pooling}"]', work="at-once")
+    assert found["features"].fingerprint == whole["features"].fingerprint
+
+
 def test_a_label_file_is_matched_whole(tmp_path: Path) -> None:
     mailbox = Mailbox(tmp_path, header=False)
     for day in DAYS[:2]:

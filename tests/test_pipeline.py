@@ -241,6 +241,18 @@ def test_without_labels_the_run_ends_after_the_features(corpus: Path, vectors: P
             pipeline.train(job)
 
 
+def test_a_message_as_large_as_is_allowed_is_cleaned(tmp_path: Path, vectors: Path) -> None:
+    folder = tmp_path / "mail" / "mail"
+    folder.mkdir(parents=True)
+    head = b"From: a@x.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nHello there.\n"
+    scan = b"--b\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n"
+    (folder / "scan.eml").write_bytes(head + scan + (b"QUJD" * 19 + b"\n") * (50 * 2**20 // 77 + 1) + b"--b--\n")
+    config = mail.make_config(str(tmp_path / "work"), tmp_path / "mail", vectors, "ingest.max_message_bytes=60MiB")
+    with Job(config) as job:
+        pipeline.ingest(job)
+        assert pipeline.clean(job).read()["text"].to_pylist() == ["Hello there."]
+
+
 def test_too_many_rejects_stop_the_run(tmp_path: Path, vectors: Path) -> None:
     folder = tmp_path / "mail" / "mail"
     folder.mkdir(parents=True)

@@ -76,8 +76,9 @@ def clean(job: Job) -> Table:
     """`raw` -> `clean`: the author's own words, and a span for every character; unusable mail -> `rejects`."""
     raw = job.workspace.open("raw", schemas.RAW)
     unreadable = job.workspace.open("raw_rejects", schemas.REJECTS)
-    kernel = CleanKernel(CleanOptions(sender_domain=job.config.clean.sender_domain))
-    stage = job.stage(fingerprints(raw, unreadable), [job.config.clean], kernel.outputs)
+    settings, largest = job.config.clean, job.config.ingest.max_message_bytes
+    kernel = CleanKernel(CleanOptions(sender_domain=settings.sender_domain, max_message_bytes=largest))
+    stage = job.stage(fingerprints(raw, unreadable), [settings, largest], kernel.outputs)
     if stage.unchanged:
         return skipped(stage, "clean")
     growth = stage.growth(raw, unreadable)
@@ -94,7 +95,7 @@ def clean(job: Job) -> Table:
     if kept + rejected + copies != messages:
         raise DataError(f"{messages} messages came in, but {kept} clean + {rejected} rejects + {copies} duplicates")
     reasons = job.reasons(stage.draft("rejects", written, schemas.REJECTS))
-    if rejected > job.config.clean.max_reject_share * messages:
+    if rejected > settings.max_reject_share * messages:
         worst = ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items(), key=lambda item: -item[1]))
         raise DataError(
             f"{rejected} of {messages} messages were rejected: {worst}",

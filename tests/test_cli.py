@@ -268,6 +268,11 @@ class TestRefusals:
         refused(mailmill("run", "-c", config, "-s", override), 2, *words)
         assert not (tmp_path / "work").exists()
 
+    def test_a_day_that_is_empty(self, config: Path, tmp_path: Path) -> None:
+        """As an unset variable of a shell gives it: it does not mean every day."""
+        refused(mailmill("ingest", "-c", config, "--as-of", ""), 2, "ingest.as_of")
+        assert not (tmp_path / "work").exists()
+
     def test_a_configuration_that_is_missing_or_broken(self, tmp_path: Path) -> None:
         refused(mailmill("run", "-c", tmp_path / "none.toml"), 2, "none.toml does not exist")
         (tmp_path / "bad.toml").write_text("[run\n")

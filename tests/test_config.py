@@ -150,3 +150,46 @@ def test_a_node_draws_a_share_or_a_number_of_columns(said: str, read: object) ->
     found = parse({"input": {"paths": ["mail"]}}, [f"forest.max_features={said}"]).forest.max_features
     assert (type(found), found) == (type(read), read)
     assert ForestSettings(max_features=found).drawn(100) >= 1
+
+
+def said_of(document: dict[str, object], *overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse({"input": {"paths": ["mail"]}} | document, overrides)
+    return caught.value.message.removeprefix("configuration: 1 problem\n  ")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("input.paths=mail", "input.paths: should be a list, in [ ] (got 'mail')"),
+        ('input.paths=[""]', "input.paths.0: should not be empty (got '')"),
+        ("input.paths=[]", "input.paths: should not be empty (got [])"),
+        ("logistic.l2=-1", "logistic.l2: should be greater than or equal to 0, or a list, in [ ] (got -1)"),
+        ("logistic.l2=[1, -1]", "logistic.l2.1: should be greater than or equal to 0 (got -1)"),
+        ("evaluate.threshold=f2", "evaluate.threshold: should be a valid number, or 'f1' or 'cost' (got 'f2')"),
+        ("forest.class_weights.pos=-1", "forest.class_weights.pos: should be greater than 0 (got -1)"),
+        ('ingest.as_of=""', "ingest.as_of: should be a date, as 2026-11-20 (got '')"),
+        ("input.pathz=[]", "input.pathz: unknown key; did you mean input.paths?"),
+        ("features.seed=3", "features.seed: unknown key; did you mean run.seed?"),
+    ],
+)
+def test_problems_are_said_in_words_of_toml(override: str, said: str) -> None:
+    assert said_of({}, override) == said
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"work": "w"}, "work: unknown key; did you mean run.work?"),
+        ({"sample_rows": 9}, "sample_rows: unknown key; did you mean quality.sample_rows or docs.sample_rows?"),
+        ({"featurs": {}}, "featurs: unknown key; did you mean features?"),
+        ({"forest": [1]}, "forest: should be a section (got [1])"),
+    ],
+)
+def test_a_setting_outside_its_section_is_told_where_it_belongs(document: dict[str, object], said: str) -> None:
+    assert said_of(document) == said
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "notepad.toml").write_text('[input]\npaths = ["mail"]\n', encoding="utf-8-sig")
+    assert load(tmp_path / "notepad.toml").input.paths == ("mail",)

@@ -14,7 +14,9 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.errors import ConfigError, DataError
-from mailmill.job import Job
+from mailmill.job import Job, done
+from mailmill.storage.filesystems import Storage
+from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Table
 from tests import mail
 from tests.conftest import require_engine
@@ -143,6 +145,13 @@ def test_a_second_run_does_nothing_and_says_so(
     assert {name: table.manifest for name, table in tables(reference).items()} == before
 
 
+def test_counts_are_said_to_the_last_digit(storage: Storage, caplog: pytest.LogCaptureFixture) -> None:
+    manifest = Manifest("t", "run", "", 1_234_567, "", [], [], {}, "", "", {"rejects": 7_654_321, "share": 0.123456789})
+    with caplog.at_level(logging.INFO, logger="mailmill"):
+        done({"t": Table(storage, "t", manifest, schemas.SCORES)}, "t")
+    assert caplog.messages == ["t published: rows=1234567 rejects=7654321 share=0.123457"]
+
+
 def test_only_what_depends_on_a_change_runs_again(reference: Config, caplog: pytest.LogCaptureFixture) -> None:
     changed = reference.model_copy(update={"forest": reference.forest.model_copy(update={"trees": 9})})
     with caplog.at_level(logging.INFO, logger="mailmill"), Job(changed) as job:
@@ -184,7 +193,7 @@ def test_labels_from_a_header(vectors: Path, tmp_path: Path) -> None:
 
 
 def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: Path, tmp_path: Path) -> None:
-    lines = (corpus / "labels.csv").read_text().splitlines()
+    lines = [*(corpus / "labels.csv").read_text().splitlines(), "no-label@nowhere"]
     first, label = lines[1].rsplit(",", 1)
     other = "neg" if label == "pos" else "pos"
     (tmp_path / "labels.csv").write_text("\n".join([*lines, f"{first},{other}", "nobody@nowhere,pos"]) + "\n")
@@ -192,7 +201,7 @@ def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: P
     with Job(config) as job:
         pipeline.ingest(job)
         statistics = pipeline.label(job).manifest.statistics
-    assert (statistics["unmatched"], statistics["contradictory"]) == (1, 1)
+    assert (statistics["unmatched"], statistics["contradictory"], statistics["incomplete"]) == (1, 1, 1)
 
 
 def test_labels_that_match_nothing_are_an_error(corpus: Path, vectors: Path, tmp_path: Path) -> None:
@@ -202,6 +211,22 @@ def test_labels_that_match_nothing_are_an_error(corpus: Path, vectors: Path, tmp
         pipeline.ingest(job)
         with pytest.raises(DataError, match="no message got a label"):
             pipeline.label(job)
+
+
+def test_a_header_that_no_mail_has_is_named(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, labels={"header": "X-Nope"})
+    with Job(config) as job:
+        pipeline.ingest(job)
+        with pytest.raises(DataError, match=r"header X-Nope\ncheck labels\.header"):
+            pipeline.label(job)
+
+
+def test_a_folder_is_no_label_file(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, f"labels.source={tmp_path}")
+    with Job(config) as job:
+        for stage in (pipeline.run, pipeline.label):
+            with pytest.raises(DataError, match=r"or are a folder\nset labels\.source to a file"):
+                stage(job)
 
 
 def test_without_labels_the_run_ends_after_the_features(corpus: Path, vectors: Path, tmp_path: Path) -> None:
@@ -214,6 +239,18 @@ def test_without_labels_the_run_ends_after_the_features(corpus: Path, vectors: P
             pipeline.label(job)
         with pytest.raises(DataError, match="classes"):
             pipeline.train(job)
+
+
+def test_a_message_as_large_as_is_allowed_is_cleaned(tmp_path: Path, vectors: Path) -> None:
+    folder = tmp_path / "mail" / "mail"
+    folder.mkdir(parents=True)
+    head = b"From: a@x.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nHello there.\n"
+    scan = b"--b\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n"
+    (folder / "scan.eml").write_bytes(head + scan + (b"QUJD" * 19 + b"\n") * (50 * 2**20 // 77 + 1) + b"--b--\n")
+    config = mail.make_config(str(tmp_path / "work"), tmp_path / "mail", vectors, "ingest.max_message_bytes=60MiB")
+    with Job(config) as job:
+        pipeline.ingest(job)
+        assert pipeline.clean(job).read()["text"].to_pylist() == ["Hello there."]
 
 
 def test_too_many_rejects_stop_the_run(tmp_path: Path, vectors: Path) -> None:

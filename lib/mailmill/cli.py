@@ -74,7 +74,7 @@ def _stage(name: str, short: str, text: str) -> None:
     @cli.command(name, help=text, short_help=short)
     @options
     def command(config: str | None, engine: str | None, overrides: Sequence[str], as_of: str | None = None) -> None:
-        run_stage(name, config, engine, [*overrides, *([f'ingest.as_of="{as_of}"'] if as_of else [])])
+        run_stage(name, config, engine, [*overrides, *([f'ingest.as_of="{as_of}"'] if as_of is not None else [])])
 
     if dated:
         _as_of(command)

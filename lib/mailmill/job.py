@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,13 +14,13 @@ import pyarrow as pa
 from mailmill import config as configuration
 from mailmill.config import Config
 from mailmill.engines import Engine, Kernel, open_engine
-from mailmill.errors import DataError
+from mailmill.errors import ConfigError, DataError
 from mailmill.models.cache import Cache
 from mailmill.progress import Progress
 from mailmill.quality import counting, expectations, gate, suites
 from mailmill.quality.profile import TABLES, Known
 from mailmill.quality.threads import SplitOf, Threads, merge_threads, tally_threads
-from mailmill.storage.filesystems import Storage
+from mailmill.storage.filesystems import Storage, is_s3
 from mailmill.storage.fragments import Sink, Written
 from mailmill.storage.manifests import Manifest
 from mailmill.storage.sources import SourceObject, is_junk
@@ -53,6 +54,12 @@ class Job:
         log.info("engine %s", engine.describe())
         return engine
 
+    @cached_property
+    def suites(self) -> dict[str, suites.Suite]:
+        """The expectations of every table that has a profile. Raises ConfigError where `quality` names what is not."""
+        quality = self.config.quality
+        return suites.load_all(self.storage, TABLES, quality.suites, quality.accept)
+
     def __enter__(self) -> Job:
         return self
 
@@ -69,19 +76,32 @@ class Job:
         return self._cache
 
     def inputs(self, empty_ok: bool = False) -> list[SourceObject]:
-        """Every object below `input.paths`, once, by path. Raises DataError for a path that holds none."""
+        """Every object below `input.paths`, once, by path; what lies below `run.work` is mailmill's own, and no mail.
+
+        Raises DataError for a path that holds none, unless `empty_ok` and it is a folder (on S3, any prefix), and
+        ConfigError where `run.work` is one of the paths.
+        """
         found: dict[str, SourceObject] = {}
         for root in self.config.input.paths:
             try:
-                objects = self.storage.find(root)
+                objects = self._foreign(root, self.storage.find(root))
             except DataError:
-                if not empty_ok:
+                if not (empty_ok and (is_s3(root) or Path(root.removeprefix("file://")).is_dir())):
                     raise
                 objects = []
             found |= {item.path: item for item in objects if not is_junk(item.path, root)}
         if not found and not empty_ok:
             raise DataError(f"no mail in {', '.join(self.config.input.paths)}", hint="see input.paths")
         return [found[path] for path in sorted(found)]
+
+    def _foreign(self, root: str, objects: list[SourceObject]) -> list[SourceObject]:
+        """Those of the objects below `root` that are not in the workspace."""
+        top, own = (self.storage.arrow(uri)[1].rstrip("/") + "/" for uri in (root, self.config.run.work))
+        if own == top:
+            raise ConfigError(f"run.work is {root}, which is read as mail", hint="set run.work to another folder")
+        if not own.startswith(top):
+            return objects
+        return [item for item in objects if not self.storage.arrow(item.path)[1].startswith(own)]
 
     def stage(self, inputs: Mapping[str, str], settings: list[Any], outputs: Mapping[str, pa.Schema]) -> Stage:
         """Begin a stage; see `Workspace.stage`. `settings`: the sections that its outputs depend on.
@@ -91,7 +111,7 @@ class Job:
         profiled = [name for name in outputs if name in TABLES]
         if profiled:
             quality = self.config.quality
-            judged = [suites.load(self.storage, name, quality.suites).digest for name in profiled]
+            judged = [self.suites[name].digest for name in profiled]
             judged = [] if quality.expectations == "off" else [*judged, quality.expectations]
             settings = [*settings, quality.sample_rows, judged]
         stage = self.workspace.stage(
@@ -153,6 +173,7 @@ def done(tables: Mapping[str, Table], name: str) -> Table:
     size = sum(file.bytes for file in table.manifest.files)
     fields = {"stage": name, "event": "published", "table": table.uri, "bytes": size, **counts}
     fields["seconds"] = table.manifest.seconds
-    text = " ".join(f"{key}={value:.6g}" for key, value in counts.items())
+    said = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in counts.items()}
+    text = " ".join(f"{key}={value}" for key, value in said.items())
     log.info("%s published: %s", name, text, extra={"fields": fields})
     return table

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from mailmill import config as configuration
 from mailmill import schemas
 from mailmill.config import ModelName
-from mailmill.docs import choice, energy
+from mailmill.docs import build, choice, energy
 from mailmill.email import CleanKernel, CleanOptions
 from mailmill.errors import DataError
 from mailmill.features import fitting, vectors
@@ -59,9 +60,9 @@ def run(job: Job) -> None:
 
 def require(job: Job) -> None:
     """Look for the files that later stages need: what is missing stops a run before any work."""
-    source = job.config.labels.source
-    if source and not job.storage.exists(source):
-        raise DataError(f"labels {source} do not exist", hint="set labels.source")
+    labelling.require(job)
+    if job.config.docs.build:
+        build.require(job.storage, job.config)
     if job.config.features.vectors != own_vectors.TRAINED:
         vectors.require(job.storage, job.config.features.vectors)
 
@@ -75,8 +76,9 @@ def clean(job: Job) -> Table:
     """`raw` -> `clean`: the author's own words, and a span for every character; unusable mail -> `rejects`."""
     raw = job.workspace.open("raw", schemas.RAW)
     unreadable = job.workspace.open("raw_rejects", schemas.REJECTS)
-    kernel = CleanKernel(CleanOptions(sender_domain=job.config.clean.sender_domain))
-    stage = job.stage(fingerprints(raw, unreadable), [job.config.clean], kernel.outputs)
+    settings, largest = job.config.clean, job.config.ingest.max_message_bytes
+    kernel = CleanKernel(CleanOptions(sender_domain=settings.sender_domain, max_message_bytes=largest))
+    stage = job.stage(fingerprints(raw, unreadable), [settings, largest], kernel.outputs)
     if stage.unchanged:
         return skipped(stage, "clean")
     growth = stage.growth(raw, unreadable)
@@ -93,7 +95,7 @@ def clean(job: Job) -> Table:
     if kept + rejected + copies != messages:
         raise DataError(f"{messages} messages came in, but {kept} clean + {rejected} rejects + {copies} duplicates")
     reasons = job.reasons(stage.draft("rejects", written, schemas.REJECTS))
-    if rejected > job.config.clean.max_reject_share * messages:
+    if rejected > settings.max_reject_share * messages:
         worst = ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items(), key=lambda item: -item[1]))
         raise DataError(
             f"{rejected} of {messages} messages were rejected: {worst}",
@@ -146,7 +148,9 @@ def features(job: Job) -> Table:
     statistics = {"splits": splits, "classes": classes, "specification": kernel.spec.to_dict()}
     demanded = job.threads(texts, partial(split_of, seed=seed, shares=settings.shares))
     direction = polarity.direction(store.open(), spec.dimension, spec.columns_of("mean"))
-    known = Known(job.config.train.positive, direction, demanded)
+    words = settings.vectors if settings.vectors == own_vectors.TRAINED else store.fingerprint
+    read = configuration.fingerprint(words, settings.max_words, settings.subject)
+    known = Known(job.config.train.positive, direction, demanded, read)
     return done(job.publish(stage, written + files, statistics, known), "features")
 
 

@@ -178,13 +178,25 @@ def run(*arguments: str) -> int:
     return guarded(lambda: docs.main([*arguments], standalone_mode=False))
 
 
-def test_check_says_what_is_answered(configured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_says_what_is_answered(configured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", "-c", str(configured)) == 0
     said = capsys.readouterr().out
     assert "clean            25 measured" in said
-    assert run("check", "-c", str(configured), "-s", "docs.declared=nowhere") == 3
+    (tmp_path / "nothing").mkdir()
+    assert run("check", "-c", str(configured), "-s", f"docs.declared={tmp_path / 'nothing'}") == 3
     assert "raw motivation.purpose: unanswered" in capsys.readouterr().err
     assert run("check") == 2
+
+
+def test_a_folder_of_declarations_that_is_not_there_is_named(
+    configured: Path, documented: Documented, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("check", "-c", str(configured), "-s", "docs.declared=nowhere") == 2
+    assert "docs.declared: nowhere does not exist" in capsys.readouterr().err
+    docs = documented.config.docs.model_copy(update={"declared": "nowhere"})
+    config = documented.config.model_copy(update={"docs": docs})
+    with Job(config) as job, pytest.raises(ConfigError, match=r"docs\.declared: nowhere"):
+        pipeline.run(job)
 
 
 def test_build_facts_versions_and_diff(configured: Path, capsys: pytest.CaptureFixture[str]) -> None:

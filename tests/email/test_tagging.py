@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ def batch(*raws: bytes) -> pa.RecordBatch:
 def test_contradictions_label_nothing_and_are_counted() -> None:
     found = read_labels(io.BytesIO(CSV), "l.csv", "message_id", "label")
     assert labels(found) == {hash_id("a@x"): "pos", hash_id("b@x"): "neg"}
-    assert (found.contradictory, found.rows) == (1, 7)
+    assert (found.contradictory, found.rows, found.incomplete) == (1, 7, 2)
 
 
 def test_parquet_says_the_same() -> None:
@@ -45,9 +46,81 @@ def test_parquet_says_the_same() -> None:
     assert labels(found) == {hash_id("a@x"): "pos", hash_id("b@x"): "neg"}
 
 
+def parquet(**columns: list[object]) -> io.BytesIO:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({name: pa.array(values, from_pandas=False) for name, values in columns.items()}), buffer)
+    return buffer
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0, 1, None], ["0", "1"]),
+        ([False, True, None], ["False", "True"]),
+        ([0.0, 1.0, float("nan")], ["0.0", "1.0"]),
+        (["0", "1", " "], ["0", "1"]),
+    ],
+)
+def test_zero_and_false_are_labels_and_nan_is_none(values: list[object], words: list[str]) -> None:
+    buffer = parquet(message_id=["a@x", "b@x", "c@x"], label=values)
+    found = read_labels(buffer, "l.parquet", "message_id", "label")
+    assert labels(found) == {hash_id("a@x"): words[0], hash_id("b@x"): words[1]}
+    assert found.incomplete == 1
+
+
+def test_zero_is_an_id() -> None:
+    found = read_labels(parquet(message_id=[0, None], label=["pos", "neg"]), "l.parquet", "message_id", "label")
+    assert labels(found) == {hash_id("0"): "pos"}
+
+
+def test_rows_that_end_early_are_counted_and_blank_ones_are_none() -> None:
+    found = read_labels(io.BytesIO(b"label, message_id\npos, a@x\n\npos\n,b@x\n"), "l.csv", "message_id", "label")
+    assert labels(found) == {hash_id("a@x"): "pos"}
+    assert (found.rows, found.incomplete) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b'a@x,"pos\nb@x,neg\nc@x,pos\n', 2),
+        (b'a@x,pos\n"b@x,neg\n"c@x",pos\n', 3),
+        (b'a@x,pos\n"b\n\n@x",neg\nc@x,"pos\n' + b"d@x,neg\n" * 20_000, 6),
+    ],
+)
+def test_a_quote_that_is_not_closed_swallows_no_labels(content: bytes, line: int) -> None:
+    with pytest.raises(DataError, match=rf"l\.csv: the row that begins in line {line} is not CSV.*\nis a quote not"):
+        read_labels(io.BytesIO(b"message_id,label\n" + content), "l.csv", "message_id", "label")
+
+
+@pytest.mark.parametrize("filler", [0, 5000])
+def test_the_line_that_is_not_utf8_is_named(filler: int) -> None:
+    rows = b"a@x,pos\n" * filler
+    content = b"message_id,label\n" + rows + "b@x,\u00fcbel\n".encode("latin-1") + rows
+    with pytest.raises(DataError, match=rf"not CSV in UTF-8: line {filler + 2}\n.*iconv -f LATIN1"):
+        read_labels(io.BytesIO(content), "l.csv", "message_id", "label")
+
+
+def test_mail_in_the_first_line_is_not_shown() -> None:
+    content = b'm1@x,"Dear Ann, my card number is 4111",angry\nm2@x,fine,happy\n'
+    with pytest.raises(DataError, match="its first line, of 3 columns, does not look like a header") as caught:
+        read_labels(io.BytesIO(content), "l.csv", "message_id", "label")
+    assert not [word for word in ("m1", "Ann", "4111", "angry") if word in str(caught.value)]
+
+
+def test_names_of_columns_are_cut_short() -> None:
+    content = ",".join(["x" * 500, *(f"c{n}" for n in range(100))]).encode() + b"\n"
+    with pytest.raises(DataError, match=r"it has: x{30}, c0, .*, c18, \.\.\.\n"):
+        read_labels(io.BytesIO(content), "l.csv", "message_id", "label")
+
+
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [
+        (b"message_id;label\na@x;pos\n", "l.csv", "columns seem to be separated by ;"),
+        (b"message_id\tlabel\na@x\tpos\n", "l.csv", "columns seem to be separated by a tab"),
+        (b"message_id,label,label\na@x,pos,neg\n", "l.csv", "has the column 'label' twice"),
+        ("message_id,label\n".encode("utf-16"), "l.csv", r"is UTF-16[\s\S]*iconv -f UTF-16"),
+        (gzip.compress(b"message_id,label\n"), "l.csv.gz", r"is compressed[\s\S]*gunzip"),
         (b"id,label\n1,pos\n", "l.csv", "no column 'message_id'; it has: id, label"),
         (b"", "l.csv", "it has: none"),
         (b"\xff\xfe\x00", "l.csv", "not CSV in UTF-8"),

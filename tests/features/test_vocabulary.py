@@ -8,7 +8,7 @@ import pytest
 
 from mailmill.engines import Engine, Grouping
 from mailmill.features import vocabulary
-from mailmill.features.tokens import tokenize
+from mailmill.features.tokens import is_address, tokenize
 from mailmill.features.vocabulary import Vocabulary
 from mailmill.stages.own_vectors import PAIRS, EmitPairs
 from mailmill.storage.tables import Stage, Table, Workspace
@@ -70,14 +70,17 @@ def test_ranks_are_by_count_then_by_word() -> None:
     assert vocabulary.rank([], 1, None) == []
 
 
-@pytest.mark.parametrize("token", ["ann@example.org", "http://x.org/a", "https://x", "www.example.org"])
+ADDRESSES = ["ann@example.org", "http://x.org/a", "https://x", "www.example.org"]
+
+
+@pytest.mark.parametrize("token", [*ADDRESSES, "example.com/~jane", "jane-doe.co.uk", "x.io/a.b?c"])
 def test_addresses_are_no_words(token: str) -> None:
-    assert vocabulary.is_address(token)
+    assert is_address(token)
     assert vocabulary.known_tokens(f"See {token} now") == ["see", "now"]
 
 
 def test_other_tokens_are_those_of_the_features() -> None:
-    text = "Don't @ me: 24/7, e-mail, U.S.A. :-)"
+    text = "Don't @ me: 24/7, e-mail, U.S.A. p.m. 1.50 node.js and/or ... :-)"
     assert vocabulary.known_tokens(text) == tokenize(text, None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -77,3 +79,23 @@ def test_anchors_need_enough_in_common() -> None:
     assert drift.anchor_facts(before, before)["labels.kept_share"] == 1
     assert drift.anchor_facts(before, dict.fromkeys(before, "neg"))["labels.kept_share"] == 0
     assert drift.anchor_facts(before, {"other": "neg"}) == {"labels.compared": 0, "labels.kept_share": None}
+
+
+def document(rows: int, **facts: float | str) -> dict[str, Any]:
+    return {"rows": rows, "facts": facts, "histograms": {}, "counts": {}}
+
+
+@pytest.mark.parametrize(("before", "now", "compared"), [(12, 400, False), (400, 12, False), (100, 400, True)])
+def test_shares_are_compared_between_versions_of_enough_mails(before: int, now: int, compared: bool) -> None:
+    names = {"drift.retention.ratio", "drift.text.duplicate_share.change", "drift.label.polarity_auc.change"}
+    shares = {"retention.share": 0.5, "text.duplicate_share": 0.1, "label.polarity_auc": 0.7}
+    found = drift.facts(document(before, **shares), document(now, **shares))
+    assert names & set(found) == (names if compared else set())
+    assert found["drift.rows.ratio"] == now / before
+
+
+def test_figures_of_different_things_are_not_compared() -> None:
+    before, now = ({"label.polarity_auc": auc, "label.polarity_auc_of": of} for auc, of in ((0.8, "a"), (0.5, "b")))
+    assert "drift.label.polarity_auc.change" not in drift.facts(document(400, **before), document(400, **now))
+    again = drift.facts(document(400, **before), document(400, **now | {"label.polarity_auc_of": "a"}))
+    assert again["drift.label.polarity_auc.change"] == pytest.approx(-0.3)

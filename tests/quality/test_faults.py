@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +65,12 @@ def verdicts(config: Config, table: str) -> dict[str, str]:
     return {outcome["name"]: outcome["verdict"] for outcome in document["outcomes"]}
 
 
+def figures(config: Config, table: str) -> dict[str, Any]:
+    profile = Job(config).workspace.open(f"profiles/{table}", schemas.FILES).file("profile.json")
+    facts: dict[str, Any] = json.loads(profile)["facts"]
+    return facts
+
+
 def distort(monkeypatch: pytest.MonkeyPatch, change: Callable[[list[dict]], list[dict]]) -> None:
     """Put a defect into the cleaner's output."""
     whole = CleanKernel.__call__
@@ -97,6 +104,33 @@ def test_flipped_labels_of_a_first_version(root: Path) -> None:
         pipeline.clean(job)
         pipeline.label(job)
     refused(box.config(root), pipeline.features, "features.labels_agree_with_words")
+
+
+def test_fewer_words_read_are_no_fault_of_the_labels(root: Path) -> None:
+    """In the first ten words of a mail there is no good or bad one: the labels are as good as they were."""
+    vectors = (root / "vectors.txt").read_text().splitlines()
+    (root / "vectors.txt").write_text("".join(f"{line.replace(' 0.0 ', ' 0.01 ', 1)}\n" for line in vectors))
+    for words, change in ((None, None), (10, None), (10, 0)):
+        config = box.config(root, sample_rows=2000 + (change == 0))
+        features = config.features.model_copy(update={"max_words": words})
+        with Job(config.model_copy(update={"features": features})) as job:
+            pipeline.features(job)
+        found = figures(config, "features")
+        assert found["label.polarity_auc"] == (0.5 if words else 1)
+        assert found.get("drift.label.polarity_auc.change") == change
+
+
+def test_a_pilot_of_a_dozen_mails_does_not_bind_what_follows(tmp_path: Path) -> None:
+    bare = [box.message(n).replace(b"Hello,\r\n\r\n", b"").partition(b"\r\n\r\nKind")[0] for n in range(12)]
+    box.write(tmp_path / "in", bare, "pilot.jsonl")
+    box.write_labels(tmp_path / "labels.csv")
+    with Job(box.config(tmp_path)) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+    box.write(tmp_path / "in", [box.message(n) for n in box.NUMBERS if n >= 12])
+    with Job(box.config(tmp_path)) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
 
 
 def test_flipped_labels_of_new_mail(root: Path) -> None:

@@ -108,6 +108,29 @@ def test_an_expectation_that_could_never_fail_is_refused(changes: dict, word: st
         pytest.fail("ingest accepted it")
 
 
+@pytest.mark.parametrize("expectation", ["auto", "off"])
+def test_suites_that_are_not_there_turn_nothing_off(expectation: str, root: Path) -> None:
+    (root / "siutes").mkdir()
+    for folder in ("siutes", "nowhere"):
+        config = box.config(root, suites=str(root / folder), expectations=expectation)
+        with Job(config) as job, pytest.raises(ConfigError, match=rf"{folder} has no suite\n.*raw\.json"):
+            pipeline.ingest(job)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("raw.inputs_not_doubled", r"did you mean raw\.input_not_doubled\?"),
+        ("not_empty", r"did you mean \w+\.not_empty"),
+        ("x", r"TABLE\.NAME"),
+    ],
+)
+def test_what_is_accepted_has_the_name_of_an_expectation(name: str, hint: str, root: Path) -> None:
+    said = rf"there is no expectation {name}\n.*{hint}"
+    with Job(box.config(root, accept=[name])) as job, pytest.raises(ConfigError, match=said):
+        pipeline.ingest(job)
+
+
 def test_a_changed_suite_judges_again(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("great_expectations")
     folder = own_suite(root / "suites", severity="warning")

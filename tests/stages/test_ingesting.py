@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from mailmill import pipeline, schemas
-from mailmill.config import Config
+from mailmill.config import Config, parse
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.stages import compacting
@@ -224,6 +224,34 @@ def test_a_landing_place_that_is_emptied(mailbox: Mailbox, caplog: pytest.LogCap
     assert {f.path for f in first["raw"].files} <= {f.path for f in second["raw"].files}
 
 
+def test_a_landing_place_that_is_gone_is_an_error(mailbox: Mailbox) -> None:
+    keep = "ingest.keep_gone=true"
+    mailbox.arrive(DAYS[0], 30)
+    mailbox.run(keep)
+    with pytest.raises(DataError, match=r"inbxo does not exist"):
+        mailbox.run(keep, f'input.paths=["{mailbox.folder / "inbxo"}"]')
+
+
+@pytest.mark.parametrize("spelling", ["", "x/../", "./"])
+def test_the_workspace_below_the_mail_is_not_read(place: tuple[Storage, str], spelling: str) -> None:
+    storage, root = place
+    storage.write(join(root, "w.eml"), b"From: a@x.example\nMessage-ID: <a@x>\n\nHello there.\n")
+    spelling = spelling if root.startswith("/") else ""
+    config = parse({
+        "run": {"work": f"{root}/{spelling}w"}, "input": {"paths": [root + "/"]}, "engine": {"kind": "local"},
+        "storage": {"endpoint": storage.settings.endpoint}, "quality": {"expectations": "off"},
+    })  # fmt: skip
+    for _ in range(2):
+        with Job(config) as job:
+            assert pipeline.ingest(job).manifest.statistics["objects"] == 1
+
+
+def test_the_workspace_is_no_mail(mailbox: Mailbox) -> None:
+    mailbox.arrive(DAYS[0], 10)
+    with pytest.raises(ConfigError, match=r"run\.work is .* read as mail"):
+        mailbox.run(f"run.work={mailbox.corpus / 'mail'}")
+
+
 def test_kept_mail_survives_a_change_of_code(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     keep = "ingest.keep_gone=true"
     mailbox.arrive(DAYS[0], 40)
@@ -279,6 +307,19 @@ def test_other_settings_map_everything_again(mailbox: Mailbox, monkeypatch: pyte
     assert rows["CleanKernel"] == found["raw"].rows
     assert rows["LabelsKernel"] < found["raw"].rows
     assert rows["FeaturesKernel"] == found["clean"].rows
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_labels_that_come_after_a_run_without_any(pooling: str, mailbox: Mailbox) -> None:
+    mailbox.arrive(DAYS[0], 60)
+    labels, mailbox.labels = mailbox.labels, {}
+    with Job(mailbox.config(f'features.pooling=["{pooling}"]')) as job:
+        pipeline.run(job)
+    mailbox.labels = labels
+    found = mailbox.run(f'features.pooling=["{pooling}"]')
+    assert found["features"].statistics["classes"] == ["neg", "pos"]
+    whole = mailbox.run(f'features.pooling=["{pooling}"]', work="at-once")
+    assert found["features"].fingerprint == whole["features"].fingerprint
 
 
 def test_a_label_file_is_matched_whole(tmp_path: Path) -> None:

@@ -417,6 +417,14 @@ def test_parquet_rows() -> None:
     assert [r.reason for r in rejects(read(buffer.getvalue(), "t.parquet"))] == ["bad_row"]
 
 
+@pytest.mark.parametrize("columns", [{"body": ["x"]}, {"raw": [1]}, {"raw": [{"x": "y"}]}])
+def test_a_table_without_messages_says_what_it_lacks(columns: dict[str, list[object]]) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    detail = "the table has no column raw of type binary or string"
+    assert read(buffer.getvalue(), "t.parquet") == [Rejected("t.parquet", "bad_row", detail)]
+
+
 def test_a_parquet_bomb_stops_at_the_limit() -> None:
     table = pa.table({"raw": pa.array([b"0" * 4000] * 100_000, pa.binary())})
     buffer = io.BytesIO()

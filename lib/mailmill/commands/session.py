@@ -52,7 +52,7 @@ def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     content = Storage(StorageSection(endpoint=endpoint, region=os.environ.get("AWS_REGION"))).read(config)
     try:
-        return parse(tomllib.loads(content.decode()), changes, origin=config)
+        return parse(tomllib.loads(content.decode("utf-8-sig")), changes, origin=config)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"configuration {config} cannot be read: {error}") from None
 

@@ -22,7 +22,7 @@ class RunSection(Section):
 class InputSection(Section):
     """What is read: folders, prefixes, files or archives of messages."""
 
-    paths: tuple[str, ...] = Field(min_length=1)
+    paths: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
 
 
 class StorageSection(Section):
@@ -86,7 +86,7 @@ class CleanSection(Section):
 class LabelsSection(Section):
     """Where labels come from: a file of (id, label), or a header of the message. Neither: nothing is trained."""
 
-    source: str | None = Field(None, description="CSV or Parquet with an id and a label column")
+    source: str | None = Field(None, description="CSV (UTF-8, commas, a header line) or Parquet")
     id_kind: Literal["message_id", "key", "source"] = "message_id"
     id_column: str = "message_id"
     label_column: str = "label"

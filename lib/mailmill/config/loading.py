@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,19 @@ from pydantic import BaseModel, ValidationError, model_validator
 from mailmill.config import data, documents, learning
 from mailmill.config.values import Section
 from mailmill.errors import ConfigError
+
+#: What pydantic puts into a problem's place for one of the types that a setting may have.
+_ALTERNATIVE = re.compile(r"(?:constrained-|function-|literal\[|tuple\[|dict\[|list\[).*|int|float|str|bool")
+_WORDS = {
+    "missing": "missing and has no default",
+    "tuple_type": "should be a list, in [ ]",
+    "dict_type": "should be a table of names and values",
+    "model_type": "should be a section",
+    "too_short": "should not be empty",
+    "string_too_short": "should not be empty",
+    "date_from_datetime_parsing": "should be a date, as 2026-11-20",
+    "date_parsing": "should be a date, as 2026-11-20",
+}
 
 
 class Config(Section):
@@ -55,7 +69,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"configuration {path} does not exist", hint="see conf/ for examples") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -70,7 +84,7 @@ def parse(document: dict[str, Any], overrides: Sequence[str] = (), origin: str =
     try:
         return Config.model_validate(document)
     except ValidationError as error:
-        problems = sorted({_explain(dict(problem)) for problem in error.errors()})
+        problems = _explain([dict(problem) for problem in error.errors()])
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ConfigError(f"{origin}: {count}\n" + "\n".join(f"  {p}" for p in problems)) from None
 
@@ -102,20 +116,37 @@ def _apply(document: dict[str, Any], override: str) -> None:
     section[keys[-1]] = value
 
 
-def _explain(problem: dict[str, Any]) -> str:
-    location = [str(part) for part in problem["loc"]]
-    name = ".".join(location) or "configuration"
+def _explain(problems: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each setting that is wrong. What a setting may be instead, each a problem to pydantic, is one line."""
+    said: dict[str, list[str]] = {}
+    got: dict[str, str] = {}
+    for problem in problems:
+        parts = [str(part) for part in problem["loc"] if not _ALTERNATIVE.fullmatch(str(part))]
+        name = ".".join(parts) or "configuration"
+        said.setdefault(name, []).append(_words(problem))
+        got[name] = "" if problem["type"] in ("extra_forbidden", "missing") else f" (got {problem['input']!r:.60})"
+    inner = [name for name in said if not any(other.startswith(f"{name}.") for other in said)]
+    joined = {name: ", or ".join(said[name]).replace(", or should be ", ", or ") for name in inner}
+    return sorted(f"{name}: {words}{got[name]}" for name, words in joined.items())
+
+
+def _words(problem: dict[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
-        model: Any = Config
-        for part in location[:-1]:
-            model = model.model_fields[part].annotation
-        close = difflib.get_close_matches(location[-1], model.model_fields, n=1, cutoff=0.5)
-        known = (
-            f"did you mean {'.'.join([*location[:-1], close[0]])}?"
-            if close
-            else (f"known: {', '.join(model.model_fields)}")
-        )
-        return f"{name}: unknown key; {known}"
-    if problem["type"] == "missing":
-        return f"{name}: missing and has no default"
-    return f"{name}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r:.60})"
+        return f"unknown key; {_known([str(part) for part in problem['loc']])}"
+    if problem["type"] in _WORDS:
+        return _WORDS[problem["type"]]
+    message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
+    return message.partition(", unable to")[0]
+
+
+def _known(location: list[str]) -> str:
+    """The name that an unknown one may stand for: in its own section, or of that name in another."""
+    model: Any = Config
+    for part in location[:-1]:
+        model = model.model_fields[part].annotation
+    *above, last = location
+    close = [".".join([*above, name]) for name in difflib.get_close_matches(last, model.model_fields, n=1, cutoff=0.5)]
+    sections = Config.model_fields.items()
+    elsewhere = [f"{name}.{last}" for name, section in sections if last in section.annotation.model_fields]  # type: ignore[union-attr]
+    likely = (close or elsewhere) if above else (elsewhere or close)
+    return f"did you mean {' or '.join(likely)}?" if likely else f"known: {', '.join(model.model_fields)}"

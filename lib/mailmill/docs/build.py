@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from mailmill.config import Config
@@ -14,8 +15,8 @@ from mailmill.docs import croissant, datasheet, gathering, huggingface, site, ve
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
 from mailmill.docs.modelcard import Material, make_cards
-from mailmill.errors import DataError
-from mailmill.storage.filesystems import join
+from mailmill.errors import ConfigError, DataError
+from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.tables import Workspace
 
 VALIDATION = "validation/index.html"
@@ -37,8 +38,20 @@ class Documents:
         return [*self.datasheets, *self.cards]
 
 
+def require(storage: Storage, config: Config) -> None:
+    """Raise ConfigError where `docs.declared` is set to a folder that is not there.
+
+    The default need not be: where nobody has declared anything, the answers by people are missing, and said to be.
+    """
+    folder = config.docs.declared
+    if "declared" in config.docs.model_fields_set and not (storage.children(folder) or Path(folder).is_dir()):
+        hint = "it is the folder of datasheet.toml and model_card.toml"
+        raise ConfigError(f"docs.declared: {folder} does not exist", hint=hint)
+
+
 def gather(workspace: Workspace, config: Config) -> Documents:
     """Facts of what is published, and the answers to all questions. Raises what `gathering.gather` and files raise."""
+    require(workspace.storage, config)
     found = gathering.gather(workspace, config)
     declarations = datasheet.read_declarations(workspace.storage, config.docs.declared)
     models = datasheet.read_declarations(workspace.storage, config.docs.declared, "model_card")

@@ -42,6 +42,11 @@ def _any(words: str) -> str:
     return "(?:" + "|".join(re.escape(word) for word in sorted(words.split(), key=len, reverse=True)) + ")"
 
 
+# A web address without a scheme.
+_HOST = rf"(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,8}}{_any(_DOMAINS)}(?![\w@-])(?!\.\w)"
+_SITE = _HOST + r"(?:/[^\s<>\"]*[^\s<>\"'.,;:!?)\]}])?"
+_SITE_ALONE = re.compile(_SITE)
+
 # Alternatives go from the special to the general. Those that can fail late have bounded repetitions,
 # so the time is linear in the text whatever it holds.
 _TOKEN = re.compile(
@@ -49,7 +54,7 @@ _TOKEN = re.compile(
         [
             r"(?:(?:https?|ftp)://|www\.)[^\s<>\"]*[^\s<>\"'.,;:!?)\]}*_|]",
             r"[a-z0-9][\w.+-]{0,63}@[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){1,8}",
-            rf"(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,8}}{_any(_DOMAINS)}(?![\w@-])(?!\.\w)(?:/[^\s<>\"]*[^\s<>\"'.,;:!?)\]}}])?",
+            _SITE,
             rf"(?P<smile>[:;=][-o]?[)(\]\[|]+|[:;]-?[dp]{_END}|<3(?!\d))",
             rf"{_any(_ABBREVIATIONS)}\.(?!\w)",
             rf"(?<![^\W_])(?:{_LETTER}\.){{2,8}}(?!\w)|(?<![\w'])(?![ai]\.){_LETTER}\.(?=$)",
@@ -155,6 +160,13 @@ def _canonical(token: str, group: str | None) -> str:
     if group == "shout":
         return token[0] * min(len(token), 3) if token == token[0] * len(token) else "?!"
     return token[0]
+
+
+def is_address(token: str) -> bool:
+    """Whether a token is an e-mail address, or an address on the web with a scheme or without."""
+    if "@" in token or "://" in token or token.startswith("www."):
+        return len(token) > 1
+    return "." in token and _SITE_ALONE.fullmatch(token) is not None
 
 
 def is_word(token: str) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mailmill.features.tokens import tokenize
+from mailmill.features.tokens import is_address, tokenize
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.fragments import Scan
 
@@ -36,11 +36,6 @@ def emit_words(scan: Scan) -> pa.Table:
 def known_tokens(text: str) -> list[str]:
     """All tokens of a text as the features stage reads them, without addresses and URLs."""
     return [token for token in tokenize(text, None) if not is_address(token)]
-
-
-def is_address(token: str) -> bool:
-    """Whether a token is an e-mail address or a URL."""
-    return ("@" in token and len(token) > 1) or "://" in token or token.startswith("www.")
 
 
 def rank(tables: Iterable[pa.Table], min_count: int, max_size: int | None) -> list[tuple[str, int]]:

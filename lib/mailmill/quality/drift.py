@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GROUPS = 10
+LEAST_MAILS = 100
 LEAST_DAY = 20
 LEAST_COMMON = 30
 _HALF = 0.5
@@ -63,8 +64,10 @@ def grouped(before: NDArray[np.int64], now: NDArray[np.int64]) -> tuple[list[int
 def facts(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """drift.NAME.psi and drift.NAME.ks of every histogram and count that two profiles share, and changes by name.
 
-    drift.rows.ratio is rows now / rows before; drift.NAME.change is a figure's difference; drift.largest_psi is
-    the largest index, drift.largest_psi_of its name.
+    drift.rows.ratio is rows now / rows before; drift.NAME.change is a figure's difference, drift.retention.ratio that
+    share now / before, both where both versions have `LEAST_MAILS` rows: in a dozen mails one long quote moves them.
+    Figures whose NAME_of differs are of different things and not compared. drift.largest_psi is the largest index,
+    drift.largest_psi_of its name.
     """
     found: dict[str, float | None] = {"drift.rows.ratio": now["rows"] / before["rows"] if before["rows"] else None}
     for name, histogram in now["histograms"].items():
@@ -77,14 +80,23 @@ def facts(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
             names = sorted({*a, *b})
             if names:
                 found[f"drift.{name}.psi"] = psi([a.get(n, 0) for n in names], [b.get(n, 0) for n in names])
+    return found | _changes(before, now) | _largest(found)
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float | None]:
+    """Differences and ratios of shares; none where a version is small."""
+    found: dict[str, float | None] = {}
+    if min(before["rows"], now["rows"]) < LEAST_MAILS:
+        return found
+    old, new = before["facts"], now["facts"]
     for name in ("duplicates.share", "text.replacement_share", "text.duplicate_share", "label.polarity_auc"):
-        a, b = before["facts"].get(name), now["facts"].get(name)
-        if a is not None and b is not None:
+        a, b = old.get(name), new.get(name)
+        if a is not None and b is not None and old.get(f"{name}_of") == new.get(f"{name}_of"):
             found[f"drift.{name}.change"] = b - a
-    a, b = before["facts"].get("retention.share"), now["facts"].get("retention.share")
+    a, b = old.get("retention.share"), new.get("retention.share")
     if a and b is not None:
         found["drift.retention.ratio"] = b / a
-    return found | _largest(found)
+    return found
 
 
 def _largest(found: Mapping[str, float | None]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class FeaturesMeasure:
         return {f"polarity.{name}": binned("signed", projected[of == name]) for name in sorted(set(of)) if name}
 
 
-def facts_features(tally: Tally, positive: str = "") -> Facts:
+def facts_features(tally: Tally, positive: str = "", polarity_of: str = "") -> Facts:
     """Figures of the features table; `positive` names the class that good words should go with."""
     s, found = tally.sums, Facts(tally.sums["rows"])
     put, cells = found.values, tally.names["label_by_split"].counts
@@ -156,7 +156,7 @@ def facts_features(tally: Tally, positive: str = "") -> Facts:
     _balance_into(found, "label", classes)
     put["label.split_gap"] = _split_gap(cells, classes)
     auc, error = auc_from_bins({n[9:]: c for n, (_, c) in tally.bins.items() if n.startswith("polarity.")}, positive)
-    put["label.polarity_auc"] = auc
+    put["label.polarity_auc"], put["label.polarity_auc_of"] = auc, polarity_of
     speaks = auc is not None and sentiment_classes(classes)
     put["label.polarity_upper"] = auc + 3 * error if speaks and auc is not None else None
     keys_into(found, tally)

@@ -50,11 +50,15 @@ class Pass:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What a stage knows besides its rows: the class of good words, their direction, what threads demand."""
+    """What a stage knows besides its rows: the class of good words, their direction, what threads demand.
+
+    polarity_of: of which words the polarity is; that of others is not compared with it.
+    """
 
     positive: str = ""
     direction: Any = None
     threads: Threads | None = None
+    polarity_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ def read(table: Table) -> Profile:
 
 def _facts(name: str, tally: Tally, known: Known) -> Facts:
     if name == "features":
-        return learning.facts_features(tally, known.positive)
+        return learning.facts_features(tally, known.positive, known.polarity_of)
     return {
         "raw": mail.facts_raw,
         "clean": mail.facts_clean,
@@ -161,7 +165,7 @@ def _facts(name: str, tally: Tally, known: Known) -> Facts:
 def _stage_into(found: Facts, statistics: Mapping[str, Any]) -> None:
     """The stage's own counts: how many came in, and what became of those that are not in the table."""
     messages = statistics.get("messages")
-    for name in ("objects", "messages", "labelled", "unlabelled", "unmatched", "contradictory"):
+    for name in ("objects", "messages", "labelled", "unlabelled", "unmatched", "contradictory", "incomplete"):
         if name in statistics:
             found.values[name] = statistics[name]
     for name in ("duplicates", "rejects"):

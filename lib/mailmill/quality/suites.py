@@ -7,8 +7,10 @@ the sample) and what to do where it fails. Reading them needs no Great Expectati
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -47,6 +49,29 @@ class Suite:
     table: str
     expected: tuple[Expected, ...] = ()
     digest: str = field(default="")
+
+
+def load_all(
+    storage: Storage, tables: Sequence[str], folder: str | None = None, accept: Sequence[str] = ()
+) -> dict[str, Suite]:
+    """The suites of these tables, by table; see `load`.
+
+    Raises ConfigError where `folder` has none of them, or `accept` names an expectation that none of them has: a typo
+    would turn the gate off, or leave it on, without a word.
+    """
+    found = {table: load(storage, table, folder) for table in tables}
+    if folder is not None and not any(suite.digest for suite in found.values()):
+        files = ", ".join(f"{table}.json" for table in tables)
+        raise ConfigError(f"quality.suites: {folder} has no suite", hint=f"it is a folder with one or more of {files}")
+    known = [f"{table}.{one.name}" for table, suite in found.items() for one in suite.expected]
+    for name in accept:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise ConfigError(
+                f"quality.accept: there is no expectation {name}",
+                hint=f"did you mean {close[0]}?" if close else "it is TABLE.NAME, as a run's message says it",
+            )
+    return found
 
 
 def load(storage: Storage, table: str, folder: str | None = None) -> Suite:

@@ -16,22 +16,30 @@ from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.tables import Table, fingerprints
 
 
+def require(job: Job) -> None:
+    """Raise DataError where the label file is not there, or is a folder."""
+    source = job.config.labels.source
+    if source and not job.storage.exists(source):
+        raise DataError(f"labels {source} do not exist, or are a folder", hint="set labels.source to a file")
+
+
 def label(job: Job) -> Table:
     """`raw` and a label file, or a header -> `labels`; ids without a message, and contradictions, are counted."""
     settings = job.config.labels
     if not settings.given:
         raise ConfigError("no labels: labels.source and labels.header are both empty", hint="set one of them")
+    require(job)
     raw = job.workspace.open("raw", schemas.RAW)
     inputs = fingerprints(raw) | {"source": _digest(job, settings.source)}
     stage = job.stage(inputs, [settings], {"labels": schemas.LABELS})
     if stage.unchanged:
         return skipped(stage, "labels")
-    lookup, ids, contradictory = None, 0, 0
+    lookup, ids, contradictory, incomplete = None, 0, 0, 0
     if settings.source:
         with job.storage.open(settings.source) as stream:
             file = read_labels(stream, settings.source, settings.id_column, settings.label_column)
         lookup = Lookup.build(job.storage, stage.scratch_uri("ids"), file.ids, file.codes, file.words)
-        ids, contradictory = len(file.ids), file.contradictory
+        ids, contradictory, incomplete = len(file.ids), file.contradictory, file.incomplete
         del file
     tagger = settings.header or (settings.source or "").rsplit("/", 1)[-1]
     kernel = LabelsKernel(settings.header, settings.id_kind, lookup, tagger)
@@ -48,12 +56,15 @@ def label(job: Job) -> Table:
         "unlabelled": raw.rows - rows_of(written, "labels"),
         "unmatched": ids - (len(np.unique(np.concatenate(matched))) if matched else 0),
         "contradictory": contradictory,
+        "incomplete": incomplete,
         "classes": {name: n for (name,), n in sorted(classes.items())},
     }
     if not classes:
         raise DataError(
             f"no message got a label from {settings.source or 'header ' + str(settings.header)}",
-            hint="check labels.id_kind and labels.id_column: do its ids look like the mail's?",
+            hint="check labels.header: do the mails have it?"
+            if settings.header
+            else "check labels.id_kind and labels.id_column: do its ids look like the mail's?",
         )
     return done(job.publish(stage, written, counts), "labels")
 

@@ -64,12 +64,14 @@ def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterat
     `source`#row, counted from 1. `reader` must seek. Raises Refused past a limit of `meter`, and what
     pyarrow raises where the file is damaged.
     """
-    # Read as a dictionary, a large value repeated a million times stays one value.
-    file = pq.ParquetFile(pa.PythonFile(reader, mode="r"), read_dictionary=["raw"], pre_buffer=False, buffer_size=CHUNK)
-    schema = file.schema_arrow
+    stream = pa.PythonFile(reader, mode="r")
+    metadata = pq.ParquetFile(stream, pre_buffer=False).metadata
+    schema = metadata.schema.to_arrow_schema()
     if "raw" not in schema.names or not _is_text(schema.field("raw").type):
         yield Rejected(source, "bad_row", "the table has no column raw of type binary or string")
         return
+    # Read as a dictionary, a large value repeated a million times stays one value.
+    file = pq.ParquetFile(stream, metadata=metadata, read_dictionary=["raw"], pre_buffer=False, buffer_size=CHUNK)
     named = [name for name in _NAME_COLUMNS if name in schema.names and _is_text(schema.field(name).type)][:1]
     number = 0
     for group in range(file.num_row_groups):

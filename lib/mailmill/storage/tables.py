@@ -136,8 +136,8 @@ class Stage:
     def growth(self, *sources: Table) -> Growth:
         """What of `sources`, the tables that this stage maps row by row, it has not mapped yet.
 
-        Everything is fresh unless this stage's outputs were made by the same code and settings, from the same other
-        inputs, and from files that are all still in the sources.
+        Everything is fresh unless this stage's outputs were made by the same code and settings, from the same
+        tables and other inputs, and from files that are all still in the sources.
         """
         stage = replace(self, sources=sources)
         names = {table.name for table in sources}
@@ -291,7 +291,7 @@ def _origins(table: Table) -> list[str]:
 
 
 def _besides(inputs: Mapping[str, str], names: set[str]) -> dict[str, str]:
-    return {name: value for name, value in inputs.items() if name not in names}
+    return {name: "" if name in names else value for name, value in inputs.items()}
 
 
 def fingerprints(*tables: Table) -> dict[str, str]:

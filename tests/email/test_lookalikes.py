@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mailmill.email import clean_message, clean_text
+from mailmill.email.banners import banner_of
 from mailmill.email.html import render
-from mailmill.email.lines import banner_of
 
 BODY = "Parcel 4411 is missing two cables. Item 12 and item 15 were not in the box."
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from mailmill.email.lines import Line, banner_of, field_of
+from mailmill.email.banners import banner_of, field_of
+from mailmill.email.lines import Line
 from mailmill.email.patterns import LANGUAGES, PATTERNS, read_table
 from tests.email.linear import assert_doubles
 

@@ -17,8 +17,9 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from mailmill.email.banners import banner_of, field_of
 from mailmill.email.evidence import UNDECIDED
-from mailmill.email.lines import Lines, banner_of, field_of, fold
+from mailmill.email.lines import Lines, fold
 from mailmill.email.matching import heads
 from mailmill.email.patterns import PATTERNS
 

@@ -36,9 +36,7 @@ _DATE: Final = re.compile(
 )
 # Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
 _SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
-_GLUED: Final = re.compile(r"-{4,12}[^-:]{8,60}-{4,12}(?=[\w ]{2,20}:)")
-_DASHES: Final = " \t-_=*~#+.>"
-_EDGE: Final = ' \t*_>|«»"“”'
+EDGE: Final = ' \t*_>|«»"“”'
 _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
@@ -204,7 +202,7 @@ def fold(text: str) -> str:
         text = text.replace("’", "'").replace("\xa0", " ")
     if "=20" in text:
         text = text.replace("=20", "")
-    return text.lstrip(_LEADING).rstrip(_EDGE).lower()
+    return text.lstrip(_LEADING).rstrip(EDGE).lower()
 
 
 class Lines:
@@ -274,31 +272,3 @@ def _unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
         return (text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")) if marks else (bare, 0)
     marks = _NAMED.match(text) if names and bare.find(">", 1, 17) > 0 else None
     return (text[marks.end() :].strip(), 1) if marks and marks[1] in names else (bare, 0)
-
-
-def field_of(text: str) -> tuple[str, str] | None:
-    """(role, rule) when the stripped `text` opens with a header field's name ("From: …", "Gesendet: …")."""
-    colon = text.find(":", 1, 40)
-    if colon < 0:
-        return None
-    return PATTERNS.fields.get(text[:colon].replace("\xa0", " ").strip(_EDGE).lower())
-
-
-def banner_of(text: str) -> tuple[str, str] | None:
-    """("banner" | "forward", rule) for the stripped `text` "-----Original Message-----" and its kin.
-
-    Banners stand between dashes, or alone on a line that ends with a colon ("Begin forwarded message:").
-    """
-    if text[:4] == "----" and (glued := _GLUED.match(text)):  # some programs write the fields into the same line
-        text = glued[0]
-    if len(text) > 160 or not text:
-        return None
-    if text[0] in "-_=*~#+" or text[-1] in ":-=_":
-        core = text.strip(_DASHES + "<|").removesuffix(":").lower().replace("’", "'")
-        if not 8 <= len(core) <= 140:
-            return None
-        for kind in ("forward", "banner"):
-            rule = PATTERNS.matchers[kind].rule(core)
-            if rule:
-                return kind, rule
-    return None

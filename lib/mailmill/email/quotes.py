@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+from mailmill.email.banners import banner_of, field_of
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
 from mailmill.email.headers import Header, candidates, find_headers, next_solid
-from mailmill.email.lines import Lines, banner_of, field_of
+from mailmill.email.lines import Lines
 from mailmill.email.tails import Marks
 
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")

@@ -14,10 +14,11 @@ from functools import cache
 from itertools import compress, count
 from typing import Final, Literal, NamedTuple
 
+from mailmill.email.banners import field_of
 from mailmill.email.edges import mark_edges
 from mailmill.email.headers import Header
 from mailmill.email.labeller import Referee, shipped
-from mailmill.email.lines import Line, Lines, field_of
+from mailmill.email.lines import Line, Lines
 from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_weak_quotes
 from mailmill.email.tails import RULED, Marks
 

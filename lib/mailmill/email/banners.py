@@ -1,0 +1,40 @@
+"""Single lines that open an earlier message: a header field ("From: …"), a banner ("-----Original Message-----")."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mailmill.email.lines import EDGE
+from mailmill.email.patterns import PATTERNS
+
+_GLUED: Final = re.compile(r"-{4,12}[^-:]{8,60}-{4,12}(?=[\w ]{2,20}:)")
+_DASHES: Final = " \t-_=*~#+.>"
+
+
+def field_of(text: str) -> tuple[str, str] | None:
+    """(role, rule) when the stripped `text` opens with a header field's name ("From: …", "Gesendet: …")."""
+    colon = text.find(":", 1, 40)
+    if colon < 0:
+        return None
+    return PATTERNS.fields.get(text[:colon].replace("\xa0", " ").strip(EDGE).lower())
+
+
+def banner_of(text: str) -> tuple[str, str] | None:
+    """("banner" | "forward", rule) for the stripped `text` "-----Original Message-----" and its kin.
+
+    Banners stand between dashes, or alone on a line that ends with a colon ("Begin forwarded message:").
+    """
+    if text[:4] == "----" and (glued := _GLUED.match(text)):  # some programs write the fields into the same line
+        text = glued[0]
+    if len(text) > 160 or not text:
+        return None
+    if text[0] in "-_=*~#+" or text[-1] in ":-=_":
+        core = text.strip(_DASHES + "<|").removesuffix(":").lower().replace("’", "'")
+        if not 8 <= len(core) <= 140:
+            return None
+        for kind in ("forward", "banner"):
+            rule = PATTERNS.matchers[kind].rule(core)
+            if rule:
+                return kind, rule
+    return None

@@ -7,7 +7,7 @@ from typing import Final
 
 from mailmill.email.lines import Lines
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.tails import Marks
+from mailmill.email.tails import Marks, announces
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _VOCATIVE: Final = re.compile(
@@ -31,7 +31,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
     bare = line.bare
     if len(bare) > 70:
         return
-    rule = line.rule("greeting")
+    rule = "" if announces(bare) and line.shape.lower > 2 else line.rule("greeting")  # "Hi, my new address is:"
     word = None if rule else _WORD.search(bare.lower())
     if word and word[0] not in PATTERNS.interjections:
         shape = line.shape

@@ -183,10 +183,10 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
     bares = lines.bares
     for k in range(len(solid) - 1, max(0, len(solid) - MAX_INTRODUCED), -1):
         bare = bares[solid[k - 1]]
-        if bare[-1] != ":" or not _ANNOUNCES.search(bare):
+        if not announces(bare):
             continue
         above = lines[solid[k - 1]]
-        if above.rule("greeting"):
+        if above.rule("greeting") and above.shape.lower < 3:
             continue
         end = next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
         passage = [lines[i] for i in solid[k:end]]
@@ -200,6 +200,11 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
         mark(marks, solid[k:end], "body", "body.introduced")
         return solid[:k] + solid[end:]
     return solid
+
+
+def announces(bare: str) -> bool:
+    """Does a line end with a colon that is no smiley's?"""
+    return bare[-1] == ":" and _ANNOUNCES.search(bare) is not None
 
 
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:

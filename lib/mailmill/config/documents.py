@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mailmill.config.values import Section
+from mailmill.config.values import Place, Section
 
 
 class QualitySection(Section):
@@ -15,7 +15,7 @@ class QualitySection(Section):
     expectations: Literal["auto", "required", "off"] = Field(
         "auto", description="auto: where Great Expectations is installed; required: it must be"
     )
-    suites: str | None = Field(None, description="a folder of your own TABLE.json; default: data_docs/expectations")
+    suites: Place | None = Field(None, description="a folder of your own TABLE.json; default: data_docs/expectations")
     accept: tuple[str, ...] = Field((), description="TABLE.NAME of expectations that shall not stop the run")
     sample_rows: int = Field(2000, ge=10, le=100_000, description="rows of derived figures that expectations see")
 
@@ -24,8 +24,8 @@ class DocsSection(Section):
     """Where the documentation is built, what people declare, and what may be shown in it."""
 
     build: bool = Field(True, description="whether `mailmill run` ends with the documentation")
-    site: str | None = Field(None, description="folder or s3:// prefix of the built site; default: WORK/site")
-    declared: str = Field("data_docs", description="folder of datasheet.toml and model_card.toml")
+    site: Place | None = Field(None, description="folder or s3:// prefix of the built site; default: WORK/site")
+    declared: Place = Field("data_docs", description="folder of datasheet.toml and model_card.toml")
     fail_on: tuple[Literal["unanswered", "stale", "declared"], ...] = ("unanswered", "stale")  # of `docs check`
     sample_rows: int = Field(200_000, ge=1_000, description="test rows at most behind slices, curves and intervals")
     words: Literal["package", "always", "never"] = Field("package", description="show telling words: of which vectors")

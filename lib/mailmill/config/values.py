@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -37,6 +46,17 @@ def parse_columns(value: object) -> object:
 
 
 NonNegative = Annotated[float, Field(ge=0)]
+
+
+def parse_place(value: str) -> str:
+    """A path, `~` expanded, or a URI of a storage that mailmill speaks. Any other would be taken for a local folder."""
+    if re.match(r"[A-Za-z][\w+.-]*:/", value) and not value.startswith(("s3://", "s3a://", "s3n://", "file://")):
+        raise ValueError("must be a path or s3://BUCKET/...; a local folder of this name is ./NAME")
+    return os.path.expanduser(value)
+
+
+#: A file or folder on a local disk, or on S3.
+Place = Annotated[str, AfterValidator(parse_place)]
 
 
 class Section(BaseModel):

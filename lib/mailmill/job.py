@@ -46,12 +46,14 @@ class Job:
         self.workspace = Workspace(self.storage, config.run.work, config.tables, check, notify)
         self._cache = Cache(config.cache.directory, config.cache.bytes)
         self._cached: set[str] = set()
+        self.described = ""  # the engine, once it was started
 
     @cached_property
     def engine(self) -> Engine:
         """The engine that the configuration chooses, started."""
         engine = open_engine(self.config.engine, self.config.storage)
-        log.info("engine %s", engine.describe())
+        self.described = engine.describe()
+        log.info("engine %s", self.described)
         return engine
 
     @cached_property

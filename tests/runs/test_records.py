@@ -34,18 +34,19 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
 
 @pytest.fixture(scope="module")
 def recorded(settings: tuple[Config, Path]) -> list[dict[str, Any]]:
-    """Two runs that did something, one that found nothing to do, and one that failed."""
+    """Two runs that did something, one that found nothing to do, and two that failed."""
     config, file = settings
     assert mailmill("run", "-c", file).returncode == 0
     assert mailmill("run", "-c", file).returncode == 0
     assert mailmill("run", "-c", file, "-s", "forest.trees=9").returncode == 0
     assert mailmill("train", "-c", file, "-s", "train.positive=happy").returncode == 3
+    assert mailmill("clean", "-c", file, "-s", "clean.max_reject_share=0").returncode == 3
     folder = Path(config.run.work) / "runs"
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime_ns)]
 
 
 def test_a_record_says_what_was_made_from_what(settings: tuple[Config, Path], recorded: list[dict[str, Any]]) -> None:
-    assert [r["outcome"] for r in recorded] == ["done", "done", "failed"], "a run without anything new leaves none"
+    assert [r["outcome"] for r in recorded] == ["done", "unchanged", "done", "failed", "failed"]
     first = recorded[0]
     made = {table["table"]: table for table in first["tables"]}
     assert {"raw", "ledger", "clean", "rejects", "labels", "features", "models/forest", "metrics", "scores"} <= set(
@@ -64,9 +65,40 @@ def test_a_record_says_what_was_made_from_what(settings: tuple[Config, Path], re
 
 
 def test_a_failure_is_recorded_with_its_words(recorded: list[dict[str, Any]]) -> None:
-    error = recorded[-1]["error"]
+    error = recorded[3]["error"]
     assert (error["type"], error["exit_code"]) == ("DataError", 3)
     assert "'happy'" in error["message"]
+
+
+def test_a_run_that_found_nothing_to_do_says_what_stands(recorded: list[dict[str, Any]]) -> None:
+    """Without a record, the last one shown after a good run was of an older one that failed."""
+    assert {table["event"] for table in recorded[1]["tables"]} == {"unchanged"}
+    assert "engine    none was needed" in reports.shown(recorded[1])
+
+
+def test_a_failed_run_names_its_engine(recorded: list[dict[str, Any]]) -> None:
+    assert recorded[4]["engine"].startswith("local")
+    assert (recorded[3]["engine"], "engine    none was started" in reports.shown(recorded[3])) == ("", True)
+
+
+def test_an_interrupted_run_is_no_failed_one(settings: tuple[Config, Path]) -> None:
+    assert record.Recorder(settings[0], "r", "run").document(KeyboardInterrupt())["outcome"] == "interrupted"
+
+
+def test_a_damaged_record_hides_no_other(
+    settings: tuple[Config, Path], recorded: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = Path(settings[0].run.work) / "runs" / "99990101T000000-cut.json"
+    damaged.write_text('{"format": ')
+    place = (Storage(settings[0].storage), settings[0].run.work)
+    try:
+        assert len(reports.listing(*place).splitlines()) == 1 + len(recorded)
+        assert reports.load(*place, "last") == max(recorded, key=lambda record: str(record["run"]))
+        assert caplog.messages == [f"record left out: {damaged} is damaged"] * 2
+        with pytest.raises(DataError, match="is damaged"):
+            reports.load(*place, "9999")
+    finally:
+        damaged.unlink()
 
 
 def test_list_show_and_compare(settings: tuple[Config, Path], recorded: list[dict[str, Any]]) -> None:
@@ -76,9 +108,9 @@ def test_list_show_and_compare(settings: tuple[Config, Path], recorded: list[dic
     assert [line.split()[0] for line in listed.output.splitlines()[1:]] == sorted(r["run"] for r in recorded)
     shown = CliRunner().invoke(cli, ["runs", "show", "-c", file, recorded[0]["run"]]).output
     assert recorded[0]["tables"][0]["fingerprint"][:16] in shown
-    whole = CliRunner().invoke(cli, ["runs", "show", "--json", "-c", file, recorded[1]["run"]]).output
-    assert json.loads(whole) == recorded[1]
-    compared = CliRunner().invoke(cli, ["runs", "compare", "-c", file, recorded[0]["run"], recorded[1]["run"]]).output
+    whole = CliRunner().invoke(cli, ["runs", "show", "--json", "-c", file, recorded[2]["run"]]).output
+    assert json.loads(whole) == recorded[2]
+    compared = CliRunner().invoke(cli, ["runs", "compare", "-c", file, recorded[0]["run"], recorded[2]["run"]]).output
     assert "forest.trees" in compared
     lines = {line.split()[0]: line for line in compared.splitlines()[1:]}
     assert lines["clean"].endswith("same content")

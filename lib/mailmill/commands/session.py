@@ -79,10 +79,9 @@ def session(config: Config, command: str) -> Iterator[Job]:
         try:
             with job:
                 yield job
-                if "engine" in job.__dict__:
-                    recorder.engine(job.engine.describe())
         except BaseException as error:
             failure = error
             raise
         finally:
+            recorder.engine(job.described)
             recorder.write(job.storage, failure)  # after the engine has closed: its workers' memory is then known

@@ -47,13 +47,11 @@ class Recorder:
         self._tables.append(found | {"seconds": manifest.seconds if event == "published" else 0.0})
 
     def engine(self, described: str) -> None:
-        """An engine was started; `described` says which, and where to watch it."""
+        """The engine that was started, and where to watch it; "": none was."""
         self._engine = described
 
     def write(self, storage: Storage, error: BaseException | None) -> None:
-        """Write the record, unless the run found nothing to do. A record that cannot be written is only warned of."""
-        if error is None and not any(table["event"] == "published" for table in self._tables):
-            return
+        """Write the record. One that cannot be written is only warned of."""
         uri = join(self._config.run.work, FOLDER, f"{self.run}.json")
         try:
             content = json.dumps(self.document(error), indent=1, sort_keys=True, default=str) + "\n"
@@ -70,7 +68,7 @@ class Recorder:
             "version": VERSION,
             "run": self.run,
             "command": self._command,
-            "outcome": "done" if error is None else "failed",
+            "outcome": self._outcome(error),
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "configuration": redacted(self._config.model_dump(mode="json")),
@@ -82,13 +80,18 @@ class Recorder:
             "cost": {"price_per_hour": price, "estimate": None if price is None else round(price * seconds / 3600, 6)},
         }
         if error is not None:
-            known = isinstance(error, MailmillError)
             found["error"] = {
                 "type": type(error).__name__,
                 "message": error.message if isinstance(error, MailmillError) else "",  # another's may quote a mail
-                "exit_code": error.exit_code if known else EXIT_UNEXPECTED,  # type: ignore[attr-defined]
+                "exit_code": error.exit_code if isinstance(error, MailmillError) else EXIT_UNEXPECTED,
             }
         return found
+
+    def _outcome(self, error: BaseException | None) -> str:
+        """done, unchanged (nothing was published), interrupted or failed."""
+        if error is not None:
+            return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        return "done" if any(table["event"] == "published" for table in self._tables) else "unchanged"
 
 
 def redacted(values: Any, name: str = "") -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mailmill.errors import DataError
 from mailmill.runs.record import FOLDER, FORMAT, VERSION
 from mailmill.storage.filesystems import Storage, join
+
+log = logging.getLogger("mailmill")
 
 
 def names(storage: Storage, work: str) -> list[str]:
@@ -20,33 +23,46 @@ def names(storage: Storage, work: str) -> list[str]:
 def load(storage: Storage, work: str, run: str) -> dict[str, Any]:
     """One record; `run` may be the beginning of an id, or "last". Raises DataError where there is none, or several."""
     known = names(storage, work)
-    found = (
-        known[-1:]
-        if run == "last"
-        else [name for name in known if name == run] or [name for name in known if name.startswith(run)]
-    )
+    if run == "last":
+        last = next(_readable(storage, work, reversed(known)), None)
+        if last is not None:
+            return last
+        found = []
+    else:
+        found = [name for name in known if name == run] or [name for name in known if name.startswith(run)]
     if len(found) != 1:
         why = f"{len(found)} runs begin with {run}" if found else f"no run {run}"
         raise DataError(f"{why} in {join(work, FOLDER)}", hint="see `mailmill runs list`")
-    uri = join(work, FOLDER, f"{found[0]}.json")
+    return _read(storage, join(work, FOLDER, f"{found[0]}.json"))
+
+
+def _read(storage: Storage, uri: str) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(storage.read(uri))
         if (document["format"], document["version"]) != (FORMAT, VERSION):
             raise DataError(f"{uri} was written by another version of mailmill")
     except (KeyError, TypeError, ValueError):
-        raise DataError(f"{uri} is damaged") from None
+        raise DataError(f"{uri} is damaged", hint="delete it: no run reads it") from None
     return document
+
+
+def _readable(storage: Storage, work: str, runs: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The records of these runs; one that is damaged is warned of and left out."""
+    for run in runs:
+        try:
+            yield _read(storage, join(work, FOLDER, f"{run}.json"))
+        except DataError as error:
+            log.warning("record left out: %s", error.message)
 
 
 def listing(storage: Storage, work: str) -> str:
     """A line a run: id, command, outcome, seconds, tables published, cost."""
-    lines = [f"{'run':<26} {'command':<10} {'outcome':<8} {'seconds':>9} {'tables':>7} {'cost':>10}"]
-    for name in names(storage, work):
-        record = load(storage, work, name)
+    lines = [f"{'run':<26} {'command':<10} {'outcome':<11} {'seconds':>9} {'tables':>7} {'cost':>10}"]
+    for record in _readable(storage, work, names(storage, work)):
         made = sum(table["event"] == "published" for table in record["tables"])
         cost = record["cost"]["estimate"]
         lines.append(
-            f"{name:<26} {record['command']:<10} {record['outcome']:<8} {record['seconds']:>9.1f} {made:>7} "
+            f"{record['run']:<26} {record['command']:<10} {record['outcome']:<11} {record['seconds']:>9.1f} {made:>7} "
             f"{'-' if cost is None else f'{cost:.4f}':>10}"
         )
     return "\n".join(lines) if len(lines) > 1 else f"no run is recorded in {join(work, FOLDER)}"
@@ -58,7 +74,7 @@ def shown(record: Mapping[str, Any]) -> str:
     lines = [
         f"run       {record['run']}: {record['command']}, {record['outcome']}",
         f"started   {record['started']}, took {record['seconds']:.1f} s",
-        f"engine    {record['engine'] or 'none was needed'}",
+        f"engine    {record['engine'] or ('none was started' if 'error' in record else 'none was needed')}",
         f"code      {record['versions']['mailmill']}, Python {record['versions']['python']}",
         f"memory    driver {peak['driver'] / 2**20:.0f} MiB, largest child {peak['largest_child'] / 2**20:.0f} MiB",
     ]

@@ -61,6 +61,7 @@ def compact(job: Job) -> dict[str, tuple[int, int]]:
         job.workspace.check()
         for name in reversed(list(made)):
             manifests.publish(job.storage, job.workspace.uri_of(name), made[name])
+            job.workspace.notify("published", made[name])
             changed[name] = (len(found[name].files), len(made[name].files))
             log.info("%s compacted: files=%d before=%d", name, len(made[name].files), len(found[name].files))
     if not changed:

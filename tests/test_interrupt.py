@@ -1,4 +1,4 @@
-"""Ctrl-C ends the process, whatever it waits for."""
+"""Ctrl-C and SIGTERM end the process, whatever it waits for."""
 
 from __future__ import annotations
 
@@ -25,30 +25,55 @@ threading.Event().wait()
 """
 
 
-def stuck(patience: float) -> subprocess.Popen[str]:
+CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+def stuck(patience: float, number: int = signal.SIGINT) -> subprocess.Popen[str]:
     code = STUCK.format(patience=patience)
     process = subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.stdout.readline() == "again\n"
     return process
 
 
-def assert_ended(process: subprocess.Popen[str]) -> None:
+def assert_ended(process: subprocess.Popen[str], code: int = interrupt.EXIT_INTERRUPTED) -> None:
     _, said = process.communicate(timeout=60)
-    assert process.returncode == interrupt.EXIT_INTERRUPTED
+    assert process.returncode == code
     assert said.splitlines() == [f"mailmill: {interrupt.MESSAGE}", f"          {interrupt.HINT}"]
 
 
-def test_a_process_that_cannot_stop_is_ended_when_the_patience_is_over() -> None:
-    assert_ended(stuck(patience=0.5))
+@pytest.mark.parametrize(("number", "code"), CODES)
+def test_a_process_that_cannot_stop_is_ended_when_the_patience_is_over(number: int, code: int) -> None:
+    assert_ended(stuck(0.5, number), code)
 
 
-def test_a_second_interrupt_ends_it_at_once() -> None:
-    process = stuck(patience=1000)
-    process.send_signal(signal.SIGINT)
-    assert_ended(process)
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "code"), CODES)
+def test_a_second_interrupt_ends_it_at_once(number: int, code: int, second: int) -> None:
+    process = stuck(1000, number)
+    process.send_signal(second)
+    assert_ended(process, code)
+
+
+@pytest.mark.parametrize(("number", "code"), CODES)
+def test_a_process_that_is_deep_in_machine_code_is_ended(number: int, code: int) -> None:
+    """Its main thread never comes to run a handler: here, because it has blocked the signal for itself."""
+    program = f"""
+import signal, threading
+from mailmill.commands import interrupt
+interrupt.PATIENCE_SECONDS = 0.5
+interrupt.install()
+signal.pthread_sigmask(signal.SIG_BLOCK, [{int(number)}])
+print("ready", flush=True)
+signal.sigwait([signal.SIGUSR1])
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=-1, stderr=-1, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    assert_ended(process, code)
 
 
 def test_no_thread_that_waits_keeps_a_process_that_leaves() -> None:

@@ -269,7 +269,7 @@ def guarded(action: Callable[[], object]) -> int:
         return ConfigError.exit_code
     except (KeyboardInterrupt, click.Abort):
         interrupt.say()
-        return interrupt.EXIT_INTERRUPTED
+        return interrupt.exit_code()
     except MemoryError:
         _say("out of memory", "lower tables.row_group_bytes, or use --engine dask with engine.memory")
         return InfrastructureError.exit_code

@@ -13,12 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from mailmill.cli import cli, guarded
+from mailmill.commands import interrupt
 from mailmill.config import Config
 from mailmill.errors import DataError
 from mailmill.runs import logs, record, reports
 from mailmill.storage.filesystems import Storage
 from tests import mail
-from tests.faults.processes import command, mailmill
+from tests.faults.processes import Running, command, for_people, mailmill
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,18 @@ def test_a_failed_run_names_its_engine(recorded: list[dict[str, Any]]) -> None:
 
 def test_an_interrupted_run_is_no_failed_one(settings: tuple[Config, Path]) -> None:
     assert record.Recorder(settings[0], "r", "run").document(KeyboardInterrupt())["outcome"] == "interrupted"
+
+
+def test_a_run_that_a_scheduler_ends_says_so_and_is_recorded(settings: tuple[Config, Path], tmp_path: Path) -> None:
+    with Running(["run", "-c", settings[1], "-s", f"run.work={tmp_path / 'work'}"]) as run:
+        run.wait_for(" engine local")
+        run.process.terminate()
+        assert run.finish() == 143, run
+        assert for_people(str(run)) == [f"mailmill: {interrupt.MESSAGE}", f"          {interrupt.HINT}"]
+    (file,) = (tmp_path / "work" / "runs").iterdir()
+    found = json.loads(file.read_text())
+    assert (found["outcome"], found["error"]["exit_code"]) == ("interrupted", 143)
+    assert found["engine"].startswith("local")
 
 
 def test_a_damaged_record_hides_no_other(

@@ -1,4 +1,4 @@
-"""Ctrl-C: said once, in plain words, never lost, and the end of the process within seconds.
+"""Ctrl-C, and a scheduler's SIGTERM: said once, in plain words, never lost, and the process ends within seconds.
 
 Python raises KeyboardInterrupt wherever the main thread happens to be. Where that is a finaliser or a callback of a
 library, Python prints or drops it and the run goes on: so it is remembered too, and the next publication asks. Where it
@@ -20,19 +20,30 @@ import threading
 import time
 from typing import NoReturn
 
-#: A shell's exit code of an interrupted process.
-EXIT_INTERRUPTED = 130
+#: What stops a run, and a shell's exit code of a process that ended so.
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+_CODES = {int(signal.SIGINT): EXIT_INTERRUPTED, int(signal.SIGTERM): EXIT_TERMINATED}
 #: What people are told, and the way on.
 MESSAGE, HINT = "interrupted; nothing half-done was published", "start the same command again to continue"
 #: How long an engine may take to stop its workers.
 PATIENCE_SECONDS = 20.0
 
 _struck = threading.Event()
+_code = 0  # of the signal that came first
 _said = False  # no Event: a second Ctrl-C in the middle of setting one would wait for its lock for ever
 
 
+class Interrupted(KeyboardInterrupt):
+    """What a run ends with that is told to stop. `exit_code` is the process's."""
+
+    @property
+    def exit_code(self) -> int:
+        """A shell's exit code of the signal that came first."""
+        return exit_code()
+
+
 def install() -> None:
-    """Take SIGINT from here on.
+    """Take SIGINT and SIGTERM from here on.
 
     The watch starts now: a handler that starts a thread may strike a main thread that is about to start one, and wait
     for that one's lock.
@@ -41,16 +52,28 @@ def install() -> None:
     os.set_blocking(told, False)
     signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(seen,), name="interrupt", daemon=True).start()
-    signal.signal(signal.SIGINT, strike)
+    for number in _CODES:
+        signal.signal(number, strike)
 
 
-def strike(*_: object) -> None:
-    """What SIGINT does. What Dask, Spark and Py4J log of being stopped would bury the two lines that people need."""
+def strike(number: int = signal.SIGINT, *_: object) -> None:
+    """What the signals do. What Dask, Spark and Py4J log of being stopped would bury the two lines that people need."""
     if _struck.is_set():
         abandon()
+    _first(number)
     _struck.set()
     logging.disable(logging.CRITICAL)
-    raise KeyboardInterrupt
+    raise Interrupted
+
+
+def exit_code() -> int:
+    """What an interrupted process ends with."""
+    return _code or EXIT_INTERRUPTED
+
+
+def _first(number: int) -> None:
+    global _code
+    _code = _code or _CODES[number]
 
 
 def _watch(seen: int) -> None:
@@ -58,19 +81,20 @@ def _watch(seen: int) -> None:
 
     The bytes come from the signal itself: a main thread that was about to block does not run its handler.
     """
-    while os.read(seen, 1) != bytes([signal.SIGINT]):
+    while (number := os.read(seen, 1)[0]) not in _CODES:
         pass
+    _first(number)
     end = time.monotonic() + PATIENCE_SECONDS
     while (left := end - time.monotonic()) > 0 and select.select([seen], [], [], left)[0]:
-        if os.read(seen, 1) == bytes([signal.SIGINT]):
+        if os.read(seen, 1)[0] in _CODES:
             break
     abandon()
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt where there was one, whatever has become of it."""
+    """Raise Interrupted where there was one, whatever has become of it."""
     if _struck.is_set():
-        raise KeyboardInterrupt
+        raise Interrupted
 
 
 def say() -> None:
@@ -84,7 +108,7 @@ def say() -> None:
 def abandon() -> None:
     """End the process here and now."""
     say()
-    os._exit(EXIT_INTERRUPTED)
+    os._exit(exit_code())
 
 
 def leave(code: int = EXIT_INTERRUPTED) -> NoReturn:

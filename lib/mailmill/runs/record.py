@@ -83,7 +83,7 @@ class Recorder:
             found["error"] = {
                 "type": type(error).__name__,
                 "message": error.message if isinstance(error, MailmillError) else "",  # another's may quote a mail
-                "exit_code": error.exit_code if isinstance(error, MailmillError) else EXIT_UNEXPECTED,
+                "exit_code": getattr(error, "exit_code", EXIT_UNEXPECTED),
             }
         return found
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
 from email.message import EmailMessage
@@ -28,7 +29,9 @@ from mailmill import __version__, pipeline, resources
 from mailmill.cli import cli, guarded
 from mailmill.commands import interrupt
 from mailmill.commands.session import session
+from mailmill.config import StorageSection, load
 from mailmill.job import Job
+from mailmill.storage.filesystems import Storage
 from tests import mail, s3
 from tests.faults.processes import for_people, mailmill
 
@@ -242,6 +245,28 @@ def test_no_text_and_no_address_is_logged(vectors: Path, tmp_path: Path) -> None
         for word in ("walrus", "purple", "4711", "marker-company", ADDRESS):
             assert word not in output, result.stderr
         shutil.rmtree(tmp_path / "work")
+
+
+def test_building_the_documentation_is_a_run(config: Path, tmp_path: Path) -> None:
+    """It took no lease, so that two wrote one site, and left no record."""
+    pytest.importorskip("jinja2")
+    assert mailmill("ingest", "-c", config).returncode == 0
+    with session(load(config), "ingest"):
+        refused(mailmill("docs", "build", "-c", config), 4, "is in use by run")
+    built = mailmill("docs", "build", "-c", config, "-e", "local")
+    assert built.returncode == 0, built.stderr
+    assert Path(built.stdout.strip()).is_file()
+    assert "docs build, done" in mailmill("runs", "show", "-c", config).stdout
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("name", ["check", "facts", "versions"])
+def test_documentation_by_a_configuration_on_s3(name: str, config: Path, s3_endpoint: str) -> None:
+    place = f"s3://test/{uuid.uuid4().hex}.toml"
+    Storage(StorageSection(endpoint=s3_endpoint)).write(place, config.read_bytes())
+    result = mailmill("docs", name, "-c", place, environment={"AWS_ENDPOINT_URL": s3_endpoint} | NO_PROXY)
+    assert place not in result.stderr
+    assert result.returncode == (0 if name == "versions" else 3), result.stderr  # nothing is published
 
 
 class TestRefusals:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mailmill.commands.session import engine_option
-from mailmill.config import load
+from mailmill.commands.session import config_option, options, session, set_option, settings
 from mailmill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,33 +25,26 @@ def docs() -> None:
     """
 
 
-_config = click.option("-c", "--config", type=click.Path(path_type=Path), help="A TOML file; see conf/.")
-_set = click.option(
-    "-s", "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
-)
-
-
 @docs.command(short_help="everything published -> the site")
-@_config
-@engine_option
-@_set
-def build(config: Path | None, engine: str | None, overrides: Sequence[str]) -> None:
+@options
+def build(config: str | None, engine: str | None, overrides: Sequence[str]) -> None:
     """Document everything that is published, and say where the site lies."""
     from mailmill import pipeline
     from mailmill.docs import build as documentation
     from mailmill.docs import site
 
-    with _job(config, [*overrides, *([f"engine.kind={engine}"] if engine else [])]) as job:
-        if missing := site.missing():
-            raise ConfigError(f"{' and '.join(missing)} not installed", hint="pip install 'mailmill[docs]'")
+    found = settings(config, engine, overrides)
+    if missing := site.missing():
+        raise ConfigError(f"{' and '.join(missing)} not installed", hint="pip install 'mailmill[docs]'")
+    with session(found, "docs build") as job:
         pipeline.docs(job)
         click.echo(documentation.index(job.config))
 
 
 @docs.command(short_help="fails on unanswered or stale answers")
-@_config
-@_set
-def check(config: Path | None, overrides: Sequence[str]) -> None:
+@config_option
+@set_option
+def check(config: str | None, overrides: Sequence[str]) -> None:
     """Exit with 3 where an answer has a status of `docs.fail_on`, naming each and what has changed."""
     from mailmill.docs import build as documentation
 
@@ -68,9 +59,9 @@ def check(config: Path | None, overrides: Sequence[str]) -> None:
 @docs.command(short_help="what changed between two versions")
 @click.argument("old", default="previous")
 @click.argument("new", default="latest")
-@_config
-@_set
-def diff(old: str, new: str, config: Path | None, overrides: Sequence[str]) -> None:
+@config_option
+@set_option
+def diff(old: str, new: str, config: str | None, overrides: Sequence[str]) -> None:
     """Say which facts and answers differ between two documented versions, in words and figures.
 
     OLD and NEW are the first digits of a version's name, "previous" or "latest".
@@ -87,9 +78,9 @@ def diff(old: str, new: str, config: Path | None, overrides: Sequence[str]) -> N
 
 
 @docs.command(name="versions", short_help="the versions that are documented")
-@_config
-@_set
-def list_versions(config: Path | None, overrides: Sequence[str]) -> None:
+@config_option
+@set_option
+def list_versions(config: str | None, overrides: Sequence[str]) -> None:
     """List the documented versions of the data with the date of their last build, the latest at the end."""
     from mailmill.docs import versions
 
@@ -101,9 +92,9 @@ def list_versions(config: Path | None, overrides: Sequence[str]) -> None:
 
 @docs.command(name="facts", short_help="every measured fact")
 @click.argument("prefix", default="")
-@_config
-@_set
-def list_facts(prefix: str, config: Path | None, overrides: Sequence[str]) -> None:
+@config_option
+@set_option
+def list_facts(prefix: str, config: str | None, overrides: Sequence[str]) -> None:
     """List the measured facts whose name starts with PREFIX, as declarations are bound to them."""
     from mailmill.docs import facts, gathering
 
@@ -114,10 +105,8 @@ def list_facts(prefix: str, config: Path | None, overrides: Sequence[str]) -> No
             click.echo(f'"{fact.name}" = "{facts.plain(fact.value)}"')
 
 
-def _job(config: Path | None, overrides: Sequence[str]) -> Job:
-    if config is None:
-        raise ConfigError("say which configuration: --config FILE.toml", hint="see conf/ for examples")
-    settings = load(config, list(overrides))
+def _job(config: str | None, overrides: Sequence[str]) -> Job:
+    found = settings(config, None, overrides)
     from mailmill.job import Job
 
-    return Job(settings)
+    return Job(found)

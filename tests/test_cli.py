@@ -33,7 +33,7 @@ from mailmill.config import StorageSection, load
 from mailmill.job import Job
 from mailmill.storage.filesystems import Storage
 from tests import mail, s3
-from tests.faults.processes import for_people, mailmill
+from tests.faults.processes import TEXT, for_people, mailmill
 
 STAGES = ("ingest", "clean", "label", "glove", "features", "search", "train", "evaluate", "score")
 MARKER, ADDRESS = "the purple walrus ate 4711 invoices", "whiskers.walrus@marker-company.example"
@@ -133,6 +133,51 @@ def test_engines_without_java(tmp_path: Path) -> None:
     assert result.returncode == 0
     if "pyspark" in result.stdout:
         assert "but no Java: install a JDK (17 or newer) and set JAVA_HOME" in result.stdout
+
+
+class TestStreams:
+    @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "2>/dev/full"])
+    def test_that_are_closed_or_full_of_errors_are_no_failure(self, closed: str) -> None:
+        done = in_shell(f"engines {closed}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ("auto  " in done.stdout) == (">&-" not in closed.split())
+
+    def test_a_message_never_goes_to_a_file_that_took_a_closed_streams_number(self, config: Path) -> None:
+        done = in_shell(f"train -c {config} >&- 2>&-")
+        assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+    @pytest.mark.parametrize("buffering", [{}, {"PYTHONUNBUFFERED": "1"}])
+    def test_a_full_standard_output_is_said(self, buffering: dict[str, str]) -> None:
+        refused(in_shell("engines > /dev/full", buffering), 4, "cannot write to standard output: No space left")
+
+    def test_a_charset_without_the_mails_characters(self, tmp_path: Path) -> None:
+        (tmp_path / "uni.eml").write_text("From: a@b.example\n\nThe price of 3 € is fine, 谢谢\n", encoding="utf-8")
+        explain = ("clean", "--explain", tmp_path / "uni.eml")
+        done = mailmill(*explain, environment={"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"})
+        assert done.returncode == 0, done.stderr
+        assert r"3 \u20ac is fine, \u8c22" in done.stdout
+
+
+def in_shell(words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """`mailmill` with redirections."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | TEXT
+    line = f"{sys.executable} -m mailmill {words}"
+    return subprocess.run(
+        ["sh", "-c", line], env=variables | (environment or {}), capture_output=True, text=True, timeout=120
+    )
+
+
+def test_an_unknown_level_of_the_log_is_said_and_not_taken() -> None:
+    for level, warned in (("verbose", True), ("10", True), ("", False), ("debug", False)):
+        done = mailmill("engines", environment={"MAILMILL_LOG": level})
+        assert (done.returncode, len(done.stderr.splitlines())) == (0, warned), done.stderr
+        assert (f"MAILMILL_LOG={level} is none of DEBUG, " in done.stderr) == warned
+
+
+@pytest.mark.parametrize("run", ["a/b c", "../../out", "x" * 49])
+def test_a_run_id_that_is_no_name_of_a_file(run: str, config: Path, tmp_path: Path) -> None:
+    refused(mailmill("ingest", "-c", config, environment={"MAILMILL_RUN_ID": run}), 2, f"MAILMILL_RUN_ID={run}: ")
+    assert not published(tmp_path)
 
 
 class TestCorpus:

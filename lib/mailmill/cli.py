@@ -6,6 +6,7 @@ plain lines and an exit code: 0 done, 2 configuration, 3 data, 4 infrastructure.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import platform
 import sys
@@ -17,7 +18,7 @@ import click
 
 from mailmill import __version__, blas, schemas  # noqa: F401 - `blas` before whatever imports NumPy
 from mailmill.commands import docs as cli_docs
-from mailmill.commands import interrupt
+from mailmill.commands import interrupt, streams
 from mailmill.commands.compact import compact
 from mailmill.commands.runs import runs
 from mailmill.commands.score import score
@@ -252,9 +253,14 @@ def _version(package: str) -> str | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: run, and end the process with the right exit code."""
+    streams.prepare()
     interrupt.install()
+    interrupt.leave(guarded(lambda: _run(arguments)))
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     logs.configure(run_id())
-    interrupt.leave(guarded(lambda: cli.main(arguments, standalone_mode=False)))
+    cli.main(arguments, standalone_mode=False)
 
 
 def guarded(action: Callable[[], object]) -> int:
@@ -274,6 +280,9 @@ def guarded(action: Callable[[], object]) -> int:
         _say("out of memory", "lower tables.row_group_bytes, or use --engine dask with engine.memory")
         return InfrastructureError.exit_code
     except Exception as error:  # the last line of defence: say what it is, and where to look
+        if why := streams.refused(error):
+            _say(f"cannot write to standard output: {why}", "")
+            return 4
         logging.getLogger("mailmill").debug("unexpected", exc_info=True)
         _say(f"unexpected {type(error).__name__}", "this is a bug in mailmill; MAILMILL_LOG=DEBUG shows where")
         return EXIT_UNEXPECTED
@@ -281,6 +290,7 @@ def guarded(action: Callable[[], object]) -> int:
 
 
 def _say(message: str, hint: str) -> None:
-    click.secho(f"mailmill: {message}", err=True, fg="red")
-    if hint:
-        click.echo(f"          {hint}", err=True)
+    with contextlib.suppress(OSError):  # nobody can be told
+        click.secho(f"mailmill: {message}", err=True, fg="red")
+        if hint:
+            click.echo(f"          {hint}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,10 +35,16 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def run_id() -> str:
-    """This run's id: MAILMILL_RUN_ID, which a scheduler may give, or a new one."""
+    """This run's id: MAILMILL_RUN_ID, which a scheduler may give, or a new one.
+
+    Raises ConfigError where the given one is no name of a file.
+    """
     from mailmill.storage.manifests import new_run_id
 
-    return os.environ.get("MAILMILL_RUN_ID") or new_run_id()
+    given = os.environ.get("MAILMILL_RUN_ID")
+    if given and not re.fullmatch(r"[A-Za-z0-9._-]{1,48}", given):  # as spark-submit.sh's --run-id
+        raise ConfigError(f"MAILMILL_RUN_ID={given}: letters, digits, dot, dash and underscore, at most 48")
+    return given or new_run_id()
 
 
 def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -> Config:

@@ -34,9 +34,16 @@ class JsonLines(logging.Formatter):
 
 
 def configure(run: str) -> None:
-    """Log to stderr: MAILMILL_LOG sets mailmill's level, MAILMILL_LOG_FORMAT is text, json, or left to the terminal."""
+    """Log to stderr: MAILMILL_LOG sets mailmill's level, MAILMILL_LOG_FORMAT is text, json, or left to the terminal.
+
+    A level that there is not is warned of, and INFO taken.
+    """
     wanted = os.environ.get("MAILMILL_LOG_FORMAT", "text" if sys.stderr.isatty() else "json")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(run) if wanted == "json" else logging.Formatter(PLAIN))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    logging.getLogger("mailmill").setLevel(os.environ.get("MAILMILL_LOG", "INFO").upper())
+    log, level = logging.getLogger("mailmill"), os.environ.get("MAILMILL_LOG") or "INFO"
+    known = level.upper() in logging.getLevelNamesMapping()
+    log.setLevel(level.upper() if known else logging.INFO)
+    if not known:
+        log.warning("MAILMILL_LOG=%s is none of DEBUG, INFO, WARNING, ERROR: INFO is taken", level)

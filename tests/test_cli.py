@@ -167,6 +167,26 @@ def in_shell(words: str, environment: Mapping[str, str] | None = None) -> subpro
     )
 
 
+class TestOneMessage:
+    def test_comes_from_standard_input(self, tmp_path: Path) -> None:
+        (tmp_path / "ok.eml").write_text("From: a@b.example\n\nThe parcel is late.\n")
+        explain = f"clean --explain - < {tmp_path / 'ok.eml'}"
+        done = in_shell(explain)
+        assert done.returncode == 0, done.stderr
+        assert "The parcel is late." in done.stdout
+
+    def test_that_cannot_be_used_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "empty.eml").write_bytes(b"")
+        refused(mailmill("clean", "--explain", tmp_path / "empty.eml"), 3, f"{tmp_path / 'empty.eml'} cannot be used")
+        refused(in_shell("clean --explain - < /dev/null"), 3, "<stdin> cannot be used: empty")
+
+    def test_whose_page_cannot_be_written(self, tmp_path: Path) -> None:
+        (tmp_path / "ok.eml").write_text("From: a@b.example\n\nThe parcel is late.\n")
+        page = tmp_path / "none" / "page.html"
+        result = mailmill("clean", "--explain", tmp_path / "ok.eml", "--html", page)
+        refused(result, 4, f"--html {page} cannot be written: No such file or directory")
+
+
 def test_an_unknown_level_of_the_log_is_said_and_not_taken() -> None:
     for level, warned in (("verbose", True), ("10", True), ("", False), ("debug", False)):
         done = mailmill("engines", environment={"MAILMILL_LOG": level})

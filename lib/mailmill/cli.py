@@ -12,7 +12,7 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -21,7 +21,7 @@ from mailmill.commands import docs as cli_docs
 from mailmill.commands import interrupt, streams
 from mailmill.commands.compact import compact
 from mailmill.commands.runs import runs
-from mailmill.commands.score import score
+from mailmill.commands.score import one_message, score
 from mailmill.commands.session import options, run_id, session, settings
 from mailmill.config import parse_bytes
 from mailmill.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError, InfrastructureError, MailmillError
@@ -109,15 +109,15 @@ _stage("evaluate", "models -> metrics", "Measure the models on held-out mail, ch
 @options
 @click.option(
     "--explain",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.File("rb"),
     metavar="FILE.eml",
-    help="Clean this one message and show each line with its zone and rule, in colour. Needs no --config.",
+    help="Clean this one message (-: standard input) and show each line with its zone and rule. Needs no --config.",
 )
 @click.option(
     "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="With --explain: write a page instead."
 )
 def clean(
-    config: str | None, engine: str | None, overrides: Sequence[str], explain: Path | None, page: Path | None
+    config: str | None, engine: str | None, overrides: Sequence[str], explain: BinaryIO | None, page: Path | None
 ) -> None:
     """Reduce each message to its author's own words, with every removed character accounted for."""
     if explain is None:
@@ -127,9 +127,13 @@ def clean(
         return
     from mailmill.docs import explain as explanation
 
-    mail = explanation.cleaned(explain.read_bytes())
+    with one_message(explain) as raw:
+        mail = explanation.cleaned(raw)
     if page:
-        page.write_text(explanation.page(mail), encoding="utf-8")
+        try:
+            page.write_text(explanation.page(mail), encoding="utf-8")
+        except OSError as error:
+            raise InfrastructureError(f"--html {page} cannot be written: {error.strerror}") from None
         click.echo(f"written to {page}")
     else:
         click.echo(explanation.terminal(mail, colour=sys.stdout.isatty()), nl=False)
@@ -282,7 +286,7 @@ def guarded(action: Callable[[], object]) -> int:
     except Exception as error:  # the last line of defence: say what it is, and where to look
         if why := streams.refused(error):
             _say(f"cannot write to standard output: {why}", "")
-            return 4
+            return InfrastructureError.exit_code
         logging.getLogger("mailmill").debug("unexpected", exc_info=True)
         _say(f"unexpected {type(error).__name__}", "this is a bug in mailmill; MAILMILL_LOG=DEBUG shows where")
         return EXIT_UNEXPECTED

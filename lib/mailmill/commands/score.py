@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from mailmill.commands.session import options, session, settings
 from mailmill.config import Config, StorageSection, parse
-from mailmill.errors import ConfigError
+from mailmill.errors import ConfigError, DataError, RejectedMessage
 
 if TYPE_CHECKING:
     from mailmill.storage.filesystems import Storage
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--input", "source", metavar="PATH", help="With --model and --output: new mail, of any kind, to score.")
 @click.option("--output", metavar="DIR", help="With --input: the workspace of the new mail; its table is DIR/scores.")
 @click.option("--vectors", metavar="SOURCE", help="The model's word vectors, where they are not beside it.")
-@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=click.File("rb"))
 def score(
     config: str | None,
     engine: str | None,
@@ -32,14 +32,14 @@ def score(
     source: str | None,
     output: str | None,
     vectors: str | None,
-    file: Path | None,
+    file: BinaryIO | None,
 ) -> None:
     """Give mail its sentiment in [-1, 1]; of many, the place in the queue, most negative first.
 
     \b
       mailmill score --config FILE.toml                        the features of the workspace
       mailmill score --model DIR --input PATH --output DIR     new mail, on any engine
-      mailmill score --model DIR FILE.eml                      one message, without an engine, as JSON
+      mailmill score --model DIR FILE.eml                      one message (-: standard input), no engine, as JSON
     """
     if file is not None:
         _one(file, config, overrides, model, vectors)
@@ -60,7 +60,16 @@ def _queue(config: Config) -> None:
         click.echo(summarise(job.workspace))
 
 
-def _one(file: Path, config: str | None, overrides: Sequence[str], model: str | None, vectors: str | None) -> None:
+@contextmanager
+def one_message(file: BinaryIO) -> Iterator[bytes]:
+    """The message in `file`; what makes it unusable is an error that names the file."""
+    try:
+        yield file.read()
+    except RejectedMessage as error:
+        raise DataError(f"{file.name} cannot be used: {error.message}") from None
+
+
+def _one(file: BinaryIO, config: str | None, overrides: Sequence[str], model: str | None, vectors: str | None) -> None:
     from mailmill.stages.scorer import open_model, score_message
     from mailmill.storage.filesystems import Storage, join
 
@@ -71,7 +80,8 @@ def _one(file: Path, config: str | None, overrides: Sequence[str], model: str | 
             raise ConfigError("say which model: --model DIR, or the workspace's with --config FILE.toml")
         model = join(found.run.work, "models", chosen(storage, found))
     scorer = open_model(storage, model, vectors)
-    click.echo(json.dumps(score_message(file.read_bytes(), scorer)))
+    with one_message(file) as raw:
+        click.echo(json.dumps(score_message(raw, scorer)))
 
 
 def chosen(storage: Storage, config: Config) -> str:

@@ -17,7 +17,7 @@ from mailmill.config import EngineSection
 from mailmill.engines import dask as dask_engine
 from mailmill.engines import open_engine
 from mailmill.engines.worker import own_memory
-from mailmill.errors import InfrastructureError
+from mailmill.errors import ConfigError, InfrastructureError
 
 
 def double(task: int, factor: int) -> int:
@@ -69,7 +69,12 @@ def test_the_report_is_kept(tmp_path: Path) -> None:
     assert "Dask Performance Report" in page
 
 
-@pytest.mark.parametrize("error", [CommClosedError("gone"), KeyError("tcp://gone"), TimeoutError()])
+def test_memory_that_no_worker_lives_with_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"engine\.memory is 64 MiB a worker; Dask's need 256 MiB"):
+        open_engine(EngineSection(kind="dask", workers=1, memory="64MiB"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [CommClosedError("gone"), KeyError("tcp://gone"), ValueError(), TimeoutError()])
 def test_a_spread_that_fails_is_made_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dask's scatter raises any of these, or never ends, where a worker dies during it."""
     with open_engine(EngineSection(kind="dask", workers=1)) as engine:

@@ -33,6 +33,7 @@ R = TypeVar("R")
 
 AHEAD = 4  # tasks a worker is given before it has finished one: enough to stay busy, few enough to stay small
 MEMORY_SHARE = 0.8
+LEAST_MEMORY = 256 * 2**20  # what the interpreter and the libraries of a worker take, and little mail
 SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
 #: What a worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver, which
@@ -109,6 +110,11 @@ class DaskEngine(Engine):
             self.workers = max(1, sum(self._client.nthreads().values()))
             self.memory = settings.memory or self.memory
         else:
+            if settings.memory is not None and settings.memory < LEAST_MEMORY:
+                raise ConfigError(
+                    f"engine.memory is {settings.memory / 2**20:.3g} MiB a worker; Dask's need 256 MiB, better 1 GiB",
+                    hint="raise engine.memory, or leave it out, which takes a fair share of what is free",
+                )
             self.workers = settings.workers or resources.cores()
             budget = self.memory = settings.memory or int(resources.memory() * MEMORY_SHARE / self.workers)
             self.one_box = True
@@ -177,7 +183,7 @@ class DaskEngine(Engine):
         for _ in range(SPREADS):
             try:
                 return distributed.utils.sync(self._client.loop, scatter, callback_timeout=SPREAD_SECONDS)
-            except (OSError, KeyError, TimeoutError, concurrent.futures.CancelledError) as error:
+            except (OSError, KeyError, ValueError, TimeoutError, concurrent.futures.CancelledError) as error:
                 failed = type(error).__name__
                 time.sleep(1)
         raise InfrastructureError(f"what the tasks share did not reach Dask's workers ({failed})", hint=_MEMORY)

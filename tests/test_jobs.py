@@ -51,13 +51,15 @@ def test_a_job_runs_in_plain_python(tmp_path: Path) -> None:
 
 
 class TestScript:
-    def test_dry_run_prints_the_command(self) -> None:
-        result = submit("--dry-run", "train", "--config", "conf/my file.toml", "--set", "forest.trees=9")
+    def test_dry_run_prints_the_command(self, tmp_path: Path) -> None:
+        config = tmp_path / "my file.toml"
+        config.touch()
+        result = submit("--dry-run", "train", "--config", str(config), "--set", "forest.trees=9")
         assert result.returncode == 0, result.stderr
         line = result.stdout.strip()
         assert "\n" not in line
         assert line.startswith("PYSPARK_PYTHON=")
-        words = ["spark-submit --master", "'local[*]'", "/jobs/train.py", "--config", "'conf/my file.toml'"]
+        words = ["spark-submit --master", "'local[*]'", "/jobs/train.py", "--config", f"'{config}'"]
         at = [line.find(word) for word in [*words, "--set forest.trees=9"]]
         assert -1 not in at, line
         assert at == sorted(at), line

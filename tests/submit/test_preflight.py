@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailmill.errors import ConfigError
-from mailmill.submit import preflight
+from mailmill.submit import preflight, running
 from mailmill.submit.preflight import Machine
 from mailmill.submit.request import parse
 from tests.conftest import ROOT
@@ -34,6 +34,15 @@ def test_what_does_not_go_together(machine: Machine, words: str) -> None:
                                      Machine("s", (9, 9), 8, (3, 8)), Machine("s", None, 17, (3, 11))])  # fmt: skip
 def test_what_goes_together_or_is_not_known(machine: Machine) -> None:
     preflight.check(machine, REQUEST)
+
+
+@pytest.mark.parametrize("target", [(), ("--target", "emr-serverless", "--application-id", "a", "--role", "r",
+                                         "--staging", "s3://b/p")])  # fmt: skip
+@pytest.mark.parametrize("option", [("-c", "none.toml"), ("--config", "none.toml"), ("--config=none.toml",)])
+def test_a_configuration_that_is_not_there(target: tuple[str, ...], option: tuple[str, ...]) -> None:
+    request = parse([*target, "--dry-run", "run", *option], ROOT)
+    with pytest.raises(ConfigError, match=r"configuration none\.toml does not exist"):
+        running.submit(request)
 
 
 def test_sparks_version_is_the_name_of_its_jar(tmp_path: Path) -> None:

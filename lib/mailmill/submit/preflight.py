@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailmill.errors import ConfigError
+from mailmill.submit.commands import job_arguments
 from mailmill.submit.environment import Environment
 from mailmill.submit.request import Request
 
@@ -31,6 +32,13 @@ class Machine:
     java: int | None
     python: tuple[int, int] | None
     home: Path | None = None
+
+
+def check_files(request: Request) -> None:
+    """Raise ConfigError where the job's configuration is not there: the driver would say so minutes later."""
+    for file in job_arguments(request)[1]:
+        if not Path(file).is_file():
+            raise ConfigError(f"configuration {file} does not exist", hint="see conf/ for examples")
 
 
 def look(request: Request) -> Machine:

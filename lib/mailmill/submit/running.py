@@ -24,6 +24,7 @@ POLL_SECONDS = 10.0
 
 def submit(request: Request) -> int:
     """Prepare, check and start what is asked for; the job's exit code. A dry run prints instead."""
+    preflight.check_files(request)
     if request.target == "emr-serverless":
         return _serverless(request)
     machine = preflight.look(request)

@@ -428,6 +428,13 @@ class TestRefusals:
         refused(result, 2, f"engine {name} needs {library}", f"pip install 'mailmill[{name}]'")
         assert not published(tmp_path)
 
+    def test_onnx_that_is_required_and_not_installed(self, config: Path, tmp_path: Path) -> None:
+        hidden = without(tmp_path / "shim", "onnx", "onnxruntime")
+        for stage in ("run", "train"):
+            result = mailmill(stage, "-c", config, "-s", "train.onnx=required", environment=hidden)
+            refused(result, 2, "train.onnx needs onnx and onnxruntime", "pip install 'mailmill[onnx]'")
+        assert not published(tmp_path)
+
     def test_auto_without_engines_is_local(self, config: Path, tmp_path: Path) -> None:
         environment = without(tmp_path / "shim", "distributed", "pyspark")
         result = mailmill("ingest", "-c", config, "-e", "auto", environment=environment)

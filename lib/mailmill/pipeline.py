@@ -59,8 +59,10 @@ def run(job: Job) -> None:
 
 
 def require(job: Job) -> None:
-    """Look for the files that later stages need: what is missing stops a run before any work."""
+    """Look for the files and libraries that later stages need: what is missing stops a run before any work."""
     labelling.require(job)
+    if job.config.labels.given:
+        portable.require(job.config.train.onnx)
     if job.config.docs.build:
         build.require(job.storage, job.config)
     if job.config.features.vectors != own_vectors.TRAINED:
@@ -156,6 +158,7 @@ def features(job: Job) -> Table:
 
 def train(job: Job) -> dict[ModelName, Table]:
     """`features` -> `models/NAME` for every configured model: model.json and weights.npz."""
+    portable.require(job.config.train.onnx)
     table = open_features(job)
     classes = training.classes_of(table.manifest.statistics["classes"], job.config)
     trained: dict[ModelName, Table] = {}

@@ -39,12 +39,22 @@ def files(model: Model, wanted: Literal["auto", "required", "off"]) -> dict[str,
         ConfigError: it is required, and onnx or onnxruntime is not installed.
         MailmillError: ONNX Runtime and mailmill disagree by more than `TOLERANCE`.
     """
-    installed = find_spec("onnx") is not None and find_spec("onnxruntime") is not None
-    if wanted == "off" or (wanted == "auto" and not installed):
+    if wanted == "off" or (wanted == "auto" and _missing()):
         return {}
+    require(wanted)
     content = export(model)
     verify(model, content)
     return {FILE: content}
+
+
+def require(wanted: Literal["auto", "required", "off"]) -> None:
+    """Raise ConfigError where ONNX is required and not installed: known before anything is trained."""
+    if wanted == "required" and (missing := _missing()):
+        raise ConfigError(f"train.onnx needs {' and '.join(missing)}", hint="pip install 'mailmill[onnx]'")
+
+
+def _missing() -> list[str]:
+    return [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
 
 
 def export(model: Model) -> bytes:

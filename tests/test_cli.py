@@ -463,17 +463,24 @@ class TestRefusals:
         assert mailmill("ingest", "-c", config).returncode == 0
         manifest = tmp_path / "work" / "raw" / "_manifest.json"
         manifest.write_text(manifest.read_text()[:200])
-        refused(mailmill("clean", "-c", config), 3, str(manifest))
+        refused(mailmill("clean", "-c", config), 3, str(manifest), "delete it and run again")
+        manifest.unlink()
+        assert mailmill("ingest", "-c", config).returncode == 0
+        assert mailmill("clean", "-c", config).returncode == 0
 
     def test_a_damaged_table(self, config: Path, tmp_path: Path) -> None:
         assert mailmill("ingest", "-c", config).returncode == 0
         document = json.loads((tmp_path / "work" / "raw" / "_manifest.json").read_bytes())
         victim = tmp_path / "work" / "raw" / document["files"][0]["path"]
         victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
-        refused(mailmill("clean", "-c", config), 3, victim.name)
+        out = f"delete {tmp_path / 'work' / 'raw' / '_manifest.json'} and run again"
+        refused(mailmill("clean", "-c", config), 3, victim.name, out)
         victim.unlink()
-        refused(mailmill("clean", "-c", config), 3, victim.name)
+        refused(mailmill("clean", "-c", config), 3, victim.name, out)
         assert "work/clean" not in published(tmp_path)
+        (tmp_path / "work" / "raw" / "_manifest.json").unlink()
+        assert mailmill("ingest", "-c", config).returncode == 0
+        assert mailmill("clean", "-c", config).returncode == 0
 
 
 class TestUnreachableS3:

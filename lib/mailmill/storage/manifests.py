@@ -9,10 +9,12 @@ how a stage knows that it has nothing to do.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import resources
@@ -96,7 +98,10 @@ class Manifest:
             files = [File(**{**f, "merged": tuple(f.get("merged", ()))}) for f in document["files"]]
             return cls(**{**document, "files": files})
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"manifest {uri} is damaged ({type(error).__name__})") from None
+            raise DataError(
+                f"manifest {uri} is damaged ({type(error).__name__})",
+                hint="delete it and run again: the table is then made anew",
+            ) from None
 
 
 def read(storage: Storage, table_uri: str) -> Manifest | None:
@@ -105,6 +110,16 @@ def read(storage: Storage, table_uri: str) -> Manifest | None:
     if not storage.exists(uri):
         return None
     return Manifest.from_bytes(storage.read(uri), uri)
+
+
+@contextlib.contextmanager
+def mendable(table_uri: str) -> Iterator[None]:
+    """Say with what is wrong with a file of the table at `table_uri` how it is made anew."""
+    try:
+        yield
+    except DataError as error:
+        hint = f"delete {join(table_uri, NAME)} and run again: the table is then made anew"
+        raise DataError(error.message, hint=error.hint or hint) from None
 
 
 def publish(storage: Storage, table_uri: str, manifest: Manifest) -> None:

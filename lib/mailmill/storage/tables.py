@@ -65,14 +65,15 @@ class Table:
     def require_whole(self) -> None:
         """Open every file. Raises DataError naming the first that is damaged or gone."""
         for uri in self.uris():
-            with self.storage.open(uri) as stream:
+            with manifests.mendable(self.uri), self.storage.open(uri) as stream:
                 pq.ParquetFile(stream)
 
     def file(self, name: str) -> bytes:
         """A published file that is no table's, by its name."""
         for file in self.manifest.files:
             if file.path.endswith("/" + name):
-                return self.storage.read(join(self.uri, file.path))
+                with manifests.mendable(self.uri):
+                    return self.storage.read(join(self.uri, file.path))
         raise DataError(f"{self.uri} has no file {name}")
 
     def restricted(self, files: Iterable[File]) -> Table:
@@ -83,7 +84,7 @@ class Table:
 
     def _cut(self, file: File, target: int) -> list[Scan]:
         uri = join(self.uri, file.path)
-        with self.storage.open(uri) as stream:
+        with manifests.mendable(self.uri), self.storage.open(uri) as stream:
             metadata = pq.ParquetFile(stream).metadata
         groups = range(metadata.num_row_groups)
         rows = [metadata.row_group(group).num_rows for group in groups]

@@ -111,9 +111,9 @@ def test_versions_are_found_by_their_first_digits() -> None:
     assert versions.find(known, "previous").id == "ab12"
     assert versions.find(known, "ab").id == "ab12"
     for wrong in ("a", "zz"):
-        with pytest.raises(ConfigError, match="versions start with"):
+        with pytest.raises(DataError, match="versions start with"):
             versions.find(known, wrong)
-    with pytest.raises(ConfigError, match="no previous"):
+    with pytest.raises(DataError, match="no previous"):
         versions.find(known[:1], "previous")
 
 
@@ -208,7 +208,7 @@ def test_build_facts_versions_and_diff(configured: Path, capsys: pytest.CaptureF
     first = capsys.readouterr().out.split()[0]
     assert run("diff", "-c", str(configured), first, "latest") == 0
     assert "0 differences" in capsys.readouterr().out
-    assert run("diff", "-c", str(configured), "nothing") == 2
+    assert run("diff", "-c", str(configured), "nothing") == 3
 
 
 def test_nothing_to_document(tmp_path: Path, documented: Documented) -> None:

@@ -28,6 +28,15 @@ def test_written_bytes_come_back(place: Place) -> None:
     assert not storage.exists(join(root, "a/c.bin"))
 
 
+@pytest.mark.parametrize("name", ["*.eml", "mail[1]", "?"])
+def test_a_pattern_is_no_name(place: Place, name: str) -> None:
+    storage, root = place
+    storage.write(join(root, "a.eml"), b"mail")
+    with pytest.raises(DataError) as caught:
+        storage.find(join(root, name))
+    assert caught.value.hint.startswith("patterns are not expanded")
+
+
 def test_a_failed_write_leaves_nothing_and_keeps_what_was(place: Place) -> None:
     storage, root = place
     with pytest.raises(RuntimeError), storage.create(join(root, "new.bin")) as stream:

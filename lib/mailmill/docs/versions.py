@@ -15,7 +15,7 @@ from typing import Any
 from mailmill.docs.answers import show
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Fact, Facts, Value, plain, stable
-from mailmill.errors import ConfigError, DataError
+from mailmill.errors import DataError
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Workspace
 
@@ -99,17 +99,17 @@ def listed(workspace: Workspace) -> list[Version]:
 def find(versions: Sequence[Version], name: str) -> Version:
     """The version whose id starts with `name`; "latest" and "previous" are the last two.
 
-    Raises ConfigError where there is none, or more than one.
+    Raises DataError where there is none, or more than one.
     """
     if name in (LATEST, PREVIOUS):
         place = -1 if name == LATEST else -2
         if len(versions) < -place:
-            raise ConfigError(f"there is no {name} version", hint="`mailmill docs versions` lists them")
+            raise DataError(f"there is no {name} version", hint="`mailmill docs versions` lists them")
         return versions[place]
     found = [version for version in versions if version.id.startswith(name)]
     if len(found) != 1:
         known = ", ".join(version.id for version in versions) or "none"
-        raise ConfigError(f"{len(found)} versions start with {name!r}", hint=f"known: {known}")
+        raise DataError(f"{len(found)} versions start with {name!r}", hint=f"known: {known}")
     return found[0]
 
 

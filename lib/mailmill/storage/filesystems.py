@@ -188,7 +188,9 @@ class Storage:
         else:
             objects = list(self._find_here(Path(uri.removeprefix("file://"))))
         if not objects:
-            raise DataError(f"input {uri} does not exist or holds no file")
+            pattern = not {*"*?["}.isdisjoint(uri)
+            hint = "patterns are not expanded: name the folder, or each file" if pattern else ""
+            raise DataError(f"input {uri} does not exist or holds no file", hint=hint)
         return sorted(objects, key=lambda found: found.path)
 
     def _find_here(self, root: Path) -> Iterator[SourceObject]:

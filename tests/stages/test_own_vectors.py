@@ -1,6 +1,8 @@
 """The stage that trains vectors on the workspace's mail: published, skipped, resumed, read by the features stage."""
 
 import logging
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +98,23 @@ def test_a_killed_training_goes_on_where_it_was(
         pipeline.glove(job)
     assert next(line for line in caplog.messages if "epoch=" in line).startswith("glove epoch=3 ")
     assert published(config) == published(reference)
+
+
+def test_what_killed_trainings_left_goes_after_a_day(corpus: Path, tmp_path: Path) -> None:
+    """With other settings or mail, nothing would ever go on with it."""
+    config = configured(tmp_path, corpus, "glove.epochs=1")
+    trainings = [tmp_path / own_vectors.TABLE / f"mailmill-training-{name}" for name in ("old", "young", "going-on")]
+    now, day = time.time(), own_vectors.ABANDONED_SECONDS
+    for folder, began, written in zip(trainings, (2, 0.5, 2), (1.1, 0.5, 0.5), strict=True):
+        folder.mkdir(parents=True)
+        (folder / "words.json").write_bytes(b"[]")
+        os.utime(folder / "words.json", (now - written * day,) * 2)
+        os.utime(folder, (now - began * day,) * 2)
+    with Job(config) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+        pipeline.glove(job)
+    assert [folder.exists() for folder in trainings] == [False, True, True]
 
 
 def test_features_without_trained_vectors_say_what_to_do(corpus: Path, tmp_path: Path) -> None:

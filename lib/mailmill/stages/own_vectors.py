@@ -14,6 +14,7 @@ import json
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,9 @@ FILE = f"{TRAINED}.txt"
 
 PAIRS = pa.schema([pa.field(name, kind, nullable=False) for name, kind in
                    (("i", pa.int32()), ("j", pa.int32()), ("x", pa.int64()))])  # fmt: skip
+
+#: What a killed run left of another training, i.e. of other mail or settings, is kept for so long, to go on with.
+ABANDONED_SECONDS = 86_400.0
 
 #: Tasks that count pairs read this share of what other tasks do: a text has many times more pairs than words.
 _SMALLER = 8
@@ -100,7 +104,18 @@ def _folder(job: Job, stage: Stage) -> Path:
     parent = Path(tempfile.gettempdir()) if is_s3(work) else Path(work.removeprefix("file://")) / TABLE
     folder = parent / f"mailmill-training-{name}"
     folder.mkdir(parents=True, exist_ok=True)
+    for other in parent.glob("mailmill-training-*"):
+        if other != folder and _idle(other) > ABANDONED_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
     return folder
+
+
+def _idle(folder: Path) -> float:
+    """Seconds since anything was written there; a training that is under way writes after every epoch."""
+    try:
+        return time.time() - max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except OSError:  # it goes, or is another user's
+        return 0.0
 
 
 def _words(job: Job, stage: Stage, texts: Table, folder: Path) -> list[str]:

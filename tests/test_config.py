@@ -64,6 +64,9 @@ def test_a_place_that_nobody_speaks_is_refused(place: str) -> None:
             parse({"input": {"paths": ["a"]}}, [f"{name}={place}"])
     with pytest.raises(ConfigError, match=r"input\.paths\.1: must be a path"):
         parse({"input": {"paths": ["a", place]}})
+    for name in ("cache.directory", "engine.report"):
+        with pytest.raises(ConfigError, match=f"{name}: must be a path on a local disk"):
+            parse({"input": {"paths": ["a"]}}, [f"{name}={place}"])
 
 
 def test_places(monkeypatch: pytest.MonkeyPatch) -> None:

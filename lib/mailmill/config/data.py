@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mailmill.config.values import Bytes, Place, Section, parse_words
+from mailmill.config.values import Bytes, LocalPath, Place, Section, parse_words
 
 
 class RunSection(Section):
@@ -54,7 +54,7 @@ class EngineSection(Section):
     memory: Bytes | None = Field(None, description="a worker's budget; default: a fair share of what is free")
     address: str | None = Field(None, description="a running Dask scheduler, e.g. tcp://10.0.0.5:8786")
     master: str | None = Field(None, description="a Spark master, e.g. local[4], spark://host:7077, yarn")
-    report: str | None = Field(None, description="keep Dask's performance report in this HTML file; needs bokeh")
+    report: LocalPath | None = Field(None, description="keep Dask's performance report in this HTML file; needs bokeh")
     spark: dict[str, str] = Field(default_factory=dict, description="any Spark property, as in spark-defaults")
 
 

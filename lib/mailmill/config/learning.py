@@ -6,15 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mailmill.config.values import Bytes, NonNegative, Section, parse_columns
+from mailmill.config.values import Bytes, LocalPath, NonNegative, Section, parse_columns
 
 
 class CacheSection(Section):
-    """Where training keeps the features it has read, on each worker's own disk."""
+    """Where training keeps the features it has read, on each worker's own disk.
 
-    directory: str | None = Field(None, description="default: below the executor's or the machine's temporary folder")
+    A forest's bins, a byte a value, lie in the machine's folder for temporary files (TMPDIR) while it grows.
+    """
+
+    directory: LocalPath | None = Field(
+        None, description="default: below the executor's or the machine's temporary folder"
+    )
     bytes: Bytes | None = Field(None, description="a machine's limit; default: half of what is free on that disk")
-    keep: bool = Field(False, description="leave it for the next run")
+    keep: bool = Field(False, description="leave it; else it is cleared with the job, on the driver's machine")
 
 
 class LogisticSection(Section):

@@ -48,15 +48,26 @@ def parse_columns(value: object) -> object:
 NonNegative = Annotated[float, Field(ge=0)]
 
 
+_SCHEME = re.compile(r"[A-Za-z][\w+.-]*:/")
+
+
 def parse_place(value: str) -> str:
     """A path, `~` expanded, or a URI of a storage that mailmill speaks. Any other would be taken for a local folder."""
-    if re.match(r"[A-Za-z][\w+.-]*:/", value) and not value.startswith(("s3://", "s3a://", "s3n://", "file://")):
+    if _SCHEME.match(value) and not value.startswith(("s3://", "s3a://", "s3n://", "file://")):
         raise ValueError("must be a path or s3://BUCKET/...; a local folder of this name is ./NAME")
     return os.path.expanduser(value)
 
 
-#: A file or folder on a local disk, or on S3.
+def parse_local(value: str) -> str:
+    """A path, `~` expanded, and no URI."""
+    if _SCHEME.match(value):
+        raise ValueError("must be a path on a local disk")
+    return os.path.expanduser(value)
+
+
+#: A file or folder on a local disk, or on S3; one on a local disk.
 Place = Annotated[str, AfterValidator(parse_place)]
+LocalPath = Annotated[str, AfterValidator(parse_local)]
 
 
 class Section(BaseModel):

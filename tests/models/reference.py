@@ -30,7 +30,9 @@ def grow(rows: BinnedRows, number: int, plan: Plan) -> Tree:
         slots = slot[builder.tree.leaves_of_codes(rows.codes, drawn_rows)]
         kept = drawn_rows[slots >= 0]
         numbers = np.full(len(nodes), number)
-        drawn = draw_features(numbers, builder.paths[nodes], plan.columns, plan.width, plan.seed)
+        varied = [f for f in range(plan.columns) if plan.bins.counts[f] > 1] or list(range(plan.columns))
+        drawn = draw_features(numbers, builder.paths[nodes], len(varied), plan.width, plan.seed)
+        drawn = np.array(varied, np.int32)[drawn]
         histogram = np.zeros((len(nodes), plan.width, plan.classes, int(plan.bins.counts.max())), np.int64)
         y = rows.y.astype(np.int64)
         count_histogram(rows.codes, y, kept, weights[kept], slots[slots >= 0], drawn, histogram)
@@ -44,7 +46,7 @@ def fit(data: TrainingArrays, classes: tuple[str, ...], settings: ForestSettings
     counts = tuple(np.bincount(data.y, minlength=len(classes)).tolist())
     rule = Rule(settings.criterion, settings.min_leaf, settings.max_leaves, settings.weights(counts))
     bounds: NDArray[np.uint64] = POISSON if settings.bootstrap == "poisson" else SUBSAMPLE
-    width = settings.drawn(data.X.shape[1])
+    width = settings.drawn(int((bins.counts > 1).sum()) or data.X.shape[1])
     plan = Plan("train", bins, rule, settings.trees, settings.depth, width, settings.seed, bounds)
     rows = BinnedRows(bins.encode_reference(data.X), data.ids, data.y.astype(np.uint16))
     trees = tuple(grow(rows, number, plan) for number in range(settings.trees))

@@ -103,6 +103,42 @@ def test_trees_are_what_their_settings_say() -> None:
     assert evidence.passes == 1 + 4 + 1
 
 
+def test_shrinkage_counts_rows_whatever_the_classes_weigh() -> None:
+    data = problem(1000, 4, noise=0.4)
+    some = take(data, np.sort(np.concatenate([np.flatnonzero(data.y == 0)[:300], np.flatnonzero(data.y == 1)[:299]])))
+    spread = {}
+    for weights in ("equal", "balanced"):
+        for shrinkage in (0.0, 100.0):
+            chosen = ForestSettings(trees=20, class_weights=weights, shrinkage=shrinkage)
+            spread[weights, shrinkage] = fit_forest(cut(some), CLASSES, chosen)[0].probability(data.X)[:, 1].std()
+    assert spread["balanced", 100.0] == pytest.approx(spread["equal", 100.0], rel=0.05)
+    assert spread["balanced", 100.0] < 0.8 * spread["balanced", 0.0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "ratio"),
+    [((1000, 1500, 0), 1.5), ((100_000, 1000, 0), 0.01), ((100_000, 1000, 2), 0.01), ((7, 7, 0), 1.0)],
+)
+def test_balanced_weights(counts: tuple[int, ...], ratio: float) -> None:
+    weights = ForestSettings(class_weights="balanced").weights(counts)
+    assert (weights == weights.astype(np.int64)).all()
+    assert weights.min() >= 1
+    assert weights[0] / weights[1] == pytest.approx(ratio, rel=0.05)
+
+
+def test_constant_columns_are_not_drawn() -> None:
+    data = problem(600, 5)
+    X = np.zeros((600, 105), np.float32)
+    X[:, 100:] = data.X
+    chosen = replace(SMALL, trees=10)
+    model, _ = fit_forest(cut(replace(data, X=X)), CLASSES, chosen)
+    plain, _ = fit_forest(cut(data), CLASSES, chosen)
+    np.testing.assert_array_equal(model.probability(X), plain.probability(data.X))
+    assert min(tree.feature[tree.feature >= 0].min() for tree in model.trees) >= 100
+    nothing, _ = fit_forest(cut(replace(data, X=np.zeros_like(X))), CLASSES, chosen)
+    assert all(len(tree.feature) == 1 for tree in nothing.trees)
+
+
 def test_values_and_codes_reach_the_same_leaves() -> None:
     data = problem(500, 6)
     model, _ = fit_forest(cut(data), CLASSES, SMALL)

@@ -55,7 +55,7 @@ class ForestSection(Section):
         None, ge=2, le=2**31, description="leaves a tree, grown best first; default: no limit"
     )
     max_features: Annotated[int | float | Literal["sqrt"], BeforeValidator(parse_columns)] = Field(
-        "sqrt", description="columns drawn a node: sqrt of all, a share of them, as 0.3, or their number, as 20"
+        "sqrt", description="columns drawn a node: sqrt of all that vary, a share of them, as 0.3, or a number"
     )
     criterion: Literal["gini", "entropy"] = "gini"
     bootstrap: Literal["poisson", "subsample"] = "poisson"

@@ -47,6 +47,7 @@ _FOREST = {
     "left": ("<i4", 1),
     "right": ("<i4", 1),
     "counts": ("<i8", 2),
+    "weights": ("<i8", 1),
 }
 _DOCUMENT_BYTES = 16 << 20
 _SPARSE_COLUMNS = 1 << 24
@@ -77,11 +78,11 @@ def to_bytes(
 ) -> dict[str, bytes]:
     """The artifact's files by name; equal arguments give equal bytes.
 
-    model.json: format "mailmill.model", version 1, kind "logistic" or "forest", classes, columns,
-    hyperparameters, feature_spec, calibration, threshold, training, evidence, metrics, and the SHA-256 of
-    weights.npz; UTF-8, sorted keys. weights.npz: of a forest, all trees' nodes one after another with offsets
-    (trees + 1,); of logistic regression, coef (margins, d) and intercept (margins,), and of its sparse_columns (1,)
-    those that are not 0 throughout: sparse_index (k,), ascending, and sparse_value (margins, k).
+    model.json: format "mailmill.model", version 1, kind "logistic" or "forest", classes, columns, hyperparameters,
+    feature_spec, calibration, threshold, training, evidence, metrics, and the SHA-256 of weights.npz; UTF-8, sorted
+    keys. weights.npz: of a forest, all trees' nodes one after another with offsets (trees + 1,), and the classes'
+    weights (classes,); of logistic regression, coef (margins, d) and intercept (margins,), and of its sparse_columns
+    (1,) those that are not 0 throughout: sparse_index (k,), ascending, and sparse_value (margins, k).
 
     Raises:
         DataError: feature_spec or training cannot be written as JSON.
@@ -223,15 +224,18 @@ def _logistic(classes: tuple[str, ...], columns: int, settings: LogisticSettings
 
 def _forest_arrays(model: ForestModel) -> dict[str, NDArray[Any]]:
     sizes = [len(tree.feature) for tree in model.trees]
-    arrays = {
-        name: np.concatenate([getattr(tree, name) for tree in model.trees]) for name in _FOREST if name != "offsets"
-    }
+    of_nodes = [name for name in _FOREST if name not in ("offsets", "weights")]
+    arrays = {name: np.concatenate([getattr(tree, name) for tree in model.trees]) for name in of_nodes}
+    weights = model.trees[0].weights
+    arrays["weights"] = np.ones(len(model.classes), np.int64) if weights is None else weights
     return {"offsets": np.cumsum([0, *sizes], dtype=np.int64), **arrays}
 
 
 def _forest(classes: tuple[str, ...], columns: int, settings: ForestSettings, weights: bytes) -> ForestModel:
     arrays = unpack(weights, _FOREST)
-    offsets = arrays.pop("offsets")
+    offsets, class_weights = arrays.pop("offsets"), arrays.pop("weights")
+    if class_weights.shape != (len(classes),) or (class_weights < 1).any() or (class_weights > 2**30).any():
+        raise DataError("the forest's class weights are not a positive number for each class")
     nodes = len(arrays["feature"])
     if any(len(array) != nodes for array in arrays.values()) or arrays["counts"].shape[1] != len(classes):
         raise DataError("the forest's arrays do not agree in length, or in classes")
@@ -245,7 +249,7 @@ def _forest(classes: tuple[str, ...], columns: int, settings: ForestSettings, we
     trees = []
     for start, stop in pairwise(offsets):
         nodes_of = {name: array[start:stop] for name, array in arrays.items()}
-        tree = Tree(**nodes_of, shrinkage=settings.shrinkage)
+        tree = Tree(**nodes_of, weights=class_weights, shrinkage=settings.shrinkage)
         tree.validate(columns, settings.depth)
         trees.append(tree)
     return ForestModel(classes, columns, tuple(trees), settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,12 @@ class Bins:
 
     edges: NDArray[np.float32]
     counts: NDArray[np.int32]
+
+    @cached_property
+    def varied(self) -> NDArray[np.int32]:
+        """The columns that can be split, ascending: all where none has two bins."""
+        found = np.flatnonzero(self.counts > 1)
+        return (found if len(found) else np.arange(len(self.counts))).astype(np.int32)
 
     def encode(
         self, X: NDArray[np.float32], out: NDArray[np.uint8] | None = None, threads: int = 1

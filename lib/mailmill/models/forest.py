@@ -33,18 +33,19 @@ from mailmill.models.tree import Rule, Tree
 from mailmill.models.workers import Workers
 
 #: The largest integer weight of a class, and how finely weights are rounded.
-_WEIGHT_STEPS = 1 << 12
+_WEIGHT_STEPS = 1 << 20
 
 
 @dataclass(frozen=True)
 class ForestSettings:
     """trees; depth: splits on the longest path; min_leaf: bootstrap rows a leaf; max_leaves: leaves a tree, grown best
-    first (the split that lowers weighted impurity most, ties by position), None for no limit; max_features: columns
-    drawn a node, "sqrt" for ⌊√d⌋, a share for ⌊share d⌋, or a number, at least 1 and at most d; criterion: "gini" or
-    "entropy"; bootstrap: "poisson" for Breiman's, drawn with replacement, or "subsample" for 63.2 % of the rows drawn
-    once each; shrinkage: the weight in rows with which a node's class frequencies are drawn towards its parent's, 0 for
-    Breiman's own, see `Tree.frequencies`; class_weights: "equal", "balanced" for n / n_c, or a positive number a class;
-    max_bins: bins a column; bin_sample: rows that place the bins; seed: 64 bits.
+    first (the split that lowers weighted impurity most, ties by position), None for no limit; max_features:
+    columns drawn a node, "sqrt" for ⌊√d⌋, a share for ⌊share d⌋, or a number, at least 1 and at most d, where d
+    counts the columns that are not constant, and only they are drawn; criterion: "gini" or "entropy"; bootstrap:
+    "poisson" for Breiman's, drawn with replacement, or "subsample" for 63.2 % of the rows drawn once each;
+    shrinkage: the weight in rows with which a node's class frequencies are drawn towards its parent's, 0 for
+    Breiman's own, see `Tree.frequencies`; class_weights: "equal", "balanced" for n / n_c, or a positive number a
+    class; max_bins: bins a column; bin_sample: rows that place the bins; seed: 64 bits.
 
     Raises:
         ConfigError: a value outside its range.
@@ -104,9 +105,10 @@ class ForestSettings:
         return min(columns, max(1, wanted))
 
     def weights(self, class_counts: tuple[int, ...]) -> NDArray[np.float64]:
-        """The classes' weights as small integers, in the ratio asked for within 1/4096 of the largest; (classes,).
+        """The classes' weights as integers, in the ratio asked for within 2^-20 of the largest; float64 (classes,).
 
-        Integers, so that weighted counts stay exact. Raises ConfigError where not every class has a weight.
+        Integers, so that weighted counts stay exact; 1 for a class that no row has. Raises ConfigError where not every
+        class has a weight.
         """
         given = self.class_weights
         if given == "equal":
@@ -115,10 +117,14 @@ class ForestSettings:
             given = tuple(1 / max(1, n) for n in class_counts)
         if len(given) != len(class_counts):
             raise ConfigError(f"class_weights has {len(given)} numbers for {len(class_counts)} classes")
-        if len(set(given)) == 1:
+        present = np.array(class_counts) > 0
+        asked = np.array(given)[present]
+        if len(set(asked.tolist())) < 2:
             return np.ones(len(class_counts))
-        whole = [max(1, round(w / max(given) * _WEIGHT_STEPS)) for w in given]
-        return np.array([w // math.gcd(*whole) for w in whole], np.float64)
+        whole = np.maximum(1, np.round(asked / asked.max() * _WEIGHT_STEPS)).astype(np.int64)
+        weights = np.ones(len(class_counts))
+        weights[present] = whole // np.gcd.reduce(whole)
+        return weights
 
 
 @dataclass(frozen=True)
@@ -188,7 +194,9 @@ def fit_forest(
     rule = Rule(settings.criterion, settings.min_leaf, settings.max_leaves, weights, settings.shrinkage)
     bins = quantile_bins(surveyed.sample.X, settings.max_bins, workers.threads)
     bounds = POISSON if settings.bootstrap == "poisson" else SUBSAMPLE
-    plan = Plan(split, bins, rule, settings.trees, settings.depth, settings.drawn(columns), settings.seed, bounds)
+    plan = Plan(
+        split, bins, rule, settings.trees, settings.depth, settings.drawn(len(bins.varied)), settings.seed, bounds
+    )
     if workers.folder is not None and grove.fits(rows, columns, memory_budget):
         with tempfile.TemporaryDirectory(prefix="mailmill-forest-", dir=workers.folder) as folder:
             trees, error = grove.grow(map_reduce, plan, Path(folder), rows, memory_budget, workers)

@@ -40,12 +40,15 @@ class Plan:
         return len(self.bins.counts)
 
     def draw(self, numbers: NDArray[np.int64], paths: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """The features that nodes may split on, see `hashing.draw_features`; int32 (k, width)."""
+        """The features that nodes may split on, see `hashing.draw_features`; int32 (k, width), each row ascending."""
         from mailmill.models.native.drawing import draw_features
 
-        if self.width == self.columns:
-            return np.tile(np.arange(self.columns, dtype=np.int32), (len(paths), 1))
-        return draw_features(mix(self.seed, FEATURES, numbers.astype(np.uint64), paths), self.columns, self.width)
+        varied = self.bins.varied
+        if self.width == len(varied):
+            return np.tile(varied, (len(paths), 1))
+        return varied[
+            draw_features(mix(self.seed, FEATURES, numbers.astype(np.uint64), paths), len(varied), self.width)
+        ]
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ class Tree:
 
     feature int32 (k,), -1 at a leaf. A row goes left when its code <= bin (uint8) or, the same thing, its
     value <= threshold (float32). left, right int32 (k,), -1 at a leaf. counts int64 (k, classes): bootstrap
-    weight of each class. At a leaf bin and threshold are 0. shrinkage: see `frequencies`.
+    rows of each class. At a leaf bin and threshold are 0. weights int64 (classes,), None: all 1; shrinkage: see
+    `frequencies`.
     """
 
     feature: NDArray[np.int32]
@@ -41,6 +42,7 @@ class Tree:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     counts: NDArray[np.int64]
+    weights: NDArray[np.int64] | None = None
     shrinkage: float = 0.0
 
     def leaves_of_codes(self, codes: NDArray[np.uint8], rows: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -76,14 +78,17 @@ class Tree:
         """What every node says of a row's class, float64 (k, classes): f(root) = p(root), and of a child
         f(child) = f(parent) + (p(child) - p(parent)) / (1 + shrinkage / n(parent)).
 
-        p = counts / n, n = Σ counts; uniform where a node has no row. With a shrinkage of 0, f = p. What few rows say
-        is drawn towards what more rows say (Agarwal et al., "Hierarchical Shrinkage", ICML 2022).
+        p = counts * weights / Σ (counts * weights), n = Σ counts; uniform where a node has no row. With a shrinkage of
+        0, f = p. What few rows say is drawn towards what more rows say (Agarwal et al., "Hierarchical Shrinkage", ICML
+        2022).
         """
-        total = self.counts.sum(axis=1, keepdims=True)
+        weighted = self.counts if self.weights is None else self.counts * self.weights
+        whole = weighted.sum(axis=1, keepdims=True)
         found = np.full(self.counts.shape, 1.0 / self.counts.shape[1])
-        np.divide(self.counts, total, out=found, where=total > 0)
+        np.divide(weighted, whole, out=found, where=whole > 0)
         if not self.shrinkage:
             return found
+        total = self.counts.sum(axis=1, keepdims=True)
         own, level = found.copy(), np.zeros(1, np.intp)
         while len(level := level[self.feature[level] >= 0]):
             kept = 1 / (1 + self.shrinkage / np.maximum(total[level], 1))
@@ -122,7 +127,8 @@ class Tree:
             raise DataError(f"a tree is deeper than {depth}")
         if not np.isfinite(self.threshold).all():
             raise DataError("a tree has a threshold that is not finite")
-        if (self.counts < 0).any() or (self.counts > 2**53 // max(1, self.counts.shape[1])).any():
+        heaviest = 1 if self.weights is None else int(self.weights.max())
+        if (self.counts < 0).any() or (self.counts > 2**53 // max(1, self.counts.shape[1] * heaviest)).any():
             raise DataError("a tree has class counts out of range")
         if (self.counts[self.left[inner]] + self.counts[self.right[inner]] != self.counts[inner]).any():
             raise DataError("a tree has class counts that are not the sum of its children's")
@@ -181,7 +187,7 @@ class TreeBuilder:
         return np.asarray(open_)
 
     def finish(self) -> Tree:
-        """The tree, without the splits beyond `max_leaves`, its counts multiplied by the classes' weights."""
+        """The tree, without the splits beyond `max_leaves`."""
         tree = self.tree
         if self.rule.max_leaves:
             taken = self._taken()
@@ -198,8 +204,7 @@ class TreeBuilder:
             tree = Tree(
                 cut(tree.feature, -1), cut(tree.bin, 0), cut(tree.threshold, 0), left, right, tree.counts[kept]
             )  # fmt: skip
-        counts = tree.counts * self.rule.weights.astype(np.int64)
-        return replace(tree, counts=counts, shrinkage=self.rule.shrinkage)
+        return replace(tree, weights=self.rule.weights.astype(np.int64), shrinkage=self.rule.shrinkage)
 
     def _taken(self) -> NDArray[np.intp]:
         """The nodes that best-first growth splits, as far as splits are known."""

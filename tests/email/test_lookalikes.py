@@ -53,6 +53,17 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Caution: this ladder wobbles on any floor.\n\nPlease take it back.",
         "Warning: this email is my third one about the same ladder.\n\nPlease take it back.",
         "We met.\n\nThis message contains my complaint about your driver. It is confidential, do not forward it.",
+        # lines with a colon and a number are no attributions, maps of fields no headers
+        "According to FERC Order 637:\n\nWe cannot release capacity.\n\nPlease advise.",
+        "On node 2 the console said:\n\njava.lang.OutOfMemoryError\n\nWhat can I do about it?",
+        "Here is my copyField:\n\nfrom: title\nto: title_txt\nsubject: none\n\nIs it right?",
+        # prompts, drawn trees and documents of settings are no quotes and no signatures
+        "I run this:\n\nscala> val x = 1\nscala> x + 1\n\nand nothing happens.",
+        "The schema:\n\nroot\n |-- name: string\n |    |-- city: string\n\nWhich one is it?",
+        "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
+        "Two places are open.\n\n1. Cove Point\n2. Lake Charles",
+        "Hi,\n\nInline.",
+        "Environment:\n\nSolr 6.6 on Java 8.",
         # the last word of a mail
         "When will it come?\n\nTomorrow.",
     ],
@@ -76,6 +87,14 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\nVon Yahoo Mail auf Android gesendet", BODY),
         (f"{BODY}\n\nEnvoyé à partir de Courrier pour Windows", BODY),
         (f"{BODY}\n\nSent from my iPad\n\nThis message is confidential and intended for the addressee only.", BODY),
+        (f"FYI.\n\nCarl,\n\n{BODY}", f"FYI.\n\n{BODY}"),
+        (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),
+        (f"Jean, Brad and Nelson\n\n{BODY}\n\nKim", BODY),
+        (f"{BODY}\n\nK.N.", BODY),
+        (f"{BODY}\n\nDorian Hoxha wrote\n> Which parcel?", BODY),
+        (f"{BODY}\n\n---- On Thu, 02 Feb 2017 10:11:12 -0800 Bob wrote ----\nWhich parcel?", BODY),
+        (f"{BODY}\n\nRegards,\nKim\nx8321\n\n=====\nThe log of the night follows here, as you asked me to send it.",
+         f"{BODY}\n\n=====\nThe log of the night follows here, as you asked me to send it."),
         # a sentence below a signature
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),

@@ -8,6 +8,7 @@ first sentence, so a long mail costs no more than a short one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,6 +28,10 @@ from mailmill.email.tails import (
     strip_signature_below_delimiter,
 )
 
+#: "Ada Byron and Mary Hill" under what they announce together.
+_TWO_NAMES: Final = re.compile(
+    r"(?:[A-ZÀ-Þ][\w'’.-]{0,15} ){1,3}(?:and|&|und|et|y|e|en) [A-ZÀ-Þ][\w'’.-]{1,15}(?: [A-ZÀ-Þ][\w'’.-]{0,15}){0,2}"
+)
 #: A signature of more lines than this says how to reach its owner.
 MAX_UNTITLED: Final = 8
 
@@ -79,7 +84,7 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
         mark(marks, solid[best:signature], "signoff", rule)
         mark(marks, solid[signature:], "signature", "signature.below")
         return solid[:best]
-    left = _inner_signoff(lines, marks, solid)
+    left = _inner_signoff(lines, marks, solid, names)
     if len(left) < len(solid):
         return signature_block(lines, marks, left, names)
     solid = signature_block(lines, marks, solid, names)
@@ -138,7 +143,7 @@ def _glued(lines: Lines, solid: list[int], k: int) -> bool:
     return k > 0 and solid[k] == solid[k - 1] + 1 and lines[solid[k - 1]].shape.prose
 
 
-def _inner_signoff(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """A sign-off and a name with more text below them (an unmarked postscript): only the two go."""
     for k in range(len(solid) - 3, max(0, len(solid) - MAX_CLOSING * 3), -1):
         if solid[k] == solid[k - 1] + 1 or len(lines.bares[solid[k]]) > 30:
@@ -151,6 +156,26 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
         if rule:
             mark(marks, solid[k : k + 2], "signoff", rule)
             return solid[:k] + solid[k + 2 :]
+    return _signed_above_more(lines, marks, solid, names) if names else solid
+
+
+def _signed_above_more(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """The known sender's sign-off, name and contacts above text that was pasted below them: only they go."""
+    bares = lines.bares
+    for k in range(1, len(solid) - 2):
+        if solid[k] == solid[k - 1] + 1 or len(bares[solid[k]]) > 30 or not is_sender(bares[solid[k + 1]], names):
+            continue
+        rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
+        if not rule:
+            continue
+        end, most = k + 2, min(len(solid) - 1, k + 8)
+        while end < most and solid[end] == solid[end - 1] + 1 and lines[solid[end]].shape.contact:
+            end += 1
+        if solid[end] == solid[end - 1] + 1 or not any(lines[i].shape.prose for i in solid[end:]):
+            break
+        mark(marks, solid[k : k + 2], "signoff", rule)
+        mark(marks, solid[k + 2 : end], "signature", "signature.below")
+        return solid[:k] + solid[end:]
     return solid
 
 
@@ -200,6 +225,8 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         rule = "name.initial"
     elif gap and previous.bare[-1] in ".!?)…" and previous.bare[0] not in "-–—~" and DASHED_NICK.match(line.bare):
         rule = "name.dashed"
+    elif gap and previous.bare[-1] in ".!?" and previous.shape.prose and _TWO_NAMES.fullmatch(line.bare):
+        rule = "name.two"
     elif (
         shape.name
         and shape.words <= 3
@@ -213,6 +240,9 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         rule = "name.shape"
     else:
         return _name_above(lines, marks, solid, names)
+    if rule == "name.shape" and len(solid) == 2 and line.bare[-1] == "." and previous.rule("greeting"):
+        marks[solid[-1]] = ("body", "body.only")
+        return solid[:-1]  # "Hi Bob, / Inline." says something, and nothing else does
     marks[solid[-1]] = ("signoff", rule)
     rest = solid[:-1]
     above = lines[rest[-1]]
@@ -230,7 +260,10 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
         below = solid[k + 1 :]
         if below != list(range(solid[k] + 1, solid[k] + 1 + len(below))):
             return solid
-        if solid[k] > solid[k - 1] + 1 and is_sender(lines[solid[k]].bare, names):
+        bare = lines[solid[k]].bare
+        if any(map(str.isdigit, bare)):
+            continue  # a row of a table: "Ada Byron  1000"
+        if solid[k] > solid[k - 1] + 1 and (is_sender(bare, names) or is_initial(bare, names)):
             shapes = [lines[i].shape for i in below]
             if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
                 return solid

@@ -19,6 +19,10 @@ _PARTICLES: Final = frozenset({
     "van", "von", "der", "den", "de", "da", "di", "do", "du", "la", "le", "el", "al", "of", "y", "e", "et", "en", "und",
     "and",
 })  # fmt: skip
+# "Jean, Brad and Nelson", "susan:": names, in a mail that is signed.
+_NAMES: Final = re.compile(
+    r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:, [A-ZÀ-Þ][a-zà-ÿ]{1,14}){0,4},? and [A-ZÀ-Þ][a-zà-ÿ]{1,14}$|[a-z]{2,12} ?[,:-]{1,2}$"
+)
 _NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
 
@@ -48,12 +52,34 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
             and not (bare[-1] == ":" and len(solid) > 1 and _heads(lines, solid))
         ):
             rule = "vocative.mark"
-        elif _NAME_LIST.match(bare):
+        elif _NAME_LIST.match(bare) and PATTERNS.interjections.isdisjoint(_WORD.findall(bare.lower())):
             rule = "vocative.list"
+        elif _NAMES.match(bare) and len(solid) > 1 and not _heads(lines, solid) and _signed(marks, own):
+            rule = "vocative.signed"
         elif shape.words == 1 and shape.capitals and shape.mixed and bare.isalpha() and len(bare) <= 14:
             rule = "vocative.word" if _signed(marks, own) or _quoted_from(lines, marks, bare) else ""
     if rule:
         marks[solid[0]] = ("greeting", rule)
+    else:
+        _below_heading(lines, marks, solid)
+
+
+def _below_heading(lines: Lines, marks: Marks, solid: list[int]) -> None:
+    """A greeting below a heading or "FYI", set off by blank lines: "Dear Customer,"."""
+    bares = lines.bares
+    for k in range(1, min(4, len(solid) - 1)):
+        i = solid[k]
+        bare = bares[i]
+        if bare[-1] not in ",:" or len(bare) > 70 or i == solid[k - 1] + 1 or solid[k + 1] == i + 1:
+            continue
+        if any(lines[j].shape.prose for j in solid[:k]):
+            return
+        rule = lines[i].rule("greeting")
+        if not rule and bare[-1] == "," and k == 1 and lines[solid[0]].shape.words <= 2 and _VOCATIVE.match(bare):
+            rule = "vocative.mark"
+        if rule:
+            marks[i] = ("greeting", rule)
+            return
 
 
 def _signed(marks: Marks, own: list[int]) -> bool:

@@ -7,8 +7,7 @@
     07/26/2000 05:20 PM
     To: …
 
-Only lines that can open or end such a passage are looked at (a colon, a row of dashes); the names of
-fields, the verbs and the banners come from the pattern tables.
+Only lines that can open or end such a passage are looked at; words come from the pattern tables.
 """
 
 from __future__ import annotations
@@ -35,6 +34,11 @@ _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
+#: A date or a time of day: "Solr 6.6" and "Order 637" are none.
+_DATED: Final = re.compile(
+    r"\b(?:19|20)\d\d\b|\b\d{1,2}[:h]\d\d|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|"
+    r"\b[A-Z]\w{2,8} \d{1,2},"
+)
 
 #: "Ada Byron:" right above her words.
 _NAME_COLON: Final = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
@@ -59,10 +63,13 @@ class Header(NamedTuple):
 
 
 def candidates(lines: Lines) -> list[int]:
-    """The lines that can open or end a header, by their first and last characters and a colon."""
-    return [
+    """The lines that can open or end a header: by their first and last characters, a colon, or marks right below."""
+    found = [
         i for i, bare in enumerate(lines.bares) if bare and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>")
     ]
+    depths = lines.depths
+    above = [i - 1 for i in depths if i and i - 1 not in depths and lines.bares[i - 1]] if depths else []
+    return sorted({*found, *above}) if above else found
 
 
 def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
@@ -135,16 +142,18 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     if quoted:
         return found
     passage = " ".join(bares[found.start : found.end])
-    dated = found.rule in _ANCHORED and _DIGIT.search(passage) is not None
+    dated = found.rule in _ANCHORED and _DATED.search(passage) is not None
     proof = "@" in passage or (dated and not PATTERNS.possessives[found.rule.split(".")[1]].search(passage.lower()))
     return found if proof and follow < len(lines) else None
 
 
 def _above_marks(lines: Lines, i: int) -> Header | None:
     """A line right above marked quotes that needs no colon at its end: "On … wrote", or "From: Ada" alone."""
-    bare = lines.bares[i]
+    bare, match = lines.bares[i], PATTERNS.matchers["attribution"].rule
     hit = field_of(bare)
-    rule = hit[1] if hit is not None and hit[0] == "from" else PATTERNS.matchers["attribution"].rule(fold(bare))
+    rule = hit[1] if hit is not None and hit[0] == "from" else match(fold(bare))
+    if not rule and i + 1 in lines.depths and bare[-1].isalpha() and bare[0].isupper():  # Nabble: "Ada Byron wrote"
+        rule = match(f"{fold(bare)}:")
     return Header(i, i + 1, "attribution", rule) if rule else None
 
 
@@ -197,7 +206,7 @@ def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool =
     Without one, the line from which another block may start (no part of a barren block is one).
     """
     hit = field_of(lines.bares[first])
-    if hit is None or hit[0] == "other":
+    if hit is None or hit[0] == "other" or lines.bares[first][0].islower():  # "from: title" maps, or configures
         return None, first + 1
     roles = {hit[0]}
     last_role = hit[0]

@@ -121,7 +121,7 @@ class Labeller:
         if top - self.score(chain, ruled) < needed:
             return
         for i, new, old in zip(indices, path, ruled, strict=True):
-            if new != old:
+            if new != old and not (new and lines[i].rule("postscript")):
                 marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from mailmill.email.lines import Line, Lines
 from mailmill.email.names import are_names
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.signatures import ITEM
 from mailmill.email.tails import Marks
 
 #: The lowest so many lines of a segment are looked at, down from the last running text, and its first line.
@@ -94,7 +95,7 @@ def window(lines: Lines, marks: Marks, solid: list[int], first: bool) -> list[in
 
 def _running(line: Line) -> bool:
     """A paragraph's line or a short answer ("OK"), not a line of a sign-off or a signature."""
-    if len(line.bare) > LONG:
+    if len(line.bare) > LONG or ITEM.match(line.bare):
         return True
     shape = line.shape
     if shape.words > 2:

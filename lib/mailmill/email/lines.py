@@ -16,6 +16,8 @@ from mailmill.email.matching import Index, Ways
 from mailmill.email.patterns import MAX_LINE, PATTERNS
 
 _QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
+# A branch of a drawn tree ("|    |-- city: string", "|  +- org.apache…"): its bars are no quote marks.
+_BRANCH: Final = re.compile(r"(?:\|\s{1,8}){0,20}(?:[|+`\\]-|\|$)")
 # mbox files escape a line that begins with "From ".
 _ESCAPED: Final = re.compile(r">{1,3}From [A-Za-z]")
 # "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
@@ -165,7 +167,7 @@ class Shape:
         """A sentence, or a full line of running text."""
         stops = self.ends in ".?!…"
         if self.chars > 90:
-            return True
+            return self.words > 3  # an address of the web may be as long
         if self.words < 3 or (self.words < 6 and not stops):
             return False
         words = self.lettered
@@ -247,6 +249,8 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
     odd = {i for sign in ">|=" if sign in rendering for i, bare in enumerate(bares) if sign in bare}
     named = [found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i]))]
     # "File> Save" names a menu; who is quoted is named again, or by initials.
+    # "scala>" and "hive>" are prompts of a program: names and initials are not four or more small letters.
+    named = [name for name in named if len(name) <= 3 or not name.islower()]
     names = frozenset(name for name, n in Counter(named).items() if n > 1 or len(name) <= 3) if named else frozenset()
     for i in sorted(odd):
         bare, depth = _unquote(texts[i], bares[i], names)
@@ -269,6 +273,8 @@ def _unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
         return bare, 0
     if bare[0] in ">|":
         marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)
-        return (text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")) if marks else (bare, 0)
+        if marks is None or (bare[0] == "|" and _BRANCH.match(text[marks.end() :].lstrip())):
+            return bare, 0
+        return text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")
     marks = _NAMED.match(text) if names and bare.find(">", 1, 17) > 0 else None
     return (text[marks.end() :].strip(), 1) if marks and marks[1] in names else (bare, 0)

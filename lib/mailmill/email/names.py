@@ -44,6 +44,8 @@ def is_sender(bare: str, names: frozenset[str]) -> bool:
     if not names or len(bare) > 40:
         return False
     words = _WORD.findall(_NICK.sub(" ", bare).lower())
+    if len(words) > 1 and all(len(w) == 1 for w in words):
+        return "".join(words) in names  # "J.H."
     return 0 < len(words) <= 4 and are_names(words, names)
 
 

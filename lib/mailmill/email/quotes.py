@@ -103,8 +103,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
 def _answered_below(lines: Lines, header: Header, follow: int) -> bool:
     """Does the message open with this header, not of a forward, and go on with marked quotes? What bears no mark below
     it is an answer then."""
-    opens = header.kind != "forward" and not any(lines.bares[: header.start])
-    return opens and any(i in lines.depths for i in range(follow, min(follow + 3, len(lines))))
+    return header.kind != "forward" and follow in lines.depths and not any(lines.bares[: header.start])
 
 
 def _adopt_prefix(lines: Lines, marks: Marks, follow: int) -> list[int]:

@@ -12,6 +12,8 @@ from mailmill.email.tails import RULED, Marks, mark
 #: So many of the lowest lines may belong to a sign-off and a signature.
 MAX_CLOSING: Final = 14
 
+#: An item of a list is content, however much its words look like a name or a place.
+ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
 _LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 
 
@@ -25,10 +27,10 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         if contacts and RULED.match(line.bare) and not any(map(str.isalnum, line.bare)):
             low = k
             break
-        if shape.prose or shape.lettered > 9:
+        if shape.prose or shape.lettered > 9 or ITEM.match(line.bare):
             break
         contact = line.rule("contact")
-        if ":" in line.bare[1:30] and not contact and not _LINK.match(line.bare):
+        if ":" in line.bare[1:30].replace("://", "") and not contact and not _LINK.match(line.bare):
             break
         if shape.contact or contact:
             contacts += 1

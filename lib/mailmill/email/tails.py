@@ -26,6 +26,8 @@ _MAX_FOOTER_SEARCH: Final = 60
 MAX_LEGAL: Final = 2000
 
 _DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
+#: What opens a document of settings (YAML), whose documents begin with "---".
+_KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 #: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
@@ -135,7 +137,10 @@ def _tags(lines: Lines, solid: list[int], k: int) -> bool:
 
 def _legal(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the text from `solid[k]` on speak of what disclaimers do? "Important: …" alone opens a complaint, too."""
-    text = " ".join([lines.bares[i] for i in solid[k : k + 30]])[:MAX_LEGAL].lower()
+    below = solid[k : k + 30]
+    if len(below) > 1 and lines[below[0]].shape.words <= 6 and lines.bares[below[0]][-1] != ":":
+        below = below[1:]  # what a heading says ("Privileged and confidential") must be said below it
+    text = " ".join([lines.bares[i] for i in below])[:MAX_LEGAL].lower()
     return PATTERNS.legal.search(text) is not None or len(set(PATTERNS.legal_weak.findall(text))) > 1
 
 
@@ -231,6 +236,8 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
             (_DELIMITER.match(bare) and (bare == "--" or not _parts(lines, solid, k)))
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
         ):
+            if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
+                continue
             mark(marks, solid[k:], "signature", "delimiter")
             return solid[:k]
     return solid

@@ -33,6 +33,7 @@ def test_classes_without_both_ends_are_refused(found: list[str], positive: str, 
 @pytest.mark.parametrize(
     ("setting", "said"),
     [('evaluate.choose_by="roc_auc"', r"evaluate\.choose_by"), ('search.by="roc_auc"', r"search\.by"),
+     ('evaluate.threshold="f1"', r"evaluate\.threshold"), ("evaluate.threshold=0.9", r"evaluate\.threshold"),
      ("forest.class_weights={neg=2.0, pos=1.0}", r"forest\.class_weights")],
 )  # fmt: skip
 def test_settings_of_two_classes_are_refused_for_three(setting: str, said: str) -> None:

@@ -112,8 +112,8 @@ def classes_of(found: Sequence[str], config: Config) -> tuple[str, ...]:
 
     Raises:
         DataError: what `ordered` raises.
-        ConfigError: models shall be compared by roc_auc, and there are more than two classes; or what
-            `forest_settings` raises.
+        ConfigError: models shall be compared by roc_auc, or a threshold is set, and there are more than two classes;
+            or what `forest_settings` raises.
     """
     classes = ordered(found, config.train.positive, config.train.negative)
     for name, by in (("evaluate.choose_by", config.evaluate.choose_by), ("search.by", config.search.by)):
@@ -122,6 +122,11 @@ def classes_of(found: Sequence[str], config: Config) -> tuple[str, ...]:
                 f'{name} = "roc_auc" compares models of two classes; the labels have {", ".join(classes)}',
                 hint=f"set {name} to macro_f1 or log_loss",
             )
+    if len(classes) > 2 and config.evaluate.threshold != 0.5:
+        raise ConfigError(
+            f"evaluate.threshold is one between two classes; the labels have {', '.join(classes)}",
+            hint="leave it out: of more than two classes the likeliest is called",
+        )
     if "forest" in config.train.models:
         forest_settings(config, classes)
     return classes

@@ -112,7 +112,7 @@ class SearchSection(Section):
     method: Literal["grid", "random"] = "grid"
     draws: int = Field(20, ge=1, description="of each model, with method = random")
     by: Literal["macro_f1", "roc_auc", "log_loss"] = "macro_f1"
-    logistic: dict[str, tuple[Any, ...]] = Field(default={"l2": (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)})
+    logistic: dict[str, tuple[Any, ...]] = Field(default={"l2": (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)})
     forest: dict[str, tuple[Any, ...]] = Field(default={"depth": (8, 12, 16), "min_leaf": (1, 5, 20)})
 
     @model_validator(mode="after")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from mailmill import pipeline, schemas
-from mailmill.config import Config
+from mailmill.config import Config, parse
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job, done
+from mailmill.models import training
+from mailmill.models.logistic import LogisticSettings
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Table
@@ -103,8 +107,6 @@ def test_scores_are_a_queue(reference: Config) -> None:
 
 
 def test_the_choice_is_documented(reference: Config) -> None:
-    import json
-
     table = Job(reference).workspace.open("metrics", schemas.FILES)
     document = json.loads(table.file("metrics.json"))
     on = {name: splits["validation"] for name, splits in document["models"].items()}
@@ -161,6 +163,21 @@ def test_only_what_depends_on_a_change_runs_again(reference: Config, caplog: pyt
     assert not again & {"raw", "clean", "labels", "features", "models/logistic"}
     with Job(reference) as job:  # leave the reference as it was, for the other tests
         pipeline.run(job)
+
+
+def test_the_table_decides_what_training_takes_by_default(reference: Config, tmp_path: Path) -> None:
+    """Not the configuration, which may ask for other features than those that are there."""
+    shutil.copytree(reference.run.work, tmp_path / "work", ignore=shutil.ignore_patterns("models"))
+    asked = reference.model_dump(mode="json") | {"run": {"work": str(tmp_path / "work"), "seed": reference.run.seed}}
+
+    def trained(*overrides: str) -> tuple[Manifest, LogisticSettings]:
+        with Job(parse(asked, ['train.models=["logistic"]', *overrides])) as job:
+            return pipeline.train(job)["logistic"].manifest, pipeline.load_model(job, "logistic").model.settings
+
+    manifest, settings = trained("features.ngrams=3")
+    assert (settings.l2, settings.tolerance) == (training.L2, training.TOLERANCE)
+    assert trained("logistic.l2=1e-4", "logistic.tolerance=1e-9") == (manifest, settings)
+    assert trained("logistic.l2=1e-3")[0] != manifest
 
 
 @pytest.mark.parametrize("form", ["mbox", "tar.gz", "parquet"])

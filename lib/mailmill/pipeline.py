@@ -161,12 +161,12 @@ def train(job: Job) -> dict[ModelName, Table]:
     portable.require(job.config.train.onnx)
     table = open_features(job)
     classes = training.classes_of(table.manifest.statistics["classes"], job.config)
+    config = training.decided(job.config, table.manifest.statistics["specification"]["sparse_columns"])
     trained: dict[ModelName, Table] = {}
     for name in job.config.train.models:
-        settings = getattr(job.config, name)
         output = f"models/{name}"
-        judged = [job.config.evaluate, job.config.train.calibration, job.config.train.onnx]
-        settings = [settings, job.config.run.seed, classes, *judged]
+        judged = [config.evaluate, config.train.calibration, config.train.onnx]
+        settings = [getattr(config, name), config.run.seed, classes, *judged]
         stage = job.stage(fingerprints(table), settings, {output: schemas.FILES})
         if stage.unchanged:
             trained[name] = skipped(stage, output)
@@ -174,9 +174,9 @@ def train(job: Job) -> dict[ModelName, Table]:
         with watch(f"train {name}", None, "passes") as progress, energy.metered(job.config.docs.country) as cost:
             map_reduce = _bound(job, table, classes, progress)
             model, evidence = training.fit(
-                name, job.config, map_reduce, classes, workers.on_engine(job.engine), job.engine.memory
+                name, config, map_reduce, classes, workers.on_engine(job.engine), job.engine.memory
             )
-            model = training.settled(model, job.config, map_reduce)
+            model = training.settled(model, config, map_reduce)
             figures = metrics.evaluate(map_reduce, model, split="validation")
         files = artifact.to_bytes(
             model,
@@ -184,7 +184,7 @@ def train(job: Job) -> dict[ModelName, Table]:
             training={"table": table.name, "fingerprint": table.fingerprint, "rows": evidence.rows},
             evidence=evidence.of_the_fit,
             metrics=figures,
-        ) | portable.files(model, job.config.train.onnx)
+        ) | portable.files(model, config.train.onnx)
         trained[name] = done(
             stage.publish(stage.write_files(output, files), evidence.to_dict() | {"cost": cost.to_dict()}), output
         )

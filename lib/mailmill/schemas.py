@@ -123,6 +123,8 @@ def features(dimension: int, sparse_columns: int = 0) -> pa.Schema:
     return pa.schema(fields)
 
 
+#: A labelled training mail's row is scored by the features that it was trained with, whose naive Bayes columns are out
+#: of fold; scored as new mail (`mailmill score FILE.eml`) it may differ.
 SCORES = pa.schema(
     [
         KEY,

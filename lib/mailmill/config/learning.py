@@ -23,18 +23,18 @@ class CacheSection(Section):
 
 
 class LogisticSection(Section):
-    """Logistic regression: penalised log loss, minimised over all rows to rounding level."""
+    """Logistic regression: penalised log loss, minimised over all rows to `tolerance`."""
 
     l2: NonNegative | tuple[NonNegative, ...] | None = Field(
         None,
-        description="lambda of (1/n) sum loss + lambda/2 ||w||^2; several: the best on the validation split; "
-        "default: 1e-4, beside hashed n-grams 3e-2",
+        description="lambda of (1/n) sum loss + lambda/2 ||w||^2, w those of standardised columns; several: the best "
+        "on the validation split; default: 1e-4, beside hashed n-grams 3e-2",
     )
     l1: float = Field(0.0, ge=0, description="of l1 ||w||_1; with l2 an elastic net")
     l2_sparse: float | None = Field(None, ge=0, description="lambda of hashed n-grams; default: 1 / (10 rows)")
     class_weight: Literal["balanced"] | None = None
     tolerance: float | None = Field(
-        None, gt=0, lt=1, description="on the gradient; default: 1e-9, with hashed n-grams 1e-3"
+        None, gt=0, lt=1, description="on the gradient; default: 1e-9, rounding level, with hashed n-grams 1e-3"
     )
     max_iterations: int = Field(200, ge=1)
 
@@ -94,7 +94,7 @@ class EvaluateSection(Section):
 
     choose_by: Literal["macro_f1", "roc_auc", "log_loss"] = "macro_f1"
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["f1", "cost"] = Field(
-        0.5, description="of P(positive); f1 or cost: the best on the validation split"
+        0.5, description="of P(positive); f1 or cost: the best on the validation split; two classes"
     )
     false_positive_cost: float = Field(1.0, gt=0, description='with threshold = "cost"')
     false_negative_cost: float = Field(1.0, gt=0, description='with threshold = "cost"')
@@ -112,7 +112,7 @@ class SearchSection(Section):
     method: Literal["grid", "random"] = "grid"
     draws: int = Field(20, ge=1, description="of each model, with method = random")
     by: Literal["macro_f1", "roc_auc", "log_loss"] = "macro_f1"
-    logistic: dict[str, tuple[Any, ...]] = Field(default={"l2": (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)})
+    logistic: dict[str, tuple[Any, ...]] = Field(default={"l2": (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)})
     forest: dict[str, tuple[Any, ...]] = Field(default={"depth": (8, 12, 16), "min_leaf": (1, 5, 20)})
 
     @model_validator(mode="after")

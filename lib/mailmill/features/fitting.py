@@ -35,5 +35,6 @@ def fit(
     if "sif" not in spec.pooling or not fragments:
         return weights
     own = np.ascontiguousarray(weights.words[0, :, word_columns(spec).index("sif")])
-    moments = map_reduce(fragments, common.moments, common.add, common.MomentsJob(spec, vectors, who, own))
+    sums = common.MomentsJob(spec, vectors, who, own, common.step_for(vectors.open().vectors))
+    moments = map_reduce(fragments, common.moments, common.add, sums)
     return Weights.of(weights.words, weights.ngrams, common.component(moments))

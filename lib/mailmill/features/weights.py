@@ -1,9 +1,10 @@
 """Weights of words and n-grams, fitted on the training split: formulas, files, and where workers map them.
 
-What labels inform must not be used on the rows that it was fitted to as if they were new: a rare word that
-one mail of a class holds would vouch for that mail. So there are FOLDS + 1 tables. Table 0 is fitted to the whole
-training split and weighs every row outside it, new mail included; table f + 1 is fitted without fold f and
-weighs the labelled training rows of fold f. What that gained where it was measured stands in CONTRIBUTING.md.
+Where labels inform the weight of a word (naive Bayes), a rare word that one mail of a class holds would vouch for that
+mail. So words have FOLDS + 1 tables. Table 0 is fitted to the whole training split and weighs every row outside the
+labelled training rows, new mail included; table f + 1 is fitted without fold f and weighs the labelled training rows of
+fold f. n-grams have one table, fitted to the whole training split and used on its rows as well: there folds gain
+nothing. What both gained where it was measured stands in CONTRIBUTING.md.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def fit_logistic(
     coefficients are returned. A constant column gets the coefficient 0. K > 2 classes have K margins (softmax),
     whose coefficients add up to zero over the classes where l1 = 0.
 
-    Passes: one look, then about one an iteration (and one more with l2 = l1 = 0, for the whole Hessian, which
+    Passes: one look, then about one an iteration (and two more with l2 = l1 = 0, for whole Hessians, which
     must prove that the minimum exists). Gradient norm and objective of the evidence are those of the
     standardised problem at the returned coefficients. Results of two partitionings differ at rounding level
     only. Fitting that ends at `max_iterations` returns `converged=False`.
@@ -249,7 +249,7 @@ class _Problem:
         return evaluate
 
     def prove(self, settings: LogisticSettings, result: Result) -> None:
-        """Without a penalty, hold by one pass over the whole Hessian that the minimum exists and is unique.
+        """Without a penalty, hold by two passes over the whole Hessian that the minimum exists and is unique.
 
         Raises:
             DataError: it is not.
@@ -257,15 +257,17 @@ class _Problem:
         if not _free(settings):
             return
         head = Head(self.layout, np.arange(0))
-        task = HessianTask(self._split, head, self.class_weight, result.point.theta)
-        sums = self._map_reduce(fragment_hessian, HessianSums.merge, task)
-        self.proofs += 1
-        l2 = self.penalty(settings).l2
-        for block, places in zip(sums.symmetric(), head.places, strict=True):
-            block[np.diag_indices_from(block)] += l2[places]
+        l2, blocks = self.penalty(settings).l2, []
+        for theta in (result.point.theta, self.start()):
+            task = HessianTask(self._split, head, self.class_weight, theta)
+            blocks.append(self._map_reduce(fragment_hessian, HessianSums.merge, task).symmetric())
+            self.proofs += 1
+        for block, at_start, places in zip(*blocks, head.places, strict=True):
             # Of several classes' parameters only differences matter: those of the first class are held.
             held = head.height if len(places) > head.height else 0
-            require_unique(block[held:, held:], result.point.gradient[places][held:], result)
+            own = np.diag(l2[places])
+            there, first = ((found + own)[held:, held:] for found in (block, at_start))
+            require_unique(there, first, result.point.gradient[places][held:], result)
 
     def model(self, settings: LogisticSettings, theta: Vector) -> LogisticModel:
         """The model of raw columns."""

@@ -40,9 +40,9 @@ def fit(
 ) -> tuple[Model, Evidence]:
     """Train one model on the training split, counting what is read.
 
-    Several values of logistic.l2 are tried together and chosen among on the validation split. A fit that did
-    not converge says so in the log and in its evidence. workers: what the forest may use besides `map_reduce`;
-    memory_budget: bytes a worker.
+    config: as `decided` for the table. Several values of logistic.l2 are tried together and chosen among on the
+    validation split. A fit that did not converge says so in the log and in its evidence. workers: what the forest may
+    use besides `map_reduce`; memory_budget: bytes a worker.
     """
     meter = Meter(map_reduce)
     model: Model
@@ -54,6 +54,17 @@ def fit(
         if not evidence.converged:
             log.warning("logistic did not converge in %s steps; raise logistic.max_iterations", evidence.iterations)
     return model, replace(evidence, source_bytes=meter.source_bytes, cache_bytes=meter.cache_bytes)
+
+
+def decided(config: Config, sparse_columns: int) -> Config:
+    """The configuration with the numbers that logistic.l2 and logistic.tolerance have where none is given.
+
+    sparse_columns: hashed columns of the features that are trained on; they decide, whatever `config.features` says.
+    """
+    section = config.logistic
+    l2, tolerance = (BESIDE_SPARSE_L2, SPARSE_TOLERANCE) if sparse_columns else (L2, TOLERANCE)
+    given = {"l2": l2 if section.l2 is None else section.l2, "tolerance": section.tolerance or tolerance}
+    return config.model_copy(update={"logistic": section.model_copy(update=given)})
 
 
 def settled(model: Model, config: Config, map_reduce: MapReduce) -> Model:
@@ -88,12 +99,9 @@ def forest_settings(config: Config, classes: tuple[str, ...]) -> ForestSettings:
 
 
 def _fit_logistic(config: Config, map_reduce: MapReduce, classes: tuple[str, ...]) -> tuple[LogisticModel, Evidence]:
-    section = config.logistic
-    values = section.model_dump(exclude={"l2", "tolerance"})
-    tolerance = section.tolerance or (SPARSE_TOLERANCE if config.features.ngrams else TOLERANCE)
-    l2 = (BESIDE_SPARSE_L2 if config.features.ngrams else L2) if section.l2 is None else section.l2
-    strengths = l2 if isinstance(l2, tuple) else (l2,)
-    wanted = [LogisticSettings(l2=l2, tolerance=tolerance, **values) for l2 in strengths]
+    values = config.logistic.model_dump()
+    l2 = values.pop("l2")
+    wanted = [LogisticSettings(l2=strength, **values) for strength in (l2 if isinstance(l2, tuple) else (l2,))]
     if len(wanted) == 1:
         return fit_logistic(map_reduce, classes, wanted[0])
     return fit_path(map_reduce, classes, wanted)
@@ -104,8 +112,8 @@ def classes_of(found: Sequence[str], config: Config) -> tuple[str, ...]:
 
     Raises:
         DataError: what `ordered` raises.
-        ConfigError: models shall be compared by roc_auc, and there are more than two classes; or what
-            `forest_settings` raises.
+        ConfigError: models shall be compared by roc_auc, or a threshold is set, and there are more than two classes;
+            or what `forest_settings` raises.
     """
     classes = ordered(found, config.train.positive, config.train.negative)
     for name, by in (("evaluate.choose_by", config.evaluate.choose_by), ("search.by", config.search.by)):
@@ -114,6 +122,11 @@ def classes_of(found: Sequence[str], config: Config) -> tuple[str, ...]:
                 f'{name} = "roc_auc" compares models of two classes; the labels have {", ".join(classes)}',
                 hint=f"set {name} to macro_f1 or log_loss",
             )
+    if len(classes) > 2 and config.evaluate.threshold != 0.5:
+        raise ConfigError(
+            f"evaluate.threshold is one between two classes; the labels have {', '.join(classes)}",
+            hint="leave it out: of more than two classes the likeliest is called",
+        )
     if "forest" in config.train.models:
         forest_settings(config, classes)
     return classes

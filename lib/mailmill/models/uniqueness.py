@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 from mailmill.errors import DataError
 from mailmill.models.quasinewton import Result
 
-#: A standardised column whose curvature is below this share is predicted perfectly wherever it is not 0.
-_FLAT = 1e-15
+Matrix = NDArray[np.float64]
+
+#: A direction that keeps no larger share of its curvature is one in which the classes part: there every step lowers the
+#: objective, until rounding hides it.
+_KEPT = 1e-10
 
 
-def require_unique(hessian: NDArray[np.float64], gradient: NDArray[np.float64], result: Result) -> None:
-    """Raise DataError where the Hessian, of standardised columns, is singular to working precision, or Newton's step
-    leads far away."""
-    flat = bool((np.diagonal(hessian) < _FLAT).any())
-    diagonal = np.sqrt(np.abs(np.diagonal(hessian)))
-    unit = np.where(diagonal > 0, diagonal, 1.0)
-    scaled = hessian / unit / unit[:, None]
-    try:
-        smallest = float(np.diagonal(np.linalg.cholesky(scaled)).min())
-    except np.linalg.LinAlgError:
-        smallest = 0.0
-    unique = not flat and smallest**2 > len(unit) * float(np.finfo(np.float64).eps)
+def require_unique(hessian: Matrix, at_start: Matrix, gradient: NDArray[np.float64], result: Result) -> None:
+    """Raise DataError where the Hessian is singular to working precision, or has lost a direction that it has with all
+    coefficients 0, `at_start`, or Newton's step leads far away."""
+    unit, pivots = _pivots(hessian)
+    unique = float(pivots.min()) > len(unit) * float(np.finfo(np.float64).eps)
     if unique:
+        before, first = _pivots(at_start)
+        unique = bool((pivots * unit**2 > _KEPT * first * before**2).all())
+    if unique:
+        scaled = hessian / unit / unit[:, None]
         reach = float(np.abs(np.linalg.solve(scaled, gradient / unit) / unit).max())
         unique = not result.converged or reach <= 1e-3 * max(1.0, float(np.abs(result.point.theta).max()))
     if not unique:
@@ -32,3 +32,14 @@ def require_unique(hessian: NDArray[np.float64], gradient: NDArray[np.float64], 
             "the objective has no unique minimum: columns are linearly dependent or separate the classes",
             hint="Set a larger l2.",
         )
+
+
+def _pivots(hessian: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Roots of the diagonal, and the pivots of what is left when rows and columns are divided by them: of each column
+    the share of its curvature that those before it leave. Zeros for a matrix that is not positive definite."""
+    diagonal = np.sqrt(np.abs(np.diagonal(hessian)))
+    unit = np.where(diagonal > 0, diagonal, 1.0)
+    try:
+        return unit, np.diagonal(np.linalg.cholesky(hessian / unit / unit[:, None])) ** 2
+    except np.linalg.LinAlgError:
+        return unit, np.zeros(len(unit))

@@ -30,20 +30,21 @@ def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) ->
 
     `bind`: gives `map_reduce` over the table's fragments for the classes in their order.
     """
-    settings, seed = job.config.search, job.config.run.seed
-    judged = [job.config.train, job.config.evaluate]
-    of_models = [settings, job.config.logistic, job.config.forest, *judged, seed]
+    config = training.decided(job.config, table.manifest.statistics["specification"]["sparse_columns"])
+    settings, seed = config.search, config.run.seed
+    judged = [config.train, config.evaluate]
+    of_models = [settings, config.logistic, config.forest, *judged, seed]
     stage = job.stage({table.name: table.fingerprint}, of_models, {OUTPUT: schemas.FILES})
     if stage.unchanged:
         return skipped(stage, OUTPUT)
-    classes = training.classes_of(table.manifest.statistics["classes"], job.config)
-    grids = {name: getattr(settings, name) for name in job.config.train.models}
+    classes = training.classes_of(table.manifest.statistics["classes"], config)
+    grids = {name: getattr(settings, name) for name in config.train.models}
     wanted = search.candidates(grids, settings.method, settings.draws, seed)
     map_reduce = bind(classes)
     results = []
     with watch(OUTPUT, len(wanted), "candidates") as progress:
         for candidate in wanted:
-            configured = with_settings(job.config, candidate)
+            configured = with_settings(config, candidate)
             everything = Candidate(candidate.model, getattr(configured, candidate.model).model_dump(mode="json"))
             name = everything.name(table.fingerprint, stage.code, fingerprint(seed, *judged))
             place = join(job.workspace.uri_of(RESULTS), f"{name}.json")

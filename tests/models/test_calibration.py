@@ -87,6 +87,15 @@ def test_a_calibration_never_turns_the_order_around(rng: np.random.Generator, me
     assert again == found
 
 
+def test_platt_keeps_the_order_at_both_ends() -> None:
+    ends = np.sort(np.concatenate([[0.0], np.logspace(-12, -4, 300)]))
+    p = np.concatenate([ends, 1 - ends[::-1]])
+    for slope in (0.3, 1.2):
+        said = Calibration("platt", slope, 0.1).apply(p)
+        assert (np.diff(said) > 0).all()
+        assert 1e-8 < said[0] < said[-1] < 1 - 1e-8  # what all trees agree on stays a degree
+
+
 def test_scores_that_say_nothing_are_left_alone() -> None:
     rng = np.random.default_rng(2)
     p = rng.random(1000)

@@ -112,6 +112,18 @@ def test_a_whole_model_is_exported_with_its_threshold(calibration: Calibration) 
     assert files(model, "off") == {}
 
 
+def test_calibration_is_equal_at_the_ends() -> None:
+    """Unanimous trees, and nearly unanimous ones: float32 votes tell 1 - p from the other class."""
+    graph = Graph(2)
+    calibration = Calibration("platt", 0.3, 0.1)
+    p = calibrated(graph, graph.double(DENSE), calibration)
+    content = graph.finish(p, labelled(graph, p, CLASSES, 0.5), {})
+    few = np.concatenate([[0.0], np.logspace(-9, -4, 100)])
+    ends = np.concatenate([few, 1 - few])
+    (said,) = session(content).run([PROBABILITY], {DENSE: np.stack([1 - ends, ends], axis=1).astype(np.float32)})
+    np.testing.assert_allclose(said[:, 1], calibration.apply(ends), atol=1e-7)
+
+
 @pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c")])
 def test_another_model_is_not_verified(classes: tuple[str, ...]) -> None:
     margins = 1 if len(classes) == 2 else len(classes)

@@ -21,7 +21,7 @@ Vector = NDArray[np.float64]
 _STEPS = 100
 #: Scores are counted in so many equal bins of 0 .. 1.
 SCORE_BINS = 1 << 16
-#: Scores are kept half a bin away from 0 and 1, so that their log-odds are finite.
+#: Half a bin: nearer to 0 and 1 counts know no more, and log-odds go on along their tangent, see `Calibration`.
 EDGE = 2.0**-17
 
 
@@ -29,7 +29,9 @@ EDGE = 2.0**-17
 class Calibration:
     """A non-decreasing map of P(classes[1]) to itself.
 
-    none: p. platt: 1 / (1 + exp(-(slope logit(p) + offset))), slope > 0, so the order of mails is kept.
+    none: p. platt: 1 / (1 + exp(-(slope l(p) + offset))), slope > 0, so the order of mails is kept. l is the logit,
+    but goes on along its tangents below EDGE and above 1 - EDGE: it rises, so that mails at the ends of the queue do
+    not tie, and is finite at 0, as a forest's votes may be with few mails to vouch for it.
     isotonic: linear between the `knots` (p, q), both float64 (k,), constant outside them.
     """
 
@@ -153,7 +155,8 @@ def _isotonic(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Cal
 
 def _logit(p: Vector) -> Vector:
     inside = np.clip(p, EDGE, 1 - EDGE)
-    return np.log(inside) - np.log1p(-inside)
+    along = np.minimum(p / EDGE, 1) - np.minimum((1 - p) / EDGE, 1)
+    return np.asarray(np.log(inside) - np.log1p(-inside) + along, np.float64)
 
 
 def _sigmoid(z: Vector) -> Vector:

@@ -116,13 +116,15 @@ def linear(graph: Graph, coef: Matrix, intercept: Matrix, sparse: Matrix | None)
 
 
 def calibrated(graph: Graph, probability: str, calibration: Calibration) -> str:
-    """`Calibration.apply` on the second column, and one minus it in the first."""
+    """`Calibration.apply` on the second column, and one minus it in the first.
+
+    Platt's log-odds are taken from both columns: near 1 a forest's votes, float32 in ONNX, tell 1 - p from the first.
+    """
     if calibration.method == "none":
         return probability
-    p = graph("Slice", probability, np.array([1]), np.array([2]), np.array([1]))
+    q, p = (graph("Slice", probability, np.array([c]), np.array([c + 1]), np.array([1])) for c in (0, 1))
     if calibration.method == "platt":
-        inside = graph("Min", graph("Max", p, np.float64(EDGE)), np.float64(1 - EDGE))
-        odds = graph("Sub", graph("Log", inside), graph("Log", graph("Sub", np.float64(1), inside)))
+        odds = graph("Sub", _log(graph, p), _log(graph, q))
         scaled = graph("Mul", odds, np.float64(calibration.slope))
         said = graph("Sigmoid", graph("Add", scaled, np.float64(calibration.offset)))
     else:
@@ -132,6 +134,12 @@ def calibrated(graph: Graph, probability: str, calibration: Calibration) -> str:
         slopes = (np.diff(value) / np.diff(at))[:, None]
         said = graph("Add", graph("MatMul", gone, slopes), value[:1])
     return graph("Concat", graph("Sub", np.float64(1), said), said, axis=1)
+
+
+def _log(graph: Graph, p: str) -> str:
+    """log(p), below EDGE its tangent, and 1 more."""
+    below = graph("Min", graph("Mul", p, np.float64(1 / EDGE)), np.float64(1))
+    return graph("Add", graph("Log", graph("Max", p, np.float64(EDGE))), below)
 
 
 def labelled(graph: Graph, probability: str, classes: Sequence[str], threshold: float) -> str:

@@ -66,11 +66,28 @@ def test_isotonic_is_scikit_learns(rng: np.random.Generator, rows: int) -> None:
     binned = counted(p, y)
     found = calibrate(binned, "isotonic")
     at = centres()[np.minimum((p * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)]
-    peer = IsotonicRegression(out_of_bounds="clip").fit(at, y)
+    _, block = np.unique(IsotonicRegression().fit_transform(at, y), return_inverse=True)
+    count, hits = np.bincount(block), np.bincount(block, weights=y)
+    smooth = IsotonicRegression().fit_transform(
+        np.arange(len(count)), (hits + 1) / (count + 2), sample_weight=count + 2
+    )[block]
     if found.method == "isotonic":
-        assert np.allclose(found.apply(at), peer.predict(at))
+        assert np.allclose(found.apply(at), smooth)
     else:
-        assert len(np.unique(y)) == 1 or np.ptp(peer.predict(at)) == 0
+        assert len(np.unique(y)) == 1 or np.ptp(smooth) < 1e-12
+
+
+def test_isotonic_is_never_certain() -> None:
+    """Forty mails that scores divide cleanly do not make the next one certain."""
+    p = np.linspace(0.1, 0.9, 40)
+    found = calibrate(counted(p, (p > 0.5).astype(int)), "isotonic")
+    assert found.apply(np.array([0.0, 1.0])) == pytest.approx([1 / 22, 21 / 22])
+    binned = np.zeros((2, SCORE_BINS), np.int64)
+    binned[:, 100] = 9, 1
+    binned[:, 200] = 1, 99
+    binned[1, 300] = 1  # alone it would say 2/3, less than the hundred below it
+    said = calibrate(binned, "isotonic").apply(centres()[[100, 200, 300]])
+    assert said == pytest.approx([2 / 12, 102 / 105, 102 / 105])
 
 
 @given(SEEDS, st.sampled_from(["none", "platt", "isotonic"]), st.integers(2, 300))

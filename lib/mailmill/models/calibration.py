@@ -7,6 +7,7 @@ in 65,536 bins (`Tally.binned`): integers, so it is the same on every engine and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ from mailmill.errors import DataError
 
 Method = Literal["none", "platt", "isotonic"]
 Vector = NDArray[np.float64]
+#: Rows, rows of class 1, first bin, last bin.
+Block = tuple[int, int, int, int]
 
 _STEPS = 100
 #: Scores are counted in so many equal bins of 0 .. 1.
@@ -85,7 +88,8 @@ def calibrate(binned: NDArray[np.int64], method: Method) -> Calibration:
     platt: logistic regression of the class on logit(p), with Platt's targets (n_1 + 1) / (n_1 + 2) and
     1 / (n_0 + 2), by Newton's method. Platt, "Probabilistic outputs for support vector machines", 1999; Lin, Lin
     & Weng, 2007. isotonic: least squares under monotony by pooling adjacent violators, exact in integers.
-    Zadrozny & Elkan, "Transforming classifier scores into accurate multiclass probability estimates", 2002.
+    Zadrozny & Elkan, "Transforming classifier scores into accurate multiclass probability estimates", 2002. Each
+    block then says (n_1 + 1) / (n + 2), as Platt's targets do, never 0 or 1; what no longer rises is pooled again.
 
     Where a class is absent, or higher scores do not mean more of class 1, the result is `none`.
     """
@@ -136,13 +140,9 @@ def _platt(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibr
 
 
 def _isotonic(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibration:
-    blocks: list[tuple[int, int, int, int]] = []  # rows, rows of class 1, first bin, last bin
-    for bin_ in np.flatnonzero(negatives + positives).tolist():
-        rows, hits, first = int(negatives[bin_] + positives[bin_]), int(positives[bin_]), bin_
-        while blocks and blocks[-1][1] * rows >= hits * blocks[-1][0]:
-            before = blocks.pop()
-            rows, hits, first = rows + before[0], hits + before[1], before[2]
-        blocks.append((rows, hits, first, bin_))
+    used = np.flatnonzero(negatives + positives).tolist()
+    blocks = _pooled((int(negatives[bin_] + positives[bin_]), int(positives[bin_]), bin_, bin_) for bin_ in used)
+    blocks = _pooled((rows + 2, hits + 1, first, last) for rows, hits, first, last in blocks)
     if len(blocks) == 1:
         return Calibration()
     at = centres()
@@ -151,6 +151,17 @@ def _isotonic(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Cal
         ends = (first,) if first == last else (first, last)
         knots += [(float(at[bin_]), hits / rows) for bin_ in ends]
     return Calibration("isotonic", knots=tuple(knots))
+
+
+def _pooled(bins: Iterable[Block]) -> list[Block]:
+    """The fewest blocks of neighbours whose shares of class 1 rise, after pooling those that do not."""
+    blocks: list[Block] = []
+    for rows, hits, first, last in bins:
+        while blocks and blocks[-1][1] * rows >= hits * blocks[-1][0]:
+            before = blocks.pop()
+            rows, hits, first = rows + before[0], hits + before[1], before[2]
+        blocks.append((rows, hits, first, last))
+    return blocks
 
 
 def _logit(p: Vector) -> Vector:

@@ -129,6 +129,8 @@ def test_scores_that_say_nothing_are_left_alone() -> None:
         None,
         {"method": "magic", "slope": 1.0, "offset": 0.0, "knots": []},
         {"method": "platt", "slope": -1.0, "offset": 0.0, "knots": []},
+        {"method": "platt", "slope": 10**400, "offset": 0.0, "knots": []},
+        {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": [[0.5, 10**400]]},
         {"method": "platt", "slope": float("nan"), "offset": 0.0, "knots": []},
         {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": []},
         {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": [[0.5, 0.4], [0.4, 0.6]]},

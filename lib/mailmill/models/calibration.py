@@ -75,7 +75,7 @@ class Calibration:
         try:
             knots = tuple((float(p), float(q)) for p, q in values["knots"])
             return cls(values["method"], float(values["slope"]), float(values["offset"]), knots)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DataError("the model's calibration is damaged") from None
 
 

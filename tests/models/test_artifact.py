@@ -90,7 +90,8 @@ def test_with_weights_is_accepted_when_nothing_is_changed() -> None:
     [
         ("format", "other"), ("version", 2), ("version", True), ("version", 1.0), ("kind", "pickle"), ("kind", None),
         ("classes", ["a"]), ("classes", ["a", "a"]), ("classes", [1, 2]), ("classes", "ab"), ("classes", None),
-        ("classes", ["a", "b", "c"]), ("columns", 4), ("columns", 0), ("columns", 5.0), ("columns", True),
+        ("classes", ["a", "b", "c"]), ("classes", ["a", "\ud800"]),
+        ("columns", 4), ("columns", 0), ("columns", 5.0), ("columns", True),
         ("feature_spec", []), ("training", None), ("evidence", 3), ("metrics", "x"), ("hyperparameters", {}),
     ],
 )  # fmt: skip
@@ -189,6 +190,18 @@ def test_sparse_coefficients_survive_and_zeros_take_no_room() -> None:
     with np.load(io.BytesIO(made[WEIGHTS])) as stored:
         assert 0 < len(stored["sparse_index"]) < 40
     assert to_bytes(back, **RECORD) == made
+
+
+def test_many_classes_of_many_columns_are_refused() -> None:
+    k = 1000
+    changed = arrays("logistic") | {
+        "coef": np.zeros((k, 5)),
+        "intercept": np.zeros(k),
+        "sparse_value": np.zeros((k, 0)),
+    }
+    weights = pack(changed | {"sparse_columns": np.array([1 << 24])})
+    with pytest.raises(DataError, match="too large"):
+        from_bytes(with_weights("logistic", weights, classes=[str(i) for i in range(k)]))
 
 
 @pytest.mark.parametrize("attack", LOGISTIC_ATTACKS)

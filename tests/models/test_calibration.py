@@ -66,11 +66,28 @@ def test_isotonic_is_scikit_learns(rng: np.random.Generator, rows: int) -> None:
     binned = counted(p, y)
     found = calibrate(binned, "isotonic")
     at = centres()[np.minimum((p * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)]
-    peer = IsotonicRegression(out_of_bounds="clip").fit(at, y)
+    _, block = np.unique(IsotonicRegression().fit_transform(at, y), return_inverse=True)
+    count, hits = np.bincount(block), np.bincount(block, weights=y)
+    smooth = IsotonicRegression().fit_transform(
+        np.arange(len(count)), (hits + 1) / (count + 2), sample_weight=count + 2
+    )[block]
     if found.method == "isotonic":
-        assert np.allclose(found.apply(at), peer.predict(at))
+        assert np.allclose(found.apply(at), smooth)
     else:
-        assert len(np.unique(y)) == 1 or np.ptp(peer.predict(at)) == 0
+        assert len(np.unique(y)) == 1 or np.ptp(smooth) < 1e-12
+
+
+def test_isotonic_is_never_certain() -> None:
+    """Forty mails that scores divide cleanly do not make the next one certain."""
+    p = np.linspace(0.1, 0.9, 40)
+    found = calibrate(counted(p, (p > 0.5).astype(int)), "isotonic")
+    assert found.apply(np.array([0.0, 1.0])) == pytest.approx([1 / 22, 21 / 22])
+    binned = np.zeros((2, SCORE_BINS), np.int64)
+    binned[:, 100] = 9, 1
+    binned[:, 200] = 1, 99
+    binned[1, 300] = 1  # alone it would say 2/3, less than the hundred below it
+    said = calibrate(binned, "isotonic").apply(centres()[[100, 200, 300]])
+    assert said == pytest.approx([2 / 12, 102 / 105, 102 / 105])
 
 
 @given(SEEDS, st.sampled_from(["none", "platt", "isotonic"]), st.integers(2, 300))
@@ -85,6 +102,15 @@ def test_a_calibration_never_turns_the_order_around(rng: np.random.Generator, me
         assert len(np.unique(said)) == len(np.unique(p))
     again = Calibration.from_dict(json.loads(json.dumps(found.to_dict())))
     assert again == found
+
+
+def test_platt_keeps_the_order_at_both_ends() -> None:
+    ends = np.sort(np.concatenate([[0.0], np.logspace(-12, -4, 300)]))
+    p = np.concatenate([ends, 1 - ends[::-1]])
+    for slope in (0.3, 1.2):
+        said = Calibration("platt", slope, 0.1).apply(p)
+        assert (np.diff(said) > 0).all()
+        assert 1e-8 < said[0] < said[-1] < 1 - 1e-8  # what all trees agree on stays a degree
 
 
 def test_scores_that_say_nothing_are_left_alone() -> None:
@@ -103,6 +129,8 @@ def test_scores_that_say_nothing_are_left_alone() -> None:
         None,
         {"method": "magic", "slope": 1.0, "offset": 0.0, "knots": []},
         {"method": "platt", "slope": -1.0, "offset": 0.0, "knots": []},
+        {"method": "platt", "slope": 10**400, "offset": 0.0, "knots": []},
+        {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": [[0.5, 10**400]]},
         {"method": "platt", "slope": float("nan"), "offset": 0.0, "knots": []},
         {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": []},
         {"method": "isotonic", "slope": 1.0, "offset": 0.0, "knots": [[0.5, 0.4], [0.4, 0.6]]},

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mailmill.errors import MailmillError
+from mailmill.models import portable
 from mailmill.models.calibration import Calibration
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
 from mailmill.models.graph import DENSE, INDICES, LABEL, PROBABILITY, VALUES, Graph
@@ -110,6 +111,42 @@ def test_a_whole_model_is_exported_with_its_threshold(calibration: Calibration) 
     clear = np.abs(ours[:, 1] - 0.37) > 1e-5
     assert [labels[i] for i in np.flatnonzero(clear)] == [CLASSES[c] for c in predict(ours, 0.37)[clear]]
     assert files(model, "off") == {}
+
+
+def test_calibration_is_equal_at_the_ends() -> None:
+    """Unanimous trees, and nearly unanimous ones: float32 votes tell 1 - p from the other class."""
+    graph = Graph(2)
+    calibration = Calibration("platt", 0.3, 0.1)
+    p = calibrated(graph, graph.double(DENSE), calibration)
+    content = graph.finish(p, labelled(graph, p, CLASSES, 0.5), {})
+    few = np.concatenate([[0.0], np.logspace(-9, -4, 100)])
+    ends = np.concatenate([few, 1 - few])
+    (said,) = session(content).run([PROBABILITY], {DENSE: np.stack([1 - ends, ends], axis=1).astype(np.float32)})
+    np.testing.assert_allclose(said[:, 1], calibration.apply(ends), atol=1e-7)
+
+
+def test_a_steep_calibration_is_verified() -> None:
+    """The graph's votes are float32: within a bin an isotonic calibration makes 65,536 times as much of that."""
+    model = forest(CLASSES)
+    model = replace(model, trees=model.trees[:1])
+    leaves = model.trees[0].frequencies()[model.trees[0].feature < 0, 1]
+    edges = np.unique(np.concatenate([leaves - 2.0**-17, leaves + 2.0**-17]).clip(0, 1))
+    knots = tuple(zip(edges.tolist(), np.linspace(0, 1, len(edges)).tolist(), strict=True))
+    model = replace(model, calibration=Calibration("isotonic", knots=knots))
+    content = files(model, "required")["model.onnx"]
+    assert 1e-6 < verify(model, content) < 1e-2
+    moved = tuple((p, q**1.1) for p, q in knots)
+    with pytest.raises(MailmillError, match="differ"):
+        verify(replace(model, calibration=Calibration("isotonic", knots=moved)), content)
+
+
+def test_a_graph_that_differs_is_left_out(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    model = forest(CLASSES)
+    monkeypatch.setattr(portable, "export", lambda _: export(replace(model, trees=model.trees[1:])))
+    assert files(model, "auto") == {}
+    assert "model.onnx is left out" in caplog.text
+    with pytest.raises(MailmillError, match="differ"):
+        files(model, "required")
 
 
 @pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c")])

@@ -76,7 +76,9 @@ class TrainSection(Section):
     positive: str = "pos"
     negative: str | None = Field(None, description="needed with three classes or more")
     calibration: Literal["platt", "isotonic", "none"] = Field(
-        "platt", description="fitted on the validation split, so that sentiment is a degree; two classes"
+        "platt",
+        description="fitted on the validation split, so that sentiment is a degree; two classes. "
+        "isotonic needs thousands of validation mails",
     )
     onnx: Literal["auto", "required", "off"] = Field("auto", description="also write model.onnx; auto: where onnx is")
 

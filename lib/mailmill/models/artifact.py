@@ -51,6 +51,8 @@ _FOREST = {
 }
 _DOCUMENT_BYTES = 16 << 20
 _SPARSE_COLUMNS = 1 << 24
+#: Sparse coefficients, 2 GiB of them: 16 classes of as many columns as there may be.
+_SPARSE = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,10 @@ def _classes(value: object) -> tuple[str, ...]:
         raise DataError(f"{DOCUMENT}: classes must be a list of names")
     if len(value) < 2 or len(set(value)) != len(value):
         raise DataError(f"{DOCUMENT}: classes must be two names or more, all different")
+    try:
+        "".join(value).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{DOCUMENT}: a class has a name that is not valid Unicode") from None
     return tuple(value)
 
 
@@ -213,6 +219,8 @@ def _logistic(classes: tuple[str, ...], columns: int, settings: LogisticSettings
         len(index) and (index[0] < 0 or index[-1] >= width or (index[1:] <= index[:-1]).any())
     ):
         raise DataError("the sparse columns of the logistic model are not ascending within its width")
+    if margins * width > _SPARSE:
+        raise DataError(f"a logistic model of {margins} x {width} sparse coefficients is too large: at most {_SPARSE}")
     if not all(np.isfinite(array).all() for array in (coef, intercept, value)):
         raise DataError("a coefficient of the logistic model is not finite")
     sparse = None

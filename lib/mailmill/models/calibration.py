@@ -7,6 +7,7 @@ in 65,536 bins (`Tally.binned`): integers, so it is the same on every engine and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,11 +18,13 @@ from mailmill.errors import DataError
 
 Method = Literal["none", "platt", "isotonic"]
 Vector = NDArray[np.float64]
+#: Rows, rows of class 1, first bin, last bin.
+Block = tuple[int, int, int, int]
 
 _STEPS = 100
 #: Scores are counted in so many equal bins of 0 .. 1.
 SCORE_BINS = 1 << 16
-#: Scores are kept half a bin away from 0 and 1, so that their log-odds are finite.
+#: Half a bin: nearer to 0 and 1 counts know no more, and log-odds go on along their tangent, see `Calibration`.
 EDGE = 2.0**-17
 
 
@@ -29,7 +32,9 @@ EDGE = 2.0**-17
 class Calibration:
     """A non-decreasing map of P(classes[1]) to itself.
 
-    none: p. platt: 1 / (1 + exp(-(slope logit(p) + offset))), slope > 0, so the order of mails is kept.
+    none: p. platt: 1 / (1 + exp(-(slope l(p) + offset))), slope > 0, so the order of mails is kept. l is the logit,
+    but goes on along its tangents below EDGE and above 1 - EDGE: it rises, so that mails at the ends of the queue do
+    not tie, and is finite at 0, as a forest's votes may be with few mails to vouch for it.
     isotonic: linear between the `knots` (p, q), both float64 (k,), constant outside them.
     """
 
@@ -70,7 +75,7 @@ class Calibration:
         try:
             knots = tuple((float(p), float(q)) for p, q in values["knots"])
             return cls(values["method"], float(values["slope"]), float(values["offset"]), knots)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise DataError("the model's calibration is damaged") from None
 
 
@@ -83,7 +88,8 @@ def calibrate(binned: NDArray[np.int64], method: Method) -> Calibration:
     platt: logistic regression of the class on logit(p), with Platt's targets (n_1 + 1) / (n_1 + 2) and
     1 / (n_0 + 2), by Newton's method. Platt, "Probabilistic outputs for support vector machines", 1999; Lin, Lin
     & Weng, 2007. isotonic: least squares under monotony by pooling adjacent violators, exact in integers.
-    Zadrozny & Elkan, "Transforming classifier scores into accurate multiclass probability estimates", 2002.
+    Zadrozny & Elkan, "Transforming classifier scores into accurate multiclass probability estimates", 2002. Each
+    block then says (n_1 + 1) / (n + 2), as Platt's targets do, never 0 or 1; what no longer rises is pooled again.
 
     Where a class is absent, or higher scores do not mean more of class 1, the result is `none`.
     """
@@ -134,13 +140,9 @@ def _platt(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibr
 
 
 def _isotonic(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibration:
-    blocks: list[tuple[int, int, int, int]] = []  # rows, rows of class 1, first bin, last bin
-    for bin_ in np.flatnonzero(negatives + positives).tolist():
-        rows, hits, first = int(negatives[bin_] + positives[bin_]), int(positives[bin_]), bin_
-        while blocks and blocks[-1][1] * rows >= hits * blocks[-1][0]:
-            before = blocks.pop()
-            rows, hits, first = rows + before[0], hits + before[1], before[2]
-        blocks.append((rows, hits, first, bin_))
+    used = np.flatnonzero(negatives + positives).tolist()
+    blocks = _pooled((int(negatives[bin_] + positives[bin_]), int(positives[bin_]), bin_, bin_) for bin_ in used)
+    blocks = _pooled((rows + 2, hits + 1, first, last) for rows, hits, first, last in blocks)
     if len(blocks) == 1:
         return Calibration()
     at = centres()
@@ -151,9 +153,21 @@ def _isotonic(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Cal
     return Calibration("isotonic", knots=tuple(knots))
 
 
+def _pooled(bins: Iterable[Block]) -> list[Block]:
+    """The fewest blocks of neighbours whose shares of class 1 rise, after pooling those that do not."""
+    blocks: list[Block] = []
+    for rows, hits, first, last in bins:
+        while blocks and blocks[-1][1] * rows >= hits * blocks[-1][0]:
+            before = blocks.pop()
+            rows, hits, first = rows + before[0], hits + before[1], before[2]
+        blocks.append((rows, hits, first, last))
+    return blocks
+
+
 def _logit(p: Vector) -> Vector:
     inside = np.clip(p, EDGE, 1 - EDGE)
-    return np.log(inside) - np.log1p(-inside)
+    along = np.minimum(p / EDGE, 1) - np.minimum((1 - p) / EDGE, 1)
+    return np.asarray(np.log(inside) - np.log1p(-inside) + along, np.float64)
 
 
 def _sigmoid(z: Vector) -> Vector:

@@ -27,6 +27,7 @@ _PHONE: Final = re.compile(
 )
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _DIGIT: Final = re.compile(r"\d")
+_NUMBERS: Final = re.compile(r"\d\D?\d\D?\d\D?\d\D?\d\D?\d")
 _URL: Final = re.compile(r"(?:https?://|www\.|ftp://)\S{3}", re.IGNORECASE)
 _POSTCODE: Final = re.compile(
     r"\b[A-Z]{2}\.?,? {1,3}\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2}\b|"
@@ -115,8 +116,8 @@ class Shape:
 
     @property
     def lettered(self) -> int:
-        """Words, without numbers where there are digits: "Tel. 03 20 55 50 00" has one."""
-        if _DIGIT.search(self._bare) is None:
+        """Words, without numbers where there are many digits: "Tel. 03 20 55 50 00" has one."""
+        if _NUMBERS.search(self._bare) is None:
             return self.words
         return sum([w[0].isalpha() or any(map(str.isalpha, w)) for w in self._split])
 

@@ -121,6 +121,9 @@ def plain_tokens(markup: str) -> list[Token] | None:
     They show the same as `repaired_tokens`, which also has what the standard adds: a head, and html, body and tbody
     where they are left out.
     """
+    ends = markup.count("</p") + markup.count("</P")
+    if markup.count("<p") + markup.count("<P") != ends:  # paragraphs that something else ends: soon told, and common
+        return None
     prologue = _PROLOGUE.match(markup)
     if prologue is None:
         return None

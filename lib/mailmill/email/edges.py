@@ -213,7 +213,9 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
             marks[solid[0]] = ("signoff", "name.sender")
             return []
         return solid
-    place = next(i for i in range(solid[-1] - 1, -1, -1) if lines.bares[i])  # it may be decided already
+    place = solid[-1] - 1
+    while not lines.bares[place]:  # up to the line above, which may be decided already
+        place -= 1
     previous = lines[place]
     gap = solid[-1] > place + 1
     shape = line.shape

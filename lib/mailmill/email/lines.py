@@ -171,12 +171,14 @@ class Shape:
             return self.words > 3  # an address of the web may be as long
         if self.words < 3 or (self.words < 6 and not stops):
             return False
+        lower = self.lower
+        if lower >= 6:
+            return True
         words = self.lettered
         if words >= 12:
             return True
         if words < 3 or (words < 6 and not stops):
             return False
-        lower = self.lower
         if words >= 6 and lower * 2 >= words:
             return True
         return stops and ((words >= 5 and lower >= 2) or lower * 3 >= words * 2)

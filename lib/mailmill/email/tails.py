@@ -17,6 +17,7 @@ from mailmill.email.patterns import PATTERNS
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
 
+NOTHING: Final = ("", "")
 MAX_SIGNATURE: Final = 25
 _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
 #: So many of the lowest lines may be a paragraph that was announced.
@@ -78,12 +79,11 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
         if not opens and size - k > 12:
             continue
         below = k > 0 or not first
-        found = _below_rule(lines, solid, k) if ruled else ("", "")
-        if not found[1] and below and opens:
-            found = ("disclaimer", _disclaims(lines, solid, k))
-        if not found[1] and below:
-            found = ("footer", _foots(lines, solid, k, opens))
-        zone, rule = found
+        zone, rule = _below_rule(lines, solid, k) if ruled else NOTHING
+        if not rule and below and opens:
+            zone, rule = "disclaimer", _disclaims(lines, solid, k)
+        if not rule and below:
+            zone, rule = "footer", _foots(lines, solid, k, opens)
         if rule:
             stop = _foot(lines, solid, k, zone)
             mark(marks, solid[k:stop], zone, rule)
@@ -103,7 +103,7 @@ def _below_rule(lines: Lines, solid: list[int], k: int) -> tuple[str, str]:
         rule = lines[j].rule("disclaimer") if j != solid[k] else ""
         if rule and _legal(lines, solid, k):
             return "disclaimer", rule
-    return "", ""
+    return NOTHING
 
 
 def _disclaims(lines: Lines, solid: list[int], k: int) -> str:
@@ -188,7 +188,7 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
     bares = lines.bares
     for k in range(len(solid) - 1, max(0, len(solid) - MAX_INTRODUCED), -1):
         bare = bares[solid[k - 1]]
-        if not announces(bare):
+        if not bare.endswith(":") or not announces(bare):
             continue
         above = lines[solid[k - 1]]
         if above.rule("greeting") and above.shape.lower < 3:

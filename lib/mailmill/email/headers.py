@@ -46,8 +46,7 @@ _NAME_COLON: Final = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
 _ANCHORED: Final = frozenset(f.name for f in PATTERNS.matchers["attribution"].fragments if "" not in heads(f.text))
 
-#: A block of fields may not be longer than this; recipients' lists can run over dozens of lines.
-MAX_FIELD_LINES: Final = 120
+MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 
 
 class Header(NamedTuple):
@@ -119,7 +118,8 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     follow = next_solid(lines, last + 1)
     bares = lines.bares
     quoted = follow < len(lines) and (follow in lines.depths or lines.evidence[follow] != "")
-    if not quoted and not any(_DIGIT.search(bare) or "@" in bare for bare in bares[max(floor, last - 3) : last + 1]):
+    near = "" if quoted else " ".join(bares[max(floor, last - 3) : last + 1])
+    if not quoted and "@" not in near and not _DATED.search(near):
         return None
     for start in range(last, max(floor, last - 3) - 1, -1):
         bare = bares[start]
@@ -191,7 +191,7 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
 
 
 def _notes_fields(lines: Lines, start: int) -> int:
-    """Index of the first field within the few lines of name and date that Notes writes before it, or 0."""
+    """Index of the first field below the few lines of name and date that Notes writes, or 0."""
     for i in range(start, min(start + 12, len(lines))):
         if i in lines.depths:
             return 0
@@ -241,9 +241,9 @@ def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool =
 
 
 def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
-    """Are the fields a mail's, not those of a form or a journey ("From: Mumbai")?
+    """Do the fields name an address, a Notes name or a time of day, or does a rule part them from what stands above?
 
-    They name an address, a Notes name or a time of day, or a rule parts them from what stands above.
+    Those of a form or a journey ("From: Mumbai") do not.
     """
     if first and _RULE_LINE.match(lines.bares[first - 1]):
         return True

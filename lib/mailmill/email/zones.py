@@ -131,7 +131,7 @@ def assign_own(
         mark_edges(lines, marks, solid, names, first=first, last=last)
         if labeller is not None and (first or last):
             labeller.referee(lines, marks, solid[0], solid[-1] + 1, names, first=first)
-        last = last and all((mark := marks[i]) is not None and mark[0] in _APPENDED for i in solid)
+        last = last and _appended(marks, solid)
     kept = False
     if not any(marks[i] is None for solid in segments for i in solid):
         # The labeller alone may not empty a message, nor what may be a wrapped line.
@@ -139,6 +139,15 @@ def assign_own(
         if not kept and headers:
             _rename_forward(marks, headers)
     return Zoned(_runs(lines, marks), kept, bool(headers))
+
+
+def _appended(marks: Marks, solid: list[int]) -> bool:
+    """Is all of a segment what something appended?"""
+    for i in solid:
+        mark = marks[i]
+        if mark is None or mark[0] not in _APPENDED:
+            return False
+    return True
 
 
 def _mark_rules(lines: Lines, marks: Marks) -> None:

@@ -66,7 +66,7 @@ from mailmill.commands import interrupt
 interrupt.PATIENCE_SECONDS = 0.5
 interrupt.install()
 signal.pthread_sigmask(signal.SIG_BLOCK, [{int(number)}])
-print("ready", flush=True)
+threading.Timer(0.5, print, ["ready"], {{"flush": True}}).start()  # once the main thread waits, not just before
 signal.sigwait([signal.SIGUSR1])
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=-1, stderr=-1, text=True)

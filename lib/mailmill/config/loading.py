@@ -147,6 +147,6 @@ def _known(location: list[str]) -> str:
     *above, last = location
     close = [".".join([*above, name]) for name in difflib.get_close_matches(last, model.model_fields, n=1, cutoff=0.5)]
     sections = Config.model_fields.items()
-    elsewhere = [f"{name}.{last}" for name, section in sections if last in section.annotation.model_fields]  # type: ignore[union-attr]
+    elsewhere = [f"{name}.{last}" for name, field in sections if last in getattr(field.annotation, "model_fields", ())]
     likely = (close or elsewhere) if above else (elsewhere or close)
     return f"did you mean {' or '.join(likely)}?" if likely else f"known: {', '.join(model.model_fields)}"

@@ -100,11 +100,9 @@ def _signed_above(lines: Lines, solid: list[int], k: int, names: frozenset[str])
         if solid[j + 1] > solid[j] + 1:
             break
         if is_sender(lines.bares[solid[j]], names) and _signs_off(lines, solid, j - 1):
-            shape = lines[solid[k]].shape
-            named = [lines[i].shape.prose for i in solid[j + 1 : k]] or [
-                not (shape.address or shape.phone or shape.title)
-            ]
-            return -1 if any(named) else j - 1
+            between, shape = [lines[i].shape for i in solid[j + 1 : k]], lines[solid[k]].shape
+            signs = not any(each.prose for each in between) if between else shape.address or shape.phone or shape.title
+            return j - 1 if signs else -1
     return -1
 
 
@@ -156,10 +154,10 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
         if rule:
             mark(marks, solid[k : k + 2], "signoff", rule)
             return solid[:k] + solid[k + 2 :]
-    return _signed_above_more(lines, marks, solid, names) if names else solid
+    return _signed_above_pasted(lines, marks, solid, names) if names else solid
 
 
-def _signed_above_more(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+def _signed_above_pasted(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """The known sender's sign-off, name and contacts above text that was pasted below them: only they go."""
     bares = lines.bares
     for k in range(1, len(solid) - 2):

@@ -162,7 +162,7 @@ class _Page:
         apart = role == "paragraph" and not (tag == "p" and attributes and _TIGHT.search(attributes))
         if len(self._stack) < 100_000:
             self._stack.append((tag, role, apart, self.now, self._hidden, self._pre))
-        pre = len(attributes) > 20 and "white-space" in attributes and _PRE_STYLE.search(attributes) is not None
+        pre = "white-space" in attributes and _PRE_STYLE.search(attributes) is not None
         if not mark and role is None and not pre:
             return
         if self._hidden or role == "dropped" or (mark == "hidden" and tag not in ("body", "html")):

@@ -188,7 +188,7 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
     bares = lines.bares
     for k in range(len(solid) - 1, max(0, len(solid) - MAX_INTRODUCED), -1):
         bare = bares[solid[k - 1]]
-        if not bare.endswith(":") or not announces(bare):
+        if not announces(bare):
             continue
         above = lines[solid[k - 1]]
         if above.rule("greeting") and above.shape.lower < 3:
@@ -209,7 +209,7 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
 
 def announces(bare: str) -> bool:
     """Does a line end with a colon that is no smiley's?"""
-    return bare[-1] == ":" and _ANNOUNCES.search(bare) is not None
+    return bare.endswith(":") and _ANNOUNCES.search(bare) is not None
 
 
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sysconfig
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +25,16 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.update(s3.CREDENTIALS)
 settings.register_profile("mailmill", deadline=None)  # no test judges a time: machines are shared
 settings.load_profile("mailmill")
+#: Seconds since the epoch after which no slow test begins; `.ci/run` sets it, whose time is limited.
+SLOW_UNTIL = float(os.environ.get("MAILMILL_SLOW_UNTIL", "inf"))
 REQUIRE_SPARK = os.environ.get("MAILMILL_REQUIRE_SPARK") == "1"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture is made."""
+    if time.time() > SLOW_UNTIL and item.get_closest_marker("slow"):
+        pytest.skip("no time is left for it: MAILMILL_SLOW_UNTIL has passed")
 
 
 def missing_spark() -> str | None:

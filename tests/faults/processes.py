@@ -24,7 +24,7 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def mailmill(
-    *arguments: str | Path, environment: Mapping[str, str] | None = None, timeout: float = 120
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """Run `mailmill` to its end."""
     return subprocess.run(

@@ -7,22 +7,29 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mailmill.config import Config
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.job import Job
 from mailmill.storage.tables import Workspace
 from mailmill.submit import environment
-from mailmill.submit.request import parse
+from mailmill.submit.request import Request, parse
 from tests import mail
 from tests.conftest import ROOT, needs_compiler, require_engine
 from tests.faults.processes import mailmill
 from tests.submit.cluster import standalone
 
 REQUEST = parse(["--target", "yarn", "run"], ROOT)
+#: Seconds after which a submission hangs; a slow machine needs minutes to build, to unpack and to start a cluster.
+SUBMISSION = 1100
 TABLES = ("raw", "clean", "rejects", "labels", "features", "models/forest", "scores")
 
 
@@ -74,6 +81,48 @@ def test_a_changed_archive_is_refused(tmp_path: Path) -> None:
         environment.build(here, print)
 
 
+def test_one_builds_and_the_other_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two submissions of one new lock file: the archive is made once, and neither sees half of it."""
+    (tmp_path / "uv.lock").write_text("lock")
+    (tmp_path / "lib" / "mailmill").mkdir(parents=True)
+    here = replace(REQUEST, root=tmp_path)
+    parts = environment.plan(here)
+    begun, finish = threading.Event(), threading.Event()
+    built: list[Path] = []
+
+    def make(_request: Request, _uv: str, archive: Path) -> None:
+        built.append(archive)
+        archive.write_bytes(b"half")
+        begun.set()
+        assert finish.wait(30)
+        archive.write_bytes(b"the whole")
+
+    def unpack(archive: Path, _wheel: Path | None, unpacked: Path) -> None:
+        assert archive.read_bytes() == b"the whole"
+        (unpacked / "bin").mkdir(parents=True)
+        (unpacked / "bin" / "python").touch()
+
+    def wheel(_request: Request, _uv: str, folder: Path) -> Path:
+        path = folder / "mailmill.whl"
+        path.write_bytes(b"a wheel")
+        return path
+
+    monkeypatch.setattr(environment, "_build_archive", make)
+    monkeypatch.setattr(environment, "verify", unpack)
+    monkeypatch.setattr(environment, "build_wheel", wheel)
+    said: list[str] = []
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(environment.build, here, said.append)
+        assert begun.wait(30)
+        second = pool.submit(environment.build, here, said.append)
+        while "waiting" not in said[-1]:
+            time.sleep(0.01)
+        assert not second.done()
+        finish.set()
+        assert first.result(30) == second.result(30) == parts
+    assert built == [parts.archive]
+
+
 def test_an_archive_that_does_not_run_is_refused(tmp_path: Path) -> None:
     import tarfile
 
@@ -98,40 +147,70 @@ def test_an_archive_that_leans_on_this_machine_is_refused(tmp_path: Path) -> Non
         environment.verify(tmp_path / "a.tar.gz", ROOT / "lib", tmp_path / "k" / "environment")
 
 
+def submit(master: str, folder: Path, *arguments: str | Path) -> str:
+    """Everything that spark-submit.sh printed, on a cluster whose processes know nothing of this environment."""
+    done = subprocess.run(
+        [ROOT / "spark-submit.sh", "--target", "standalone", "--master", master, "--conf", "spark.executor.memory=512m",
+         *arguments],
+        capture_output=True, text=True, timeout=SUBMISSION, cwd=folder,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        | {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable},
+    )  # fmt: skip
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert re.search(r"engine spark \S+: spark://127\.0\.0\.1:\d+, 2 cores", output), output
+    return output
+
+
+def unpacked(folder: Path) -> list[Path]:
+    """The environments of both workers' executors."""
+    executors = list(folder.glob("work-*/app-*/*/environment"))
+    assert len(executors) == 2, "each worker's executor has unpacked the archive"
+    return executors
+
+
+def assert_same(settings: Config, local: Path, tables: Sequence[str]) -> None:
+    here = Job(settings).workspace
+    there = Workspace(here.storage, str(local), here.settings)
+    for name in tables:
+        assert here.manifest(name).fingerprint == there.manifest(name).fingerprint, name
+
+
 @pytest.mark.slow
 @pytest.mark.spark
-@pytest.mark.parametrize("how", [[], pytest.param(["--compiled"], marks=needs_compiler)], ids=["plain", "compiled"])
-def test_a_cluster_of_processes_runs_the_archive(how: list[str], tmp_path: Path) -> None:
+def test_a_cluster_of_processes_runs_the_archive(tmp_path: Path) -> None:
     """Built, verified, submitted: two workers without mailmill or any library of its make the same tables."""
     require_engine("spark")
     corpus = mail.make_corpus(tmp_path / "corpus", 300)
     vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
     settings = mail.make_config(
-        str(tmp_path / "work"),
-        corpus,
-        vectors,
-        "engine.kind=auto",
-        'train.models=["forest"]',
-        "forest.trees=4",
+        str(tmp_path / "work"), corpus, vectors, "engine.kind=auto", 'train.models=["forest"]', "forest.trees=4",
         'train.onnx="off"',  # the archive has no onnx
-    )
+    )  # fmt: skip
     config = mail.write_config(tmp_path / "small.toml", settings)
     with standalone(tmp_path) as master:
-        done = subprocess.run(
-            [ROOT / "spark-submit.sh", "--target", "standalone", "--master", master, *how, "--conf",
-             "spark.executor.memory=512m", "run", "--config", str(config)],
-            capture_output=True, text=True, timeout=540, cwd=tmp_path,
-            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-            | {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable},
-        )  # fmt: skip
-        output = done.stdout + done.stderr
-        assert done.returncode == 0, output
-        assert re.search(r"engine spark \S+: spark://127\.0\.0\.1:\d+, 2 cores", output), output
-        executors = list(tmp_path.glob("work-*/app-*/*/environment"))
-        assert len(executors) == 2, "each worker's executor has unpacked the archive"
-        assert all(bool(list(folder.rglob("email/cleaner*.so"))) == bool(how) for folder in executors)
-    assert mailmill("run", "-c", config, "-e", "local", "-s", f"run.work={tmp_path / 'local'}").returncode == 0
-    here = Job(settings).workspace
-    there = Workspace(here.storage, str(tmp_path / "local"), here.settings)
-    for name in TABLES:
-        assert here.manifest(name).fingerprint == there.manifest(name).fingerprint, name
+        submit(master, tmp_path, "run", "--config", config)
+        assert not any(list(folder.rglob("email/cleaner*.so")) for folder in unpacked(tmp_path))
+    done = mailmill("run", "-c", config, "-e", "local", "-s", f"run.work={tmp_path / 'local'}")
+    assert done.returncode == 0, done.stderr
+    assert_same(settings, tmp_path / "local", TABLES)
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@needs_compiler
+def test_a_cluster_of_processes_runs_the_compiled_archive(tmp_path: Path) -> None:
+    """Cleaning alone is compiled: the raw table is made here."""
+    require_engine("spark")
+    corpus = mail.make_corpus(tmp_path / "corpus", 300)
+    vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
+    settings = mail.make_config(str(tmp_path / "work"), corpus, vectors, "engine.kind=auto")
+    config = mail.write_config(tmp_path / "small.toml", settings)
+    assert mailmill("ingest", "-c", config, "-e", "local").returncode == 0
+    shutil.copytree(tmp_path / "work", tmp_path / "local")
+    with standalone(tmp_path) as master:
+        submit(master, tmp_path, "--compiled", "clean", "--config", config)
+        assert all(list(folder.rglob("email/cleaner*.so")) for folder in unpacked(tmp_path))
+    done = mailmill("clean", "-c", config, "-e", "local", "-s", f"run.work={tmp_path / 'local'}")
+    assert done.returncode == 0, done.stderr
+    assert_same(settings, tmp_path / "local", ("raw", "clean", "rejects"))

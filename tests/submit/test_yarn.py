@@ -19,7 +19,7 @@ from tests import mail
 from tests.conftest import ROOT, require_engine
 from tests.faults.processes import mailmill
 from tests.submit import yarn
-from tests.submit.test_environment import TABLES
+from tests.submit.test_environment import SUBMISSION, TABLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.s3]
 
@@ -84,7 +84,7 @@ def submit(cluster: yarn.Yarn, *arguments: str | Path, **variables: str) -> subp
     environment |= {"HADOOP_CONF_DIR": str(cluster.conf), "SPARK_LOCAL_IP": "127.0.0.1"}
     return subprocess.run(
         [ROOT / "spark-submit.sh", "--target", "yarn", *conf, *arguments],
-        env=environment | {"PYSPARK_PYTHON": sys.executable} | variables, capture_output=True, text=True, timeout=540,
+        env=environment | {"PYSPARK_PYTHON": sys.executable} | variables, capture_output=True, text=True, timeout=SUBMISSION,
         cwd=cluster.folder,
     )  # fmt: skip
 

@@ -9,6 +9,8 @@ Python imports no compiled module from a wheel as it stands: with --compiled the
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gzip
 import hashlib
 import json
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,9 +95,29 @@ def code_key(root: Path) -> str:
 
 
 def build(request: Request, say: Callable[[str], None]) -> Environment:
-    """Make what is missing of the environment, and verify it; what is there is checked against its checksum."""
+    """Make what is missing of the environment, and verify it; what is there is checked against its checksum.
+
+    One process of this checkout builds at a time: another waits, and then finds what it needs.
+    """
     parts = plan(request)
     parts.archive.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(parts.archive.parent, say):
+        return _build(request, parts, say)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """The lock ends with the process, however that ends."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another submission builds the environment; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(request: Request, parts: Environment, say: Callable[[str], None]) -> Environment:
     uv = _uv(request)
     if parts.wheel is not None and not parts.wheel.exists():
         with tempfile.TemporaryDirectory() as folder:

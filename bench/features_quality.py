@@ -45,7 +45,7 @@ from mailmill.email import clean_message
 from mailmill.features.counts import CountJob, Counts, count_batch
 from mailmill.features.glove import GloveStore, build_store
 from mailmill.features.kernel import FeaturesKernel
-from mailmill.features.rows import Who
+from mailmill.features.rows import Assignment
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.split import folds_of
 from mailmill.features.weights import Weights, from_counts
@@ -119,7 +119,7 @@ class ByNumber:
 
 
 @dataclass(frozen=True)
-class Films(Who):
+class Films(Assignment):
     """One fold of films is the test, the others are training."""
 
     held_out: int = 0
@@ -151,14 +151,14 @@ def featurize(mails: Mails, reading: str, store: GloveStore, settings: FeaturesS
         "subject": mails.subjects,
     }
     batch = pa.record_batch(columns)
-    vectors, who = Opened(store), Films(SEED, (0.8, 0.0, 0.2), ByNumber(mails.labels), fold)
+    vectors, assignment = Opened(store), Films(SEED, (0.8, 0.0, 0.2), ByNumber(mails.labels), fold)
     spec = FeatureSpec.of(store, settings, CLASSES)
     counts = Counts.zeros(spec, len(store))
     parts = [batch.slice(at, 2000) for at in range(0, batch.num_rows, 2000)]
     for part in parts:
-        count_batch(part, CountJob(spec, vectors, who, len(store)), counts)
+        count_batch(part, CountJob(spec, vectors, assignment, len(store)), counts)
     weights = from_counts(counts, spec)
-    kernel = FeaturesKernel(spec.bound(weights.fingerprint), vectors, Opened(weights), who)
+    kernel = FeaturesKernel(spec.bound(weights.fingerprint), vectors, Opened(weights), assignment)
     table = pa.Table.from_batches([kernel(part)["features"] for part in parts]).combine_chunks()
     dense = table["vector"].combine_chunks().flatten().to_numpy().reshape(batch.num_rows, -1)
     width = store.dimension

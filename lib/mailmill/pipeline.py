@@ -9,33 +9,22 @@ and kept as a reject, so that clean + rejects + duplicates = the messages that c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-from mailmill import config as configuration
 from mailmill import schemas
 from mailmill.config import ModelName
 from mailmill.docs import build, choice, energy
 from mailmill.email import CleanKernel, CleanOptions
 from mailmill.errors import DataError
-from mailmill.features import fitting, vectors
-from mailmill.features.kernel import FeaturesKernel
-from mailmill.features.rows import Who
-from mailmill.features.spec import FeatureSpec
-from mailmill.features.split import split_of
-from mailmill.features.weights import SharedWeights
+from mailmill.features import vectors
 from mailmill.job import Job, done, skipped
 from mailmill.models import artifact, metrics, portable, queue, training, workers
 from mailmill.models.data import MapReduce
 from mailmill.models.dataset import fragments
-from mailmill.progress import SILENT, Progress, watch
-from mailmill.quality import polarity
-from mailmill.quality.profile import Known
-from mailmill.stages import documenting, ingesting, labelling, own_vectors, searching
+from mailmill.progress import SILENT, Progress, counted, watch
+from mailmill.stages import documenting, featurising, ingesting, labelling, own_vectors, searching
 from mailmill.stages.scoring import ranked
 from mailmill.storage.fragments import rows_of
-from mailmill.storage.lookup import Lookup
 from mailmill.storage.tables import Table, fingerprints
 
 
@@ -119,41 +108,7 @@ def glove(job: Job) -> Table:
 
 def features(job: Job) -> Table:
     """`clean` (and `labels`) -> `features`: pooled words, n-grams, label, split; and `weights`, fitted for them."""
-    settings, seed = job.config.features, job.config.run.seed
-    texts = job.workspace.open("clean", schemas.CLEAN)
-    labels = job.workspace.open("labels", schemas.LABELS) if job.config.labels.given else None
-    store = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
-    spec = FeatureSpec.of(store.open(), settings, sorted(labels.manifest.statistics["classes"]) if labels else ())
-    inputs = fingerprints(texts, *([labels] if labels else [])) | {"vectors": store.fingerprint}
-    outputs = {"features": schemas.features(spec.dimension, spec.sparse_columns), "weights": schemas.FILES}
-    stage = job.stage(inputs, [settings, seed], outputs)
-    if stage.unchanged:
-        return skipped(stage, "features")
-    lookup = Lookup.of_scans(job.storage, stage.scratch_uri("labels"), labels.scans() if labels else [], "label")
-    who = Who(seed, settings.shares, lookup)
-    scans = texts.scans(job.engine.task_bytes, at_least=job.engine.workers * 2)
-    with watch("weights", None, "passes") as progress:
-        map_reduce = _counted(job.engine.map_reduce, progress)
-        weights = fitting.fit(spec, store, who, scans, map_reduce, job.engine.workers * 4)
-    # Grown labels are those of new messages; but weights fitted to more mail change every row.
-    growth = stage.growth(texts, *([labels] if labels else []))
-    fresh, kept = (texts, []) if spec.fitted else (growth.fresh["clean"], growth.kept)
-    stage = growth.stage
-    files = stage.write_files("weights", weights.to_files())
-    shared = SharedWeights(job.storage, stage.folder("weights"), weights.fingerprint)
-    kernel = FeaturesKernel(spec.bound(weights.fingerprint), store, shared, who)
-    with watch("features", fresh.rows) as progress:
-        written = kept + job.map_table(fresh, kernel, stage.sink_for(kernel.outputs), progress)
-    rows = job.count(stage.draft("features", written, stage.outputs["features"]), "split", "label")
-    splits = {name: sum(n for (split, _), n in rows.items() if split == name) for name in schemas.SPLITS}
-    classes = sorted({name for _, name in rows if name is not None})
-    statistics = {"splits": splits, "classes": classes, "specification": kernel.spec.to_dict()}
-    demanded = job.threads(texts, partial(split_of, seed=seed, shares=settings.shares))
-    direction = polarity.direction(store.open(), spec.dimension, spec.columns_of("mean"))
-    words = settings.vectors if settings.vectors == own_vectors.TRAINED else store.fingerprint
-    read = configuration.fingerprint(words, settings.max_words, settings.subject)
-    known = Known(job.config.train.positive, direction, demanded, read)
-    return done(job.publish(stage, written + files, statistics, known), "features")
+    return featurising.features(job)
 
 
 def train(job: Job) -> dict[ModelName, Table]:
@@ -259,15 +214,4 @@ def load_model(job: Job, name: str) -> artifact.Artifact:
 def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:
     """`map_reduce` of the job's engine over the table's fragments, counting passes."""
     parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers, job.cache_for(table))
-    return partial(_counted(job.engine.map_reduce, progress), parts)
-
-
-def _counted(map_reduce: Callable[..., Any], progress: Progress) -> Callable[..., Any]:
-    """`map_reduce`, telling `progress` of each pass."""
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        result = map_reduce(*arguments, **options)
-        progress.advance(1)
-        return result
-
-    return counted
+    return partial(counted(job.engine.map_reduce, progress), parts)

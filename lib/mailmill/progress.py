@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -36,6 +36,17 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+def counted(map_reduce: Callable[..., Any], progress: Progress) -> Callable[..., Any]:
+    """`map_reduce`, telling `progress` of each pass over the data."""
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        result = map_reduce(*arguments, **options)
+        progress.advance(1)
+        return result
+
+    return counting
 
 
 class _Lines:

@@ -14,7 +14,7 @@ from mailmill.engines import Engine
 from mailmill.engines.local import LocalEngine
 from mailmill.features import fitting, vectors
 from mailmill.features.kernel import FeaturesKernel
-from mailmill.features.rows import Who
+from mailmill.features.rows import Assignment
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.weights import SharedWeights
 from mailmill.storage.filesystems import Storage
@@ -52,13 +52,13 @@ def run(engine: Engine, workspace: Workspace, folder: Path, cut: int) -> tuple[s
     store = vectors.prepare(storage, str(folder), str(folder / "v.txt"))
     labels = {f"{number:032x}": ("neg", "pos")[number % 5 > 2] for number in range(ROWS) if number % 7}
     lookup = Lookup.of(storage, str(folder / "labels"), labels)
-    who, spec = Who(3, SHARES, lookup), FeatureSpec.of(store.open(), WHOLE, ("neg", "pos"))
+    assignment, spec = Assignment(3, SHARES, lookup), FeatureSpec.of(store.open(), WHOLE, ("neg", "pos"))
     scans = texts.scans(2**12, at_least=4)
-    weights = fitting.fit(spec, store, who, scans, engine.map_reduce, 3)
+    weights = fitting.fit(spec, store, assignment, scans, engine.map_reduce, 3)
     for name, content in weights.to_files().items():
         storage.write(str(folder / "weights" / name), content)
     shared = SharedWeights(storage, str(folder / "weights"), weights.fingerprint)
-    kernel = FeaturesKernel(spec.bound(weights.fingerprint), store, shared, who)
+    kernel = FeaturesKernel(spec.bound(weights.fingerprint), store, shared, assignment)
     stage = workspace.stage({}, "features", kernel.outputs)
     return weights.fingerprint, stage.publish(engine.map_table(texts, kernel, stage.sink), {})["features"]
 
@@ -79,7 +79,7 @@ def test_no_mail_at_all_has_weights_too(workspace: Workspace, tmp_path: Path) ->
     (tmp_path / "v.txt").write_text("good 1 0\n")
     store = vectors.prepare(workspace.storage, str(tmp_path), str(tmp_path / "v.txt"))
     spec = FeatureSpec.of(store.open(), WHOLE, ("neg", "pos"))
-    weights = fitting.fit(spec, store, Who(3, SHARES), [], LocalEngine().map_reduce, 4)
+    weights = fitting.fit(spec, store, Assignment(3, SHARES), [], LocalEngine().map_reduce, 4)
     assert np.isfinite(weights.words).all()
     assert not weights.ngrams.any()
 
@@ -91,7 +91,7 @@ def test_weights_do_not_depend_on_the_cut(values: str, workspace: Workspace, tmp
     settings = FeaturesSection(pooling=("sif",), ngrams=1, ngram_bits=12, ngram_values=values)
     spec, texts = FeatureSpec.of(store.open(), settings, ("neg", "pos")), publish_clean(workspace, 60)
     found = {
-        fitting.fit(spec, store, Who(3, SHARES), texts.scans(2**10), LocalEngine().map_reduce, parts).fingerprint
+        fitting.fit(spec, store, Assignment(3, SHARES), texts.scans(2**10), LocalEngine().map_reduce, parts).fingerprint
         for parts in (1, 2, 5, 100)
     }
     assert len(found) == 1

@@ -18,7 +18,7 @@ from mailmill.features.counts import CountJob, Counts, count_batch
 from mailmill.features.featurize import Featurizer
 from mailmill.features.glove import GloveStore, build_store
 from mailmill.features.kernel import FeaturesKernel
-from mailmill.features.rows import Who
+from mailmill.features.rows import Assignment
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.split import split_of
 from mailmill.features.vectors import SharedVectors
@@ -53,12 +53,12 @@ def make_batch(texts: list[str]) -> pa.RecordBatch:
 
 def make_kernel(store: GloveStore, tmp_path: Path, settings: FeaturesSection) -> FeaturesKernel:
     """A kernel whose weights are fitted on forty mails, and published in a folder."""
-    storage, who = Storage(StorageSection()), Who(7, SHARES, Known())
+    storage, assignment = Storage(StorageSection()), Assignment(7, SHARES, Known())
     vectors = SharedVectors(storage, str(store.directory), store.fingerprint)
     spec = FeatureSpec.of(store, settings, ("neg", "pos"))
     found = Counts.zeros(spec, len(store))
     texts = [f"{('good', 'bad')[number % 3 == 2]} day {'!' * (number % 2)} w{number % 5}" for number in range(40)]
-    count_batch(make_batch(texts), CountJob(spec, vectors, who, len(store)), found)
+    count_batch(make_batch(texts), CountJob(spec, vectors, assignment, len(store)), found)
     fitted = from_counts(found, spec)
     fitted = Weights.of(fitted.words, fitted.ngrams, np.array([0.6, 0.8]))
     folder = tmp_path / "weights"
@@ -66,7 +66,7 @@ def make_kernel(store: GloveStore, tmp_path: Path, settings: FeaturesSection) ->
     for name, content in fitted.to_files().items():
         (folder / name).write_bytes(content)
     shared = SharedWeights(storage, str(folder), fitted.fingerprint)
-    return FeaturesKernel(spec.bound(fitted.fingerprint), vectors, shared, who)
+    return FeaturesKernel(spec.bound(fitted.fingerprint), vectors, shared, assignment)
 
 
 def test_values_are_the_formula(store: GloveStore) -> None:
@@ -154,7 +154,7 @@ def test_one_message_is_featurised_as_the_stage_does(store: GloveStore, tmp_path
 def test_training_rows_are_weighed_without_their_fold(store: GloveStore, tmp_path: Path) -> None:
     kernel = make_kernel(store, tmp_path, FeaturesSection(pooling=("nb",)))
     batch = make_batch(["good bad day"] * 40)
-    folds = kernel.who.folds(batch, ("neg", "pos"))
+    folds = kernel.assignment.folds(batch, ("neg", "pos"))
     tables = kernel.weights.open().words[..., 0].astype(np.float64)
     scores = kernel(batch)["features"].column("vector").to_pylist()
     for score, fold in zip(scores, folds.tolist(), strict=True):

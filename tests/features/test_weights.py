@@ -17,7 +17,7 @@ from mailmill.features import common, counts, ngrams, weights
 from mailmill.features.counts import CountJob, Counts, count_batch
 from mailmill.features.glove import GloveStore, build_store
 from mailmill.features.pieces import token_hash
-from mailmill.features.rows import FOLDS, Who
+from mailmill.features.rows import FOLDS, Assignment
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.tokens import is_word, tokenize
 from mailmill.features.vectors import SharedVectors
@@ -84,7 +84,7 @@ def labels_of(batch: pa.RecordBatch, swap: frozenset[str] = frozenset()) -> Know
 def make_job(store: GloveStore, labels: Known, settings: FeaturesSection = EVERYTHING) -> CountJob:
     spec = FeatureSpec.of(store, settings, ("neg", "pos"))
     shared = SharedVectors(Storage(StorageSection()), str(store.directory), store.fingerprint)
-    return CountJob(spec, shared, Who(7, SHARES, labels), len(store))
+    return CountJob(spec, shared, Assignment(7, SHARES, labels), len(store))
 
 
 def counted(job: CountJob, *batches: pa.RecordBatch) -> Counts:
@@ -99,9 +99,9 @@ def test_counts_are_plain_counts(store: GloveStore) -> None:
     job = make_job(store, labels_of(batch))
     found = counted(job, batch)
     words, tokens, columns, mails = Counter(), Counter(), Counter(), 0
-    labels, folds = job.who.found(batch), job.who.folds(batch, ("neg", "pos"))
+    labels, folds = job.assignment.labels_of(batch), job.assignment.folds(batch, ("neg", "pos"))
     for text, label, split, fold in zip(
-        batch.column("text").to_pylist(), labels, job.who.splits(batch), folds, strict=True
+        batch.column("text").to_pylist(), labels, job.assignment.splits(batch), folds, strict=True
     ):
         assert (fold >= 0) == (split == "train" and label is not None)
         if split != "train":
@@ -139,7 +139,7 @@ def test_counts_add_up_however_they_are_cut(store: GloveStore) -> None:
 @pytest.mark.parametrize("subject", ["ignored", "joined", "apart"])
 def test_labels_outside_training_change_no_weight(store: GloveStore, subject: str) -> None:
     batch, settings = make_batch(), EVERYTHING.model_copy(update={"subject": subject})
-    splits = make_job(store, labels_of(batch)).who.splits(batch)
+    splits = make_job(store, labels_of(batch)).assignment.splits(batch)
     keys = np.array(batch.column("key").to_pylist())
     fitted = {}
     for name, changed in {"none": [], "others": keys[splits != "train"], "one": keys[splits == "train"][:20]}.items():
@@ -151,7 +151,7 @@ def test_labels_outside_training_change_no_weight(store: GloveStore, subject: st
 def test_texts_outside_training_change_no_weight(store: GloveStore) -> None:
     batch = make_batch()
     job = make_job(store, labels_of(batch))
-    train = pa.array(job.who.splits(batch) == "train")
+    train = pa.array(job.assignment.splits(batch) == "train")
     assert from_counts(counted(job, batch.filter(train)), job.spec).fingerprint == (
         from_counts(counted(job, batch), job.spec).fingerprint
     )
@@ -159,7 +159,7 @@ def test_texts_outside_training_change_no_weight(store: GloveStore) -> None:
 
 def test_a_table_does_not_know_its_own_fold(store: GloveStore) -> None:
     batch = make_batch()
-    folds = make_job(store, labels_of(batch)).who.folds(batch, ("neg", "pos"))
+    folds = make_job(store, labels_of(batch)).assignment.folds(batch, ("neg", "pos"))
     swapped = frozenset(np.array(batch.column("key").to_pylist())[folds == 3].tolist())
     one, other = (
         from_counts(counted(job, batch), job.spec).words[:, :, 3]
@@ -223,12 +223,12 @@ def test_the_component_is_the_first_direction_of_all_training_mail(scale: float,
     batch = make_batch()
     job = make_job(store, labels_of(batch))
     own = np.ascontiguousarray(from_counts(counted(job, batch), job.spec).words[0, :, 2])
-    moments = common.MomentsJob(job.spec, job.vectors, job.who, own, common.step_for(store.vectors))
+    moments = common.MomentsJob(job.spec, job.vectors, job.assignment, own, common.step_for(store.vectors))
     halves = [common._batch_moments(part, moments) for part in (batch.slice(0, 111), batch.slice(111))]
     total = common.add(*halves)
     np.testing.assert_array_equal(total, common._batch_moments(batch, moments))
     averages = []
-    for text, split in zip(batch.column("text").to_pylist(), job.who.splits(batch), strict=True):
+    for text, split in zip(batch.column("text").to_pylist(), job.assignment.splits(batch), strict=True):
         rows = [row for row in store.lookup(tokenize(text)).tolist() if row >= 0]
         if split == "train" and rows:
             averages.append(np.mean([own[row] * store.vectors[row].astype(np.float64) for row in rows], axis=0))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mailmill.features import pooling
-from mailmill.features.rows import Vectors, Who, columns_of, fields
+from mailmill.features.rows import Assignment, Vectors, columns_of, fields
 from mailmill.features.spec import FeatureSpec
 from mailmill.storage.fragments import Scan
 
@@ -30,7 +30,7 @@ class MomentsJob:
 
     spec: FeatureSpec
     vectors: Vectors
-    who: Who
+    assignment: Assignment
     weights: NDArray[np.float32]
     step: float
 
@@ -68,7 +68,7 @@ def component(total: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _batch_moments(batch: pa.RecordBatch, job: MomentsJob) -> NDArray[np.int64]:
-    batch = batch.filter(pa.array(job.who.splits(batch) == "train"))
+    batch = batch.filter(pa.array(job.assignment.splits(batch) == "train"))
     text = fields(batch, job.spec, job.vectors)[0]
     store, weights = job.vectors.open(), job.weights[None, :, None]
     sums, _, known = pooling.weighted_sums(store.vectors, text.rows, text.offsets, weights)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mailmill.features.ngrams import distinct, ngrams
-from mailmill.features.rows import FOLDS, Vectors, Who, all_rows, columns_of, fields
+from mailmill.features.rows import FOLDS, Assignment, Vectors, all_rows, columns_of, fields
 from mailmill.features.spec import FeatureSpec
 from mailmill.storage.fragments import Scan
 from mailmill.thin import Thin, full, thin
@@ -28,7 +28,7 @@ class CountJob:
 
     spec: FeatureSpec
     vectors: Vectors
-    who: Who
+    assignment: Assignment
     words: int
 
 
@@ -90,15 +90,15 @@ def count_batch(batch: pa.RecordBatch, job: CountJob, counts: Counts) -> None:
     """Add the rows of `batch` that belong to the training split."""
     from mailmill.features import compiled
 
-    batch = batch.filter(pa.array(job.who.splits(batch) == "train"))
+    batch = batch.filter(pa.array(job.assignment.splits(batch) == "train"))
     numbers = {name: number for number, name in enumerate(job.spec.classes)}
-    labels = np.array([numbers.get(label or "", len(numbers)) for label in job.who.found(batch)], np.int64)
+    labels = np.array([numbers.get(label or "", len(numbers)) for label in job.assignment.labels_of(batch)], np.int64)
     parts = fields(batch, job.spec, job.vectors)
     counts.mails += batch.num_rows
     if counts.words.size or counts.tokens.size:
         held = distinct(*all_rows(parts))
         if counts.words.size:
-            folds = np.where(labels < len(numbers), job.who.folds(batch, job.spec.classes), 0)
+            folds = np.where(labels < len(numbers), job.assignment.folds(batch, job.spec.classes), 0)
             compiled.tally(held.columns, held.bounds, labels * FOLDS + folds, counts.words)
         if counts.tokens.size:
             np.add.at(counts.tokens, held.columns, held.counts)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mailmill.features import common, counts
-from mailmill.features.rows import Vectors, Who
+from mailmill.features.rows import Assignment, Vectors
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.weights import Weights, from_counts, word_columns
 from mailmill.storage.fragments import Scan
@@ -18,15 +18,20 @@ MapReduce = Callable[..., Any]
 
 
 def fit(
-    spec: FeatureSpec, vectors: Vectors, who: Who, scans: Sequence[Scan], map_reduce: MapReduce, parts: int
+    spec: FeatureSpec,
+    vectors: Vectors,
+    assignment: Assignment,
+    scans: Sequence[Scan],
+    map_reduce: MapReduce,
+    parts: int,
 ) -> Weights:
-    """The weights that `spec` needs, from the rows of the clean table that `who` counts to the training split.
+    """The weights that `spec` needs, from the rows of the clean table that `assignment` counts to the training split.
 
     The passes are cut into at most `parts` tasks, for each makes a table of counts of its own. The same rows give the
     same weights, whatever the engine and the cut.
     """
     size = len(vectors.open())
-    job = counts.CountJob(spec, vectors, who, size)
+    job = counts.CountJob(spec, vectors, assignment, size)
     found = counts.Counts.zeros(spec, size)
     fragments = [tuple(scans[at::parts]) for at in range(min(parts, len(scans)))]
     if fragments and spec.fitted:
@@ -35,6 +40,6 @@ def fit(
     if "sif" not in spec.pooling or not fragments:
         return weights
     own = np.ascontiguousarray(weights.words[0, :, word_columns(spec).index("sif")])
-    sums = common.MomentsJob(spec, vectors, who, own, common.step_for(vectors.open().vectors))
+    sums = common.MomentsJob(spec, vectors, assignment, own, common.step_for(vectors.open().vectors))
     moments = map_reduce(fragments, common.moments, common.add, sums)
     return Weights.of(weights.words, weights.ngrams, common.component(moments))

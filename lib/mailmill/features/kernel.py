@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mailmill import schemas
 from mailmill.features.featurize import Features, Featurizer
-from mailmill.features.rows import Vectors, Who, columns_of, fields
+from mailmill.features.rows import Assignment, Vectors, columns_of, fields
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.weights import Weights
 
@@ -37,7 +37,7 @@ class FeaturesKernel:
     spec: FeatureSpec
     vectors: Vectors
     weights: Fitted | None
-    who: Who
+    assignment: Assignment
 
     @property
     def columns(self) -> list[str]:
@@ -55,13 +55,13 @@ class FeaturesKernel:
         Raises DataError if vectors or weights are missing, damaged, or not those of the specification.
         """
         featurizer = _featurizer(self.spec, self.vectors, self.weights)
-        folds = self.who.folds(batch, self.spec.classes) if self.spec.informed else None
+        folds = self.assignment.folds(batch, self.spec.classes) if self.spec.informed else None
         features = featurizer.features(fields(batch, self.spec, self.vectors), folds)
         schema = self.outputs[OUTPUT]
         columns = _columns(features, schema) | {
             "key": batch.column("key"),
-            "label": pa.array(self.who.found(batch), pa.string()),
-            "split": pa.array(self.who.splits(batch), pa.string()),
+            "label": pa.array(self.assignment.labels_of(batch), pa.string()),
+            "split": pa.array(self.assignment.splits(batch), pa.string()),
         }
         return {OUTPUT: pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)}
 

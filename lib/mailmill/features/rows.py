@@ -37,7 +37,7 @@ class Vectors(Protocol):
 
 
 @dataclass(frozen=True)
-class Who:
+class Assignment:
     """Split, fold and label of rows, from their keys and threads alone. `labels` None: no row has one."""
 
     seed: int
@@ -48,7 +48,7 @@ class Who:
         """The split of each row, see `split.split_of`."""
         return split_of(batch.column("thread").to_pylist(), self.seed, self.shares)
 
-    def found(self, batch: pa.RecordBatch) -> list[str | None]:
+    def labels_of(self, batch: pa.RecordBatch) -> list[str | None]:
         """The label of each row, or None."""
         keys = batch.column("key").to_pylist()
         return self.labels.find(keys) if self.labels else [None] * len(keys)
@@ -56,7 +56,7 @@ class Who:
     def folds(self, batch: pa.RecordBatch, classes: Sequence[str]) -> NDArray[np.int64]:
         """The fold of each labelled row of the training split, -1 for every other row; int64 (n,)."""
         folds = folds_of(batch.column("thread").to_pylist(), self.seed, FOLDS)
-        counted = np.array([label in classes for label in self.found(batch)], np.bool_)
+        counted = np.array([label in classes for label in self.labels_of(batch)], np.bool_)
         return np.where(counted & (self.splits(batch) == "train"), folds, -1)
 
 

@@ -35,6 +35,7 @@ _INDEX: Final = {state: k for k, state in enumerate(STATES)}
 _BITS: Final = 24
 _HALF: Final = 1 << (_BITS - 1)
 _MASK: Final = (1 << _BITS) - 1
+_AGAIN: Final = "install mailmill again; in a checkout: git checkout lib/mailmill/email/weights"
 _BIAS: Final = _HALF | _HALF << _BITS | _HALF << (2 * _BITS)
 
 
@@ -175,9 +176,9 @@ def parse_weights(text: str) -> Labeller:
         content = json.loads(text)
         found = content["format"], content["checksum"], tuple(content["states"])
     except (ValueError, KeyError, TypeError):
-        raise DataError("the labeller's weights are not readable", hint="run bench/train_labeller.py") from None
+        raise DataError("the labeller's weights are not readable", hint=_AGAIN) from None
     if found != (FORMAT, checksum(content), STATES):
-        raise DataError("the labeller's weights are damaged or of another format", hint="run bench/train_labeller.py")
+        raise DataError("the labeller's weights are damaged or of another format", hint=_AGAIN)
     return Labeller(
         features={name: g + (s << _BITS) + (t << 2 * _BITS) for name, (g, s, t) in content["features"].items()},
         start=tuple(content["start"]),

@@ -187,9 +187,11 @@ def _undo(marks: Marks, rules: str) -> bool:
 
 
 def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bool:
-    """Undo removals of lines that may be the author's; True when there were any.
+    """Undo removals of lines that may be the author's, in a mail of which nothing would be left; True for any.
 
-    Without a header everything that is not marked as quoted comes back, or what thanks, where anything does.
+    Where a line thanks or closes, that line alone comes back: "Hi Sue, / Thanks! / Kim" says "Thanks!". Else, without a
+    header above somebody else's text, greeting and sign-off do: "Hi Sue, / Kim" is all there is; and where there are
+    none, signature, disclaimer and footer.
     """
     clear = _has_clear(lines, marks)
     # Signatures, disclaimers and footers come back only where there is nothing else to bring back.

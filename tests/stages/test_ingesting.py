@@ -258,6 +258,22 @@ def test_the_workspace_below_the_mail_is_not_read(place: tuple[Storage, str], sp
             assert pipeline.ingest(job).manifest.statistics["objects"] == 1
 
 
+@pytest.mark.parametrize("linked", ["work", "mail"])
+def test_the_workspace_below_the_mail_is_not_read_through_a_link(linked: str, tmp_path: Path) -> None:
+    work, inbox = tmp_path / "inbox" / "w", tmp_path / "inbox"
+    work.mkdir(parents=True)
+    (inbox / "a.eml").write_bytes(b"From: a@x.example\nMessage-ID: <a@x>\n\nHello there.\n")
+    (tmp_path / "link").symlink_to(work if linked == "work" else inbox)
+    work, inbox = (tmp_path / "link", inbox) if linked == "work" else (work, tmp_path / "link")
+    config = parse({
+        "run": {"work": str(work)}, "input": {"paths": [str(inbox)]}, "engine": {"kind": "local"},
+        "quality": {"expectations": "off"},
+    })  # fmt: skip
+    for _ in range(2):
+        with Job(config) as job:
+            assert pipeline.ingest(job).manifest.statistics["objects"] == 1
+
+
 def test_the_workspace_is_no_mail(mailbox: Mailbox) -> None:
     mailbox.arrive(DAYS[0], 10)
     with pytest.raises(ConfigError, match=r"run\.work is .* read as mail"):

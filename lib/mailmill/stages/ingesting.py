@@ -47,10 +47,8 @@ def ingest(job: Job) -> Table:
     stage = job.stage({"objects": fingerprint_objects(listed)}, [parameters], OUTPUTS)
     if stage.unchanged:
         return skipped(stage, "raw")
-    if settings.keep_gone:  # objects of a day that is taken again may be gone
-        base = ledger.base(stage, None)
-    else:
-        base = ledger.base(stage, as_of) if _same_code(stage) else None
+    before = None if settings.keep_gone else as_of  # objects of a day that is taken again may be gone
+    base = ledger.base(stage, before) if settings.keep_gone or _same_code(stage) else None
     new, gone = ledger.fresh(listed, base.objects if base else ())
     if base is None or (gone and not settings.keep_gone):
         if gone:

@@ -27,6 +27,7 @@ import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError, MailmillError
+from mailmill.storage import clients
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
 from mailmill.storage.sources import SourceObject, printable
 
@@ -150,7 +151,7 @@ class Storage:
                 try:
                     yield stream
                 except BaseException:
-                    _abandon(filesystem, stream, path)
+                    clients.abandon(filesystem, stream, path)
                     raise
                 stream.close()
             return
@@ -167,6 +168,10 @@ class Storage:
 
     def write(self, uri: str, content: bytes) -> None:
         """Replace the file by `content`, atomically."""
+        if is_s3(uri):  # an interrupted stream would take the file away that was there
+            with self.translated(uri):
+                clients.put(self.settings, uri, content)
+            return
         with self.create(uri) as stream:
             stream.write(content)
 
@@ -279,13 +284,6 @@ def of_one_object(error: MailmillError) -> OSError | None:
 def _seconds(info: dict[str, Any]) -> float:
     changed = info.get("LastModified")
     return float(changed.timestamp()) if changed is not None else 0.0
-
-
-def _abandon(filesystem: Any, stream: Any, path: str) -> None:
-    """Take back a half-written S3 object: pyarrow cannot abort an upload, so it is finished and deleted."""
-    with contextlib.suppress(Exception):
-        stream.close()
-        filesystem.delete_file(path)
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -145,6 +145,17 @@ def test_links_and_relative_paths(tmp_path: Path, storage: Storage, monkeypatch:
     assert [found.path for found in storage.find("./a//")] == ["a/1.eml"]
 
 
+def test_a_linked_folder_is_not_passed_over_in_silence(
+    tmp_path: Path, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("in/a.eml", "elsewhere/b.eml"):
+        storage.write(str(tmp_path / name), b"x")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    assert [Path(found.path).name for found in storage.find(str(tmp_path / "in"))] == ["a.eml"]
+    assert [Path(found.path).name for found in storage.find(str(tmp_path / "in" / "linked"))] == ["b.eml"]
+    assert caplog.messages == [f"{tmp_path}/in/linked is a link to a folder and not read: name it in input.paths"]
+
+
 def test_nothing_there_is_a_data_error_that_names_it(place: Place, tmp_path: Path) -> None:
     storage, root = place
     for action in (storage.find, storage.read, lambda uri: storage.fetch(uri, tmp_path / "copy")):

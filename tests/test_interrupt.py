@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the process, whatever it waits for."""
+"""Ctrl-C, SIGTERM and SIGHUP end the process, whatever it waits for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ threading.Event().wait()
 """
 
 
-CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 def stuck(patience: float, number: int = signal.SIGINT) -> subprocess.Popen[str]:
@@ -74,6 +74,21 @@ signal.sigwait([signal.SIGUSR1])
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
     assert_ended(process, code)
+
+
+def test_a_process_that_nobody_hears_is_ended() -> None:
+    """Whoever read its messages has gone before it, as with `2>&1 | head` or a terminal that was closed."""
+    process = stuck(0.5, signal.SIGTERM)
+    assert process.stderr is not None
+    process.stderr.close()
+    assert process.wait(timeout=60) == 143
+
+
+def test_nohup_is_heeded() -> None:
+    code = "import os, signal\nfrom mailmill.commands import interrupt\ninterrupt.install()\n"
+    code += "os.kill(os.getpid(), signal.SIGHUP)\nprint('still here')"
+    done = subprocess.run(["nohup", sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "still here\n")
 
 
 def test_no_thread_that_waits_keeps_a_process_that_leaves() -> None:

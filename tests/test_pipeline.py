@@ -180,6 +180,26 @@ def test_the_table_decides_what_training_takes_by_default(reference: Config, tmp
     assert trained("logistic.l2=1e-3")[0] != manifest
 
 
+def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp_path: Path) -> None:
+    """As after a night whose training failed, or a change of settings without `train`: widths may be the same."""
+    shutil.copytree(reference.run.work, tmp_path / "work")
+    config = parse(
+        reference.model_dump(mode="json") | {"run": {"work": str(tmp_path / "work"), "seed": reference.run.seed}},
+        ["features.pooling=['max']"],
+    )
+    with Job(config) as job:
+        scores = job.workspace.manifest("scores")
+        pipeline.features(job)
+        for stage in (pipeline.score, pipeline.evaluate):
+            with pytest.raises(DataError, match=r"models/\w+ was trained on other features: .*pooling") as caught:
+                stage(job)
+            assert "mailmill train" in caught.value.hint
+        assert job.workspace.manifest("scores") == scores
+        pipeline.train(job)
+        pipeline.evaluate(job)
+        assert pipeline.score(job).rows == scores.rows
+
+
 @pytest.mark.parametrize("form", ["mbox", "tar.gz", "parquet"])
 def test_every_container_gives_the_same_messages(
     form: str, reference: Config, corpus: Path, vectors: Path, tmp_path: Path

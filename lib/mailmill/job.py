@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -98,12 +99,19 @@ class Job:
 
     def _foreign(self, root: str, objects: list[SourceObject]) -> list[SourceObject]:
         """Those of the objects below `root` that are not in the workspace."""
-        top, own = (self.storage.arrow(uri)[1].rstrip("/") + "/" for uri in (root, self.config.run.work))
+        listed = self.storage.arrow(root)[1].rstrip("/") + "/"
+        top, own = (self._real(uri) for uri in (root, self.config.run.work))
         if own == top:
             raise ConfigError(f"run.work is {root}, which is read as mail", hint="set run.work to another folder")
         if not own.startswith(top):
             return objects
+        own = listed + own.removeprefix(top)
         return [item for item in objects if not self.storage.arrow(item.path)[1].startswith(own)]
+
+    def _real(self, uri: str) -> str:
+        """Where a folder lies, whatever links lead to it."""
+        path = self.storage.arrow(uri)[1]
+        return str(path if is_s3(uri) else os.path.realpath(path)).rstrip("/") + "/"
 
     def stage(self, inputs: Mapping[str, str], settings: list[Any], outputs: Mapping[str, pa.Schema]) -> Stage:
         """Begin a stage; see `Workspace.stage`. `settings`: the sections that its outputs depend on.

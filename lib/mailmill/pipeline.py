@@ -206,9 +206,16 @@ def open_features(job: Job) -> Table:
 
 
 def load_model(job: Job, name: str) -> artifact.Artifact:
-    """A published model by name, checked before any of it is used."""
+    """A published model by name, checked before any of it is used. Raises DataError where the features are not its."""
     table = job.workspace.open(f"models/{name}", schemas.FILES)
-    return artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
+    found = artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
+    own, made = found.feature_spec, job.workspace.manifest("features").statistics["specification"]
+    if other := sorted(key for key in {*own, *made} if own.get(key) != made.get(key)):
+        raise DataError(
+            f"{table.name} was trained on other features: they differ in {', '.join(other)}",
+            hint="run `mailmill train` first, or `mailmill run`",
+        )
+    return found
 
 
 def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,13 @@ def test_row_wise_map(engine: Engine, workspace: Workspace) -> None:
     assert [tuple(r.values()) for r in out["doubled"].read().to_pylist()] == expected
     assert out["rejects"].read()["key"].to_pylist() == [f"{n:032x}" for n, v in enumerate(values) if v < 0]
     assert out["doubled"].rows + out["rejects"].rows == table.rows
+
+
+def test_a_workspace_of_any_name(engine: Engine, workspace: Workspace) -> None:
+    workspace = replace(workspace, root=workspace.root + " a#b%20c?d'e\u00e9[x]{y,z}*\\w")
+    table = publish_rows(workspace, [14] * 300)
+    out = map_rows(engine, workspace, table, DoubleKernel(), Counter())
+    assert out["doubled"].read()["double"].to_pylist() == [28] * 300
 
 
 def test_workers_do_not_start_more_threads_than_cores(engine: Engine) -> None:

@@ -232,6 +232,18 @@ def test_a_landing_place_that_is_gone_is_an_error(mailbox: Mailbox) -> None:
         mailbox.run(keep, f'input.paths=["{mailbox.folder / "inbxo"}"]')
 
 
+def test_a_day_run_again_keeps_mail_that_is_gone(mailbox: Mailbox) -> None:
+    keep = "ingest.keep_gone=true"
+    for day in DAYS:
+        mailbox.arrive(day, 20)
+        found = mailbox.run(keep, f"ingest.as_of={day}")
+        for path in (mailbox.corpus / "mail").glob("*.eml"):
+            path.unlink()
+    adds_up(found, 60)
+    for day in reversed(DAYS):
+        assert mailbox.run(keep, f"ingest.as_of={day}") == found
+
+
 @pytest.mark.parametrize("spelling", ["", "x/../", "./"])
 def test_the_workspace_below_the_mail_is_not_read(place: tuple[Storage, str], spelling: str) -> None:
     storage, root = place
@@ -240,6 +252,22 @@ def test_the_workspace_below_the_mail_is_not_read(place: tuple[Storage, str], sp
     config = parse({
         "run": {"work": f"{root}/{spelling}w"}, "input": {"paths": [root + "/"]}, "engine": {"kind": "local"},
         "storage": {"endpoint": storage.settings.endpoint}, "quality": {"expectations": "off"},
+    })  # fmt: skip
+    for _ in range(2):
+        with Job(config) as job:
+            assert pipeline.ingest(job).manifest.statistics["objects"] == 1
+
+
+@pytest.mark.parametrize("linked", ["work", "mail"])
+def test_the_workspace_below_the_mail_is_not_read_through_a_link(linked: str, tmp_path: Path) -> None:
+    work, inbox = tmp_path / "inbox" / "w", tmp_path / "inbox"
+    work.mkdir(parents=True)
+    (inbox / "a.eml").write_bytes(b"From: a@x.example\nMessage-ID: <a@x>\n\nHello there.\n")
+    (tmp_path / "link").symlink_to(work if linked == "work" else inbox)
+    work, inbox = (tmp_path / "link", inbox) if linked == "work" else (work, tmp_path / "link")
+    config = parse({
+        "run": {"work": str(work)}, "input": {"paths": [str(inbox)]}, "engine": {"kind": "local"},
+        "quality": {"expectations": "off"},
     })  # fmt: skip
     for _ in range(2):
         with Job(config) as job:
@@ -354,6 +382,35 @@ def test_compaction_joins_files_and_changes_nothing(mailbox: Mailbox, monkeypatc
     adds_up(found, 80 + 83 + 30)
     whole = mailbox.run(work="at-once")
     assert found["features"].fingerprint == whole["features"].fingerprint
+
+
+@pytest.mark.parametrize("last", ["ledger", "rejects"])
+def test_compaction_after_a_run_that_was_killed_between_two_manifests(
+    last: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joined with what was committed, what was not could not be told from it any more."""
+    few = "tables.fragment_bytes=10MB"
+    for day in DAYS[:2]:
+        mailbox.arrive(day, 40)
+        mailbox.run(few)
+    for number in range(3):
+        (mailbox.corpus / "mail" / f"broken-{number}.eml").write_bytes(b"")
+    original: Callable[..., None] = manifests.publish
+
+    def killed(storage: Any, uri: str, manifest: Manifest) -> None:
+        original(storage, uri, manifest)
+        if manifest.table == last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(manifests, "publish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        mailbox.run(few)
+    monkeypatch.setattr(manifests, "publish", original)
+    with Job(mailbox.config(few)) as job:
+        compacting.compact(job)
+    adds_up(mailbox.run(few), 83)
+    with Job(mailbox.config(few)) as job:
+        assert compacting.compact(job), "now they go together"
 
 
 @pytest.mark.parametrize("engine", ["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])

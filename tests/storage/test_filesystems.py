@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import pickle
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError
+from mailmill.storage import filesystems
 from mailmill.storage.filesystems import Storage, join
 
 Place = tuple[Storage, str]
@@ -44,6 +47,32 @@ def test_a_failed_write_leaves_nothing_and_keeps_what_was(place: Place) -> None:
         raise RuntimeError
     assert not storage.exists(join(root, "new.bin"))
     assert storage.children(root) == []
+
+
+@pytest.mark.s3
+def test_an_interrupted_write_keeps_what_was(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manifest that is being replaced: S3 has the old one or the new one, never none."""
+    storage, uri = Storage(StorageSection(endpoint=s3_endpoint)), "s3://test/interrupted/_manifest.json"
+    storage.write(uri, b"old")
+    filesystem, _ = storage.arrow(uri)
+
+    class Interrupted:
+        def open_output_stream(self, path: str) -> Any:
+            stream = filesystem.open_output_stream(path)
+
+            def write(content: bytes) -> None:
+                stream.write(content)
+                raise KeyboardInterrupt
+
+            return SimpleNamespace(write=write, close=stream.close)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(filesystem, name)
+
+    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+        patched.setattr(filesystems, "arrow_s3", lambda _: Interrupted())
+        storage.write(uri, b"new")
+    assert storage.read(uri) in (b"old", b"new")
 
 
 def test_find_lists_files_below_in_order(place: Place) -> None:
@@ -114,6 +143,17 @@ def test_links_and_relative_paths(tmp_path: Path, storage: Storage, monkeypatch:
     monkeypatch.chdir(tmp_path / "in")
     assert [found.path for found in storage.find(".")] == ["2.eml", "a/1.eml"]
     assert [found.path for found in storage.find("./a//")] == ["a/1.eml"]
+
+
+def test_a_linked_folder_is_not_passed_over_in_silence(
+    tmp_path: Path, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("in/a.eml", "elsewhere/b.eml"):
+        storage.write(str(tmp_path / name), b"x")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    assert [Path(found.path).name for found in storage.find(str(tmp_path / "in"))] == ["a.eml"]
+    assert [Path(found.path).name for found in storage.find(str(tmp_path / "in" / "linked"))] == ["b.eml"]
+    assert caplog.messages == [f"{tmp_path}/in/linked is a link to a folder and not read: name it in input.paths"]
 
 
 def test_nothing_there_is_a_data_error_that_names_it(place: Place, tmp_path: Path) -> None:

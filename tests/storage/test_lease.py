@@ -132,6 +132,27 @@ def test_a_lease_that_was_lost_is_noticed(place: Place) -> None:
     assert b"theirs" in place[0].read(join(place[1], lease.NAME)), "another's lease was deleted"
 
 
+def test_a_lease_is_looked_at_before_each_publication(place: Place) -> None:
+    """A suspended machine does not know how long it slept: its clock stood still while another run took over."""
+    with Lease(*place, "mine", seconds=3600) as mine:
+        mine.check()
+        held_by(place, stranger())
+        with pytest.raises(InfrastructureError, match="was lost"):
+            mine.check()
+
+
+@pytest.mark.parametrize("skew", [-3600, 3600])
+def test_hosts_whose_clocks_differ_agree_on_a_lease(skew: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, real = (Storage(StorageSection()), str(tmp_path)), time.time
+    held_by(place, stranger())
+    monkeypatch.setattr(time, "time", lambda: real() + skew)
+    with pytest.raises(InfrastructureError, match="run theirs"):
+        Lease(*place, "mine", seconds=600).__enter__()
+    os.utime(tmp_path / lease.NAME, (real() - 601, real() - 601))
+    with Lease(*place, "mine", seconds=600):
+        pass
+
+
 @pytest.mark.s3
 def test_a_renewal_whose_answer_was_lost_is_ones_own(s3_endpoint: str) -> None:
     """The client asks again, and hears that the lease is not what it was: by its own first request."""
@@ -167,9 +188,9 @@ def test_renewals_go_one_after_the_other(place: Place, monkeypatch: pytest.Monke
             thread.start()
         for thread in threads:
             thread.join()
-        mine.check()
         assert len(written) == 3
         assert None not in written
+        mine.check()
 
 
 def test_a_process_that_is_gone_from_this_machine_is_dead_at_once(place: Place) -> None:

@@ -1,7 +1,7 @@
 """Commands of the command line that are more than one call: a file each.
 
 session   a run: its lease, its log, its record
-interrupt Ctrl-C and SIGTERM
+interrupt Ctrl-C, SIGTERM, SIGHUP
 streams   standard output and its like, where they are closed or full
 runs      list, show and compare what was recorded
 compact   join the small files of tables that grew

@@ -1,4 +1,4 @@
-"""Ctrl-C, and a scheduler's SIGTERM: said once, in plain words, never lost, and the process ends within seconds.
+"""Ctrl-C, a scheduler's SIGTERM, a closed terminal's SIGHUP: said once in plain words, never lost, obeyed in seconds.
 
 Python raises KeyboardInterrupt wherever the main thread happens to be. Where that is a finaliser or a callback of a
 library, Python prints or drops it and the run goes on: so it is remembered too, and the next publication asks. Where it
@@ -21,8 +21,12 @@ import time
 from typing import NoReturn
 
 #: What stops a run, and a shell's exit code of a process that ended so.
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
-_CODES = {int(signal.SIGINT): EXIT_INTERRUPTED, int(signal.SIGTERM): EXIT_TERMINATED}
+EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_HUNG_UP = 130, 143, 129
+_CODES = {
+    int(signal.SIGINT): EXIT_INTERRUPTED,
+    int(signal.SIGTERM): EXIT_TERMINATED,
+    int(signal.SIGHUP): EXIT_HUNG_UP,
+}
 #: What people are told, and the way on.
 MESSAGE, HINT = "interrupted; nothing half-done was published", "start the same command again to continue"
 #: How long an engine may take to stop its workers.
@@ -43,7 +47,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def install() -> None:
-    """Take SIGINT and SIGTERM from here on.
+    """Take SIGINT, SIGTERM and, except under `nohup`, SIGHUP from here on.
 
     The watch starts now: a handler that starts a thread may strike a main thread that is about to start one, and wait
     for that one's lock.
@@ -53,7 +57,8 @@ def install() -> None:
     signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(seen,), name="interrupt", daemon=True).start()
     for number in _CODES:
-        signal.signal(number, strike)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, strike)
 
 
 def strike(number: int = signal.SIGINT, *_: object) -> None:
@@ -102,7 +107,8 @@ def say() -> None:
     global _said
     if not _said:
         _said = True
-        os.write(2, f"mailmill: {MESSAGE}\n          {HINT}\n".encode())
+        with contextlib.suppress(OSError):  # nobody reads any more
+            os.write(2, f"mailmill: {MESSAGE}\n          {HINT}\n".encode())
 
 
 def abandon() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -40,6 +41,7 @@ T = TypeVar("T")
 B = TypeVar("B")
 R = TypeVar("R")
 
+_PATTERN = re.compile(r"[\\*?\[\]{}]")  # what Hadoop takes for a pattern in a path, where we mean a name
 DEFAULTS = {
     "spark.app.name": "mailmill",
     "spark.log.level": "ERROR",
@@ -172,7 +174,7 @@ class SparkEngine(Engine):
     def _read(self, uris: Sequence[str]) -> Any:
         """Spark's frame over the files; it looks into one of them at once."""
         try:
-            return self._spark.read.parquet(*uris)
+            return self._spark.read.parquet(*(_PATTERN.sub(r"\\\g<0>", uri) for uri in uris))
         except Exception as error:
             raise InfrastructureError(
                 f"Spark could not read {uris[0]}: {_cause(error)}", hint="see the driver's log for the whole story"

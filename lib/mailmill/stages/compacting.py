@@ -8,7 +8,7 @@ it again. Partitions by day stay apart: a day can still be run again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -54,6 +54,11 @@ def compact(job: Job) -> dict[str, tuple[int, int]]:
     changed = {}
     for group in GROUPS:
         found = {name: manifest for name in group if (manifest := job.workspace.find(name)) is not None}
+        if not _together(list(found.values())):
+            log.warning(
+                "%s: not compacted, a run was stopped while it published them; start it again", ", ".join(found)
+            )
+            continue
         run_id = manifests.new_run_id()
         made = {name: _compacted(job, manifest, run_id) for name, manifest in found.items()}
         if all(len(made[name].files) == len(found[name].files) for name in found):
@@ -67,6 +72,11 @@ def compact(job: Job) -> dict[str, tuple[int, int]]:
     if not changed:
         log.info("compact unchanged: no table has small files to join")
     return changed
+
+
+def _together(found: Sequence[Manifest]) -> bool:
+    """Whether one run made all. Joined with others, files that are not committed could not be left out any more."""
+    return all(each.made_from(found[0].inputs, found[0].settings, found[0].code) for each in found)
 
 
 def bins(files: Iterable[File], target_bytes: int) -> list[list[File]]:

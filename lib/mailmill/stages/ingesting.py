@@ -33,7 +33,8 @@ def ingest(job: Job) -> Table:
     """Take every object that is new: a row a message, exact duplicates once; what cannot be read -> `raw_rejects`.
 
     Where an object that was taken is gone or has changed, all are read again, unless `ingest.keep_gone`; likewise
-    after a change of code or settings. `ingest.as_of`: the tables as they were at the end of that day.
+    after a change of code or settings. `ingest.as_of`: the tables as they were at the end of that day; with
+    `ingest.keep_gone`, which never gives up mail that was taken, no more than that later mail is not taken.
     """
     settings = job.config.ingest
     as_of = settings.as_of.isoformat() if settings.as_of else None
@@ -46,7 +47,8 @@ def ingest(job: Job) -> Table:
     stage = job.stage({"objects": fingerprint_objects(listed)}, [parameters], OUTPUTS)
     if stage.unchanged:
         return skipped(stage, "raw")
-    base = ledger.base(stage, as_of) if settings.keep_gone or _same_code(stage) else None
+    before = None if settings.keep_gone else as_of  # objects of a day that is taken again may be gone
+    base = ledger.base(stage, before) if settings.keep_gone or _same_code(stage) else None
     new, gone = ledger.fresh(listed, base.objects if base else ())
     if base is None or (gone and not settings.keep_gone):
         if gone:

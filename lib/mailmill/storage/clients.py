@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from functools import lru_cache
 from typing import Any
@@ -76,6 +77,19 @@ def call(settings: StorageSection, method: str, arguments: dict[str, Any]) -> tu
 async def _call(filesystem: Any, method: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     answer = await filesystem._call_s3(method, **arguments)
     return answer, await answer["Body"].read() if "Body" in answer else b""
+
+
+def put(settings: StorageSection, uri: str, content: bytes) -> None:
+    """Make or replace an object by one request."""
+    bucket, _, key = uri.split("://", 1)[1].partition("/")
+    call(settings, "put_object", {"Bucket": bucket, "Key": key, "Body": content})
+
+
+def abandon(filesystem: Any, stream: Any, path: str) -> None:
+    """Take back a half-written object: pyarrow cannot abort an upload, so it is finished and deleted."""
+    with contextlib.suppress(Exception):
+        stream.close()
+        filesystem.delete_file(path)
 
 
 class Patient:

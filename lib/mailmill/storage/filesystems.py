@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import shutil
 import stat
@@ -27,9 +28,11 @@ import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError, MailmillError
+from mailmill.storage import clients
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
 from mailmill.storage.sources import SourceObject, printable
 
+log = logging.getLogger("mailmill")
 #: A file of up to so many bytes is read from S3 in one request, where a Parquet reader would make one a column; and
 #: many such objects are read at a time.
 SMALL = 2**20
@@ -150,7 +153,7 @@ class Storage:
                 try:
                     yield stream
                 except BaseException:
-                    _abandon(filesystem, stream, path)
+                    clients.abandon(filesystem, stream, path)
                     raise
                 stream.close()
             return
@@ -167,6 +170,10 @@ class Storage:
 
     def write(self, uri: str, content: bytes) -> None:
         """Replace the file by `content`, atomically."""
+        if is_s3(uri):  # an interrupted stream would take the file away that was there
+            with self.translated(uri):
+                clients.put(self.settings, uri, content)
+            return
         with self.create(uri) as stream:
             stream.write(content)
 
@@ -199,7 +206,8 @@ class Storage:
                 with self.translated(str(error.filename)):
                     raise error
 
-        below = (Path(folder, name) for folder, _, names in os.walk(root, onerror=failed) for name in names)
+        walked = os.walk(root, onerror=failed)
+        below = (Path(folder, name) for folder, folders, names in walked for name in names + folders)
         for path in chain([root], below):
             try:
                 found = path.stat()
@@ -208,6 +216,8 @@ class Storage:
             else:
                 if stat.S_ISREG(found.st_mode):
                     yield SourceObject(str(path), found.st_size, f"{found.st_mtime_ns}", found.st_mtime)
+                elif stat.S_ISDIR(found.st_mode) and path != root and path.is_symlink():
+                    log.warning("%s is a link to a folder and not read: name it in input.paths", printable(str(path)))
 
     def exists(self, uri: str) -> bool:
         """Whether a file is at `uri`."""
@@ -281,19 +291,9 @@ def _seconds(info: dict[str, Any]) -> float:
     return float(changed.timestamp()) if changed is not None else 0.0
 
 
-def _abandon(filesystem: Any, stream: Any, path: str) -> None:
-    """Take back a half-written S3 object: pyarrow cannot abort an upload, so it is finished and deleted."""
-    with contextlib.suppress(Exception):
-        stream.close()
-        filesystem.delete_file(path)
-
-
 def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _first_line(error: BaseException) -> str:

@@ -121,11 +121,8 @@ class Lease:
         """Raise InfrastructureError where the lease was taken and is lost: what follows must not be published."""
         if self._thread is None:
             return
-        late = time.monotonic() - self._renewed > self._seconds
-        if late and self._version is not None:
-            self._try_to_renew()
-            late = time.monotonic() - self._renewed > self._seconds
-        if self._version is None or late:
+        self._try_to_renew()  # asks the storage: by the clock of a machine that was suspended nothing is late
+        if self._version is None or time.monotonic() - self._renewed > self._seconds:
             raise InfrastructureError(
                 f"the lease on {self._work} was lost: another run may have taken over; nothing more is published",
                 hint="start the same command again; see that no two schedules write to one run.work",
@@ -174,12 +171,12 @@ class _OnDisk:
         self._path = self._folder / NAME
 
     def read(self) -> Found | None:
-        with self._locked():
-            return self._read()
+        with self._locked() as now:
+            return self._read(now)
 
     def write(self, content: bytes, version: str | None) -> str | None:
-        with self._locked():
-            found = self._read()
+        with self._locked() as now:
+            found = self._read(now)
             if (found.version if found else None) != version:
                 return None
             if version is None:  # also where locks are not honoured, of two that make the file one wins
@@ -195,30 +192,32 @@ class _OnDisk:
                     temporary.replace(self._path)
                 finally:
                     temporary.unlink(missing_ok=True)
-            made = self._read()
+            made = self._read(now)
             return made.version if made else None
 
     def delete(self, version: str) -> None:
-        with self._locked():
-            found = self._read()
+        with self._locked() as now:
+            found = self._read(now)
             if found is not None and found.version == version:
                 self._path.unlink()
 
-    def _read(self) -> Found | None:
+    def _read(self, now: float) -> Found | None:
         try:
             content, state = self._path.read_bytes(), self._path.stat()
         except FileNotFoundError:
             return None
         tag = hashlib.blake2b(content + f"{state.st_mtime_ns} {state.st_ino}".encode(), digest_size=16).hexdigest()
-        return Found(_holder(content), tag, time.time() - state.st_mtime)
+        return Found(_holder(content), tag, now - state.st_mtime)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[float]:
+        """Holds the lock; gives the time as the storage tells it, whose clock need not be this machine's."""
         with self._storage.translated(str(self._folder)):
             self._folder.mkdir(parents=True, exist_ok=True)
             with (self._folder / LOCK).open("ab") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                yield
+                os.utime(file.fileno())
+                yield os.fstat(file.fileno()).st_mtime
 
 
 class _OnS3:

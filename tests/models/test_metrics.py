@@ -115,7 +115,7 @@ def test_nothing_to_evaluate_and_foreign_labels_are_errors() -> None:
     data = problem(100, 3)
     model = fit_logistic(cut(data), CLASSES, LogisticSettings())[0]
     empty = TrainingArrays(data.X[:0], data.y[:0], data.ids[:0])
-    with pytest.raises(DataError, match="no labelled row"):
+    with pytest.raises(DataError, match=r"no labelled row of split 'test'[\s\S]*features\.test_share"):
         evaluate(cut(empty), model)
     with pytest.raises(DataError, match="outside"):
         evaluate(cut(TrainingArrays(data.X, data.y + 1, data.ids)), model)

@@ -170,7 +170,7 @@ def test_what_would_fail_after_hours_is_refused_at_once(override: str, said: str
 def test_a_class_may_be_a_number(said: str, read: str) -> None:
     found = parse({"input": {"paths": ["mail"]}}, [f"train.positive={said}", "train.negative=0"]).train
     assert (found.positive, found.negative) == (read, "0")
-    with pytest.raises(ConfigError, match="train.positive: must not be true or false"):
+    with pytest.raises(ConfigError, match=r"train\.positive: must not be true or false"):
         parse({"input": {"paths": ["mail"]}}, ["train.positive=true"])
 
 

@@ -93,8 +93,8 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     """The header fields and body parts of `raw`.
 
     Raises RejectedMessage: `empty`, `too_large` (more than `max_bytes`), `not_mail` (no header field
-    before the first empty line, or Outlook's .msg), `no_text` (no text part with anything in it). A part is cut, with the
-    flag `truncated`, where its text would exceed `max_chars`.
+    before the first empty line, or Outlook's .msg), `no_text` (no text part with anything in it). A part
+    is cut, with the flag `truncated`, where its text would exceed `max_chars`.
     """
     if len(raw) > max_bytes:
         raise RejectedMessage("too_large", f"{len(raw)} bytes")

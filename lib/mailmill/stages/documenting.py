@@ -88,9 +88,8 @@ def _material(
     scans = clean.scans(job.engine.task_bytes, job.engine.workers)
     settings, seed = job.config.docs, job.config.run.seed
     rows, mails = _over(job, parts), _over(job, scans)
-    drawn = samples.draw(
-        rows, mails, list(models.items()), table.manifest.statistics["splits"]["test"], settings.sample_rows, seed
-    )
+    labelled = next(iter(metrics["models"].values()))["test"]["rows"]
+    drawn = samples.draw(rows, mails, list(models.items()), labelled, settings.sample_rows, seed)
     words = _telling(job, table, models, drawn, mails, clean.rows)
     return Material(documents.facts, metrics, models, drawn, words, settings.words, mails, settings.examples, seed)
 

@@ -241,6 +241,22 @@ def test_labels_that_match_nothing_are_an_error(
             pipeline.label(job)
 
 
+def test_a_model_of_other_features_is_refused(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    """As many columns may mean something else: nothing but the specification tells."""
+    settings = ('train.models=["forest"]', 'features.pooling=["mean"]')
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, *settings)
+    with Job(config) as job:
+        pipeline.run(job)
+    with Job(mail.make_config(str(tmp_path / "work"), corpus, vectors, settings[0], 'features.pooling=["max"]')) as job:
+        pipeline.features(job)
+        for stage in (pipeline.evaluate, pipeline.score):
+            with pytest.raises(DataError, match=r"models/forest was trained on other features.*\nrun `mailmill train`"):
+                stage(job)
+        pipeline.train(job)
+        pipeline.evaluate(job)
+        pipeline.score(job)
+
+
 def test_a_header_that_no_mail_has_is_named(corpus: Path, vectors: Path, tmp_path: Path) -> None:
     config = mail.make_config(str(tmp_path / "work"), corpus, vectors, labels={"header": "X-Nope"})
     with Job(config) as job:

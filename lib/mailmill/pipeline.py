@@ -251,9 +251,16 @@ def open_features(job: Job) -> Table:
 
 
 def load_model(job: Job, name: str) -> artifact.Artifact:
-    """A published model by name, checked before any of it is used."""
+    """A published model by name, checked before any of it is used: also that it reads such features as are published.
+
+    Weights fitted anew to more mail may be others than the model's.
+    """
     table = job.workspace.open(f"models/{name}", schemas.FILES)
-    return artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
+    found = artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
+    published = job.workspace.manifest("features").statistics["specification"]
+    if {**found.feature_spec, "weights": ""} != {**published, "weights": ""}:
+        raise DataError(f"models/{name} was trained on other features than are published", hint="run `mailmill train`")
+    return found
 
 
 def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:

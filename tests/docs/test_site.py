@@ -173,6 +173,21 @@ def test_mails_without_a_label_make_the_sample_no_smaller(documented: Documented
     assert json.loads((tmp_path / "site" / "model-logistic.json").read_text())["sampled"] == rows
 
 
+def test_models_of_other_features_have_no_card(
+    documented: Documented, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where labels were taken away, and features made without them."""
+    shutil.copytree(documented.config.run.work, tmp_path / "work")
+    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
+    docs = documented.config.docs.model_copy(update={"site": str(tmp_path / "site")})
+    labels = documented.config.labels.model_copy(update={"source": None})
+    with Job(documented.config.model_copy(update={"run": run, "docs": docs, "labels": labels})) as job:
+        pipeline.run(job)
+    assert "no model cards" in caplog.text
+    assert (tmp_path / "site" / "index.html").exists()
+    assert not list((tmp_path / "site").glob("model-*"))
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site about mail whose labels, languages, domains and dates are markup; its validation pages are there too."""

@@ -166,6 +166,14 @@ def test_what_would_fail_after_hours_is_refused_at_once(override: str, said: str
     assert said in caught.value.message
 
 
+@pytest.mark.parametrize(("said", "read"), [("5", "5"), ("1.0", "1.0"), ('"5"', "5"), ("-1", "-1"), ("happy", "happy")])
+def test_a_class_may_be_a_number(said: str, read: str) -> None:
+    found = parse({"input": {"paths": ["mail"]}}, [f"train.positive={said}", "train.negative=0"]).train
+    assert (found.positive, found.negative) == (read, "0")
+    with pytest.raises(ConfigError, match=r"train\.positive: must not be true or false"):
+        parse({"input": {"paths": ["mail"]}}, ["train.positive=true"])
+
+
 @pytest.mark.parametrize(("said", "read"), [("1", 1), ("20", 20), ("0.3", 0.3), ("1.0", 1.0), ("sqrt", "sqrt")])
 def test_a_node_draws_a_share_or_a_number_of_columns(said: str, read: object) -> None:
     found = parse({"input": {"paths": ["mail"]}}, [f"forest.max_features={said}"]).forest.max_features

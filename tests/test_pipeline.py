@@ -241,12 +241,23 @@ def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: P
     assert (statistics["unmatched"], statistics["contradictory"], statistics["incomplete"]) == (1, 1, 1)
 
 
-def test_labels_that_match_nothing_are_an_error(corpus: Path, vectors: Path, tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("message_id,label\nx@y,pos\n")
-    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, f"labels.source={tmp_path / 'labels.csv'}")
+@pytest.mark.parametrize(
+    ("kind", "rows", "said"),
+    [
+        ("message_id", "x@y,pos\n", r"it has 1 ids with a label, 0 with two .*\ncheck labels\.id_kind"),
+        ("source", "x@y,pos\n", r"\nwrite ids as the table raw has them in source"),
+        ("message_id", "x@y,pos\nx@y,neg\nz@y,\n", r"0 ids with a label, 1 with two .* 1 rows .*each id needs"),
+    ],
+)  # fmt: skip
+def test_labels_that_match_nothing_are_an_error(
+    kind: str, rows: str, said: str, corpus: Path, vectors: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.csv").write_text(f"message_id,label\n{rows}")
+    settings = (f"labels.source={tmp_path / 'labels.csv'}", f"labels.id_kind={kind}")
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, *settings)
     with Job(config) as job:
         pipeline.ingest(job)
-        with pytest.raises(DataError, match="no message got a label"):
+        with pytest.raises(DataError, match=f"(?s)no message got a label.*{said}"):
             pipeline.label(job)
 
 

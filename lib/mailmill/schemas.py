@@ -31,7 +31,7 @@ REJECT_REASONS = {
     "unsafe_path": "an archive member's name leaves the archive",
     "too_large": "larger than ingest.max_message_bytes",
     "empty": "no bytes, or nothing but white space",
-    "not_mail": "no header line at all: not an RFC 5322 message",
+    "not_mail": "no header line at all, or Outlook's .msg: not an RFC 5322 message",
     "no_text": "no text part: only attachments, or an empty body",
     "bad_row": "a JSONL line or table row without a usable raw column",
     "kernel_error": "an unexpected error on this row; the detail names its type",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmill.docs import intervals, mistakes, slices, telling
-from mailmill.docs.datasheet import Sheet
+from mailmill.docs import datasheet, intervals, mistakes, site, slices, telling
+from mailmill.docs.datasheet import Answer, Sheet
 from mailmill.docs.energy import metered
-from mailmill.docs.facts import Facts
+from mailmill.docs.facts import Fact, Facts
 from mailmill.docs.intervals import wilson
 from mailmill.docs.modelcard import Material, ModelCard, make_cards
 from mailmill.docs.sample import Sample
@@ -193,6 +195,23 @@ def card(sample: Sample, shown: Any, examples: int) -> ModelCard:
     return make_cards([Sheet("models.m", "", "", "", ())], material)[0]
 
 
+def test_a_model_without_mistakes_is_not_sure_of_other_mails() -> None:
+    sample = make_sample(60)
+    assert not [note for note in card(sample, "never", 0).notes if "is a point" in note]
+    sample.p["m"][:] = np.eye(2)[sample.y]
+    found = card(sample, "never", 0)
+    assert found.figures["accuracy"].low == pytest.approx(wilson(20, 20).low)  # three mails a conversation
+    (note,) = (note for note in found.notes if "is a point" in note)
+    assert "the interval of macro f1 and that of roc auc is a point" in note
+
+
+def test_a_card_names_what_the_most_frequent_class_is_worth() -> None:
+    sample = make_sample(60)
+    sample.y[:] = np.arange(60) >= 6
+    found = card(sample, "never", 0).majority
+    assert (found.name, found.accuracy, found.macro_f1) == ("pos", 0.9, pytest.approx(0.9 / 1.9))
+
+
 def test_time_is_measured_and_what_is_not_says_so() -> None:
     with metered(None) as cost:
         pass
@@ -211,3 +230,47 @@ def test_energy_is_measured_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cost.kwh is not None
     assert cost.co2_kg is not None
     assert cost.kwh >= 0
+
+
+def page_of(card: ModelCard, name: str = "model-m.html", **facts: Any) -> str:
+    """A page of a site about one model alone, which knows these facts."""
+    pytest.importorskip("jinja2", reason="the extra `docs` is not installed")
+    pytest.importorskip("matplotlib", reason="the extra `docs` is not installed")
+    named = {key.replace("__", "."): value for key, value in ({"t__made_from": "mail"} | facts).items()}
+    known = Facts({name: fact(name, value) for name, value in named.items()}, {})
+    return site.render(site.Content("t", "today", known, [], [card], [], [], None, {}))[name]
+
+
+def fact(name: str, value: Any) -> Fact:
+    return Fact(name, value, "asked", "t", "f" * 32)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "model", "said"),
+    [
+        (True, "m", "on the validation mails, and scores the queue."),
+        (True, "other", "This model was chosen on the validation mails."),
+        (False, "m", "this one scores the queue all the same, as <code>score.model</code> names it."),
+        (False, "other", "this one is kept for comparison."),
+    ],
+)
+def test_a_card_says_which_model_scores(chosen: bool, model: str, said: str) -> None:
+    found = replace(card(make_sample(60), "never", 0), chosen=chosen)
+    assert said in page_of(found, scores__model=model)
+
+
+def test_a_card_shows_remarks_and_counts_all_facts() -> None:
+    prompt = datasheet.questions("model_card")[1]
+    remark = Answer(prompt, "stale", "Trained after the move.", who="Ada", date="2026-01-02")
+    answer = Answer(prompt, "measured", "x", tuple(fact(f"f{i}", i) for i in range(9)), remark=remark)
+    text = page_of(replace(card(make_sample(60), "never", 0), sheet=Sheet("models.m", "", "", "", (answer,))))
+    assert "Trained after the move." in text
+    assert "9 measured facts behind it; the first 6 of them" in text
+    assert ("<code>f5</code>" in text, "<code>f6</code>" in text) == (True, False)
+
+
+def test_intervals_below_a_half_are_drawn_inside_their_box() -> None:
+    sample = make_sample(60)
+    sample.p["m"][:] = np.eye(2)[1 - sample.y]
+    text = page_of(card(sample, "never", 0), "index.html")
+    assert re.findall(r'<circle cx="([0-9.-]+)"', text) == ["0.0"] * 3

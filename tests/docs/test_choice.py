@@ -53,6 +53,13 @@ def test_labels_from_outside_cannot_break_the_page() -> None:
     assert "a\\|b" in page
 
 
+def test_the_most_frequent_class_is_what_a_model_must_exceed() -> None:
+    found = summarise(tally(np.array([[0.9, 0.1]] * 4), np.array([0, 0, 0, 1])), ("neg", "p|s"))
+    page = choice.report({"m": {"validation": found, "test": found}}, "m", "macro_f1")["choice.md"].decode()
+    assert "To call all test mails neg, the most frequent class, would have an accuracy of 0.7500\n" in page
+    assert "and a macro F1 of 0.4286." in page
+
+
 def test_without_a_roc_curve_log_loss_is_said_to_decide() -> None:
     one = {name: summarise(tally(np.array([[p, 1 - p]]), np.array([0])), ("neg", "pos")) for name, p in NEG.items()}
     chosen = choice.choose(one, "roc_auc")

@@ -57,9 +57,11 @@ def test_a_perfect_model_is_perfect() -> None:
     metrics = {"chosen": "m", "models": {"m": {"test": test}}}
     material = Material(Facts({}, {}), metrics, {"m": model}, sample, {}, "always", lambda *_: {}, 3, 1)
     (card,) = make_cards([Sheet("models.m", "", "", "", ())], material)
-    for name, value in {"accuracy": 1.0, "macro_f1": 1.0, "log_loss": -np.log(0.8), "brier": 0.06}.items():
+    for name, value in {"macro_f1": 1.0, "log_loss": -np.log(0.8), "brier": 0.06}.items():
         found = card.figures[name]
         assert (found.low, found.value, found.high) == pytest.approx((value, value, value))
+    assert card.figures["accuracy"] == intervals.wilson(ROWS, ROWS)
+    assert [note for note in card.notes if "the interval of macro f1 is a point" in note]
     assert "roc_auc" not in card.figures
     assert card.curves is None
     assert card.threshold is None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mailmill import schemas
 from mailmill.docs import answers, build, datasheet, declared
 from mailmill.docs.datasheet import questions
 from mailmill.docs.facts import Fact, Facts
@@ -79,6 +80,32 @@ def test_measured_answers_say_what_the_tables_hold(documented: Documented) -> No
     assert said["composition.count"] == f"{clean.rows:,} messages."
     assert f"{labels.statistics['labelled']:,} of" in said["composition.label"]
     assert f"{clean.statistics['duplicates']:,} exact duplicates" in said["composition.errors"]
+
+
+def test_mails_without_a_label_are_those_of_the_table(documented: Documented) -> None:
+    """Of the raw table's mails without a label some were rejected, and stand in no later table."""
+    job = Job(documented.config)
+    features = job.workspace.open("features", schemas.features(25, 131_072))
+    missing = sum(batch.column("label").null_count for scan in features.scans() for batch in scan.batches(["label"]))
+    raw, labels = job.workspace.manifest("raw").rows, job.workspace.manifest("labels")
+    assert missing < labels.statistics["unlabelled"]
+    said = {
+        sheet.subject: next(a.text for a in sheet.answers if a.question.id == "composition.missing")
+        for sheet in documented.documents().datasheets
+    }
+    assert said["features"].startswith(f"{missing} messages have no label")
+    assert f"Of the {raw} messages of the table raw {labels.statistics['unlabelled']} have no label" in said["clean"]
+
+
+def test_a_model_was_chosen_by_labelled_mails_alone() -> None:
+    (question,) = (question for question in questions("model_card") if question.id == "evaluation.motivation")
+    facts = {"features.splits.validation": 97, "models.m.validation.rows": 47, "models.m.test.rows": 94}
+    for copies in ({}, {"clean.text.duplicate_share": 0.25}):
+        values = {name.replace(".", "__"): value for name, value in (facts | copies).items()}
+        found = answers.fill(question.templates("models.m"), known(**values), "models.m")
+        assert found is not None
+        assert "by the 47 labelled mails of the split validation" in found.text
+        assert ("25.0 % of all clean mails repeat the text of another" in found.text) == bool(copies)
 
 
 def test_hashed_words_are_told_of(documented: Documented) -> None:

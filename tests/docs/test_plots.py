@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 
 from mailmill.docs import plots, site
@@ -20,6 +23,13 @@ def test_counts_are_short() -> None:
     svg = plots.bars("b", "domains", {"one": 2_500_000, "two": 1_000_000}, "messages")
     assert ">2M<" in svg
     assert "1e6" not in svg
+
+
+@pytest.mark.parametrize("draw", [plots.bars, plots.timeline])
+def test_counts_of_few_mails_are_whole(draw: Callable[..., str]) -> None:
+    """Half a mail was written as 500m, for milli."""
+    assert not re.search(r">[0-9.]+m<", draw("b", "domains", {"one": 1, "two": 1}, "messages"))
+    assert not re.search(r">[0-9.]+m<", plots.histogram("h", "words", [0, 1, 2], [1, 1], "words"))
 
 
 def test_labels_have_room_at_the_left() -> None:

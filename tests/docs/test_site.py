@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -155,6 +156,36 @@ def test_a_second_build_changes_nothing(documented: Documented) -> None:
         pipeline.docs(job)
         assert "engine" not in job.__dict__
     assert content() == before
+
+
+def test_mails_without_a_label_make_the_sample_no_smaller(documented: Documented, tmp_path: Path) -> None:
+    shutil.copytree(documented.config.run.work, tmp_path / "work")
+    manifest = tmp_path / "work" / "features" / "_manifest.json"
+    document = json.loads(manifest.read_text())
+    document["statistics"]["splits"]["test"] *= 3  # as if two of three had no label
+    manifest.write_text(json.dumps(document))
+    rows = json.loads((documented.site / "model-logistic.json").read_text())["rows"]
+    changed = {"sample_rows": rows, "site": str(tmp_path / "site")}
+    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
+    docs = documented.config.docs.model_copy(update=changed)
+    with Job(documented.config.model_copy(update={"run": run, "docs": docs})) as job:
+        pipeline.docs(job)
+    assert json.loads((tmp_path / "site" / "model-logistic.json").read_text())["sampled"] == rows
+
+
+def test_models_of_other_features_have_no_card(
+    documented: Documented, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where labels were taken away, and features made without them."""
+    shutil.copytree(documented.config.run.work, tmp_path / "work")
+    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
+    docs = documented.config.docs.model_copy(update={"site": str(tmp_path / "site")})
+    labels = documented.config.labels.model_copy(update={"source": None})
+    with Job(documented.config.model_copy(update={"run": run, "docs": docs, "labels": labels})) as job:
+        pipeline.run(job)
+    assert "no model cards" in caplog.text
+    assert (tmp_path / "site" / "index.html").exists()
+    assert not list((tmp_path / "site").glob("model-*"))
 
 
 @pytest.fixture(scope="module")

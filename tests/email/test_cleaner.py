@@ -126,6 +126,7 @@ def test_thread_is_the_root_message() -> None:
         (b"", "empty"),
         (b" \r\n\n\t ", "empty"),
         (b"just some words\nwithout any header\n", "not_mail"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504) + b"\nFrom: a@b\nSubject: x\n\nProperties", "not_mail"),
         (b"From: a@b\nSubject: x\n\n", "no_text"),
         (b"From: a@b\nSubject: x\n\n \n\n", "no_text"),
         (b"From: a@b\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=\n", "no_text"),

@@ -79,6 +79,11 @@ def test_rows_that_end_early_are_counted_and_blank_ones_are_none() -> None:
     assert (found.rows, found.incomplete) == (3, 2)
 
 
+def test_white_space_around_names_of_columns_does_not_count() -> None:
+    found = read_labels(io.BytesIO(b"message_id , label\t\na@x,pos\n"), "l.csv", "message_id", "label")
+    assert labels(found) == {hash_id("a@x"): "pos"}
+
+
 @pytest.mark.parametrize(
     ("content", "line"),
     [
@@ -121,6 +126,8 @@ def test_names_of_columns_are_cut_short() -> None:
         (b"message_id,label,label\na@x,pos,neg\n", "l.csv", "has the column 'label' twice"),
         ("message_id,label\n".encode("utf-16"), "l.csv", r"is UTF-16[\s\S]*iconv -f UTF-16"),
         (gzip.compress(b"message_id,label\n"), "l.csv.gz", r"is compressed[\s\S]*gunzip"),
+        (b"PK\x03\x04 xl/workbook.xml \xff", "l.csv", r"a spreadsheet's own format[\s\S]*CSV UTF-8"),
+        (bytes.fromhex("d0cf11e0a1b11ae1"), "l.csv", "a spreadsheet's own format"),
         (b"id,label\n1,pos\n", "l.csv", "no column 'message_id'; it has: id, label"),
         (b"", "l.csv", "it has: none"),
         (b"\xff\xfe\x00", "l.csv", "not CSV in UTF-8"),

@@ -11,7 +11,7 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.models.data import TrainingArrays
 from mailmill.models.forest import ForestSettings, fit_forest
 from mailmill.models.logistic import LogisticSettings, fit_logistic
-from mailmill.models.metrics import evaluate, summarise
+from mailmill.models.metrics import evaluate, majority, summarise
 from mailmill.models.scoring import predict, probability
 from mailmill.models.tally import Tally, tally
 
@@ -47,6 +47,17 @@ def test_binary_figures_are_those_of_scikit_learn(rng: np.random.Generator, rows
         assert ours.roc_auc == pytest.approx(peer.roc_auc_score(y, p[:, 1]), abs=1e-14)
     else:
         assert ours.roc_auc is None
+
+
+@given(ROWS, st.integers(2, 5))
+def test_the_most_frequent_class(rng: np.random.Generator, classes: int) -> None:
+    y = rng.integers(0, classes, 30)
+    support = np.bincount(y, minlength=classes).tolist()
+    index, accuracy, macro_f1 = majority(support)
+    said = np.full(30, index)
+    options = {"labels": range(classes), "average": "macro", "zero_division": 0}
+    assert accuracy == peer.accuracy_score(y, said) == max(support) / 30
+    assert macro_f1 == pytest.approx(peer.f1_score(y, said, **options))
 
 
 @given(ROWS)
@@ -104,7 +115,7 @@ def test_nothing_to_evaluate_and_foreign_labels_are_errors() -> None:
     data = problem(100, 3)
     model = fit_logistic(cut(data), CLASSES, LogisticSettings())[0]
     empty = TrainingArrays(data.X[:0], data.y[:0], data.ids[:0])
-    with pytest.raises(DataError, match="no labelled row"):
+    with pytest.raises(DataError, match=r"no labelled row of split 'test'[\s\S]*features\.test_share"):
         evaluate(cut(empty), model)
     with pytest.raises(DataError, match="outside"):
         evaluate(cut(TrainingArrays(data.X, data.y + 1, data.ids)), model)

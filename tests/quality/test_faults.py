@@ -120,6 +120,13 @@ def test_fewer_words_read_are_no_fault_of_the_labels(root: Path) -> None:
         assert found.get("drift.label.polarity_auc.change") == change
 
 
+def test_word_vectors_of_another_language(root: Path) -> None:
+    """Punctuation is the same in many languages, so no mail has a vector of zeros."""
+    known = [*".,!?", "ende", "bestellung", "rechnung", "danke"]
+    (root / "vectors.txt").write_text("".join(f"{word} 0.1 0.2 0.{i} 0.3\n" for i, word in enumerate(known)))
+    refused(box.config(root), pipeline.features, "features.words_are_known")
+
+
 def test_a_pilot_of_a_dozen_mails_does_not_bind_what_follows(tmp_path: Path) -> None:
     bare = [box.message(n).replace(b"Hello,\r\n\r\n", b"").partition(b"\r\n\r\nKind")[0] for n in range(12)]
     box.write(tmp_path / "in", bare, "pilot.jsonl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -128,6 +129,16 @@ def test_list_show_and_compare(settings: tuple[Config, Path], recorded: list[dic
     lines = {line.split()[0]: line for line in compared.splitlines()[1:]}
     assert lines["clean"].endswith("same content")
     assert lines["models/forest"].endswith("other content")
+
+
+def test_runs_are_compared_by_how_well_models_do(recorded: list[dict[str, Any]]) -> None:
+    one, two = copy.deepcopy(recorded[0]), copy.deepcopy(recorded[2])
+    for record_, found in ((one, {"macro_f1": 0.8125, "test_rows": 9}), (two, {"macro_f1": 0.9, "test_rows": 9})):
+        metrics = next(table for table in record_["tables"] if table["table"] == "metrics")
+        metrics["statistics"] |= found
+    rows = [line.split() for line in reports.compared(one, two).splitlines()]
+    assert ["macro_f1", "0.8125", "0.9"] in rows
+    assert not {"test_rows", "cache_bytes", "cost.seconds", "specification"} & {row[0] for row in rows}
 
 
 def test_a_run_that_is_not_there(settings: tuple[Config, Path], recorded: list[dict[str, Any]]) -> None:

@@ -55,7 +55,7 @@ def show(config: str | None, overrides: Sequence[str], whole: bool, run: str) ->
 @click.argument("run")
 @click.argument("other", default="last")
 def compare(config: str | None, overrides: Sequence[str], run: str, other: str) -> None:
-    """What differs between two runs: settings, versions, rows, content, time."""
+    """What differs between two runs: settings, versions, rows, content, time, figures."""
     from mailmill.runs import reports
 
     place = _place(config, overrides)

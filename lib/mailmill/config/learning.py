@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mailmill.config.values import Bytes, LocalPath, NonNegative, Section, parse_columns
+from mailmill.config.values import Bytes, ClassName, LocalPath, NonNegative, Section, parse_columns
 
 
 class CacheSection(Section):
@@ -73,8 +73,8 @@ class TrainSection(Section):
     """Which models are trained, and the classes of sentiment = P(positive) - P(negative), which is 2p - 1 for two."""
 
     models: tuple[ModelName, ...] = Field(("logistic", "forest"), min_length=1)
-    positive: str = "pos"
-    negative: str | None = Field(None, description="needed with three classes or more")
+    positive: ClassName = "pos"
+    negative: ClassName | None = Field(None, description="needed with three classes or more")
     calibration: Literal["platt", "isotonic", "none"] = Field(
         "platt",
         description="fitted on the validation split, so that sentiment is a degree; two classes. "

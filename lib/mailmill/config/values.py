@@ -45,6 +45,13 @@ def parse_columns(value: object) -> object:
     raise ValueError('must be "sqrt", a share in (0, 1] or a whole number from 1 up')
 
 
+def parse_class(value: object) -> object:
+    """Write a number as labels do, which are text: 5 as "5", 1.0 as "1.0"."""
+    return str(value) if isinstance(value, int | float) else value
+
+
+#: The name of a class of labels.
+ClassName = Annotated[str, BeforeValidator(parse_class)]
 NonNegative = Annotated[float, Field(ge=0)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from mailmill.models.metrics import Metrics
+from mailmill.models.metrics import Metrics, majority
 
 Figures = Mapping[str, Mapping[str, Metrics]]
 
@@ -74,6 +74,10 @@ def _page(figures: Figures, chosen: str, by: str) -> str:
             row = f"{of.precision:.4f} | {of.recall:.4f} | {of.f1:.4f} | {of.support}"
             lines.append(f"| {name} | {_cell(label)} | {row} |")
     best = figures[chosen]["test"]
+    most, accuracy, macro_f1 = majority([of.support for of in best.per_class.values()])
+    name = _cell(best.classes[most])
+    lines += ["", f"To call all test mails {name}, the most frequent class, would have an accuracy of {accuracy:.4f}"]
+    lines += [f"and a macro F1 of {macro_f1:.4f}."]
     names = [_cell(label) for label in best.classes]
     called = f"threshold {best.threshold}" if len(names) == 2 else "the likeliest"
     lines += ["", f"Confusion of {chosen} (rows: true, columns: predicted, {called}):", ""]

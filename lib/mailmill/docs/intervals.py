@@ -31,7 +31,7 @@ class Interval:
     high: float
 
 
-def wilson(hits: int, rows: int) -> Interval:
+def wilson(hits: float, rows: int) -> Interval:
     """hits / rows with Wilson's interval: (k + z²/2 ± z √(k(n-k)/n + z²/4)) / (n + z²).
 
     (0, 0, 1) for no rows. Wilson, "Probable inference, the law of succession, and statistical inference",
@@ -49,7 +49,8 @@ def bootstrap(
     p: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[np.uint64], threshold: float, seed: int
 ) -> dict[str, Interval]:
     """accuracy, macro_f1, log_loss and brier, of two classes also roc_auc, each with the 2.5 % and 97.5 % percentiles
-    of `REPLICATES` replicates in which each group weighs Poisson(1). Formulas: `metrics.Metrics`.
+    of `REPLICATES` replicates in which each group weighs Poisson(1); those of accuracy reach as far as Wilson's for as
+    many rows as groups, as no replicate of mails without a mistake has one. Formulas: `metrics.Metrics`.
 
     p float64 (n, classes): P(class); y int64 (n,): class index; groups uint64 (n,): ids of conversations. The value
     is that of the mails themselves; roc_auc is left out where a class is missing. Efron, "Bootstrap methods" (1979),
@@ -65,6 +66,9 @@ def bootstrap(
             if name in drawn:
                 drawn[name].append(figure)
     bounds = {name: np.quantile(found, [0.025, 0.975]) for name, found in drawn.items() if found}
+    drawn_from = len(np.unique(groups))
+    least = wilson(value["accuracy"] * drawn_from, drawn_from)
+    bounds["accuracy"] = np.array([min(bounds["accuracy"][0], least.low), max(bounds["accuracy"][1], least.high)])
     return {name: Interval(value[name], float(low), float(high)) for name, (low, high) in bounds.items()}
 
 

@@ -20,10 +20,14 @@ from mailmill.docs.mistakes import Mistake
 from mailmill.docs.sample import Reduce, Sample
 from mailmill.docs.slices import Curves, Slice, curves, slices
 from mailmill.docs.telling import Word, column_shares
+from mailmill.models.metrics import majority
 from mailmill.models.scoring import Model
 
 #: Figures of a card in their order, and whether more is better.
 FIGURES = {"accuracy": True, "macro_f1": True, "roc_auc": True, "log_loss": False, "brier": False}
+
+#: Those whose bootstrap says nothing where the mails hold no mistake.
+PERFECT = ("macro_f1", "roc_auc")
 
 #: Why there are no telling words where none were asked for, by `docs.words`.
 WITHHELD = {
@@ -45,11 +49,20 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
+class Majority:
+    """The figures of calling every mail by the class that most test mails have: what a model must exceed."""
+
+    name: str
+    accuracy: float
+    macro_f1: float
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """Everything on one card. notes: what is missing, and why.
 
     threshold, curves: None with three classes or more; curves too where the sample lacks a class. mistakes: None
-    where none may be shown.
+    where none may be shown. majority: what calling all test mails by the most frequent class is worth.
     """
 
     name: str
@@ -62,6 +75,7 @@ class ModelCard:
     figures: dict[str, Interval]
     per_class: list[ClassFigures]
     confusion: list[list[int]]
+    majority: Majority
     slices: list[Slice]
     curves: Curves | None
     words: list[Word]
@@ -119,6 +133,13 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
         )
     elif not both:
         notes.append("The test mails have one class alone, so there are no curves.")
+    figures = _figures(test, sample, name, threshold, m.seed)
+    points = [figure.replace("_", " ") for figure in PERFECT if figure in figures and figures[figure].low == 1]
+    if points:
+        notes.append(
+            f"No draw of these mails holds a mistake, so the interval of {' and that of '.join(points)} is a point "
+            "and says nothing of other mails; those of accuracy, precision and recall do."
+        )
     words = m.words.get(name, []) if m.words else []
     if m.words is None:
         notes.append(WITHHELD[m.shown])
@@ -133,9 +154,10 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
         threshold=threshold if two else None,
         rows=test["rows"],
         sampled=len(sample),
-        figures=_figures(test, sample, name, threshold, m.seed),
+        figures=figures,
         per_class=_per_class(test),
         confusion=test["confusion"],
+        majority=_majority(test),
         slices=slices(sample, name, threshold),
         curves=curves(sample.p[name][:, 1], sample.y) if two and both else None,
         words=words,
@@ -164,6 +186,11 @@ def _per_class(test: Mapping[str, Any]) -> list[ClassFigures]:
         f1 = float(test["per_class"][name]["f1"])
         found.append(ClassFigures(name, wilson(hits, marked), wilson(hits, actual), f1, actual))
     return found
+
+
+def _majority(test: Mapping[str, Any]) -> Majority:
+    index, accuracy, macro_f1 = majority([sum(row) for row in test["confusion"]])
+    return Majority(test["classes"][index], accuracy, macro_f1)
 
 
 def _mistakes(sample: Sample, name: str, threshold: float, m: Material) -> list[Mistake] | None:

@@ -61,10 +61,12 @@ class Canvas:
         self.axes: Any = self.figure.add_axes(box)
 
     def counted(self, axis: str) -> None:
-        """Numbers of an axis ("x" or "y") that counts: 5k, 1.2M."""
-        from matplotlib.ticker import EngFormatter
+        """Numbers of an axis ("x" or "y") that counts: whole ones, as 2, 5k, 1.2M."""
+        from matplotlib.ticker import EngFormatter, MaxNLocator
 
-        getattr(self.axes, f"{axis}axis").set_major_formatter(EngFormatter(sep=""))
+        counting = getattr(self.axes, f"{axis}axis")
+        counting.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
+        counting.set_major_formatter(EngFormatter(sep=""))
 
     def logarithmic(self) -> None:
         """The x axis by powers of ten, written out."""

@@ -81,7 +81,7 @@ def draw(
 ) -> Sample:
     """Draw the sample: one pass over the features, one over the columns of `clean` that describe a mail.
 
-    `test_rows` is the size of the split; about min(test_rows, limit) of its labelled rows are drawn.
+    `test_rows` is the number of the split's labelled rows; about min(test_rows, limit) of them are drawn.
     """
     share = min(1.0, limit / max(test_rows, 1))
     limit_of_hashes = min(int(share * 2.0**64), 2**64 - 1)

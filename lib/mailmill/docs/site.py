@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
 
 from mailmill.docs import answers, datasheet, lineage
-from mailmill.docs.datasheet import Answer, Sheet
+from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts, Profile
 from mailmill.docs.modelcard import FIGURES, ModelCard
 from mailmill.docs.versions import Difference, Version
@@ -97,7 +97,8 @@ def render(content: Content) -> dict[str, str]:
         pages[f"table-{table}.html"] = ("table.html", _table(content, table))
     for card in content.cards:
         others = [other for other in content.cards if other is not card]
-        pages[f"model-{card.name}.html"] = ("model.html", _model(card, others))
+        scores = content.facts.state("scores.model") == card.name
+        pages[f"model-{card.name}.html"] = ("model.html", _model(card, others) | {"scores": scores})
     pages["versions.html"] = (
         "versions.html",
         {"page": "versions.html", "versions": list(reversed(content.versions)), "changes": content.changes},
@@ -148,8 +149,12 @@ def _index(content: Content) -> dict[str, Any]:
         (sheet, answer) for sheet in [*content.sheets, *(c.sheet for c in content.cards)]
         for answer in sheet.having("stale", "unanswered")
     ]  # fmt: skip
+    shares = [name for name, more_is_better in FIGURES.items() if more_is_better]
+    lows = [card.figures[name].low for card in content.cards for name in shares if name in card.figures]
     return {
         "page": "index.html",
+        "shares": shares,
+        "floor": 0.5 if all(low >= 0.5 for low in lows) else 0.0,
         "messages": value("clean.messages"),
         "parts": parts,
         "reasons": facts.below("clean.reasons"),
@@ -260,16 +265,11 @@ def _model(card: ModelCard, others: Sequence[ModelCard]) -> dict[str, Any]:
         "page": f"model-{card.name}.html",
         "card": card,
         "others": others,
-        "sections": [(name, [_plain(a) for a in found]) for name, found in card.sheet.sections()],
+        "sections": list(card.sheet.sections()),
         "better": FIGURES,
         "figures": figures,
         "words": words,
     }
-
-
-def _plain(answer: Answer) -> Answer:
-    """A prompt's answer; the page of a model does not list the facts of each."""
-    return replace(answer, facts=answer.facts[:6])
 
 
 def _points(points: Sequence[tuple[float, float]]) -> list[tuple[str, ...]]:

@@ -17,6 +17,8 @@ PLACES = {
     "metrics": "metrics",
     "scores": "scores",
 }
+#: Characters of a class's name that are shown: two classes may begin alike.
+WIDEST = 40
 
 
 def summarise(workspace: Workspace) -> str:
@@ -52,13 +54,15 @@ def summarise(workspace: Workspace) -> str:
 
 
 def _figures(document: dict[str, Any]) -> list[str]:
-    lines = [f"{'model':<10} {'class':<10} {'precision':>9} {'recall':>8} {'F1':>8} {'mails':>7}   (test split)"]
+    labels = {label for splits in document["models"].values() for label in splits["test"]["per_class"]}
+    wide = min(max(10, *map(len, labels)), WIDEST)
+    lines = [f"{'model':<10} {'class':<{wide}} {'precision':>9} {'recall':>8} {'F1':>8} {'mails':>7}   (test split)"]
     for name, splits in document["models"].items():
         test = splits["test"]
         mark = "*" if name == document["chosen"] else " "
         for label, of in test["per_class"].items():
             lines.append(
-                f"{mark}{name:<9} {label:<10.10} {of['precision']:>9.3f} {of['recall']:>8.3f} {of['f1']:>8.3f} "
+                f"{mark}{name:<9} {label:<{wide}.{wide}} {of['precision']:>9.3f} {of['recall']:>8.3f} {of['f1']:>8.3f} "
                 f"{of['support']:>7}"
             )
         auc = "-" if test["roc_auc"] is None else f"{test['roc_auc']:.3f}"

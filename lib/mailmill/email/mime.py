@@ -33,6 +33,8 @@ MAX_PARTS: Final = 200
 #: field takes time quadratic in their number.
 MAX_ENCODED_WORDS: Final = 2000
 
+#: What an Outlook item begins with ([MS-CFB] 2.2); further in it may hold a mail's header as one of many properties.
+_OUTLOOK: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _FIELD: Final = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,200}[ \t]*:")
 _MBOX: Final = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
 _CHARSET: Final = re.compile(r"""charset\*?\s*=\s*(?:[\w-]*'[\w-]*')?["']?([^\s;"']{1,60})""", re.IGNORECASE)
@@ -91,8 +93,8 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     """The header fields and body parts of `raw`.
 
     Raises RejectedMessage: `empty`, `too_large` (more than `max_bytes`), `not_mail` (no header field
-    before the first empty line), `no_text` (no text part with anything in it). A part is cut, with the
-    flag `truncated`, where its text would exceed `max_chars`.
+    before the first empty line, or Outlook's .msg), `no_text` (no text part with anything in it). A part
+    is cut, with the flag `truncated`, where its text would exceed `max_chars`.
     """
     if len(raw) > max_bytes:
         raise RejectedMessage("too_large", f"{len(raw)} bytes")
@@ -100,6 +102,8 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     body = raw[start.end() :] if start and start.end() else raw
     if not body:
         raise RejectedMessage("empty")
+    if raw.startswith(_OUTLOOK):
+        raise RejectedMessage("not_mail", "Outlook's own format (.msg): save the mail as .eml")
     if not _FIELD.match(body) and not any(_FIELD.match(line) for line in header_block(body).splitlines()[:400]):
         raise RejectedMessage("not_mail", "no header field")
     flags: set[str] = set()

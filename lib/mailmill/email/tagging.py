@@ -107,16 +107,19 @@ def _pairs(stream: BinaryIO, name: str, id_column: str, label_column: str) -> It
 
 def _rows_of_csv(stream: BinaryIO, name: str, id_column: str, label_column: str) -> Iterator[tuple[object, object]]:
     """(id, label) of each row that is not blank; None for a column that the row ends before."""
-    head = stream.read(2)
+    head = stream.read(4)
     stream.seek(0)
-    if head == b"\x1f\x8b":
+    if head.startswith(b"\x1f\x8b"):
         raise DataError(f"labels {name} is compressed, not CSV in UTF-8", hint="unpack it: gunzip FILE.gz")
-    if head in (b"\xff\xfe", b"\xfe\xff"):
+    if head in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
+        what = "a spreadsheet's own format, or an archive"
+        raise DataError(f"labels {name} is {what}, not CSV in UTF-8", hint='save it as "CSV UTF-8"')
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(f"labels {name} is UTF-16, not CSV in UTF-8", hint=_CONVERT.format("UTF-16"))
     text, line = io.TextIOWrapper(stream, "utf-8-sig", newline=""), 1
     reader = csv.reader(text, strict=True, skipinitialspace=True)
     try:
-        header = next(reader, [])
+        header = [column.strip() for column in next(reader, [])]
         _require(name, header, id_column, label_column)
         places = header.index(id_column), header.index(label_column)
         line = reader.line_num + 1

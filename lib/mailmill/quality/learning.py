@@ -152,6 +152,7 @@ def facts_features(tally: Tally, positive: str = "", polarity_of: str = "") -> F
     for split, count in splits.items():
         put[f"split.{split}.rows"], put[f"split.{split}.share"] = count, share(count, s["rows"])
     put["split.unknown"] = sum(n for name, n in splits.items() if name not in schemas.SPLITS)
+    put["label.unlabelled"] = s["rows"] - sum(classes.values())
     put["label.labelled_share"] = share(sum(classes.values()), s["rows"])
     _balance_into(found, "label", classes)
     put["label.split_gap"] = _split_gap(cells, classes)

@@ -12,6 +12,8 @@ from mailmill.runs.record import FOLDER, FORMAT, VERSION
 from mailmill.storage.filesystems import Storage, join
 
 log = logging.getLogger("mailmill")
+#: Figures of a table that are others in each run.
+PASSING = frozenset({"cache_bytes", "source_bytes", "gradient_norm"})
 
 
 def names(storage: Storage, work: str) -> list[str]:
@@ -92,7 +94,7 @@ def shown(record: Mapping[str, Any]) -> str:
 
 
 def compared(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
-    """What differs between two runs: configuration, versions, and each table's rows, content and time."""
+    """What differs between two runs: configuration, versions, and each table's rows, content, time and figures."""
     lines = [f"{'':<34} {a['run']:<26} {b['run']}"]
     for section in ("configuration", "versions"):
         for name, x, y in _differences(a[section], b[section]):
@@ -110,7 +112,14 @@ def compared(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
         same = "same content" if x["fingerprint"] == y["fingerprint"] else "other content"
         one, two = (f"{t['rows']} rows, {t['seconds']:.1f} s" for t in (x, y))
         lines.append(f"{name:<34} {one:<26} {two}, {same}")
+        for figure, p, q in _differences(x["statistics"], y["statistics"]):
+            if figure not in PASSING and not isinstance(p or q, dict | list) and "." not in figure:
+                lines.append(f"  {figure:<32} {_figure(p):<26} {_figure(q)}")
     return "\n".join(lines)
+
+
+def _figure(value: Any) -> str:
+    return "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -77,20 +77,23 @@ def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str
 def _material(
     job: Job, documents: build.Documents, open_features: Callable[[], Table], load_model: Callable[[str], Model]
 ) -> Material | None:
-    """A sample of the test mails with each model's answers; None where no model is evaluated."""
-    if job.workspace.find("metrics") is None:
+    """A sample of the test mails with each model's answers; None where no model is evaluated on these features."""
+    evaluated = job.workspace.find("metrics")
+    if evaluated is None:
+        return None
+    table, clean = open_features(), job.workspace.open("clean", schemas.CLEAN)
+    if evaluated.inputs["features"] != table.fingerprint:
+        log.warning("no model cards: the models were evaluated on other features; run `mailmill run`")
         return None
     metrics = json.loads(job.workspace.open("metrics", schemas.FILES).file("metrics.json"))
-    table, clean = open_features(), job.workspace.open("clean", schemas.CLEAN)
     models = {name: load_model(name) for name in metrics["models"]}
     classes = next(iter(models.values())).classes
     parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers)
     scans = clean.scans(job.engine.task_bytes, job.engine.workers)
     settings, seed = job.config.docs, job.config.run.seed
     rows, mails = _over(job, parts), _over(job, scans)
-    drawn = samples.draw(
-        rows, mails, list(models.items()), table.manifest.statistics["splits"]["test"], settings.sample_rows, seed
-    )
+    labelled = next(iter(metrics["models"].values()))["test"]["rows"]
+    drawn = samples.draw(rows, mails, list(models.items()), labelled, settings.sample_rows, seed)
     words = _telling(job, table, models, drawn, mails, clean.rows)
     return Material(documents.facts, metrics, models, drawn, words, settings.words, mails, settings.examples, seed)
 

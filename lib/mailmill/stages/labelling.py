@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from mailmill import schemas
+from mailmill.config import LabelsSection
 from mailmill.email.tagging import MATCHES, LabelsKernel, read_labels
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job, done, skipped
@@ -60,13 +63,24 @@ def label(job: Job) -> Table:
         "classes": {name: n for (name,), n in sorted(classes.items())},
     }
     if not classes:
-        raise DataError(
-            f"no message got a label from {settings.source or 'header ' + str(settings.header)}",
-            hint="check labels.header: do the mails have it?"
-            if settings.header
-            else "check labels.id_kind and labels.id_column: do its ids look like the mail's?",
-        )
+        raise _nothing(settings, counts, ids)
     return done(job.publish(stage, written, counts), "labels")
+
+
+def _nothing(settings: LabelsSection, counts: Mapping[str, Any], ids: int) -> DataError:
+    """Why no message has a label: the header is missing, the file says nothing certain, or its ids are others."""
+    if settings.header:
+        hint = "check labels.header: do the mails have it?"
+        return DataError(f"no message got a label from header {settings.header}", hint=hint)
+    contradictory, incomplete = counts["contradictory"], counts["incomplete"]
+    what = f"{ids} ids with a label, {contradictory} with two that differ, {incomplete} rows without id or label"
+    if not ids:
+        hint = "check labels.id_column and labels.label_column: each id needs one label"
+    elif settings.id_kind == "source":
+        hint = "write ids as the table raw has them in source: FOLDER/FILE.eml as in input.paths, FILE.zip!MEMBER"
+    else:
+        hint = "check labels.id_kind and labels.id_column: do its ids look like the mail's?"
+    return DataError(f"no message got a label from {settings.source}: it has {what}", hint=hint)
 
 
 def _digest(job: Job, source: str | None) -> str:

@@ -1,0 +1,19 @@
+"""What a run prints at its end: figures of classes that can be told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mailmill.docs import summary
+from mailmill.models.metrics import summarise
+from mailmill.models.tally import tally
+
+
+def test_classes_that_begin_alike_can_be_told_apart() -> None:
+    classes = ("delivery: late", "delivery: lost", "x" * 99)
+    found = summarise(tally(np.eye(3), np.arange(3)), classes).to_dict()
+    lines = summary._figures({"models": {"m": {"test": found}}, "chosen": "m", "chosen_by": "macro_f1"})
+    assert "delivery: late " in lines[1]
+    assert "delivery: lost " in lines[2]
+    assert {line.index("precision") + 9 for line in lines[:1]} == {line.index(" 1.000") + 6 for line in lines[1:4]}
+    assert len(lines[3]) < 100

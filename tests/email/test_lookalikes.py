@@ -66,6 +66,12 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Environment:\n\nSolr 6.6 on Java 8.",
         # the last word of a mail
         "When will it come?\n\nTomorrow.",
+        # a question, a remark, an announcement
+        *(f"{BODY}\n\n{last}" for last in ("Thoughts?", "Objections?", "All times CET.")),
+        "Meine Adresse:\n\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
+        f"{BODY}\n\nMeine Adresse:\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
+        f"{BODY}\n\nCredit: approved up to 3 months.\nLegal: no ISDA",
+        f"[VOTE] Results:\n\n+1: Bob, Ann\n-1: none\n\n{BODY}",
     ],
 )  # fmt: skip
 def test_content_stays(text: str) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from mailmill.email.greetings import mark_greeting
+from mailmill.email.greetings import is_common, mark_greeting
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
@@ -230,6 +230,7 @@ def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     elif (
         shape.name
         and shape.words <= 3
+        and not (shape.lower and any(map(is_common, line.bare.split())))
         and line.bare[-1] not in "?!:;)"
         and not any(map(str.isdigit, line.bare))
         and not (shape.words == 1 and line.bare.rstrip(".").lower() in PATTERNS.interjections)

@@ -48,7 +48,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
             and (shape.capitals * 2 >= shape.words or _group(bare))
             and not (shape.words == 1 and not shape.mixed)
             and _VOCATIVE.match(bare)
-            and not any(_is_common(word) for word in _WORD.findall(bare))
+            and not any(is_common(word) for word in _WORD.findall(bare))
             and not (bare[-1] == ":" and len(solid) > 1 and _heads(lines, solid))
         ):
             rule = "vocative.mark"
@@ -102,6 +102,6 @@ def _group(bare: str) -> bool:
     return any(word in PATTERNS.groups for word in _WORD.findall(bare.lower()))
 
 
-def _is_common(word: str) -> bool:
+def is_common(word: str) -> bool:
     """Is it a word of the language rather than a name, a particle of one ("van", "de") or a group's ("all")?"""
     return word.islower() and word not in PATTERNS.groups and word not in _PARTICLES

@@ -241,6 +241,12 @@ class Lines:
         self.bares[i] = bare
         self._made[i] = None
 
+    def next_solid(self, start: int) -> int:
+        """Index of the first line from `start` that is not blank, or the number of lines."""
+        while start < len(self) and not self.bares[start] and start not in self.depths:
+            start += 1
+        return start
+
 
 def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
     """The lines of `rendering`; `evidence` gives one entry a line where there is any."""

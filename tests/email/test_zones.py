@@ -261,12 +261,16 @@ def test_a_list_below_a_thank_you_is_no_signature() -> None:
     assert "body" not in zones(signed)[1:]
 
 
-@pytest.mark.parametrize("line", ["Newest docs:", "Thanks for replying Ada,", "Current Rates and prices:"])
+@pytest.mark.parametrize(
+    "line", ["Newest docs:", "Thanks for replying Ada,", "Current Rates and prices:", "Tickets:", "Fantasy Update:"]
+)
 def test_a_heading_is_no_vocative(line: str) -> None:
     assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "body"
 
 
-@pytest.mark.parametrize("line", ["Ada,", "Ada and Bob,", "Dr. van der Berg:", "Traders et al:"])
+@pytest.mark.parametrize(
+    "line", ["Ada,", "Ada and Bob,", "Dr. van der Berg:", "Traders et al:", "TP,", "J,", "Cher client,"]
+)
 def test_a_vocative_is_a_greeting(line: str) -> None:
     assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "greeting"
 

@@ -23,6 +23,7 @@ _PARTICLES: Final = frozenset({
 _NAMES: Final = re.compile(
     r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:, [A-ZÀ-Þ][a-zà-ÿ]{1,14}){0,4},? and [A-ZÀ-Þ][a-zà-ÿ]{1,14}$|[a-z]{2,12} ?[,:-]{1,2}$"
 )
+_INITIALS: Final = re.compile(r"[A-Z]{1,2},")
 _NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
 
@@ -46,10 +47,10 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
             shape.words <= 5
             and shape.capitals
             and (shape.capitals * 2 >= shape.words or _group(bare))
-            and not (shape.words == 1 and not shape.mixed)
+            and (shape.words > 1 or shape.mixed or _INITIALS.fullmatch(bare))
             and _VOCATIVE.match(bare)
             and not any(is_common(word) for word in _WORD.findall(bare))
-            and not (bare[-1] == ":" and len(solid) > 1 and _heads(lines, solid))
+            and not (bare[-1] == ":" and ((len(solid) > 1 and _heads(lines, solid)) or _heading(bare)))
         ):
             rule = "vocative.mark"
         elif _NAME_LIST.match(bare) and PATTERNS.interjections.isdisjoint(_WORD.findall(bare.lower())):
@@ -95,6 +96,11 @@ def _quoted_from(lines: Lines, marks: Marks, name: str) -> bool:
 def _heads(lines: Lines, solid: list[int]) -> bool:
     """Is the first line the heading of what stands right below it ("Address:"), rather than a greeting?"""
     return solid[1] == solid[0] + 1 and not lines[solid[1]].shape.prose
+
+
+def _heading(bare: str) -> bool:
+    """Does the line name what a text is, not a person ("Weekly Update:")?"""
+    return not PATTERNS.interjections.isdisjoint(_WORD.findall(bare.lower()))
 
 
 def _group(bare: str) -> bool:

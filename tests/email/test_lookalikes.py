@@ -66,6 +66,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Environment:\n\nSolr 6.6 on Java 8.",
         # the last word of a mail
         "When will it come?\n\nTomorrow.",
+        # a memo is the author's
+        f"MEMORANDUM\n\nTo: All staff\nFrom: Kim Noll\nDate: 12 October 2001\nRe: Cables\n\n{BODY}",
         # a question, a remark, an announcement
         *(f"{BODY}\n\n{last}" for last in ("Thoughts?", "Objections?", "All times CET.")),
         "Meine Adresse:\n\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
@@ -97,6 +99,8 @@ def test_content_stays(text: str) -> None:
         (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),
         (f"Jean, Brad and Nelson\n\n{BODY}\n\nKim", BODY),
         (f"{BODY}\n\nK.N.", BODY),
+        ("I miei dati:\n\nNoll Srl\nVia Roma 12\nP. IVA 01234567890\n\nGrazie\nKim",
+         "I miei dati:\n\nNoll Srl\nVia Roma 12\nP. IVA 01234567890"),
         (f"{BODY}\n\nDorian Hoxha wrote\n> Which parcel?", BODY),
         (f"{BODY}\n\n---- On Thu, 02 Feb 2017 10:11:12 -0800 Bob wrote ----\nWhich parcel?", BODY),
         (f"{BODY}\n\nRegards,\nKim\nx8321\n\n=====\nThe log of the night follows here, as you asked me to send it.",

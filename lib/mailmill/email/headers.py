@@ -241,7 +241,7 @@ def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool =
 def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
     """Do the fields name an address, a Notes name or a time of day, or does a rule part them from what stands above?
 
-    Those of a form or a journey ("From: Mumbai") do not.
+    Those of a form or a journey ("From: Mumbai") do not, nor those of a memo, which begins with "To: All staff".
     """
     if first and _RULE_LINE.match(lines.bares[first - 1]):
         return True
@@ -249,7 +249,8 @@ def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
     if "@" in passage:
         return roles - {"from", "subject"} != set()
     if "to" in roles:
-        return "subject" in roles and ("from" in roles or _TIME.search(passage) is not None)
+        memo = "from" not in roles or (field_of(lines.bares[first]) or ("",))[0] == "to"
+        return "subject" in roles and (not memo or _TIME.search(passage) is not None)
     return _TIME.search(passage) is not None
 
 

@@ -140,3 +140,20 @@ def test_a_name_with_title_and_firm_needs_no_number() -> None:
 def test_a_name_below_a_postscript_goes(name: str) -> None:
     postscript = "p.s. It rains here."
     assert clean_text(f"{OWN}\n\nRegards,\nRuth\n\n{postscript}\n\n{name}") == f"{OWN}\n\n{postscript}"
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "James\n-------\nhttp://james.example/\n\nOpen Source Integration\nhttp://firm.example/",
+        "Regards,\nAda Byron\n-----------------\nFirm, Inc.\nAuthor of Engines: http://ada.example/book",
+        "Ada\n\n--------------------\nAda Byron    ada@firm.example | /* tea |\nFirm Programming     |  */    |\n----",
+    ],
+)
+def test_a_row_of_dashes_may_part_name_and_signature(signature: str) -> None:
+    assert clean_text(f"{OWN}\n\n{signature}") == OWN
+
+
+def test_an_underlined_heading_is_no_name_of_a_signature() -> None:
+    text = f"{OWN}\n\nDownloads\n---------\nhttp://firm.example/a\nhttp://firm.example/b"
+    assert clean_text(text) == text

@@ -15,7 +15,7 @@ from mailmill.email.greetings import mark_greeting
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.signatures import MAX_CLOSING, signature_block
+from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
 from mailmill.email.signing import last_name
 from mailmill.email.tails import (
     Marks,
@@ -52,7 +52,7 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
 
 def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """Sign-off, name and signature at the end; what is left above them."""
-    solid = keep_introduced(lines, marks, solid, names)
+    solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names))
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
         postscript = signature_block(lines, marks, solid[len(above) :], names)

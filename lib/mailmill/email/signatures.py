@@ -25,6 +25,8 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         line = lines[solid[k]]
         shape = line.shape
         if contacts and RULED.match(line.bare) and not any(map(str.isalnum, line.bare)):
+            if k and _underlines(lines, solid, k):
+                return solid
             low = k
             break
         if shape.prose or shape.lettered > 9 or ITEM.match(line.bare):
@@ -64,6 +66,33 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def ruled_signature(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """A name and, below a row of dashes, ways to reach its owner: "James / ------- / http://…"; what is left above."""
+    bares = lines.bares
+    for k in range(max(2, len(solid) - MAX_CLOSING), len(solid) - 1):
+        bare = bares[solid[k]]
+        if bare[0].isalnum() or RULED.match(bare) is None or any(map(str.isalnum, bare)):
+            continue
+        name, above = lines[solid[k - 1]], lines[solid[k - 2]]
+        signs = above.bare[-1] == "," or above.rule("signoff") or above.rule("thanks")
+        if solid[k - 1] == solid[k - 2] + 1 and not signs:
+            break
+        if not name.shape.name or name.shape.words > 3 or name.bare[-1] in ":?!" or _underlines(lines, solid, k):
+            break
+        below = [lines[i].shape for i in solid[k + 1 :]]
+        if any(shape.prose for shape in below) or not any(shape.address or shape.phone for shape in below):
+            break
+        mark(marks, solid[k - 1 :], "signature", "signature.ruled")
+        return solid[: k - 1]
+    return solid
+
+
+def _underlines(lines: Lines, solid: list[int], k: int) -> bool:
+    """Is the row of signs `solid[k]` as long as the line right above it, a heading?"""
+    above, row = lines.bares[solid[k - 1]], lines.bares[solid[k]]
+    return solid[k] == solid[k - 1] + 1 and abs(len(above) - len(row)) < 2
 
 
 def _is_number(bare: str) -> bool:

@@ -99,6 +99,8 @@ def test_content_stays(text: str) -> None:
         (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),
         (f"Jean, Brad and Nelson\n\n{BODY}\n\nKim", BODY),
         (f"{BODY}\n\nK.N.", BODY),
+        (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
+        ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),
         ("I miei dati:\n\nNoll Srl\nVia Roma 12\nP. IVA 01234567890\n\nGrazie\nKim",
          "I miei dati:\n\nNoll Srl\nVia Roma 12\nP. IVA 01234567890"),
         (f"{BODY}\n\nDorian Hoxha wrote\n> Which parcel?", BODY),

@@ -39,6 +39,9 @@ def test_a_link_in_angles_is_no_attachment() -> None:
         ("\n\nRuth Miller\nLondon, England", "ruth@firm.example (Ruth Miller)"),
         ("\n\nRuth Miller\nx3-6343", "Ruth Miller"),
         ("\n\nrmill", ""),
+        ("\n\nrem", "ruth.miller@firm.example"),
+        ("\n- Ruth Miller, Royal Library of Denmark", ""),
+        ("\n\nFrustrated customer,\nRuth Miller", ""),
         ("\n\nPeace and joy,\nRuth", ""),
         ("\n\nRock on,\nruth", ""),
         ("\n\nDisappointed,\n\nRuth Miller", ""),
@@ -146,7 +149,7 @@ def test_a_name_below_a_postscript_goes(name: str) -> None:
     "signature",
     [
         "James\n-------\nhttp://james.example/\n\nOpen Source Integration\nhttp://firm.example/",
-        "Regards,\nAda Byron\n-----------------\nFirm, Inc.\nAuthor of Engines: http://ada.example/book",
+        "Regards,\nAda Byron\n-----------------\nFirm, Inc.\nAuthor of Engines and what they can do: http://ada.example/book",
         "Ada\n\n--------------------\nAda Byron    ada@firm.example | /* tea |\nFirm Programming     |  */    |\n----",
     ],
 )

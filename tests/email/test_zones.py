@@ -268,6 +268,11 @@ def test_a_heading_is_no_vocative(line: str) -> None:
     assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "body"
 
 
+def test_a_heading_of_a_table_is_no_vocative() -> None:
+    assert set(zones("PG&E Topock:\n\nThurs  600,000\nFri  612,000")) == {"body"}
+    assert zones("Daren Hill:\n\nThe rates of the last 2 weeks\nare in the table.")[0] == "greeting"
+
+
 @pytest.mark.parametrize(
     "line", ["Ada,", "Ada and Bob,", "Dr. van der Berg:", "Traders et al:", "TP,", "J,", "Cher client,"]
 )

@@ -13,7 +13,7 @@ from typing import Final
 
 from mailmill.email.greetings import mark_greeting
 from mailmill.email.lines import Lines, fold
-from mailmill.email.names import DASHED_NAME, is_sender
+from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
 from mailmill.email.signing import last_name
@@ -121,7 +121,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
         not rule
         and k
         and line.bare[0] in "-–—~"
-        and DASHED_NAME.match(line.bare)
+        and (DASHED_NAME.match(line.bare) or (k + 1 == len(solid) and DASHED_FIRM.match(line.bare)))
         and lines.bares[solid[k - 1]][0] not in "-–—~"
     ):
         rule = "name.dashed"

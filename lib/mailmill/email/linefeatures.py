@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from mailmill.email.greetings import heading
 from mailmill.email.lines import Line, Lines
 from mailmill.email.names import are_names
 from mailmill.email.patterns import PATTERNS
@@ -87,7 +88,7 @@ def window(lines: Lines, marks: Marks, solid: list[int], first: bool) -> list[in
     chosen = list(range(k, count))
     if first and k:
         line, mark = lines[solid[0]], marks[solid[0]]
-        opens = len(line.bare) <= LONG and line.shape.words <= 6 and line.bare[0] not in "[("
+        opens = len(line.bare) <= LONG and line.shape.words <= 6 and line.bare[0] not in "[(" and not heading(line.bare)
         if opens and (mark is None or not mark[1].startswith("greeting.")):
             chosen.insert(0, 0)
     return chosen

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Final
 
 from mailmill.email.matching import Index, Ways
+from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import MAX_LINE, PATTERNS
 
 _QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
@@ -197,6 +198,7 @@ class Shape:
             and self.capitals >= 1
             and self.lower <= self.words // 3
             and self.mixed
+            and all(not w[0].islower() or w in PARTICLES for w in self._split)
         )
 
 

@@ -82,7 +82,7 @@ def ruled_signature(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
         if not name.shape.name or name.shape.words > 3 or name.bare[-1] in ":?!" or _underlines(lines, solid, k):
             break
         below = [lines[i].shape for i in solid[k + 1 :]]
-        if any(shape.prose for shape in below) or not any(shape.address or shape.phone for shape in below):
+        if any(s.prose and not s.address for s in below) or not any(s.address or s.phone for s in below):
             break
         mark(marks, solid[k - 1 :], "signature", "signature.ruled")
         return solid[: k - 1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.greetings import is_common
 from mailmill.email.lines import Lines
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
@@ -50,13 +49,15 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
     elif (
         shape.name
         and shape.words <= 3
-        and not (shape.lower and any(map(is_common, line.bare.split())))
         and line.bare[-1] not in "?!:;)"
         and not any(map(str.isdigit, line.bare))
         and not (shape.words == 1 and line.bare.rstrip(".").lower() in PATTERNS.interjections)
     ):
         before = previous.bare[-1]
-        if (gap and before == ":") or (not gap and (before not in ".!?)…" or not previous.shape.prose)):
+        ends = (
+            gap or (before in ".!?)…" and previous.shape.prose) or (len(solid) > 2 and _parts_with(lines, solid[:-1]))
+        )
+        if not ends or (gap and before == ":"):
             return _name_above(lines, marks, solid, names)
         rule = "name.shape"
     else:

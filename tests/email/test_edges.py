@@ -160,3 +160,10 @@ def test_a_row_of_dashes_may_part_name_and_signature(signature: str) -> None:
 def test_an_underlined_heading_is_no_name_of_a_signature() -> None:
     text = f"{OWN}\n\nDownloads\n---------\nhttp://firm.example/a\nhttp://firm.example/b"
     assert clean_text(text) == text
+
+
+def test_edges_go_where_all_between_them_was_announced() -> None:
+    assert (
+        clean_text("Mike:\n\nReal Time Position: -25 @ MidC.\n\nPhil", "phil@x.example")
+        == "Real Time Position: -25 @ MidC."
+    )

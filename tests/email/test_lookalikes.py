@@ -68,6 +68,7 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "When will it come?\n\nTomorrow.",
         # a memo is the author's
         f"MEMORANDUM\n\nTo: All staff\nFrom: Kim Noll\nDate: 12 October 2001\nRe: Cables\n\n{BODY}",
+        "Mid-C\n  Peak      120 / 125\n\nPalo\n  Peak      140 / 150",  # prices are no telephone numbers
         # a question, a remark, an announcement
         *(f"{BODY}\n\n{last}" for last in ("Thoughts?", "Objections?", "All times CET.")),
         "Meine Adresse:\n\nUte Kolb\nHafenstr. 3\n20457 Hamburg",

@@ -24,7 +24,7 @@ _ESCAPED: Final = re.compile(r">{1,3}From [A-Za-z]")
 # "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
 _NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
 _PHONE: Final = re.compile(
-    r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
+    r"(?:^|[^\w.])((?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20})(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _DIGIT: Final = re.compile(r"\d")
@@ -141,8 +141,9 @@ class Shape:
 
     @property
     def phone(self) -> bool:
-        """Carries a telephone number."""
-        return _DIGIT.search(self._bare) is not None and _PHONE.search(self._bare) is not None
+        """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices)."""
+        found = _PHONE.search(self._bare) if _DIGIT.search(self._bare) is not None else None
+        return found is not None and (found[1] is None or sum(map(str.isdigit, found[1])) >= 7)
 
     @property
     def address(self) -> bool:

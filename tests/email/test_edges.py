@@ -89,6 +89,7 @@ def test_attributions_of_few_words(header: str) -> None:
         "Ann Lee Berg skrev:",
         "Jan Nowak pisze:",
         "Ana Ruiz dijo:",
+        "2012/3/12 Bob Hall <bob@x.example>\n",
         "Luc Petit a \N{REPLACEMENT CHARACTER}crit:",
         '"Bob Hall" <bob@x.example> wrote in message news:2002.1@x.example...',
         '"Bob Hall" <bob@x.example> wrote in message\nnews:2002.1@x.example...',

@@ -41,6 +41,8 @@ OWN = "The plan is good, and we should start on Monday."
         "2025-03-03 16:01 GMT+01:00 Bob <bob@x.example>:\n> Their words.",
         "---------------------- Forwarded by Bob/HOU/ECT on 01/05/2000 01:16 PM \n---------------------------\n\nBob\n"
         "01/05/2000 09:26 AM\nTo: Ada/HOU/ECT@ECT\ncc: \nSubject: x\n\nTheir words.",
+        "Bob <b@x.example>\n05/07/2001 09:12 AM\nPlease respond to B\n\n\tTo: Ada\n\tcc:\n\tSubject: x\n\nTheir words.",
+        "===== Original Message From Bob Hall =====\nTheir words.",
         ">>> Bob <bob@x.example> 3/3/25 4:01 PM >>>\nTheir words.",
         "On Mon, 3 Mar 2025, Bob wrote:\n--]Their words\n--]go on here.",
     ],

@@ -250,7 +250,8 @@ def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
         return roles - {"from", "subject"} != set()
     if "to" in roles:
         memo = "from" not in roles or (field_of(lines.bares[first]) or ("",))[0] == "to"
-        return "subject" in roles and (not memo or _TIME.search(passage) is not None)
+        dated = any(len(bare) < 60 and _DATE_LINE.match(bare) for bare in lines.bares[max(0, first - 5) : first])
+        return "subject" in roles and (not memo or dated or _TIME.search(passage) is not None)
     return _TIME.search(passage) is not None
 
 
@@ -284,16 +285,15 @@ def _rise(lines: Lines, first: int, floor: int) -> int:
             start = i
             break
         dated = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None
+        named = " ".join(text.split()[:3]).lower() in PATTERNS.fields  # "Please respond to Ada" has no colon
         if (dated and blanks <= 1) or (field_of(text) is not None and (dated or not blanks)):
             seen_date = seen_date or dated
-        elif indented and len(text) < 60 and not text.endswith((".", "?", "!")):
+        elif (indented or (named and blanks <= 1)) and len(text) < 60 and not text.endswith((".", "?", "!")):
             pass
         elif seen_date and not blanks and start == i + 1 and len(text) < 80 and not text.endswith((".", "?", "!")):
             start = i
             break
         else:
             break
-        start = i
-        blanks = 0
-        i -= 1
+        start, blanks, i = i, 0, i - 1
     return start

@@ -72,7 +72,7 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
             if best < 0 or best == k + 1:
                 best = k
             break
-        if line.shape.prose:
+        if line.shape.prose or line.shape.remark:
             best = best if best >= 0 else _signed_above(lines, solid, k, names)
             break
     if best >= 0:
@@ -122,16 +122,20 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
         and k
         and line.bare[0] in "-–—~"
         and (DASHED_NAME.match(line.bare) or (k + 1 == len(solid) and DASHED_FIRM.match(line.bare)))
-        and lines.bares[solid[k - 1]][0] not in "-–—~"
+        and not any(lines.bares[solid[j]][0] in "-–—~" for j in range(k - 1, min(k + 2, len(solid))) if j != k)
     ):
         rule = "name.dashed"
     return rule
 
 
 def _goes_on(bare: str) -> bool:
-    """Is it a sentence whose first words may sign off ("Sincerely disappointed."), without a comma or a name?"""
+    """Is it a sentence whose first words may sign off ("Best price is 2.50."), without a comma or a name?"""
     last = bare.rstrip(".!? ").rpartition(" ")[2]
-    return last.islower() and "," not in bare and not PATTERNS.matchers["signoff_alone"].rule(fold(bare))
+    return (
+        (last.islower() or last[-1:].isdigit())
+        and "," not in bare
+        and not PATTERNS.matchers["signoff_alone"].rule(fold(bare))
+    )
 
 
 def _glued(lines: Lines, solid: list[int], k: int) -> bool:

@@ -186,6 +186,12 @@ class Shape:
         return stops and ((words >= 5 and lower >= 2) or lower * 3 >= words * 2)
 
     @property
+    def remark(self) -> bool:
+        """A sentence of a few words ("We raised $500."), too short for `prose`."""
+        common = any(w[0].islower() and w not in PARTICLES for w in self._split)
+        return self.words > 2 and self.ends in ".?!" and common
+
+    @property
     def contact(self) -> bool:
         """Carries a telephone number, an address, or a title, and is no sentence."""
         return (self.phone or self.address or self.title) and not self.prose

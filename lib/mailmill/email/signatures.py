@@ -14,6 +14,7 @@ MAX_CLOSING: Final = 14
 
 #: An item of a list is content, however much its words look like a name or a place.
 ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
+_ENTRY: Final = re.compile(r"[A-ZÀ-Þ][\w'’-]{1,15},? [A-ZÀ-Þ][\w.'’-]{1,15}[\s:–-]{1,30}[x(+]{0,2}\d[\d\s()./-]{2,20}$")
 _LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 
 
@@ -45,7 +46,7 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             low = k
         else:
             break
-    if not contacts or low == len(solid):
+    if not contacts or low == len(solid) or _is_directory(lines, solid[low:]):
         return solid
     top = lines[solid[low]]
     if low == 0:
@@ -93,6 +94,11 @@ def _underlines(lines: Lines, solid: list[int], k: int) -> bool:
     """Is the row of signs `solid[k]` as long as the line right above it, a heading?"""
     above, row = lines.bares[solid[k - 1]], lines.bares[solid[k]]
     return solid[k] == solid[k - 1] + 1 and abs(len(above) - len(row)) < 2
+
+
+def _is_directory(lines: Lines, block: list[int]) -> bool:
+    """Do two lines or more hold a name and a number each ("Ada Byron  x1111"): people to call, not a signature?"""
+    return sum([_ENTRY.match(lines.bares[i]) is not None and not lines[i].rule("contact") for i in block]) > 1
 
 
 def _is_number(bare: str) -> bool:

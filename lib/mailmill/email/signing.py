@@ -36,7 +36,7 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
     shape = line.shape
     if is_sender(line.bare, names):
         rule = "name.sender"
-    elif shape.words <= 3 and DASHED_NAME.match(line.bare):
+    elif shape.words <= 3 and DASHED_NAME.match(line.bare) and (gap or previous.bare[0] not in "-–—~"):
         rule = "name.dashed"
     elif (gap or previous.bare[-1] in ".!?)") and is_initial(line.bare, names):
         rule = "name.initial"
@@ -87,11 +87,11 @@ def _set_off(lines: Lines, solid: list[int]) -> bool:
 
 
 def _parts_with(lines: Lines, solid: list[int]) -> bool:
-    """Is the last line up to three words and a comma, set off from a text above it: "Disappointed,"?"""
+    """Is the last line up to four words and a comma, set off from a text above it: "Disappointed,"?"""
     line = lines[solid[-1]]
     return (
         line.bare[-1] == ","
-        and line.shape.words <= 3
+        and line.shape.words <= 4
         and solid[-1] > solid[-2] + 1
         and lines.bares[solid[-2]][-1] in ".!?)"
     )

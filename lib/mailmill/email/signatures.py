@@ -46,8 +46,11 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             low = k
         else:
             break
-    if not contacts or low == len(solid) or _is_directory(lines, solid[low:]):
+    if not contacts or low == len(solid):
         return solid
+    if _is_directory(lines, solid[low:]):
+        mark(marks, solid[low:], "body", "body.directory")
+        return solid[:low]
     top = lines[solid[low]]
     if low == 0:
         opens = contacts >= 2 and (top.shape.name or is_sender(top.bare, names))

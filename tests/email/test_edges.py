@@ -38,6 +38,13 @@ def test_a_link_in_angles_is_no_attachment() -> None:
         ("\n\n- Ada L. \"Countess\" Byron\n  https://ada.example/\n  ada@firm.example", "Ada L. Byron <a@b.example>"),
         ("\n\nRuth Miller\nLondon, England", "ruth@firm.example (Ruth Miller)"),
         ("\n\nRuth Miller\nx3-6343", "Ruth Miller"),
+        ("\n\nrmill", ""),
+        ("\n\nrem", "ruth.miller@firm.example"),
+        ("\n- Ruth Miller, Royal Library of Denmark", ""),
+        ("\n\nFrustrated customer,\nRuth Miller", ""),
+        ("\n\nPeace and joy,\nRuth", ""),
+        ("\n\nRock on,\nruth", ""),
+        ("\n\nDisappointed,\n\nRuth Miller", ""),
     ],
 )  # fmt: skip
 def test_names_and_initials_sign(signed: str, sender: str) -> None:
@@ -76,6 +83,30 @@ def test_attributions_of_few_words(header: str) -> None:
     assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Ann Lee Berg skrev:",
+        "Jan Nowak pisze:",
+        "Ana Ruiz dijo:",
+        "2012/3/12 Bob Hall <bob@x.example>\n",
+        "Luc Petit a \N{REPLACEMENT CHARACTER}crit:",
+        '"Bob Hall" <bob@x.example> wrote in message news:2002.1@x.example...',
+        '"Bob Hall" <bob@x.example> wrote in message\nnews:2002.1@x.example...',
+        '"Bob Hall" <bob@x.example> schrieb im Newsbeitrag\nnews:2002.1@x.example...\n',
+    ],
+)
+def test_attributions_of_more_programs(header: str) -> None:
+    assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
+
+
+def test_yahoos_attribution_shares_its_line_with_the_quote() -> None:
+    tag = "Sent from Yahoo Mail on Android"
+    theirs = "On Tue, Mar 4, 2025 at 9:14, Bob Hall<bob@x.example> wrote:   Hello Ruth,\n\nshall we?"
+    assert clean_text(f"{OWN}\n\n{tag}\n\n  {theirs}") == OWN
+    assert clean_text("On Monday I said: no.\n\n" + OWN) == "On Monday I said: no.\n\n" + OWN
+
+
 def test_a_sentence_above_a_quote_is_none() -> None:
     text = "I asked him twice.\n\nTo which he already replied:\n\n> Not yet.\n\n" + OWN
     assert "To which he already replied:" in clean_text(text)
@@ -107,3 +138,33 @@ def test_a_name_with_title_and_firm_needs_no_number() -> None:
     signature = "Ada Byron\nHead of Purchasing\nQuarto Design"
     assert clean_text(f"{OWN}\n\n{signature}", sender="Ada Byron <ada@x.example>") == OWN
     assert clean_text(f"{OWN}\n\n{signature}", sender="Bob <bob@x.example>") == f"{OWN}\n\n{signature}"
+
+
+@pytest.mark.parametrize("name", ["-ruth", "Ruth"])
+def test_a_name_below_a_postscript_goes(name: str) -> None:
+    postscript = "p.s. It rains here."
+    assert clean_text(f"{OWN}\n\nRegards,\nRuth\n\n{postscript}\n\n{name}") == f"{OWN}\n\n{postscript}"
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "James\n-------\nhttp://james.example/\n\nOpen Source Integration\nhttp://firm.example/",
+        "Regards,\nAda Byron\n-----------------\nFirm, Inc.\nAuthor of Engines and what they can do: http://ada.example/book",
+        "Ada\n\n--------------------\nAda Byron    ada@firm.example | /* tea |\nFirm Programming     |  */    |\n----",
+    ],
+)
+def test_a_row_of_dashes_may_part_name_and_signature(signature: str) -> None:
+    assert clean_text(f"{OWN}\n\n{signature}") == OWN
+
+
+def test_an_underlined_heading_is_no_name_of_a_signature() -> None:
+    text = f"{OWN}\n\nDownloads\n---------\nhttp://firm.example/a\nhttp://firm.example/b"
+    assert clean_text(text) == text
+
+
+def test_edges_go_where_all_between_them_was_announced() -> None:
+    assert (
+        clean_text("Mike:\n\nReal Time Position: -25 @ MidC.\n\nPhil", "phil@x.example")
+        == "Real Time Position: -25 @ MidC."
+    )

@@ -66,6 +66,22 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Environment:\n\nSolr 6.6 on Java 8.",
         # the last word of a mail
         "When will it come?\n\nTomorrow.",
+        # a memo is the author's
+        f"MEMORANDUM\n\nTo: All staff\nFrom: Kim Noll\nDate: 12 October 2001\nRe: Cables\n\n{BODY}",
+        "Mid-C\n  Peak      120 / 125\n\nPalo\n  Peak      140 / 150",  # prices are no telephone numbers
+        # lists of places and people are no signatures
+        f"{BODY}\n\n- Houston\n- Portland\n- London",
+        f"{BODY}\n\nHouston\nPortland\nLondon",
+        "Attendees:\n- Ada Byron\n- Bob Hill\n- Sue Berg",
+        f"{BODY}\n\nContacts are\n\nAda Byron 713-853-1111\nBob Hill 713-853-2222",
+        f"{BODY}\n\nAda Byron    x1111\nBob Hill     x2222\nSue Berg     x3333",
+        "Thanks to all who came.\n\nWe raised $500.",
+        # a question, a remark, an announcement
+        *(f"{BODY}\n\n{last}" for last in ("Thoughts?", "All times CET.", "Explain.", "Best price is 2.50.")),
+        "Meine Adresse:\n\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
+        f"{BODY}\n\nMeine Adresse:\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
+        f"{BODY}\n\nCredit: approved up to 3 months.\nLegal: no ISDA",
+        f"[VOTE] Results:\n\n+1: Bob, Ann\n-1: none\n\n{BODY}",
     ],
 )  # fmt: skip
 def test_content_stays(text: str) -> None:
@@ -91,6 +107,16 @@ def test_content_stays(text: str) -> None:
         (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),
         (f"Jean, Brad and Nelson\n\n{BODY}\n\nKim", BODY),
         (f"{BODY}\n\nK.N.", BODY),
+        *((f"{BODY}\n\n{end}\nKim", BODY) for end in (
+            "Many thanks for your help", "Viele liebe Grüße", "Desde ya muchas gracias.", "Thanking you,",
+            "Mit freundlichen Gruessen", "Viele Gruesse", "Just my two cents,")),
+        *((f"{BODY}\n\n{end}", BODY) for end in (
+            "Von meinem/meiner Galaxy gesendet", "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
+        *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
+        (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
+        ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),
+        ("I miei dati:\n\nNoll Srl\nVia Roma 12\nP. IVA 01234567890\n\nGrazie\nKim",
+         "I miei dati:\n\nNoll Srl\nVia Roma 12\nP. IVA 01234567890"),
         (f"{BODY}\n\nDorian Hoxha wrote\n> Which parcel?", BODY),
         (f"{BODY}\n\n---- On Thu, 02 Feb 2017 10:11:12 -0800 Bob wrote ----\nWhich parcel?", BODY),
         (f"{BODY}\n\nRegards,\nKim\nx8321\n\n=====\nThe log of the night follows here, as you asked me to send it.",

@@ -41,6 +41,8 @@ OWN = "The plan is good, and we should start on Monday."
         "2025-03-03 16:01 GMT+01:00 Bob <bob@x.example>:\n> Their words.",
         "---------------------- Forwarded by Bob/HOU/ECT on 01/05/2000 01:16 PM \n---------------------------\n\nBob\n"
         "01/05/2000 09:26 AM\nTo: Ada/HOU/ECT@ECT\ncc: \nSubject: x\n\nTheir words.",
+        "Bob <b@x.example>\n05/07/2001 09:12 AM\nPlease respond to B\n\n\tTo: Ada\n\tcc:\n\tSubject: x\n\nTheir words.",
+        "===== Original Message From Bob Hall =====\nTheir words.",
         ">>> Bob <bob@x.example> 3/3/25 4:01 PM >>>\nTheir words.",
         "On Mon, 3 Mar 2025, Bob wrote:\n--]Their words\n--]go on here.",
     ],
@@ -261,12 +263,21 @@ def test_a_list_below_a_thank_you_is_no_signature() -> None:
     assert "body" not in zones(signed)[1:]
 
 
-@pytest.mark.parametrize("line", ["Newest docs:", "Thanks for replying Ada,", "Current Rates and prices:"])
+@pytest.mark.parametrize(
+    "line", ["Newest docs:", "Thanks for replying Ada,", "Current Rates and prices:", "Tickets:", "Fantasy Update:"]
+)
 def test_a_heading_is_no_vocative(line: str) -> None:
     assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "body"
 
 
-@pytest.mark.parametrize("line", ["Ada,", "Ada and Bob,", "Dr. van der Berg:", "Traders et al:"])
+def test_a_heading_of_a_table_is_no_vocative() -> None:
+    assert set(zones("PG&E Topock:\n\nThurs  600,000\nFri  612,000")) == {"body"}
+    assert zones("Daren Hill:\n\nThe rates of the last 2 weeks\nare in the table.")[0] == "greeting"
+
+
+@pytest.mark.parametrize(
+    "line", ["Ada,", "Ada and Bob,", "Dr. van der Berg:", "Traders et al:", "TP,", "J,", "Cher client,"]
+)
 def test_a_vocative_is_a_greeting(line: str) -> None:
     assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "greeting"
 

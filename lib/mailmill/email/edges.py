@@ -8,15 +8,15 @@ first sentence, so a long mail costs no more than a short one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.greetings import mark_greeting
 from mailmill.email.lines import Lines, fold
-from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
+from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.signatures import MAX_CLOSING, signature_block
+from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
+from mailmill.email.signing import last_name
 from mailmill.email.tails import (
     Marks,
     keep_footnotes,
@@ -28,10 +28,6 @@ from mailmill.email.tails import (
     strip_signature_below_delimiter,
 )
 
-#: "Ada Byron and Mary Hill" under what they announce together.
-_TWO_NAMES: Final = re.compile(
-    r"(?:[A-ZÀ-Þ][\w'’.-]{0,15} ){1,3}(?:and|&|und|et|y|e|en) [A-ZÀ-Þ][\w'’.-]{1,15}(?: [A-ZÀ-Þ][\w'’.-]{0,15}){0,2}"
-)
 #: A signature of more lines than this says how to reach its owner.
 MAX_UNTITLED: Final = 8
 
@@ -56,10 +52,12 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
 
 def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """Sign-off, name and signature at the end; what is left above them."""
-    solid = keep_introduced(lines, marks, solid, names)
+    solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names))
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
-        signature_block(lines, marks, solid[len(above) :], names)
+        postscript = signature_block(lines, marks, solid[len(above) :], names)
+        if len(postscript) > 1:
+            last_name(lines, marks, postscript, names)
         solid = above
     best = -1
     signature = len(solid)
@@ -74,7 +72,7 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
             if best < 0 or best == k + 1:
                 best = k
             break
-        if line.shape.prose:
+        if line.shape.prose or line.shape.remark:
             best = best if best >= 0 else _signed_above(lines, solid, k, names)
             break
     if best >= 0:
@@ -88,7 +86,7 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
     if len(left) < len(solid):
         return signature_block(lines, marks, left, names)
     solid = signature_block(lines, marks, solid, names)
-    return _last_name(lines, marks, solid, names)
+    return last_name(lines, marks, solid, names)
 
 
 def _signed_above(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> int:
@@ -123,17 +121,21 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
         not rule
         and k
         and line.bare[0] in "-–—~"
-        and DASHED_NAME.match(line.bare)
-        and lines.bares[solid[k - 1]][0] not in "-–—~"
+        and (DASHED_NAME.match(line.bare) or (k + 1 == len(solid) and DASHED_FIRM.match(line.bare)))
+        and not any(lines.bares[solid[j]][0] in "-–—~" for j in range(k - 1, min(k + 2, len(solid))) if j != k)
     ):
         rule = "name.dashed"
     return rule
 
 
 def _goes_on(bare: str) -> bool:
-    """Is it a sentence whose first words may sign off ("Sincerely disappointed."), without a comma or a name?"""
+    """Is it a sentence whose first words may sign off ("Best price is 2.50."), without a comma or a name?"""
     last = bare.rstrip(".!? ").rpartition(" ")[2]
-    return last.islower() and "," not in bare and not PATTERNS.matchers["signoff_alone"].rule(fold(bare))
+    return (
+        (last.islower() or last[-1:].isdigit())
+        and "," not in bare
+        and not PATTERNS.matchers["signoff_alone"].rule(fold(bare))
+    )
 
 
 def _glued(lines: Lines, solid: list[int], k: int) -> bool:
@@ -199,75 +201,3 @@ def _name_lines(lines: Lines, solid: list[int], signoff: int) -> int:
         names += 1
         k += 1
     return k
-
-
-def _last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """The author's name alone on the last line."""
-    if not solid:
-        return solid
-    line = lines[solid[-1]]
-    if len(solid) == 1:
-        if is_sender(line.bare, names):
-            marks[solid[0]] = ("signoff", "name.sender")
-            return []
-        return solid
-    place = solid[-1] - 1
-    while not lines.bares[place]:  # up to the line above, which may be decided already
-        place -= 1
-    previous = lines[place]
-    gap = solid[-1] > place + 1
-    shape = line.shape
-    if is_sender(line.bare, names):
-        rule = "name.sender"
-    elif shape.words <= 3 and DASHED_NAME.match(line.bare):
-        rule = "name.dashed"
-    elif (gap or previous.bare[-1] in ".!?)") and is_initial(line.bare, names):
-        rule = "name.initial"
-    elif gap and previous.bare[-1] in ".!?)…" and previous.bare[0] not in "-–—~" and DASHED_NICK.match(line.bare):
-        rule = "name.dashed"
-    elif gap and previous.bare[-1] in ".!?" and previous.shape.prose and _TWO_NAMES.fullmatch(line.bare):
-        rule = "name.two"
-    elif (
-        shape.name
-        and shape.words <= 3
-        and line.bare[-1] not in "?!:;)"
-        and not any(map(str.isdigit, line.bare))
-        and not (shape.words == 1 and line.bare.rstrip(".").lower() in PATTERNS.interjections)
-    ):
-        before = previous.bare[-1]
-        if (gap and before == ":") or (not gap and (before not in ".!?)…" or not previous.shape.prose)):
-            return _name_above(lines, marks, solid, names)
-        rule = "name.shape"
-    else:
-        return _name_above(lines, marks, solid, names)
-    if rule == "name.shape" and len(solid) == 2 and line.bare[-1] == "." and previous.rule("greeting"):
-        marks[solid[-1]] = ("body", "body.only")
-        return solid[:-1]  # "Hi Bob, / Inline." says something, and nothing else does
-    marks[solid[-1]] = ("signoff", rule)
-    rest = solid[:-1]
-    above = lines[rest[-1]]
-    if len(rest) > 1:
-        rule = above.rule("closing") or above.rule("thanks") or above.rule("signoff")
-        if rule:
-            marks[rest[-1]] = ("signoff", rule)
-            return rest[:-1]
-    return rest
-
-
-def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """The author's name, set off from the text, with one or two short lines right below it: a place, a firm."""
-    for k in range(len(solid) - 2, max(0, len(solid) - 4), -1):
-        below = solid[k + 1 :]
-        if below != list(range(solid[k] + 1, solid[k] + 1 + len(below))):
-            return solid
-        bare = lines[solid[k]].bare
-        if any(map(str.isdigit, bare)):
-            continue  # a row of a table: "Ada Byron  1000"
-        if solid[k] > solid[k - 1] + 1 and (is_sender(bare, names) or is_initial(bare, names)):
-            shapes = [lines[i].shape for i in below]
-            if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
-                return solid
-            marks[solid[k]] = ("signoff", "name.sender")
-            mark(marks, below, "signature", "signature.below")
-            return solid[:k]
-    return solid

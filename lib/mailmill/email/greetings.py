@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from mailmill.email.lines import Lines
+from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks, announces
 
@@ -14,15 +15,11 @@ _VOCATIVE: Final = re.compile(
     r"[^\W\d_][\w.'’&/-]{0,20}(?:(?:,? (?:and |& ?|et al)?|, ?|/| ?& ?)[^\W\d_][\w.'’/-]{0,20}){0,4}"
     r"\s?(?:[,:;]|--?|–|—|\.{2,4}|!)\s*$"
 )
-#: Short words that stand in names, though they are words of a language.
-_PARTICLES: Final = frozenset({
-    "van", "von", "der", "den", "de", "da", "di", "do", "du", "la", "le", "el", "al", "of", "y", "e", "et", "en", "und",
-    "and",
-})  # fmt: skip
 # "Jean, Brad and Nelson", "susan:": names, in a mail that is signed.
 _NAMES: Final = re.compile(
     r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:, [A-ZÀ-Þ][a-zà-ÿ]{1,14}){0,4},? and [A-ZÀ-Þ][a-zà-ÿ]{1,14}$|[a-z]{2,12} ?[,:-]{1,2}$"
 )
+_INITIALS: Final = re.compile(r"[A-Z]{1,2},")
 _NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
 
@@ -46,10 +43,10 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
             shape.words <= 5
             and shape.capitals
             and (shape.capitals * 2 >= shape.words or _group(bare))
-            and not (shape.words == 1 and not shape.mixed)
+            and (shape.words > 1 or shape.mixed or _INITIALS.fullmatch(bare))
             and _VOCATIVE.match(bare)
             and not any(_is_common(word) for word in _WORD.findall(bare))
-            and not (bare[-1] == ":" and len(solid) > 1 and _heads(lines, solid))
+            and not (bare[-1] == ":" and ((len(solid) > 1 and _heads(lines, solid)) or heading(bare)))
         ):
             rule = "vocative.mark"
         elif _NAME_LIST.match(bare) and PATTERNS.interjections.isdisjoint(_WORD.findall(bare.lower())):
@@ -61,10 +58,10 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
     if rule:
         marks[solid[0]] = ("greeting", rule)
     else:
-        _below_heading(lines, marks, solid)
+        _belowheading(lines, marks, solid)
 
 
-def _below_heading(lines: Lines, marks: Marks, solid: list[int]) -> None:
+def _belowheading(lines: Lines, marks: Marks, solid: list[int]) -> None:
     """A greeting below a heading or "FYI", set off by blank lines: "Dear Customer,"."""
     bares = lines.bares
     for k in range(1, min(4, len(solid) - 1)):
@@ -93,8 +90,17 @@ def _quoted_from(lines: Lines, marks: Marks, name: str) -> bool:
 
 
 def _heads(lines: Lines, solid: list[int]) -> bool:
-    """Is the first line the heading of what stands right below it ("Address:"), rather than a greeting?"""
-    return solid[1] == solid[0] + 1 and not lines[solid[1]].shape.prose
+    """Is the first line the heading of what stands right below it ("Address:"), or of a table of two rows or more?"""
+    below = solid[1:3]
+    if any(lines[i].shape.prose for i in below):
+        return below[0] == solid[0] + 1 and not lines[below[0]].shape.prose
+    table = len(below) > 1 and below[1] == below[0] + 1 and all(any(map(str.isdigit, lines.bares[i])) for i in below)
+    return below[0] == solid[0] + 1 or (table and " " in lines.bares[solid[0]])
+
+
+def heading(bare: str) -> bool:
+    """Does the line name what a text is, not a person ("Weekly Update:")?"""
+    return not PATTERNS.interjections.isdisjoint(_WORD.findall(bare.lower()))
 
 
 def _group(bare: str) -> bool:
@@ -104,4 +110,4 @@ def _group(bare: str) -> bool:
 
 def _is_common(word: str) -> bool:
     """Is it a word of the language rather than a name, a particle of one ("van", "de") or a group's ("all")?"""
-    return word.islower() and word not in PATTERNS.groups and word not in _PARTICLES
+    return word.islower() and word not in PATTERNS.groups and word not in PARTICLES

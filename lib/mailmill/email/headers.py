@@ -32,6 +32,8 @@ _TIME_LINE: Final = re.compile(
 _TIME: Final = re.compile(r"\d[:.h]\d\d")
 _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
+# Yahoo on telephones: "On Tue, Mar 4, 2025 at 9:14, Ada<ada@firm.example> wrote:   Hello Bob, …".
+_GLUED: Final = re.compile(r"(?:On|Am|Le|El|Em|Il|Op) .{8,120}<[\w.+-]{1,64}@[\w.-]{2,80}>[^:]{0,20}: {3}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
 #: A date or a time of day: "Solr 6.6" and "Order 637" are none.
@@ -95,7 +97,9 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
             header, barren = _fields(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)
-        elif header is None and next_solid(lines, i + 1) in depths:
+        elif header is None and ":   " in bare and _GLUED.match(bare):
+            header = Header(i, i + 1, "banner", "attribution.glued")
+        elif header is None and lines.next_solid(i + 1) in depths:
             header = _above_marks(lines, i)
         if header is None:
             continue
@@ -105,17 +109,10 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
         floor = header.end
 
 
-def next_solid(lines: Lines, start: int) -> int:
-    """Index of the first line from `start` that is not blank, or `len(lines)`."""
-    while start < len(lines) and not lines.bares[start] and start not in lines.depths:
-        start += 1
-    return start
-
-
 def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     match = PATTERNS.matchers["attribution"].rule
     text, found = "", None
-    follow = next_solid(lines, last + 1)
+    follow = lines.next_solid(last + 1)
     bares = lines.bares
     quoted = follow < len(lines) and (follow in lines.depths or lines.evidence[follow] != "")
     near = "" if quoted else " ".join(bares[max(floor, last - 3) : last + 1])
@@ -154,7 +151,8 @@ def _above_marks(lines: Lines, i: int) -> Header | None:
     rule = hit[1] if hit is not None and hit[0] == "from" else match(fold(bare))
     if not rule and i + 1 in lines.depths and bare[-1].isalpha() and bare[0].isupper():  # Nabble: "Ada Byron wrote"
         rule = match(f"{fold(bare)}:")
-    return Header(i, i + 1, "attribution", rule) if rule else None
+    above = i > 0 and lines.bares[i - 1] != "" and i - 1 not in lines.depths
+    return Header(i - (above and bare.startswith("news:")), i + 1, "attribution", rule) if rule else None
 
 
 def _banner(lines: Lines, i: int, floor: int) -> Header | None:
@@ -174,7 +172,7 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
     kind, rule = hit
     while end < len(lines) and bares[end] and not bares[end].strip("-=_ "):
         end += 1
-    fields = next_solid(lines, end)
+    fields = lines.next_solid(end)
     block, _ = _fields(lines, fields, floor, least=1, upward=False) if fields < len(lines) else (None, 0)
     if block is None:
         probe = _notes_fields(lines, fields)
@@ -243,7 +241,7 @@ def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool =
 def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
     """Do the fields name an address, a Notes name or a time of day, or does a rule part them from what stands above?
 
-    Those of a form or a journey ("From: Mumbai") do not.
+    Those of a form or a journey ("From: Mumbai") do not, nor those of a memo, which begins with "To: All staff".
     """
     if first and _RULE_LINE.match(lines.bares[first - 1]):
         return True
@@ -251,7 +249,9 @@ def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
     if "@" in passage:
         return roles - {"from", "subject"} != set()
     if "to" in roles:
-        return "subject" in roles and ("from" in roles or _TIME.search(passage) is not None)
+        memo = "from" not in roles or (field_of(lines.bares[first]) or ("",))[0] == "to"
+        dated = any(len(bare) < 60 and _DATE_LINE.match(bare) for bare in lines.bares[max(0, first - 5) : first])
+        return "subject" in roles and (not memo or dated or _TIME.search(passage) is not None)
     return _TIME.search(passage) is not None
 
 
@@ -285,16 +285,15 @@ def _rise(lines: Lines, first: int, floor: int) -> int:
             start = i
             break
         dated = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None
+        named = " ".join(text.split()[:3]).lower() in PATTERNS.fields  # "Please respond to Ada" has no colon
         if (dated and blanks <= 1) or (field_of(text) is not None and (dated or not blanks)):
             seen_date = seen_date or dated
-        elif indented and len(text) < 60 and not text.endswith((".", "?", "!")):
+        elif (indented or (named and blanks <= 1)) and len(text) < 60 and not text.endswith((".", "?", "!")):
             pass
         elif seen_date and not blanks and start == i + 1 and len(text) < 80 and not text.endswith((".", "?", "!")):
             start = i
             break
         else:
             break
-        start = i
-        blanks = 0
-        i -= 1
+        start, blanks, i = i, 0, i - 1
     return start

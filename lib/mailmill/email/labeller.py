@@ -27,6 +27,8 @@ from mailmill.errors import DataError
 STATES: Final = ("body", "greeting", "signoff", "signature")
 FORMAT: Final = 1
 
+#: Features that prove more than capitals do.
+_SURE: Final = PROOF - {"name"}
 #: Rules' zones that may be overruled, except below "-- "; lines of other zones are not the labeller's.
 OPEN: Final = frozenset(STATES[1:])
 _INDEX: Final = {state: k for k, state in enumerate(STATES)}
@@ -121,6 +123,9 @@ class Labeller:
                 needed += self.keep_margin if old else self.remove_margin if PROOF.isdisjoint(names_of) else 0
         if top - self.score(chain, ruled) < needed:
             return
+        taken = [names_of for new, old, names_of in zip(path, ruled, described, strict=True) if new and not old]
+        if len(taken) > 2 and all(_SURE.isdisjoint(names_of) for names_of in taken):
+            return  # capitals alone make a list, not three lines of a signature
         for i, new, old in zip(indices, path, ruled, strict=True):
             if new != old and not (new and lines[i].rule("postscript")):
                 marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None

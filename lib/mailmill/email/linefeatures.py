@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from mailmill.email.greetings import heading
 from mailmill.email.lines import Line, Lines
 from mailmill.email.names import are_names
 from mailmill.email.patterns import PATTERNS
@@ -87,15 +88,15 @@ def window(lines: Lines, marks: Marks, solid: list[int], first: bool) -> list[in
     chosen = list(range(k, count))
     if first and k:
         line, mark = lines[solid[0]], marks[solid[0]]
-        opens = len(line.bare) <= LONG and line.shape.words <= 6
+        opens = len(line.bare) <= LONG and line.shape.words <= 6 and line.bare[0] not in "[(" and not heading(line.bare)
         if opens and (mark is None or not mark[1].startswith("greeting.")):
             chosen.insert(0, 0)
     return chosen
 
 
 def _running(line: Line) -> bool:
-    """A paragraph's line or a short answer ("OK"), not a line of a sign-off or a signature."""
-    if len(line.bare) > LONG or ITEM.match(line.bare):
+    """A paragraph's line, a short answer ("OK"), a question, an announcement: no line of a sign-off or a signature."""
+    if len(line.bare) > LONG or line.bare[-1] in "?:" or ITEM.match(line.bare):
         return True
     shape = line.shape
     if shape.words > 2:

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Final
 
 from mailmill.email.matching import Index, Ways
+from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import MAX_LINE, PATTERNS
 
 _QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
@@ -23,7 +24,7 @@ _ESCAPED: Final = re.compile(r">{1,3}From [A-Za-z]")
 # "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
 _NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
 _PHONE: Final = re.compile(
-    r"(?:^|[^\w.])(?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20}(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
+    r"(?:^|[^\w.])((?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20})(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _DIGIT: Final = re.compile(r"\d")
@@ -140,8 +141,9 @@ class Shape:
 
     @property
     def phone(self) -> bool:
-        """Carries a telephone number."""
-        return _DIGIT.search(self._bare) is not None and _PHONE.search(self._bare) is not None
+        """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices)."""
+        found = _PHONE.search(self._bare) if _DIGIT.search(self._bare) is not None else None
+        return found is not None and (found[1] is None or sum(map(str.isdigit, found[1])) >= 7)
 
     @property
     def address(self) -> bool:
@@ -184,6 +186,12 @@ class Shape:
         return stops and ((words >= 5 and lower >= 2) or lower * 3 >= words * 2)
 
     @property
+    def remark(self) -> bool:
+        """A sentence of a few words ("We raised $500."), too short for `prose`."""
+        common = any(w[0].islower() and w not in PARTICLES for w in self._split)
+        return self.words > 2 and self.ends in ".?!" and common
+
+    @property
     def contact(self) -> bool:
         """Carries a telephone number, an address, or a title, and is no sentence."""
         return (self.phone or self.address or self.title) and not self.prose
@@ -197,6 +205,7 @@ class Shape:
             and self.capitals >= 1
             and self.lower <= self.words // 3
             and self.mixed
+            and all(not w[0].islower() or w in PARTICLES for w in self._split)
         )
 
 
@@ -240,6 +249,12 @@ class Lines:
         self.depths[i] = depth
         self.bares[i] = bare
         self._made[i] = None
+
+    def next_solid(self, start: int) -> int:
+        """Index of the first line from `start` that is not blank, or the number of lines."""
+        while start < len(self) and not self.bares[start] and start not in self.depths:
+            start += 1
+        return start
 
 
 def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:

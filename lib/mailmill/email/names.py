@@ -11,6 +11,17 @@ from typing import Final
 DASHED_NICK: Final = re.compile(r"[-–—~]{1,2}\s?[a-z]{2,12}\.?$")
 DASHED_NAME: Final = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
 
+#: Short words that stand in names, though they are words of a language.
+PARTICLES: Final = frozenset({
+    "van", "von", "der", "den", "de", "da", "di", "do", "du", "la", "le", "el", "al", "of", "y", "e", "et", "en", "und",
+    "and",
+})  # fmt: skip
+
+#: The same with what its owner works for, on the last line: "- Ada Byron, Royal Library".
+DASHED_FIRM: Final = re.compile(
+    r"[-–—~]{1,2}\s?[A-ZÀ-Þ][a-zà-ÿ]{1,15} [A-ZÀ-Þ][a-zà-ÿ]{1,15}, [A-ZÀ-Þ][\w&'’-]{1,20}(?:,? [\w&'’-]{1,20}){0,6}$"
+)
+
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NICK: Final = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith
 _COMMENT: Final = re.compile(r"@[^\s()]{1,255}\s{0,3}\(([^()@]{1,120})\)")
@@ -32,10 +43,16 @@ def sender_names(sender: str) -> frozenset[str]:
 
 
 def are_names(words: Sequence[str], names: frozenset[str]) -> bool:
-    """Are all the lower-cased words parts of the sender's name, their beginnings ("ben"), or initials?"""
+    """Are all the lower-cased words parts of the sender's name, beginnings ("ben"), or initials ("dlm" of "dm")?"""
     if not names:
         return False
-    known = [w for w in words if w in names or (len(w) > 2 and any(name.startswith(w) for name in names))]
+    known = [
+        w
+        for w in words
+        if w in names
+        or (len(w) > 2 and any(name.startswith(w) for name in names))
+        or (len(w) == 3 and w[0] + w[2] in names)
+    ]
     return bool(known) and all(w in known or len(w) <= 2 for w in words)
 
 

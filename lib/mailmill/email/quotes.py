@@ -14,7 +14,7 @@ from typing import Final
 
 from mailmill.email.banners import banner_of, field_of
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
-from mailmill.email.headers import Header, candidates, find_headers, next_solid
+from mailmill.email.headers import Header, candidates, find_headers
 from mailmill.email.lines import Lines
 from mailmill.email.tails import Marks
 
@@ -80,7 +80,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
         for i in range(header.start, header.end):
             if bares[i]:
                 marks[i] = ("header", header.rule)
-        follow = next_solid(lines, header.end)
+        follow = lines.next_solid(header.end)
         if header.kind == "attribution" or _answered_below(lines, header, follow):
             if _is_marked(lines, follow):
                 continue

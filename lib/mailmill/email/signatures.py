@@ -14,6 +14,7 @@ MAX_CLOSING: Final = 14
 
 #: An item of a list is content, however much its words look like a name or a place.
 ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
+_ENTRY: Final = re.compile(r"[A-ZÀ-Þ][\w'’-]{1,15},? [A-ZÀ-Þ][\w.'’-]{1,15}[\s:–-]{1,30}[x(+]{0,2}\d[\d\s()./-]{2,20}$")
 _LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 
 
@@ -25,6 +26,8 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         line = lines[solid[k]]
         shape = line.shape
         if contacts and RULED.match(line.bare) and not any(map(str.isalnum, line.bare)):
+            if k and _underlines(lines, solid, k):
+                return solid
             low = k
             break
         if shape.prose or shape.lettered > 9 or ITEM.match(line.bare):
@@ -45,6 +48,9 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             break
     if not contacts or low == len(solid):
         return solid
+    if _is_directory(lines, solid[low:]):
+        mark(marks, solid[low:], "body", "body.directory")
+        return solid[:low]
     top = lines[solid[low]]
     if low == 0:
         opens = contacts >= 2 and (top.shape.name or is_sender(top.bare, names))
@@ -64,6 +70,38 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def ruled_signature(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """A name and, below a row of dashes, ways to reach its owner: "James / ------- / http://…"; what is left above."""
+    bares = lines.bares
+    for k in range(max(2, len(solid) - MAX_CLOSING), len(solid) - 1):
+        bare = bares[solid[k]]
+        if bare[0].isalnum() or RULED.match(bare) is None or any(map(str.isalnum, bare)):
+            continue
+        name, above = lines[solid[k - 1]], lines[solid[k - 2]]
+        signs = above.bare[-1] == "," or above.rule("signoff") or above.rule("thanks")
+        if solid[k - 1] == solid[k - 2] + 1 and not signs:
+            break
+        if not name.shape.name or name.shape.words > 3 or name.bare[-1] in ":?!" or _underlines(lines, solid, k):
+            break
+        below = [lines[i].shape for i in solid[k + 1 :]]
+        if any(s.prose and not s.address for s in below) or not any(s.address or s.phone for s in below):
+            break
+        mark(marks, solid[k - 1 :], "signature", "signature.ruled")
+        return solid[: k - 1]
+    return solid
+
+
+def _underlines(lines: Lines, solid: list[int], k: int) -> bool:
+    """Is the row of signs `solid[k]` as long as the line right above it, a heading?"""
+    above, row = lines.bares[solid[k - 1]], lines.bares[solid[k]]
+    return solid[k] == solid[k - 1] + 1 and abs(len(above) - len(row)) < 2
+
+
+def _is_directory(lines: Lines, block: list[int]) -> bool:
+    """Do two lines or more hold a name and a number each ("Ada Byron  x1111"): people to call, not a signature?"""
+    return sum([_ENTRY.match(lines.bares[i]) is not None and not lines[i].rule("contact") for i in block]) > 1
 
 
 def _is_number(bare: str) -> bool:

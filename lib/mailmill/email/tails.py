@@ -118,7 +118,14 @@ def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
     if not (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
         return ""
     rule = lines[solid[k]].rule("footer")
-    return rule if rule and not _personal(lines.bares[solid[k]], rule) else ""
+    return rule if rule and not _personal(lines.bares[solid[k]], rule) and not _announced(lines, solid, k) else ""
+
+
+def _announced(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does `solid[k]` stand in a paragraph that a line of the author's announces ("Our details:")?"""
+    while k and solid[k] == solid[k - 1] + 1 and not announces(lines.bares[solid[k - 1]]):
+        k -= 1
+    return k > 0 and announces(lines.bares[solid[k - 1]])
 
 
 def _tags(lines: Lines, solid: list[int], k: int) -> bool:

@@ -133,7 +133,7 @@ def assign_own(
             labeller.referee(lines, marks, solid[0], solid[-1] + 1, names, first=first)
         last = last and _appended(marks, solid)
     kept = False
-    if not any(marks[i] is None for solid in segments for i in solid):
+    if not any((mark := marks[i]) is None or mark[0] == "body" for solid in segments for i in solid):
         # The labeller alone may not empty a message, nor what may be a wrapped line.
         kept = _undo(marks, "model.") or _undo(marks, UNSURE[1]) or _keep_something(lines, marks, headers)
         if not kept and headers:

@@ -1,0 +1,116 @@
+"""The author's name alone under the text, by which mail ends that has no sign-off, and what little stands around it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mailmill.email.lines import Lines
+from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
+from mailmill.email.patterns import PATTERNS
+from mailmill.email.tails import Marks, mark
+
+#: "Ada Byron and Mary Hill" under what they announce together.
+_TWO_NAMES: Final = re.compile(
+    r"(?:[A-ZÀ-Þ][\w'’.-]{0,15} ){1,3}(?:and|&|und|et|y|e|en) [A-ZÀ-Þ][\w'’.-]{1,15}(?: [A-ZÀ-Þ][\w'’.-]{0,15}){0,2}"
+)
+#: A nick alone on its line: "hossman".
+_NICK: Final = re.compile(r"[a-z]{2,12}")
+
+
+def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """Mark the author's name alone on the last of the lines `solid`; what is left above it."""
+    if not solid:
+        return solid
+    line = lines[solid[-1]]
+    if len(solid) == 1:
+        if is_sender(line.bare, names):
+            marks[solid[0]] = ("signoff", "name.sender")
+            return []
+        return solid
+    place = solid[-1] - 1
+    while not lines.bares[place]:  # up to the line above, which may be decided already
+        place -= 1
+    previous = lines[place]
+    gap = solid[-1] > place + 1
+    shape = line.shape
+    if is_sender(line.bare, names):
+        rule = "name.sender"
+    elif shape.words <= 3 and DASHED_NAME.match(line.bare) and (gap or previous.bare[0] not in "-–—~"):
+        rule = "name.dashed"
+    elif (gap or previous.bare[-1] in ".!?)") and is_initial(line.bare, names):
+        rule = "name.initial"
+    elif gap and previous.bare[-1] in ".!?)…" and previous.bare[0] not in "-–—~" and DASHED_NICK.match(line.bare):
+        rule = "name.dashed"
+    elif gap and previous.bare[-1] in ".!?" and previous.shape.prose and _TWO_NAMES.fullmatch(line.bare):
+        rule = "name.two"
+    elif _NICK.fullmatch(line.bare) and line.bare not in PATTERNS.interjections and _set_off(lines, solid):
+        rule = "name.nick"
+    elif (
+        shape.name
+        and shape.words <= 3
+        and line.bare[-1] not in "?!:;)"
+        and not any(map(str.isdigit, line.bare))
+        and not (shape.words == 1 and line.bare.rstrip(".").lower() in PATTERNS.interjections)
+    ):
+        before = previous.bare[-1]
+        ends = (
+            gap or (before in ".!?)…" and previous.shape.prose) or (len(solid) > 2 and _parts_with(lines, solid[:-1]))
+        )
+        if not ends or (gap and before == ":"):
+            return _name_above(lines, marks, solid, names)
+        rule = "name.shape"
+    else:
+        return _name_above(lines, marks, solid, names)
+    if rule == "name.shape" and len(solid) == 2 and line.bare[-1] == "." and previous.rule("greeting"):
+        marks[solid[-1]] = ("body", "body.only")
+        return solid[:-1]  # "Hi Bob, / Inline." says something, and nothing else does
+    marks[solid[-1]] = ("signoff", rule)
+    rest = solid[:-1]
+    above = lines[rest[-1]]
+    if len(rest) > 1:
+        rule = above.rule("closing") or above.rule("thanks") or above.rule("signoff")
+        if not rule and _parts_with(lines, rest):
+            rule = "name.comma"
+        if rule:
+            marks[rest[-1]] = ("signoff", rule)
+            return rest[:-1]
+    return rest
+
+
+def _set_off(lines: Lines, solid: list[int]) -> bool:
+    """Does a blank line part the last line from text that ends, or do words like "Rock on," stand right above it?"""
+    above = lines[solid[-2]]
+    if solid[-1] > solid[-2] + 1:
+        return above.bare[-1] in ".!?)" and above.shape.words > 1
+    return len(solid) > 2 and _parts_with(lines, solid[:-1])
+
+
+def _parts_with(lines: Lines, solid: list[int]) -> bool:
+    """Is the last line up to four words and a comma, set off from a text above it: "Disappointed,"?"""
+    line = lines[solid[-1]]
+    return (
+        line.bare[-1] == ","
+        and line.shape.words <= 4
+        and solid[-1] > solid[-2] + 1
+        and lines.bares[solid[-2]][-1] in ".!?)"
+    )
+
+
+def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """The author's name, set off from the text, with one or two short lines right below it: a place, a firm."""
+    for k in range(len(solid) - 2, max(0, len(solid) - 4), -1):
+        below = solid[k + 1 :]
+        if below != list(range(solid[k] + 1, solid[k] + 1 + len(below))):
+            return solid
+        bare = lines[solid[k]].bare
+        if any(map(str.isdigit, bare)):
+            continue  # a row of a table: "Ada Byron  1000"
+        if solid[k] > solid[k - 1] + 1 and (is_sender(bare, names) or is_initial(bare, names)):
+            shapes = [lines[i].shape for i in below]
+            if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
+                return solid
+            marks[solid[k]] = ("signoff", "name.sender")
+            mark(marks, below, "signature", "signature.below")
+            return solid[:k]
+    return solid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -214,6 +215,13 @@ def test_combine_by_key(engine: Engine, workspace: Workspace) -> None:
 def test_combine_by_key_of_nothing(engine: Engine, workspace: Workspace) -> None:
     stage = workspace.stage({}, "settings", {"groups": GROUPS})
     assert engine.combine_by_key([0], by_word(stage)) == []
+
+
+def test_what_fails_to_emit_keeps_its_error(engine: Engine, workspace: Workspace) -> None:
+    grouping = replace(by_word(workspace.stage({}, "settings", {"groups": GROUPS})), emit=kernels.emit_all_but_seven)
+    with pytest.raises(DataError, match="fragment 7 is damaged") as caught:
+        engine.combine_by_key(list(range(20)), grouping)
+    assert caught.value.hint == "fetch it again"
 
 
 def test_describe_names_the_engine(engine: Engine) -> None:

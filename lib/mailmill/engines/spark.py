@@ -29,7 +29,7 @@ from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel
-from mailmill.engines.spark_tasks import Call, Emit, MapPartition, WriteGroups
+from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, WriteGroups
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.filesystems import is_s3
@@ -144,14 +144,18 @@ class SparkEngine(Engine):
         ddl = ", ".join(f"`{name}` {SPARK_TYPES[grouping.schema.field(name).type]}" for name in columns)
         shared = self._context.broadcast(list(tasks))
         numbers = self._spark.range(0, len(tasks), 1, len(tasks))
-        rows = numbers.mapInArrow(Emit(grouping.emit, shared), ddl)
+        failures = self._context.accumulator(list[MailmillError](), Failures())
+        rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures), ddl)
         functions = {"sum": F.sum, "min": F.min, "max": F.max}
         aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
         files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
         try:
-            return reports.gathered(self._watched(files.collect, len(tasks), progress))
+            written = reports.gathered(self._watched(files.collect, len(tasks), progress))
         finally:
             _apart(shared.unpersist)
+        for error in failures.value:
+            raise error
+        return written
 
     def describe(self) -> str:
         """See `Engine.describe`."""

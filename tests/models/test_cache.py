@@ -16,7 +16,6 @@ from mailmill.models import cache as module
 from mailmill.models.cache import Cache
 from mailmill.models.data import Fragment, MemoryFragment, in_process
 from mailmill.models.reading import READING, Meter
-
 from tests.work import calls
 
 from .problems import problem

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -265,8 +266,18 @@ def _apart(action: Callable[[], object]) -> None:
     thread.join()
 
 
+#: The end of a traceback of Python's: a frame, more lines that are set in, and what was raised.
+_RAISED = re.compile(r'^  File ".*", line \d+, in .*\n(?: .*\n)*([\w.]+)(?:: (.*))?$', re.M)
+
+
 def _cause(error: BaseException) -> str:
-    """The innermost line that says what happened: Spark wraps Python's traceback in Java's."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """What happened, in one line: what Python raised where its traceback is among Java's lines, else Java's first.
+
+    Of an error that is not mailmill's only the type: its words may be a mail's.
+    """
+    if raised := _RAISED.findall(str(error)):
+        kind, words = raised[-1]
+        return str(words if kind.startswith("mailmill.errors.") and words else kind)[:300]
+    lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
     named = [line for line in lines if "Error:" in line or "Exception:" in line]
-    return (named or lines or [type(error).__name__])[-1 if not named else 0][:300]
+    return [*named, *lines[-1:], type(error).__name__][0][:300]

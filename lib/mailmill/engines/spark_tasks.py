@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from pyspark import Accumulator, AccumulatorParam, TaskContext
+from pyspark import Accumulator, TaskContext
 
 from mailmill.engines import reports
 from mailmill.engines.base import Grouping, Kernel, map_batches
@@ -47,8 +47,8 @@ class MapPartition:
         travel_light()
 
 
-class Failures(AccumulatorParam[list[MailmillError]]):
-    """Gathers the errors of tasks whose output has no place for one."""
+class Failures:
+    """How an accumulator gathers the errors of tasks whose output has no place for one: see `AccumulatorParam`."""
 
     def zero(self, value: list[MailmillError]) -> list[MailmillError]:
         """None yet."""

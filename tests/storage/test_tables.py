@@ -190,6 +190,33 @@ def test_damaged_pages_are_the_datas_error(workspace: Workspace) -> None:
     assert all(uri in message for message in damages)
 
 
+def test_a_table_that_is_not_whole_is_told(workspace: Workspace) -> None:
+    """Whatever changes a row is found, also where the pages still decompress."""
+    table = publish(workspace, (0, 100))
+    uri, rows = table.uris()[0], table.read()
+    table.require_whole()
+    content, told = workspace.storage.read(uri), 0
+    for at in range(4, len(content) - 400, 48):
+        workspace.storage.write(uri, content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :])
+        try:
+            assert table.read().equals(rows)
+        except (DataError, AssertionError):
+            with pytest.raises(DataError, match="damaged") as caught:
+                table.require_whole()
+            assert uri in caught.value.message
+            assert manifests.NAME in caught.value.hint
+            told += 1
+    assert told
+
+
+def test_each_file_is_asked_once_how_it_may_be_cut(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, opened, original = publish(workspace, *((n, n + 10) for n in range(0, 200, 10))), [], Storage.open
+    monkeypatch.setattr(Storage, "open", lambda storage, uri: opened.append(uri) or original(storage, uri))
+    assert [scan.uri for scan in table.scans()] == table.uris()
+    assert sum(scan.rows for scan in table.scans(1)) == 200
+    assert sorted(opened) == table.uris()
+
+
 def test_conform_refuses_other_columns() -> None:
     with pytest.raises(DataError, match="column raw is missing"):
         conform(rows(0, 1).select(["key", "source"]), schemas.RAW, "raw")

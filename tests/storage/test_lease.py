@@ -138,7 +138,7 @@ def test_a_lease_that_was_lost_is_noticed(place: Place) -> None:
 def test_a_successor_that_comes_at_the_last_moment_keeps_its_lease(
     s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Letting go was a look and then a DELETE without condition, and between them the lease may have become another's."""
+    """Letting go was a look and then a DELETE without condition; between them the lease may become another's."""
     place = Storage(StorageSection(endpoint=s3_endpoint)), "s3://test/last-moment"
     mine = Lease(*place, "mine").__enter__()
     call = mine._place._call

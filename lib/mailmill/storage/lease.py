@@ -58,7 +58,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A lease file as read: its holder (None: damaged, or let go), its version, and its age in seconds (let go: inf)."""
+    """A lease file as read: its holder (None: damaged, or let go), version, and age in seconds (let go: infinite)."""
 
     holder: Holder | None
     version: str

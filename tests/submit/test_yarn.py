@@ -84,8 +84,8 @@ def submit(cluster: yarn.Yarn, *arguments: str | Path, **variables: str) -> subp
     environment |= {"HADOOP_CONF_DIR": str(cluster.conf), "SPARK_LOCAL_IP": "127.0.0.1"}
     return subprocess.run(
         [ROOT / "spark-submit.sh", "--target", "yarn", *conf, *arguments],
-        env=environment | {"PYSPARK_PYTHON": sys.executable} | variables, capture_output=True, text=True, timeout=SUBMISSION,
-        cwd=cluster.folder,
+        env=environment | {"PYSPARK_PYTHON": sys.executable} | variables, cwd=cluster.folder,
+        capture_output=True, text=True, timeout=SUBMISSION,
     )  # fmt: skip
 
 

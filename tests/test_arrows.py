@@ -45,7 +45,7 @@ ALLOWED = {
     "commands": GROUND | {"storage", "runs", "docs", "job", "stages", "pipeline"},
     "cli": GROUND | {"blas", "corpus", "engines", "docs", "job", "pipeline", "commands", "runs"},
     "__main__": {"cli"},
-    "submit": {"errors"},
+    "submit": {"errors", "resources"},
 }
 #: Libraries that only these files may import.
 FENCED = {

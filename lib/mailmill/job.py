@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -160,7 +161,7 @@ class Job:
         scans = table.scans(self.engine.task_bytes)
         if not scans:
             return Counter()
-        return self.engine.map_reduce(scans, counting.count_values, counting.add, counting.Columns(columns))
+        return self.engine.map_reduce(scans, counting.count_values, operator.add, counting.Columns(columns))
 
     def reasons(self, rejects: Table) -> dict[str, int]:
         """How many rows of a table of rejects have each reason."""

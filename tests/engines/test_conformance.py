@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -175,10 +176,24 @@ def test_map_reduce_of_nothing_is_a_clear_error(engine: Engine) -> None:
         engine.map_reduce([], kernels.trace, kernels.bracket, None)
 
 
-def test_map_reduce_progress_counts_fragments(engine: Engine) -> None:
-    progress = Counter()
-    engine.map_reduce(list(range(37)), kernels.trace, kernels.bracket, None, progress)
-    assert progress.rows == 37
+class Marking(Counter):
+    """A progress that leaves a mark once it has advanced."""
+
+    def __init__(self, mark: Path) -> None:
+        super().__init__()
+        self.mark = mark
+
+    def advance(self, rows: int) -> None:
+        super().advance(rows)
+        if self.rows:
+            self.mark.touch()
+
+
+def test_progress_is_told_while_tasks_still_run(engine: Engine, tmp_path: Path) -> None:
+    progress = Marking(tmp_path / "mark")
+    rows = [5, 7, 11]
+    assert engine.write_tasks(kernels.waits_for_progress, range(3), progress.mark, progress, rows) == []
+    assert progress.rows == sum(rows)
 
 
 def test_large_broadcast(engine: Engine) -> None:
@@ -222,6 +237,13 @@ def test_combine_by_key(engine: Engine, workspace: Workspace) -> None:
 def test_combine_by_key_of_nothing(engine: Engine, workspace: Workspace) -> None:
     stage = workspace.stage({}, "settings", {"groups": GROUPS})
     assert engine.combine_by_key([0], by_word(stage)) == []
+
+
+def test_what_fails_to_emit_keeps_its_error(engine: Engine, workspace: Workspace) -> None:
+    grouping = replace(by_word(workspace.stage({}, "settings", {"groups": GROUPS})), emit=kernels.emit_all_but_seven)
+    with pytest.raises(DataError, match="fragment 7 is damaged") as caught:
+        engine.combine_by_key(list(range(20)), grouping)
+    assert caught.value.hint == "fetch it again"
 
 
 def test_describe_names_the_engine(engine: Engine) -> None:

@@ -19,6 +19,7 @@ from mailmill.errors import DataError
 from mailmill.progress import SILENT
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.tables import Stage, Workspace
+from tests.work import calls
 
 WORDS = pa.schema([pa.field("word", pa.string()), pa.field("n", pa.int64())])
 PAIRS = pa.schema([pa.field("i", pa.int32()), pa.field("j", pa.int32()), pa.field("n", pa.int64())])
@@ -73,6 +74,18 @@ def test_more_tasks_than_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     found = combined(tasks, Grouping(words_of, ("word",), {"n": "sum"}, stage.sink, "groups"), stage)
     assert {row["word"]: row["n"] for row in found} == Counter(word for task in tasks for word in task)
     assert len({file.path for file in stage.workspace.manifest("groups").files}) <= 4
+
+
+def test_a_bucket_takes_work_in_proportion_to_its_files(tmp_path: Path) -> None:
+    work = []
+    for tasks in (200, 400):
+        stage = stage_in(tmp_path / str(tasks), WORDS)
+        grouping = Grouping(words_of, ("word",), {"n": "sum"}, stage.sink, "groups")
+        job = shuffle.Spilling(grouping, str(tmp_path / f"between-{tasks}"), 1, tuple(range(tasks)))
+        for number in range(tasks):
+            shuffle.spill((number, ["a", "b"]), job)
+        work.append(calls(lambda: shuffle.merge(0, job)))  # noqa: B023 - called at once
+    assert work[1] < 2.2 * work[0]
 
 
 def fails(task: list[str]) -> pa.Table:

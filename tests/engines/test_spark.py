@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailmill.engines import Engine
+from mailmill.errors import InfrastructureError
 from tests.conftest import make_engine
 
 pytestmark = pytest.mark.spark
@@ -44,6 +46,29 @@ def test_an_interrupt_between_a_command_and_its_answer_stops_the_job(
     with pytest.raises(KeyboardInterrupt):
         list(spark.run(begin, list(range(TASKS)), tmp_path))
     assert len(list(tmp_path.iterdir())) < TASKS / 2
+
+
+def breaks(task: str, _: None) -> None:
+    if task == "bug":
+        raise RuntimeError("secret words\nof a SecretError: mail")
+    if task == "storage":
+        raise InfrastructureError("S3 at here failed for that", hint="look at the network")
+    os._exit(9)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("bug", "Spark gave up on a task: RuntimeError"),
+        ("storage", "Spark gave up on a task: S3 at here failed for that"),
+        ("death", "Spark gave up on a task: .*Python worker exited"),
+    ],
+)
+def test_what_happened_is_said_and_nothing_of_the_data(task: str, said: str, spark: Engine) -> None:
+    with pytest.raises(InfrastructureError, match=said) as caught:
+        list(spark.run(breaks, [task], None))
+    assert "secret" not in caught.value.message.lower()
+    assert "Traceback" not in caught.value.message
 
 
 def test_closing_again_is_no_error(spark: Engine) -> None:

@@ -1,4 +1,4 @@
-"""A Parquet file that was cut: the stage that reads it names it and ends with the data's exit code, on every engine."""
+"""A Parquet file that was cut or spoilt: the stage that reads it names it and ends with the data's exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from tests.faults.processes import mailmill
 from tests.faults.workspace import assert_same, manifests, tidy
 
 pytestmark = pytest.mark.slow
-#: The stages before, the table that is cut, the stage that reads it, and what that stage would publish.
+DAMAGES = {
+    "cut": lambda content: content[: len(content) // 2],
+    "spoilt": lambda content: content[: len(content) // 2] + b"\xff" * 2000 + content[len(content) // 2 + 2000 :],
+}
+#: The stages before, the table that is damaged, the stage that reads it, and what that stage would publish.
 CELLS = [
     (("ingest",), "raw", "clean", "clean"),
     (("ingest", "clean", "label"), "clean", "features", "features"),
@@ -35,10 +39,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Config
 
 
 @pytest.mark.parametrize("engine", ["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])
-@pytest.mark.parametrize(("stages", "table", "reader", "result"), CELLS)
+@pytest.mark.parametrize(
+    ("stages", "table", "reader", "result", "damage"), [*((*cell, "cut") for cell in CELLS), (*CELLS[0], "spoilt")]
+)
 def test_it_is_named_and_a_rerun_heals(
-    stages: tuple[str, ...], table: str, reader: str, result: str, engine: str, corpus: tuple[Path, Path, Config],
-    tmp_path: Path,
+    stages: tuple[str, ...], table: str, reader: str, result: str, damage: str, engine: str,
+    corpus: tuple[Path, Path, Config], tmp_path: Path,
 ) -> None:  # fmt: skip
     require_engine(engine)
     mails, vectors, undisturbed = corpus
@@ -50,7 +56,7 @@ def test_it_is_named_and_a_rerun_heals(
     found = manifests(settings)[table]
     assert found is not None
     victim = Path(settings.run.work) / table / max(found.files, key=lambda each: each.bytes).path
-    victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
+    victim.write_bytes(DAMAGES[damage](victim.read_bytes()))
     damaged = mailmill(reader, "-c", file, "-e", engine, timeout=300)
     assert damaged.returncode == 3, damaged.stderr
     assert victim.name in damaged.stderr

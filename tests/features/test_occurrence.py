@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mailmill.features import vectors
-from mailmill.features.occurrence import Occurrence, add, count_mails
+from mailmill.features.occurrence import Occurrence, count_mails
 from mailmill.features.tokens import tokenize
 from mailmill.storage.tables import Workspace
 from tests.features.test_engines import WORDS, publish_clean
@@ -23,7 +23,7 @@ def test_mails_are_counted_once_a_word(workspace: Workspace, tmp_path: Path, lim
     parts = [count_mails(scan, task) for scan in table.scans(2**10)]
     found = np.zeros(task.rows, np.int64)
     for part in parts:
-        found = add(found, part)
+        found = found + part
     expected = np.zeros(task.rows, np.int64)
     for text in table.read()["text"].to_pylist() if limit else []:
         for row in {int(row) for row in store.open().lookup(tokenize(text, max_words))}:

@@ -16,6 +16,7 @@ from mailmill.models import cache as module
 from mailmill.models.cache import Cache
 from mailmill.models.data import Fragment, MemoryFragment, in_process
 from mailmill.models.reading import READING, Meter
+from tests.work import calls
 
 from .problems import problem
 
@@ -118,6 +119,31 @@ def test_what_nobody_reads_any_more_goes_first(tmp_path: Path) -> None:
     assert sorted(path.name for path in files(cache)) == ["g-a", "g-x", "g-y"]
     cache.get("new", "g", "huge", Maker(100_000)("huge"))
     assert not any("huge" in path.name for path in files(cache))
+
+
+def test_keeping_a_file_does_not_look_at_all_others(tmp_path: Path) -> None:
+    """A fit keeps thousands, one after the other."""
+    cache, work = Cache(str(tmp_path), limit=10**9), []
+    for group in range(6):
+        made = [(f"{group}-{n}", Maker(10)("x")) for n in range(50)]
+        work.append(calls(lambda: [cache.get("t", "g", name, make) for name, make in made]))  # noqa: B023
+    assert work[-1] < 1.5 * work[1]
+
+
+def test_what_other_processes_keep_and_forget_counts_near_the_limit(tmp_path: Path) -> None:
+    first, second, maker = (
+        Cache(str(tmp_path), limit=3 * 5096),
+        Cache(str(tmp_path) + "/.", limit=3 * 5096),
+        Maker(1000),
+    )
+    first.get("t", "g", "a", maker("a"))
+    for name in "bcd":
+        second.get("t", "g", name, maker(name))
+    first.get("t", "g", "e", maker("e"))
+    assert len(files(first)) == 3
+    second.forget("t")
+    first.get("t", "g", "f", maker("f"))
+    assert len(files(first)) == 1
 
 
 def test_a_disk_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:

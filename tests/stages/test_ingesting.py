@@ -26,9 +26,10 @@ from mailmill.stages import compacting
 from mailmill.storage import ledger, manifests
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.ledger import day_of
-from mailmill.storage.manifests import Manifest
+from mailmill.storage.manifests import File, Manifest
 from tests import mail
 from tests.conftest import require_engine
+from tests.work import calls
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20")
 GROWING = ("raw", "raw_rejects", "ledger", "clean", "rejects", "labels", "features")
@@ -371,6 +372,7 @@ def test_compaction_joins_files_and_changes_nothing(mailbox: Mailbox, monkeypatc
         assert job.workspace.open("raw", schemas.RAW).read().num_rows == before["raw"].rows
         assert compacting.compact(job) == {}
     assert {"raw", "clean", "features"} <= set(changed)
+    assert all(first > second for first, second in changed.values()), "what did not change is told as changed"
     assert {n: m.fingerprint for n, m in after.items()} == {n: m.fingerprint for n, m in before.items()}
     assert [day_of(file) for file in after["raw"].files] == list(DAYS[:2]), "days stay apart"
     assert len(after["clean"].files) == 1
@@ -411,6 +413,14 @@ def test_compaction_after_a_run_that_was_killed_between_two_manifests(
     adds_up(mailbox.run(few), 83)
     with Job(mailbox.config(few)) as job:
         assert compacting.compact(job), "now they go together"
+
+
+def test_bins_take_work_in_proportion_to_the_files() -> None:
+    work = []
+    for count in (500, 1000):
+        files = [File(f"run_id=r/part-{n:06d}.parquet", 1, 10, "0" * 32) for n in range(count)]
+        work.append(calls(lambda: compacting.bins(files, 10**6)))  # noqa: B023 - called at once
+    assert work[1] < 2.2 * work[0]
 
 
 @pytest.mark.parametrize("engine", ["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mailmill.schemas import REJECT_REASONS
+from mailmill.storage import mailboxes
 from mailmill.storage.containers import Item, Limits, Rejected, read_container
 
 MAILS = [f"Subject: {n}\nFrom: a@b.c\n\nBody {n}\n{'line of text ' * n}\n".encode() for n in range(1, 13)]
@@ -220,6 +221,29 @@ def test_a_message_too_large_leaves_its_neighbours(size: int) -> None:
     items = read(mboxed([MAILS[1], large[: size - 1] + b"\n", MAILS[2]]), "x.mbox", TIGHT)
     assert [getattr(item, "reason", "ok") for item in items] == ["ok", "too_large" if size > 4096 else "ok", "ok"]
     assert raws(items)[-1] == MAILS[2]
+
+
+class Counted(bytearray):
+    """A buffer that counts the bytes that are copied out of it."""
+
+    copied = 0
+
+    def __getitem__(self, key):
+        found = super().__getitem__(key)
+        Counted.copied += len(found) if isinstance(key, slice) else 1
+        return found
+
+
+@pytest.mark.parametrize("line", [b"From \n", b"From 1:11 x\n", b"\nFrom x\n\n"])
+def test_lines_that_look_like_postmarks_take_linear_work(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is looked at, and of the message before it no more than its last bytes are."""
+    monkeypatch.setattr(mailboxes, "bytearray", Counted, raising=False)
+    work = []
+    for lines in (10_000, 20_000):
+        Counted.copied = 0
+        read(mboxed([b"Subject: s\n\nx\n" + line * lines]), "x.mbox")
+        work.append(Counted.copied)
+    assert 0 < work[1] < 2.5 * work[0]
 
 
 class Trickle(io.BytesIO):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,23 @@ def test_an_object_that_is_gone_is_a_reject(size: int, place: tuple[Storage, str
         "raw": [(there.path,)],
         "raw_rejects": [(gone.path, "unreadable_object", "FileNotFoundError")],
     }
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_machine_that_can_open_no_more_files_ends_the_run(size: int, tmp_path: Path) -> None:
+    """It is no fault of the file, which would have been left out of the tables."""
+    storage, found = Storage(StorageSection()), SourceObject(str(tmp_path / "a.eml"), size)
+    storage.write(found.path, b"Subject: x\n\n".ljust(size, b"x"))
+    stage = Workspace(storage, str(tmp_path / "work"), TablesSection()).stage({}, "s", OUTPUTS)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        with pytest.raises(InfrastructureError, match=r"a\.eml: .*open files"):
+            load_batch(Batch(0, (found,)), Loading(storage, stage.sink_for(OUTPUTS), Limits(), "day=2026-11-20"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.s3

@@ -16,7 +16,7 @@ from mailmill import schemas
 from mailmill.config import Config, StorageSection, TablesSection, parse
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.storage.filesystems import Storage, join
-from mailmill.storage.lookup import localize
+from mailmill.storage.lookup import Lookup
 from mailmill.storage.tables import Workspace
 from tests import s3
 from tests.s3_proxy import Proxy, proxy
@@ -145,7 +145,7 @@ def test_what_breaks_off_while_it_is_read_is_the_infrastructures_error(
         "open": lambda: _all_read(storage, join(uri, "keys.bin")),
         "read": lambda: storage.read(join(uri, "keys.bin")),
         "fetch": lambda: storage.fetch(join(uri, "keys.bin"), tmp_path / "copy"),
-        "lookup": lambda: localize(storage, uri, ["keys.bin"]),
+        "lookup": lambda: Lookup(storage, uri).find(["a" * 32]),
     }
     storage.exists(uri)  # the connection is there
     watched.kinds, watched.spared, watched.every = (kind,), ("HEAD",), 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 import pytest
 
 from mailmill.errors import ConfigError
 from mailmill.submit import preflight, running
+from mailmill.submit.environment import Environment
 from mailmill.submit.preflight import Machine
 from mailmill.submit.request import parse
 from tests.conftest import ROOT
@@ -64,3 +67,12 @@ def test_no_spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="spark-submit not found"):
         preflight.look(REQUEST)
+
+
+@pytest.mark.parametrize(("python", "fits"), [("3.13.2", True), ("3.15.0", False)])
+def test_an_environment_that_spark_does_not_run(python: str, fits: bool, tmp_path: Path) -> None:
+    (tmp_path / "environment.json").write_text(json.dumps({"python": python}))
+    parts = Environment(tmp_path / "a.tar.gz", None, tmp_path)
+    expected = contextlib.nullcontext() if fits else pytest.raises(ConfigError, match=r"Python 3\.15, which Spark 4\.1")
+    with expected:
+        preflight.check_environment(parts, Machine("spark-submit", (4, 1), 17, (3, 13)))

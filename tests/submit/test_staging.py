@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,28 @@ def test_the_same_bytes_are_sent_once(client: Any, tmp_path: Path) -> None:
     place.put(tmp_path / "a.zip", "a.zip")
     assert client.get_object(Bucket="test", Key="staged/a.zip")["Body"].read() == b"two"
     assert not client.list_objects_v2(Bucket="test", Prefix="staged/.mailmill").get("Contents")
+
+
+class Holding:
+    """A client of a bucket that holds a file of that hash already."""
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+
+    def head_object(self, **_: str) -> dict[str, Any]:
+        return {"Metadata": {"sha256": self.digest}}
+
+
+def test_an_archive_is_not_read_into_memory(tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar.gz"
+    archive.write_bytes(bytes(32 * 2**20))
+    place = staging(Holding(hashlib.sha256(bytes(32 * 2**20)).hexdigest()), "s3://test/staged/")
+    tracemalloc.start()
+    try:
+        place.put(archive, "a.tar.gz")
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_bucket_that_is_not_there(client: Any) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import pyarrow as pa
@@ -146,11 +147,11 @@ class Engine(ABC):
         progress: Progress = SILENT,
         rows: Sequence[int] | None = None,
     ) -> list[Written]:
-        """Run tasks that write files themselves, and gather what they wrote, in the tasks' order."""
-        results: dict[int, list[Written]] = {}
-        for number, written in self.run(function, tasks, broadcast):
-            results[number] = written
-            progress.advance(rows[number] if rows else sum(file.rows for _, file in written))
+        """Run tasks that write files themselves, and gather what they wrote, in the tasks' order.
+
+        `rows`: how far each task advances `progress`, while others still run; None: by nothing.
+        """
+        results = dict(self.run(function, tasks, broadcast, _Tasks(progress, rows) if rows else SILENT))
         return [file for number in sorted(results) for file in results[number]]
 
     def map_reduce(
@@ -159,15 +160,14 @@ class Engine(ABC):
         partial: Callable[[T, B], S],
         merge: Callable[[S, S], S],
         broadcast: B,
-        progress: Progress = SILENT,
         *,
         exact: bool = False,
     ) -> S:
         """merge over all fragments of partial(fragment, broadcast), along one fixed tree (see `merging`).
 
         The same fragments give the same bits on every engine and number of workers. exact: no order of merging
-        changes a bit, so that results are merged as they come and none waits. `progress` advances by fragments.
-        Raises DataError where there is no fragment.
+        changes a bit, so that results are merged as they come and none waits. Raises DataError where there is no
+        fragment.
         """
         if not fragments:
             raise DataError("nothing to compute on: the table has no rows")
@@ -177,8 +177,17 @@ class Engine(ABC):
         job = _ReduceJob(partial, merge, broadcast, exact)
         for number, part in self.run(_reduce_block, blocks, job):
             merged.add(number, part)
-            progress.advance(len(blocks[number]))
         return merged.result()
+
+
+class _Tasks:
+    """Advances another progress by rows where tasks are counted: of how many have ended, not which."""
+
+    def __init__(self, progress: Progress, rows: Sequence[int]) -> None:
+        self._progress, self._rows = progress, iter(rows)
+
+    def advance(self, tasks: int) -> None:
+        self._progress.advance(sum(islice(self._rows, tasks)))
 
 
 @dataclass(frozen=True)

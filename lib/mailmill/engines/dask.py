@@ -99,43 +99,21 @@ class DaskEngine(Engine):
             raise ConfigError(
                 "engine.report needs bokeh", hint="pip install 'mailmill[dask]'; the dashboard needs it too"
             )
+        if not settings.address and settings.memory is not None and settings.memory < LEAST_MEMORY:
+            raise ConfigError(
+                f"engine.memory is {settings.memory / 2**20:.3g} MiB a worker; Dask's need 256 MiB, better 1 GiB",
+                hint="raise engine.memory, or leave it out, which takes a fair share of what is free",
+            )
         if settings.address:
-            try:
-                self._client = distributed.Client(settings.address, timeout=10)
-            except (OSError, ValueError) as error:
-                raise InfrastructureError(
-                    f"no Dask scheduler answers at {settings.address} ({type(error).__name__})",
-                    hint="check engine.address, or leave it out to start workers on this machine",
-                ) from None
+            self._client = _connected(settings.address)
             self.workers = max(1, sum(self._client.nthreads().values()))
             self.memory = settings.memory or self.memory
         else:
-            if settings.memory is not None and settings.memory < LEAST_MEMORY:
-                raise ConfigError(
-                    f"engine.memory is {settings.memory / 2**20:.3g} MiB a worker; Dask's need 256 MiB, better 1 GiB",
-                    hint="raise engine.memory, or leave it out, which takes a fair share of what is free",
-                )
             self.workers = settings.workers or resources.cores()
-            budget = self.memory = settings.memory or int(resources.memory() * MEMORY_SHARE / self.workers)
+            self.memory = settings.memory or int(resources.memory() * MEMORY_SHARE / self.workers)
             self.one_box = True
-            self.task_bytes = max(2**20, min(self.task_bytes, budget // 32))
-            try:
-                with dask.config.set(SPARING):
-                    self._cluster = distributed.LocalCluster(
-                        n_workers=self.workers,
-                        threads_per_worker=1,
-                        processes=True,
-                        memory_limit=budget,
-                        dashboard_address="127.0.0.1:0",
-                        silence_logs=logging.CRITICAL,
-                        preload=PRELOAD,
-                        worker_class=OwnMemoryNanny,
-                    )
-            except (OSError, RuntimeError) as error:
-                raise InfrastructureError(
-                    f"Dask workers did not start on this machine: {error}",
-                    hint="a script needs `if __name__ == '__main__':` around what it runs; else see the free memory",
-                ) from None
+            self.task_bytes = max(2**20, min(self.task_bytes, self.memory // 32))
+            self._cluster = _started(self.workers, self.memory)
             self._client = distributed.Client(self._cluster)
         self._report = contextlib.ExitStack()
         if settings.report:
@@ -201,6 +179,38 @@ class DaskEngine(Engine):
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+def _connected(address: str) -> Any:
+    """A client of the scheduler that runs at `address`."""
+    try:
+        return distributed.Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise InfrastructureError(
+            f"no Dask scheduler answers at {address} ({type(error).__name__})",
+            hint="check engine.address, or leave it out to start workers on this machine",
+        ) from None
+
+
+def _started(workers: int, memory: int) -> Any:
+    """A cluster of worker processes on this machine, of `memory` bytes each."""
+    try:
+        with dask.config.set(SPARING):
+            return distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=memory,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+                preload=PRELOAD,
+                worker_class=OwnMemoryNanny,
+            )
+    except (OSError, RuntimeError) as error:
+        raise InfrastructureError(
+            f"Dask workers did not start on this machine: {error}",
+            hint="a script needs `if __name__ == '__main__':` around what it runs; else see the free memory",
+        ) from None
 
 
 @contextlib.contextmanager

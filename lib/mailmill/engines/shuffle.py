@@ -85,12 +85,15 @@ def merge(bucket: int, job: Spilling) -> list[Written]:
     """Group one bucket of all files, and write the groups."""
     grouping, limit = job.grouping, PENDING
     pending: list[pa.Table] = []
+    held = 0
     for number in job.filled:
         with grouping.sink.storage.open(job.uri_of(number)) as stream:
             pending.append(pa.Table.from_batches([pa.ipc.open_file(stream).get_batch(bucket)]))
-        if sum(part.nbytes for part in pending) > limit:
+        held += pending[-1].nbytes
+        if held > limit:
             pending = [grouping.group(pa.concat_tables(pending))]
-            limit = max(PENDING, 2 * pending[0].nbytes)
+            held = pending[0].nbytes
+            limit = max(PENDING, 2 * held)
     groups = grouping.group(pa.concat_tables(pending))
     return grouping.write(groups, bucket) if groups.num_rows else []
 

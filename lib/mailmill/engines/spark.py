@@ -30,7 +30,7 @@ from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel
-from mailmill.engines.spark_tasks import Call, Emit, MapPartition, WriteGroups
+from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, WriteGroups
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.filesystems import is_s3
@@ -146,14 +146,18 @@ class SparkEngine(Engine):
         ddl = ", ".join(f"`{name}` {SPARK_TYPES[grouping.schema.field(name).type]}" for name in columns)
         shared = self._context.broadcast(list(tasks))
         numbers = self._spark.range(0, len(tasks), 1, len(tasks))
-        rows = numbers.mapInArrow(Emit(grouping.emit, shared), ddl)
+        failures = self._context.accumulator(list[MailmillError](), Failures())
+        rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures), ddl)
         functions = {"sum": F.sum, "min": F.min, "max": F.max}
         aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
         files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
         try:
-            return reports.gathered(self._watched(files.collect, len(tasks), progress))
+            written = reports.gathered(self._watched(files.collect, len(tasks), progress))
         finally:
             _apart(shared.unpersist)
+        for error in failures.value:
+            raise error
+        return written
 
     def describe(self) -> str:
         """See `Engine.describe`."""
@@ -263,8 +267,18 @@ def _apart(action: Callable[[], object]) -> None:
     thread.join()
 
 
+#: The end of a traceback of Python's: a frame, more lines that are set in, and what was raised.
+_RAISED = re.compile(r'^  File ".*", line \d+, in .*\n(?: .*\n)*([\w.]+)(?:: (.*))?$', re.M)
+
+
 def _cause(error: BaseException) -> str:
-    """The innermost line that says what happened: Spark wraps Python's traceback in Java's."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """What happened, in one line: what Python raised where its traceback is among Java's lines, else Java's first.
+
+    Of an error that is not mailmill's only the type: its words may be a mail's.
+    """
+    if raised := _RAISED.findall(str(error)):
+        kind, words = raised[-1]
+        return str(words if kind.startswith("mailmill.errors.") and words else kind)[:300]
+    lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
     named = [line for line in lines if "Error:" in line or "Exception:" in line]
-    return (named or lines or [type(error).__name__])[-1 if not named else 0][:300]
+    return [*named, *lines[-1:], type(error).__name__][0][:300]

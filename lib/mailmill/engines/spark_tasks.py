@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from pyspark import TaskContext
+from pyspark import Accumulator, TaskContext
 
 from mailmill.engines import reports
 from mailmill.engines.base import Grouping, Kernel, map_batches
@@ -47,17 +47,40 @@ class MapPartition:
         travel_light()
 
 
+class Failures:
+    """How an accumulator gathers the errors of tasks whose output has no place for one: see `AccumulatorParam`."""
+
+    def zero(self, value: list[MailmillError]) -> list[MailmillError]:
+        """None yet."""
+        return []
+
+    def addInPlace(self, value1: list[MailmillError], value2: list[MailmillError]) -> list[MailmillError]:  # noqa: N802
+        """Both tasks' errors."""
+        return value1 + value2
+
+
 @dataclass(frozen=True)
 class Emit:
-    """The first half of `Engine.combine_by_key`: the tables that tasks make, by the tasks' numbers."""
+    """The first half of `Engine.combine_by_key`: the tables that tasks make, by the tasks' numbers.
+
+    A task that would fail again emits nothing and adds its error to `failures`.
+    """
 
     emit: Callable[[Any], pa.Table]
     tasks: Any
+    failures: Accumulator[list[MailmillError]]
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                yield from self.emit(self.tasks.value[number]).to_batches()
+                try:
+                    table = self.emit(self.tasks.value[number])
+                except InfrastructureError:
+                    raise
+                except MailmillError as error:
+                    self.failures.add([error])
+                else:
+                    yield from table.to_batches()
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,6 @@ def moments(scans: Sequence[Scan], job: MomentsJob) -> NDArray[np.int64]:
     return total
 
 
-def add(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Moments of two parts together."""
-    return a + b
-
-
 def component(total: NDArray[np.int64]) -> NDArray[np.float64]:
     """The first eigenvector of the moments, of length 1, its largest entry positive; zeros for no mail."""
     if not total.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,5 +42,5 @@ def fit(
         return weights
     own = np.ascontiguousarray(weights.words[0, :, word_columns(spec).index("sif")])
     sums = common.MomentsJob(spec, vectors, assignment, own, common.step_for(vectors.open().vectors))
-    moments = map_reduce(fragments, common.moments, common.add, sums)
+    moments = map_reduce(fragments, common.moments, operator.add, sums)
     return Weights.of(weights.words, weights.ngrams, common.component(moments))

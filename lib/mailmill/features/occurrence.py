@@ -34,8 +34,3 @@ def count_mails(scan: Scan, task: Occurrence) -> NDArray[np.int64]:
         occurring = np.unique(mails[counted] * task.rows + tokens.rows[counted])
         counts += np.bincount(occurring % task.rows, minlength=task.rows)
     return counts
-
-
-def add(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The counts of two parts."""
-    return a + b

@@ -18,7 +18,7 @@ from mailmill.errors import DataError
 from mailmill.features.glove import META, GloveStore, build_store
 from mailmill.features.vector_files import Block, VectorFile
 from mailmill.storage.filesystems import Storage, is_s3, join
-from mailmill.storage.lookup import localize
+from mailmill.storage.lookup import localized
 
 FOLDER = "vectors"
 
@@ -105,6 +105,6 @@ def require(storage: Storage, source: str) -> None:
 
 @lru_cache(maxsize=4)
 def _opened(vectors: SharedVectors) -> GloveStore:
-    if not is_s3(vectors.uri):
-        return GloveStore.open(vectors.uri)
-    return GloveStore.open(localize(vectors.storage, vectors.uri, vectors.storage.children(vectors.uri)))
+    names = vectors.storage.children(vectors.uri) if is_s3(vectors.uri) else []
+    with localized(vectors.storage, vectors.uri, names) as folder:
+        return GloveStore.open(folder)

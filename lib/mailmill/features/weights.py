@@ -25,7 +25,7 @@ from mailmill.features.counts import Counts
 from mailmill.features.rows import FOLDS
 from mailmill.features.spec import FeatureSpec
 from mailmill.storage.filesystems import Storage
-from mailmill.storage.lookup import localize
+from mailmill.storage.lookup import localized
 
 FORMAT = 1
 META, WORDS, NGRAMS, COMPONENT = "weights.json", "words.npy", "ngrams.npy", "component.npy"
@@ -108,8 +108,8 @@ class SharedWeights:
 
 @lru_cache(maxsize=2)
 def _opened(shared: SharedWeights) -> Weights:
-    folder = localize(shared.storage, shared.uri, (META, WORDS, NGRAMS, COMPONENT))
-    return Weights.open(folder, shared.fingerprint)
+    with localized(shared.storage, shared.uri, (META, WORDS, NGRAMS, COMPONENT)) as folder:
+        return Weights.open(folder, shared.fingerprint)
 
 
 def word_columns(spec: FeatureSpec) -> list[str]:

@@ -29,6 +29,7 @@ _MAGIC = b"mailmill.cache.1\n"
 _ALIGN = 64
 _HEADER = 4096
 _FREE_SHARE = 0.5
+_SHARERS = 16  # processes that may fill one cache at a time without going over its limit
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,17 @@ class Cache:
     def _make_room(self, size: int, since: int) -> bool:
         """Whether `size` bytes fit, after the least recently used files are gone.
 
+        All files are looked at only where this process has kept its share of the room that it last saw: other
+        processes keep files meanwhile, and a fit keeps thousands.
+
         Only files that nobody has read since this process began with the group are removed. A pass reads its
         fragments in a circle: by recency alone, a table larger than the cache would lose each part just before
         it is wanted. So what is full stays, and what does not fit is read from the table.
         """
+        left = _LEFT.get(self, 0) - size
+        if left >= 0:
+            _LEFT[self] = left
+            return True
         files = []
         for path in self.root.glob("*/*"):
             try:
@@ -110,6 +118,7 @@ class Cache:
                 break
             path.unlink(missing_ok=True)
             used -= held
+        _LEFT[self] = (limit - used - size) // _SHARERS
         return used + size <= limit
 
 
@@ -118,6 +127,8 @@ DEFAULT = Cache()
 
 #: When this process first kept a file of (table, group).
 _SINCE: dict[tuple[str, str], int] = {}
+#: Bytes that this process may keep in a cache before it looks at all files there again.
+_LEFT: dict[Cache, int] = {}
 #: Files whose content this process has compared with their checksum: path -> (inode, bytes).
 _VERIFIED: dict[Path, tuple[int, int]] = {}
 

@@ -7,6 +7,7 @@ cache. What a tree becomes depends on neither the group nor the order of rows.
 
 from __future__ import annotations
 
+import operator
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ def grow(
     map_reduce: MapReduce, plan: Plan, folder: Path, rows: int, budget: int, workers: Workers
 ) -> tuple[tuple[Tree, ...], OutOfBag]:
     """All trees of the plan and their out-of-bag error: one pass puts the bins into `folder`, then tasks grow trees."""
-    parts = map_reduce(_write_bins, _add, _Writing(plan, folder, workers.threads))
+    parts = map_reduce(_write_bins, operator.add, _Writing(plan, folder, workers.threads))
     if len(parts) == 1:
         file = parts[0]
     else:
@@ -145,10 +146,6 @@ def _write_bins(fragment: Fragment, task: _Writing) -> tuple[BinnedFile, ...]:
     path = task.folder / f"{uuid.uuid4().hex}.bins"
     data.tofile(path)
     return (BinnedFile(path, task.plan.columns),)
-
-
-def _add(a: tuple[BinnedFile, ...], b: tuple[BinnedFile, ...]) -> tuple[BinnedFile, ...]:
-    return a + b
 
 
 def _spans(size: int, parts: int) -> list[tuple[int, int]]:

@@ -21,8 +21,3 @@ def count_values(scan: Scan, columns: Columns) -> Counter[tuple[object, ...]]:
     counted = table.group_by(list(columns.names), use_threads=False).aggregate([([], "count_all")])
     values = zip(*(counted[name].to_pylist() for name in columns.names), strict=True)
     return Counter(dict(zip(values, counted["count_all"].to_pylist(), strict=True)))
-
-
-def add(a: Counter[tuple[object, ...]], b: Counter[tuple[object, ...]]) -> Counter[tuple[object, ...]]:
-    """Counts of two parts together."""
-    return a + b

@@ -67,8 +67,10 @@ def compact(job: Job) -> dict[str, tuple[int, int]]:
         for name in reversed(list(made)):
             manifests.publish(job.storage, job.workspace.uri_of(name), made[name])
             job.workspace.notify("published", made[name])
-            changed[name] = (len(found[name].files), len(made[name].files))
-            log.info("%s compacted: files=%d before=%d", name, len(made[name].files), len(found[name].files))
+            before, after = len(found[name].files), len(made[name].files)
+            if after != before:
+                changed[name] = (before, after)
+                log.info("%s compacted: files=%d before=%d", name, after, before)
     if not changed:
         log.info("compact unchanged: no table has small files to join")
     return changed
@@ -85,11 +87,13 @@ def bins(files: Iterable[File], target_bytes: int) -> list[list[File]]:
     small = sorted((f for f in files if f.bytes < target_bytes / 2), key=lambda f: (day_of(f), f.path))
     for _, partition in groupby(small, key=day_of):
         current: list[File] = []
+        size = 0
         for file in partition:
-            if current and sum(f.bytes for f in current) + file.bytes > target_bytes:
+            if current and size + file.bytes > target_bytes:
                 found.append(current)
-                current = []
+                current, size = [], 0
             current.append(file)
+            size += file.bytes
         found.append(current)
     return [joined for joined in found if len(joined) > 1]
 

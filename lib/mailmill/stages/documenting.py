@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,7 +25,7 @@ from mailmill.docs.telling import Questions, Word, telling_words
 from mailmill.draws import mix
 from mailmill.features import vectors
 from mailmill.features.featurize import Featurizer
-from mailmill.features.occurrence import Occurrence, add, count_mails
+from mailmill.features.occurrence import Occurrence, count_mails
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.weights import SharedWeights
 from mailmill.job import Job, done, skipped
@@ -115,7 +116,9 @@ def _telling(
     shared = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
     store, spec = shared.open(), FeatureSpec.from_dict(table.manifest.statistics["specification"])
     share = min(1.0, COUNTED_MAILS / max(mails, 1))
-    counts = clean(count_mails, add, Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), spec.max_words))
+    counts = clean(
+        count_mails, operator.add, Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), spec.max_words)
+    )
     common = np.flatnonzero(counts >= max(FEWEST_MAILS, FEWEST_SHARE * share * mails))
     ordered = common[np.argsort(-counts[common], kind="stable")].tolist()
     words = [word for row in ordered if len(word := store.word(row)) >= SHORTEST and word.isalpha()][:ASKED]

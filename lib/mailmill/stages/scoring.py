@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -74,8 +75,10 @@ def ranked(job: Job, stage: Stage, unranked: list[Written]) -> list[Written]:
         return []
     counts = job.engine.map_reduce(scans, queue.cell_counts, queue.add, None)
     task = queue.Ranking(tuple(scans), stage.sink_for({"scores": schemas.SCORES}))
+    ranges = queue.ranges(counts)
+    sizes = [after - first for first, after in pairwise([*(part.first for part in ranges), draft.rows + 1])]
     with watch("rank", draft.rows) as progress:
-        return job.engine.write_tasks(queue.rank, queue.ranges(counts), task, progress)
+        return job.engine.write_tasks(queue.rank, ranges, task, progress, sizes)
 
 
 def identity_of(scorer: Scorer) -> str:

@@ -99,11 +99,7 @@ class Storage:
         if uris and is_s3(uris[0]):
             yield from self._read_through_s3fs(uris) if self._needs_s3fs else self._read_ahead(uris)
             return
-        for uri in uris:
-            try:
-                yield uri, Path(uri.removeprefix("file://")).read_bytes()
-            except OSError as error:
-                yield uri, error
+        yield from ((uri, self._read_small(uri)) for uri in uris)
 
     def _read_ahead(self, uris: Sequence[str]) -> Iterator[tuple[str, bytes | OSError]]:
         """By threads of pyarrow, which takes a quarter of the processor's time that s3fs does for an object."""
@@ -281,7 +277,7 @@ _LOCAL = pafs.LocalFileSystem()
 def of_one_object(error: MailmillError) -> OSError | None:
     """Why reading ended, where that is of the object alone: it is gone, or is not ours to read."""
     cause = error.__cause__
-    if isinstance(cause, FileNotFoundError | PermissionError):
+    if isinstance(cause, FileNotFoundError | PermissionError | NotADirectoryError):
         return cause
     return PermissionError("ACCESS_DENIED") if isinstance(cause, OSError) and "ACCESS_DENIED" in str(cause) else None
 

@@ -1,9 +1,10 @@
 """A lease on a workspace: of two runs on one output the second stops at once, and a dead run's lease expires.
 
 One small file, `_lease.json`, names its holder. On S3 it is made by a conditional PUT (`If-None-Match: *`) and
-replaced only where it is still the one that was read (`If-Match`), so of many runs that race one wins. On a local
-disk a lock on a file beside it does the same. A thread renews the lease; a lease that was not renewed for its time
-to live, or whose process is gone from this very machine, is taken over. Age is told by the storage's own clock.
+replaced only where it is still the one that was read (`If-Match`), so of many runs that race one wins. A run that ends
+lets go of it: on S3 by replacing it once more, because not every server knows a conditional DELETE. On a local disk a
+lock on a file beside it does the same. A thread renews the lease; a lease that was not renewed for its time to live, or
+whose process is gone from this very machine, is taken over. Age is told by the storage's own clock.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import math
 import os
 import platform
 import threading
@@ -28,6 +30,7 @@ from mailmill.storage.filesystems import Storage, is_s3, join
 
 log = logging.getLogger("mailmill")
 NAME, LOCK = "_lease.json", ".lease.lock"
+_LET_GO = b'{"holder": null}'  # a lease on S3 that nobody holds; a counter follows in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A lease file as read: its holder (None: damaged), its version, and its age in seconds."""
+    """A lease file as read: its holder (None: damaged, or let go), version, and age in seconds (let go: infinite)."""
 
     holder: Holder | None
     version: str
@@ -71,8 +74,8 @@ class Place(Protocol):
     def write(self, content: bytes, version: str | None) -> str | None:
         """Make it (`version` None: there must be none) or replace that version; its new version, None if beaten."""
 
-    def delete(self, version: str) -> None:
-        """Delete it if it is still that version."""
+    def let_go(self, version: str) -> None:
+        """Make it nobody's, if it is still that version."""
 
 
 class Lease:
@@ -100,7 +103,7 @@ class Lease:
             self._renewed = time.monotonic()
             self._version = self._place.write(self._content, found.version if found else None)
             if self._version is not None:
-                if found is not None and not mine:
+                if found is not None and not mine and found.age < math.inf:
                     log.warning("lease taken over from run=%s", found.holder.run if found.holder else "unknown")
                 self._stop.clear()
                 self._thread = threading.Thread(target=self._renew, name="mailmill-lease", daemon=True)
@@ -114,7 +117,7 @@ class Lease:
             self._thread.join(self._seconds)
         if self._version is not None:
             with contextlib.suppress(InfrastructureError):  # it expires
-                self._place.delete(self._version)
+                self._place.let_go(self._version)
             self._version = None
 
     def check(self) -> None:
@@ -195,7 +198,7 @@ class _OnDisk:
             made = self._read(now)
             return made.version if made else None
 
-    def delete(self, version: str) -> None:
+    def let_go(self, version: str) -> None:
         with self._locked() as now:
             found = self._read(now)
             if found is not None and found.version == version:
@@ -233,6 +236,8 @@ class _OnS3:
         if answer is None:
             return None
         found, content = answer
+        if content.startswith(_LET_GO[:-1]):
+            return Found(None, str(found["ETag"]), math.inf)
         asked = found["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = datetime.strptime(asked, "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=UTC) if asked else datetime.now(UTC)
         return Found(_holder(content), str(found["ETag"]), (now - found["LastModified"]).total_seconds())
@@ -244,10 +249,8 @@ class _OnS3:
         answer = self._call("put_object", Body=unique, **condition)
         return str(answer[0]["ETag"]) if answer else None
 
-    def delete(self, version: str) -> None:
-        found = self.read()
-        if found is not None and found.version == version:
-            self._call("delete_object")
+    def let_go(self, version: str) -> None:
+        self.write(_LET_GO, version)
 
     def _call(self, method: str, missing_ok: bool = False, **arguments: Any) -> tuple[dict[str, Any], bytes] | None:
         """The answer and its body; None where a condition did not hold, or (`missing_ok`) nothing is there."""

@@ -1,17 +1,16 @@
-"""A sorted, memory-mapped table of key -> short string, shared by all processes of a machine.
+"""A sorted, memory-mapped table of key -> string, shared by all processes of a machine.
 
 Labels and the winners among duplicates are looked up by row on every engine. A dictionary in each
 worker, or a shuffle, would cost memory or time in proportion to the data; here the keys lie sorted
-in one file, the pages are shared, and a lookup is a binary search over a whole batch at once.
+in one file and the strings in another, the pages are shared, and a lookup is a binary search over a
+whole batch at once.
 """
 
 from __future__ import annotations
 
-import atexit
-import json
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,8 +44,9 @@ class Lookup:
     @classmethod
     def of(cls, storage: Storage, uri: str, values: Mapping[str, str]) -> Lookup:
         """The lookup of a mapping."""
-        words, codes = np.unique(np.array(list(values.values()), dtype=np.str_), return_inverse=True)
-        return cls.build(storage, uri, np.array(list(values), f"S{WIDTH}"), codes.astype(np.int32), words.tolist())
+        words: dict[str, int] = {}
+        codes = np.array([words.setdefault(word, len(words)) for word in values.values()], np.int32)
+        return cls.build(storage, uri, np.array(list(values), f"S{WIDTH}"), codes, list(words))
 
     @classmethod
     def of_scans(cls, storage: Storage, uri: str, scans: Iterable[Scan], column: str) -> Lookup:
@@ -80,7 +80,9 @@ class Lookup:
                 order = np.argsort(keys, kind="stable")
                 keys_file.write(keys[order].tobytes())
                 codes_file.write(codes.astype("<i4", copy=False)[order].tobytes())
-        storage.write(join(uri, "words.json"), json.dumps(list(words)).encode())
+        texts = pa.record_batch([pa.array(words, pa.large_string())], names=["word"])
+        with storage.create(join(uri, "words.arrow")) as stream, pa.ipc.new_file(stream, texts.schema) as writer:
+            writer.write_batch(texts)
         return cls(storage, uri)
 
     def find(self, keys: Sequence[str]) -> list[str | None]:
@@ -90,8 +92,8 @@ class Lookup:
             return [None] * len(keys)
         wanted = np.asarray(keys, dtype=f"S{WIDTH}")
         at = np.minimum(np.searchsorted(table, wanted), len(table) - 1)
-        found = table[at] == wanted
-        return [words[code] if hit else None for hit, code in zip(found.tolist(), codes[at].tolist(), strict=True)]
+        chosen: list[str | None] = words.take(pa.array(codes[at], mask=table[at] != wanted)).to_pylist()
+        return chosen
 
 
 def _pieces(scans: Iterable[Scan], columns: list[str]) -> Iterator[pa.Table]:
@@ -116,21 +118,26 @@ def _padded(keys: pa.ChunkedArray) -> NDArray[np.bytes_]:
 
 
 @lru_cache(maxsize=4)
-def _mapped(storage: Storage, uri: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    folder = Path(localize(storage, uri, ("keys.bin", "codes.bin", "words.json")))
-    words = json.loads((folder / "words.json").read_text())
-    if not (folder / "keys.bin").stat().st_size:
-        return np.empty(0, f"S{WIDTH}"), np.empty(0, "<i4"), words
-    keys = np.memmap(folder / "keys.bin", dtype=f"S{WIDTH}", mode="r")
-    return keys, np.memmap(folder / "codes.bin", dtype="<i4", mode="r"), words
+def _mapped(storage: Storage, uri: str) -> tuple[np.ndarray, np.ndarray, pa.LargeStringArray]:
+    with localized(storage, uri, ("keys.bin", "codes.bin", "words.arrow")) as folder:
+        words = pa.ipc.open_file(pa.memory_map(str(folder / "words.arrow"))).get_batch(0).column(0)
+        if not (folder / "keys.bin").stat().st_size:
+            return np.empty(0, f"S{WIDTH}"), np.empty(0, "<i4"), words
+        keys = np.memmap(folder / "keys.bin", dtype=f"S{WIDTH}", mode="r")
+        return keys, np.memmap(folder / "codes.bin", dtype="<i4", mode="r"), words
 
 
-def localize(storage: Storage, uri: str, names: Sequence[str]) -> str:
-    """A local folder with the files `names` of the folder `uri`: itself, or this process's own copy."""
+@contextmanager
+def localized(storage: Storage, uri: str, names: Sequence[str]) -> Iterator[Path]:
+    """A local folder with the files `names` of the folder `uri`: itself, or a copy that goes with the block.
+
+    What is mapped meanwhile can be read for as long as it is mapped; its place on the disk is free after that, also
+    where the process is killed.
+    """
     if not is_s3(uri):
-        return uri.removeprefix("file://")
-    folder = Path(tempfile.mkdtemp(prefix="mailmill-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for name in names:
-        storage.fetch(join(uri, name), folder / name)
-    return str(folder)
+        yield Path(uri.removeprefix("file://"))
+        return
+    with tempfile.TemporaryDirectory(prefix="mailmill-", ignore_cleanup_errors=True) as name:
+        for file in names:
+            storage.fetch(join(uri, file), Path(name) / file)
+        yield Path(name)

@@ -76,7 +76,7 @@ def _is_postmark(buffer: bytearray, at: int) -> bool:
     """
     end = buffer.find(b"\n", at + 1, at + _LOOKAHEAD)
     line = bytes(buffer[at + 1 : end if end >= 0 else at + _LOOKAHEAD])
-    after_blank = buffer[:at][-1:] == b"\n" or buffer[max(0, at - 2) : at] == b"\n\r"
+    after_blank = buffer[max(0, at - 1) : at] == b"\n" or buffer[max(0, at - 2) : at] == b"\n\r"
     before_header = end >= 0 and _HEADER.match(buffer, end + 1) is not None
     if _DATED.match(line):
         return after_blank or before_header

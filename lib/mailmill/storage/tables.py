@@ -13,15 +13,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mailmill.config import TablesSection
 from mailmill.errors import DataError
-from mailmill.storage import manifests
+from mailmill.storage import manifests, parquet
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.fingerprint import combine, table_fingerprint
 from mailmill.storage.fragments import Scan, Sink, Written
@@ -60,13 +58,11 @@ class Table:
         """Cut the table into tasks of about `target_bytes` on disk, and into `at_least` where row groups allow."""
         total = sum(file.bytes for file in self.manifest.files)
         target = max(1, min(target_bytes, total // max(at_least, 1)))
-        return [scan for file in self.manifest.files for scan in self._cut(file, target)]
+        return parquet.cut(self.storage, self.uri, self.manifest.files, target)
 
     def require_whole(self) -> None:
-        """Open every file. Raises DataError naming the first that is damaged or gone."""
-        for uri in self.uris():
-            with manifests.mendable(self.uri), self.storage.open(uri) as stream:
-                pq.ParquetFile(stream)
+        """Read every file. Raises DataError naming the first that is damaged or gone."""
+        parquet.check(self.storage, self.uri, self.manifest.files)
 
     def file(self, name: str) -> bytes:
         """A published file that is no table's, by its name."""
@@ -81,17 +77,6 @@ class Table:
         chosen = sorted(files, key=lambda file: file.path)
         rows = sum(file.rows for file in chosen)
         return replace(self, manifest=replace(self.manifest, files=chosen, rows=rows))
-
-    def _cut(self, file: File, target: int) -> list[Scan]:
-        uri = join(self.uri, file.path)
-        with manifests.mendable(self.uri), self.storage.open(uri) as stream:
-            metadata = pq.ParquetFile(stream).metadata
-        groups = range(metadata.num_row_groups)
-        rows = [metadata.row_group(group).num_rows for group in groups]
-        parts = max(1, min(len(rows), round(file.bytes / target)))
-        bounds = [len(rows) * i // parts for i in range(parts + 1)]
-        cuts = [tuple(groups[a:b]) for a, b in pairwise(bounds)]
-        return [Scan(self.storage, uri, cut, sum(rows[g] for g in cut)) for cut in cuts if cut]
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """The whole table in memory, sorted by key where it has one: for small tables and tests."""

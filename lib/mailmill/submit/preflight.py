@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailmill import resources
 from mailmill.errors import ConfigError
 from mailmill.submit.commands import job_arguments
 from mailmill.submit.environment import Environment
@@ -50,7 +51,7 @@ def look(request: Request) -> Machine:
     if not found:
         raise ConfigError("spark-submit not found: pip install 'mailmill[spark]', or set SPARK_HOME")
     home = spark_home(found)
-    return Machine(found, spark_version(home), java_version(), python_version(request.python), home)
+    return Machine(found, spark_version(home), resources.java_version(), python_version(request.python), home)
 
 
 def spark_home(spark_submit: str) -> Path | None:
@@ -71,18 +72,6 @@ def spark_version(home: Path | None) -> tuple[int, int] | None:
         if found := re.search(r"spark-core_[\d.]+-(\d+)\.(\d+)", jar.name):
             return int(found[1]), int(found[2])
     return None
-
-
-def java_version() -> int | None:
-    """The major version of the Java that Spark would start."""
-    home = os.environ.get("JAVA_HOME")
-    command = str(Path(home) / "bin" / "java") if home else "java"
-    try:
-        output = subprocess.run([command, "-version"], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(r'version "(?:1\.)?(\d+)', output.stderr + output.stdout)
-    return int(found[1]) if found else None
 
 
 def python_version(python: str) -> tuple[int, int] | None:
@@ -115,8 +104,8 @@ def check(machine: Machine, request: Request) -> None:
         )
 
 
-def check_environment(environment: Environment, machine: Machine, request: Request) -> None:
-    """Raise ConfigError where the built environment and the driver or Spark disagree on Python."""
+def check_environment(environment: Environment, machine: Machine) -> None:
+    """Raise ConfigError where Spark does not run the Python of the built environment."""
     about = json.loads((environment.unpacked / "environment.json").read_text())
     major, minor = map(int, about["python"].split(".")[:2])
     if machine.spark in SUPPORTED and not SUPPORTED[machine.spark][1] <= (major, minor) <= SUPPORTED[machine.spark][2]:

@@ -39,7 +39,7 @@ def submit(request: Request) -> int:
         if bucket:
             bucket.check()  # before minutes of building
         parts = environment.build(request, _say)
-        preflight.check_environment(parts, machine, request)
+        preflight.check_environment(parts, machine)
         if bucket:
             staged = bucket.put(parts.archive, parts.archive.name)
     command = commands.spark_submit(request, machine.spark_submit, parts, staged, machine.home)

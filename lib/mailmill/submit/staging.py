@@ -6,11 +6,11 @@ botocore comes with mailmill's own S3 storage and is on every EMR machine.
 from __future__ import annotations
 
 import base64
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from mailmill.errors import ConfigError, InfrastructureError
+from mailmill.submit.environment import sha256
 from mailmill.submit.request import Request
 
 
@@ -35,7 +35,7 @@ class Staging:
 
     def put(self, path: Path, name: str) -> str:
         """Upload a file unless the same bytes are there already; its URI."""
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256(path)
         if self._digest_of(name) != digest:
             checksum = base64.b64encode(bytes.fromhex(digest)).decode()
             with path.open("rb") as stream:

@@ -104,7 +104,8 @@ def _new_mail(
 ) -> None:
     if not (model and source and output):
         raise ConfigError("new mail is scored with all of --model DIR --input PATH --output DIR")
-    changes = [f"run.work={json.dumps(output)}", f"input.paths={json.dumps([source])}"]
+    paths = {"run.work": output, "input.paths": [source]}
+    changes = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in paths.items()]  # as TOML reads it
     if config:
         found = settings(config, engine, [*overrides, *changes])
     else:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def open_model(storage: Storage, place: str, vectors: str | None = None) -> Scor
     Its word vectors are looked for beside the models, in the workspace, unless `vectors` names their source.
     Nothing of a model is executed. Raises DataError where either is missing, damaged, or not what it should be.
     """
-    place = place.rstrip("/")
+    place = place.rstrip("/") if "://" in place else str(Path(place).absolute())  # what lies above it has a name then
     root, folder = place, place
     manifest = manifests.read(storage, place)
     if manifest is not None:

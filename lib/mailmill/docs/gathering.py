@@ -47,11 +47,10 @@ def gather(workspace: Workspace, config: Config) -> Facts:
     for name, manifest in manifests.items():
         known.of_manifest(name, manifest, workspace)
     _input(known, manifests, workspace, config)
-    _models(known, workspace)
+    models = _model_manifests(workspace)
+    _models(known, models, workspace)
     for name in manifests:
-        others = [
-            other for other, manifest in (manifests | _model_manifests(workspace)).items() if name in manifest.inputs
-        ]
+        others = [other for other, manifest in (manifests | models).items() if name in manifest.inputs]
         if others:
             known.add(f"{name}.used_by", ", ".join(others), "inputs of the manifests", manifests[name])
     profiles = {name: profile for name in manifests if (profile := read_profile(workspace, name))}
@@ -182,9 +181,9 @@ def _model_manifests(workspace: Workspace) -> dict[str, Manifest]:
     return {name: found for name in sorted(names) if (found := workspace.find(name))}
 
 
-def _models(found: _Collector, workspace: Workspace) -> None:
+def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Workspace) -> None:
     """Models, how their fit went, and their figures on each split."""
-    for name, manifest in _model_manifests(workspace).items():
+    for name, manifest in manifests.items():
         label, asked = name.replace("/", "."), f"manifest of {name}"
         found.add(f"{label}.fingerprint", manifest.fingerprint, asked, manifest)
         found.add(f"{label}.made_from", sorted(manifest.inputs), asked, manifest)

@@ -17,13 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mailmill.draws import mix, splitmix64
+from mailmill.draws import Stream, mix, splitmix64
 from mailmill.models.dataset import TableFragment, ids
 from mailmill.models.scoring import Model, predict, probability
 from mailmill.storage.fragments import Scan
 
-#: The stream of hashes that draws the sample; independent of those that training uses.
-STREAM = 101
 #: Runs a kernel on every part of one table and merges the results.
 Reduce = Callable[[Callable[[Any, Any], Any], Callable[[Any, Any], Any], Any], Any]
 Columns = dict[str, NDArray[Any]]
@@ -106,7 +104,7 @@ def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
     arrays = fragment.arrays(draw.split)
     table = fragment.read(["key", "label", "split", "words", "coverage"])
     table = table.filter(pc.and_(pc.equal(table["split"], draw.split), pc.is_valid(table["label"])))
-    taken = splitmix64(arrays.ids ^ mix(draw.seed, STREAM)) <= np.uint64(draw.limit)
+    taken = splitmix64(arrays.ids ^ mix(draw.seed, Stream.CARD)) <= np.uint64(draw.limit)
     columns: Columns = {
         "key": np.asarray(table["key"].to_pylist(), dtype="U32")[taken],
         "ids": arrays.ids[taken],

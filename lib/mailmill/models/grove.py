@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.draws import mix
+from mailmill.draws import Stream, mix
 from mailmill.models.binned import ROW_BYTES, BinnedFile, BinnedRows, allocate, bin_rows, join_columns
 from mailmill.models.data import Fragment, MapReduce
-from mailmill.models.hashing import BOOTSTRAP, MAX_WEIGHT, bootstrap_weights
+from mailmill.models.hashing import MAX_WEIGHT, bootstrap_weights
 from mailmill.models.histogram import count_histogram
 from mailmill.models.level import Level, Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_span
@@ -81,7 +81,7 @@ def _bootstrap(rows: BinnedRows, numbers: Sequence[int], plan: Plan) -> tuple[ND
 
     drawn, scratch = [], np.empty(len(rows.ids), np.uint64)
     for number in numbers:
-        found = draw_rows(rows.ids, rows.y, mix(plan.seed, BOOTSTRAP, number)[0], plan.bounds, scratch)
+        found = draw_rows(rows.ids, rows.y, mix(plan.seed, Stream.BOOTSTRAP, number)[0], plan.bounds, scratch)
         drawn.append(scratch[:found].copy())
     ends = np.cumsum([0, *(len(words) for words in drawn)], dtype=np.int64)
     return np.concatenate(drawn), np.stack([ends[:-1], ends[1:]], axis=1)

@@ -21,7 +21,7 @@ from mailmill.docs import sample as samples
 from mailmill.docs.mistakes import Keys, join_texts, read_texts
 from mailmill.docs.modelcard import Material
 from mailmill.docs.telling import Questions, Word, telling_words
-from mailmill.draws import mix
+from mailmill.draws import Stream, mix
 from mailmill.features import vectors
 from mailmill.features.featurize import Featurizer
 from mailmill.features.occurrence import Occurrence, add, count_mails
@@ -116,7 +116,7 @@ def _telling(
     common = np.flatnonzero(counts >= max(FEWEST_MAILS, FEWEST_SHARE * share * mails))
     ordered = common[np.argsort(-counts[common], kind="stable")].tolist()
     words = [word for row in ordered if len(word := store.word(row)) >= SHORTEST and word.isalpha()][:ASKED]
-    chosen = tuple(drawn.key[np.argsort(mix(1, drawn.ids))][:PROBES].tolist())
+    chosen = tuple(drawn.key[np.argsort(mix(Stream.PROBES, drawn.ids))][:PROBES].tolist())
     texts = clean(read_texts, join_texts, Keys(chosen))
     weights = None
     if spec.weights:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mailmill.draws import Stream, mix, splitmix64
+from mailmill.errors import DataError
 from mailmill.models.dataset import TableFragment, ids
 from mailmill.models.scoring import Model, predict, probability
 from mailmill.storage.fragments import Scan
@@ -79,7 +80,8 @@ def draw(
 ) -> Sample:
     """Draw the sample: one pass over the features, one over the columns of `clean` that describe a mail.
 
-    `test_rows` is the size of the split; about min(test_rows, limit) of its labelled rows are drawn.
+    `test_rows` is the size of the split; about min(test_rows, limit) of its labelled rows are drawn. Raises DataError
+    where the features are of mail that `clean` does not hold, as after mail was taken away.
     """
     share = min(1.0, limit / max(test_rows, 1))
     limit_of_hashes = min(int(share * 2.0**64), 2**64 - 1)
@@ -89,7 +91,8 @@ def draw(
     described: Columns = clean(describe_rows, join_columns, Wanted(scored["ids"]))
     order = np.argsort(described["ids"], kind="stable")
     described = {name: values[order] for name, values in described.items()}
-    assert np.array_equal(scored["ids"], described["ids"]), "features and clean come from the same messages"
+    if not np.array_equal(scored["ids"], described["ids"]):
+        raise DataError("the features are of mail that the clean table does not hold", hint="run `mailmill features`")
     return Sample(
         classes=models[0][1].classes,
         **{name: scored[name] for name in ("key", "ids", "y", "words", "coverage")},

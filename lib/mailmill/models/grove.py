@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from mailmill.draws import Stream, mix
 from mailmill.models.binned import ROW_BYTES, BinnedFile, BinnedRows, allocate, bin_rows, join_columns
+from mailmill.models.counts import decide, rule_of
 from mailmill.models.data import Fragment, MapReduce
 from mailmill.models.hashing import MAX_WEIGHT, bootstrap_weights
-from mailmill.models.histogram import count_histogram
+from mailmill.models.histogram import Counts, count_histogram
 from mailmill.models.level import Level, Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_span
-from mailmill.models.split import Splits, best_splits, table
+from mailmill.models.split import Splits
 from mailmill.models.tree import Tree, TreeBuilder
 from mailmill.models.workers import Workers
 
@@ -90,25 +91,22 @@ def _bootstrap(rows: BinnedRows, numbers: Sequence[int], plan: Plan) -> tuple[ND
 def _search(rows: BinnedRows, words: NDArray[np.uint64], spans: NDArray[np.int64], level: Level, plan: Plan) -> Splits:
     from mailmill.models.native.growing import search
 
-    rule, drawn = plan.rule, plan.draw(level.numbers, level.paths)
-    logs = table() if rule.criterion == "entropy" else np.zeros(1)
-    found, place, left, unsure = search(
-        rows.codes, plan.bins.counts, words, spans, level.total, drawn, rule.weights, rule.min_leaf,
-        rule.criterion == "gini", logs,
-    )  # fmt: skip
-    two = level.total.max(axis=1) < level.total.sum(axis=1)
-    splits = Splits(found & two, place[:, 0].astype(np.int32), place[:, 1].astype(np.uint8), left, level.total)
-    if not unsure.any():
-        return splits
-    y = rows.y.astype(np.int64)
-    for node in np.flatnonzero(unsure).tolist():
+    drawn = plan.draw(level.numbers, level.paths)
+    found, place, left, unsure = search(rows.codes, plan.bins.counts, words, spans, level.total, drawn, *rule_of(plan))
+
+    classes = cache(lambda: rows.y.astype(np.int64))  # hardly ever needed
+
+    def histogram(node: int) -> Counts:
         start, stop = spans[node]
         mine = (words[start:stop] & np.uint64(2**32 - 1)).astype(np.intp)
         weights = bootstrap_weights(rows.ids[mine], int(level.numbers[node]), plan.seed, plan.bounds)
-        histogram = np.zeros((1, plan.width, plan.classes, int(plan.bins.counts.max())), np.int64)
-        count_histogram(rows.codes, y, mine, weights, np.zeros(len(mine), np.intp), drawn[node : node + 1], histogram)
-        splits.put(node, best_splits(histogram, drawn[node : node + 1], rule.min_leaf, rule.criterion, rule.weights))
-    return splits
+        counts = np.zeros((1, plan.width, plan.classes, int(plan.bins.counts.max())), np.int64)
+        count_histogram(
+            rows.codes, classes(), mine, weights, np.zeros(len(mine), np.intp), drawn[node : node + 1], counts
+        )
+        return counts
+
+    return decide(found, place, left, level.total, unsure, drawn, plan, histogram)
 
 
 @dataclass(frozen=True)

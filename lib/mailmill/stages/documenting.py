@@ -34,6 +34,7 @@ from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.quality import site as validation
 from mailmill.stages import own_vectors
+from mailmill.stages.scorer import sparse_of
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
 
@@ -128,8 +129,6 @@ def _telling(
 
     def rows(given: Sequence[str]) -> tuple[NDArray[np.float32], SparseRows | None]:
         made = featurizer(given, [""] * len(given))
-        if made.bounds is None or made.indices is None or made.values is None:
-            return made.vectors, None
-        return made.vectors, SparseRows(made.bounds, made.indices, made.values, spec.sparse_columns)
+        return made.vectors, sparse_of(made, spec.sparse_columns)
 
     return telling_words(models, Questions(tuple(words), tuple(texts[key] for key in chosen), rows))

@@ -166,9 +166,10 @@ def calibrated(graph: Graph, probability: str, calibration: Calibration) -> str:
 
 
 def _log(graph: Graph, p: str) -> str:
-    """log(p), below EDGE its tangent, and 1 more."""
+    """log(p), constant above 1 - EDGE; below EDGE its tangent, and 1 more."""
     below = graph("Min", graph("Mul", p, np.float64(1 / EDGE)), np.float64(1))
-    return graph("Add", graph("Log", graph("Max", p, np.float64(EDGE))), below)
+    inside = graph("Min", graph("Max", p, np.float64(EDGE)), np.float64(1 - EDGE))
+    return graph("Add", graph("Log", inside), below)
 
 
 def labelled(graph: Graph, probability: str, classes: Sequence[str], threshold: float) -> str:

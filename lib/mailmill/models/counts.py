@@ -46,6 +46,7 @@ class Counted:
 
     @property
     def nbytes(self) -> int:
+        """Bytes of the histogram and of the lists' rows."""
         return self.histogram.nbytes + sum(part.codes.nbytes + part.tags.nbytes for part in self.lists)
 
 

@@ -34,6 +34,8 @@ _STATES = 64
 
 @dataclass(frozen=True)
 class SurveyTask:
+    """Rows of `split` with `n_classes` classes; the `sample` rows of smallest hashes under `seed` place the bins."""
+
     split: str
     n_classes: int
     sample: int
@@ -48,6 +50,7 @@ class Survey:
     sample: BinSample
 
     def merge(self, other: Survey) -> Survey:
+        """The census and the sample of the rows of both: exact, in any order."""
         return Survey(self.census.merge(other.census), self.sample.merge(other.sample))
 
 

@@ -32,10 +32,12 @@ class Plan:
 
     @property
     def classes(self) -> int:
+        """How many classes there are: one weight each."""
         return len(self.rule.weights)
 
     @property
     def columns(self) -> int:
+        """Columns of the rows, those of one value included."""
         return len(self.bins.counts)
 
     def draw(self, numbers: NDArray[np.int64], paths: NDArray[np.uint64]) -> NDArray[np.int32]:
@@ -62,6 +64,7 @@ class Level:
 
     @classmethod
     def of(cls, numbers: Sequence[int], builders: Sequence[TreeBuilder]) -> Level:
+        """The frontiers of all builders, tree numbers[i] being the one that builders[i] grows."""
         return cls(
             np.repeat(np.array(numbers, np.int64), [len(builder.frontier) for builder in builders]),
             np.concatenate([builder.frontier for builder in builders]),

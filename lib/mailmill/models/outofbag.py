@@ -24,6 +24,7 @@ class OutOfBag:
     errors: int
 
     def merge(self, other: OutOfBag) -> OutOfBag:
+        """Both sums: exact, in any order."""
         return OutOfBag(self.rows + other.rows, self.errors + other.errors)
 
 

@@ -18,9 +18,9 @@ from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Workspace
 
 #: Tables in the order in which they are made.
-TABLES = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "scores")
-#: Outputs beside a table proper.
-SIDE = ("raw_rejects", "rejects")
+IN_ORDER = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "scores")
+#: Outputs beside a table proper, to which the counts of the stage belong.
+UNCOUNTED = ("raw_rejects", "rejects")
 #: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.
 AMOUNT = frozenset({"count", "bytes"})
 #: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
@@ -40,7 +40,7 @@ def gather(workspace: Workspace, config: Config) -> Facts:
     Raises:
         DataError: nothing is published yet, or a manifest is damaged.
     """
-    manifests = {name: found for name in TABLES if (found := workspace.find(name))}
+    manifests = {name: found for name in IN_ORDER if (found := workspace.find(name))}
     if "raw" not in manifests:
         raise DataError(f"there is no data in {workspace.root} to document", hint="run `mailmill run` first")
     known = _Collector()
@@ -101,7 +101,7 @@ class _Collector:
         asked = f"manifest of {name}"
         self.add(f"{name}.rows", manifest.rows, QUERIES["rows"].format(table=name), manifest)
         # A stage's counts stand in the manifest of each of its outputs: they belong to the table proper.
-        for key, value in ({} if name in SIDE else manifest.statistics).items():
+        for key, value in ({} if name in UNCOUNTED else manifest.statistics).items():
             self.add(f"{name}.{key}", value, QUERIES.get(key, f"{asked}: statistics"), manifest)
         self.add(f"{name}.columns", {c["name"]: c["type"] for c in manifest.columns}, f"DESCRIBE {name}", manifest)
         self.add(f"{name}.made_from", sorted(manifest.inputs), asked, manifest)

@@ -36,5 +36,5 @@ def fit(
         return weights
     own = np.ascontiguousarray(weights.words[0, :, word_columns(spec).index("sif")])
     sums = common.MomentsJob(spec, vectors, who, own, common.step_for(vectors.open().vectors))
-    moments = map_reduce(fragments, common.moments, common.add, sums)
+    moments = map_reduce(fragments, common.moments, common.add, sums, exact=True)
     return Weights.of(weights.words, weights.ngrams, common.component(moments))

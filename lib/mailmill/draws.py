@@ -5,10 +5,25 @@ A generator's state depends on what was drawn before, a hash does not; so no dra
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 from numpy.typing import NDArray
 
 _MASK = (1 << 64) - 1
+
+
+class Stream(IntEnum):
+    """What a draw is for: a part of `mix` that keeps draws of different purposes under one seed independent."""
+
+    BOOTSTRAP = 1  # rows of a tree
+    FEATURES = 2  # features of a node
+    BINS = 3  # rows that bin edges are taken from
+    HEAD = 4  # rows that logistic regression is solved on first
+    SEARCH = 101  # combinations of settings
+    CARD = 102  # test mails of a model card
+    PROBES = 103  # test mails that words are put before
+    QUEUE = 104  # scores that heavy cells are cut by
 
 
 def splitmix64(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -20,7 +20,7 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.models.cache import Cache
 from mailmill.progress import Progress
 from mailmill.quality import counting, expectations, gate, suites
-from mailmill.quality.profile import TABLES, Known
+from mailmill.quality.profile import PROFILED, Known
 from mailmill.quality.threads import SplitOf, Threads, merge_threads, tally_threads
 from mailmill.storage.filesystems import Storage, is_s3
 from mailmill.storage.fragments import Sink, Written
@@ -62,7 +62,7 @@ class Job:
     def suites(self) -> dict[str, suites.Suite]:
         """The expectations of every table that has a profile. Raises ConfigError where `quality` names what is not."""
         quality = self.config.quality
-        return suites.load_all(self.storage, TABLES, quality.suites, quality.accept)
+        return suites.load_all(self.storage, PROFILED, quality.suites, quality.accept)
 
     def __enter__(self) -> Job:
         return self
@@ -119,7 +119,7 @@ class Job:
 
         Outputs that have a profile get one more output, and their expectations are among the settings.
         """
-        profiled = [name for name in outputs if name in TABLES]
+        profiled = [name for name in outputs if name in PROFILED]
         if profiled:
             quality = self.config.quality
             judged = [self.suites[name].digest for name in profiled]
@@ -143,9 +143,8 @@ class Job:
         known: Known = Known(),  # noqa: B008
     ) -> dict[str, Table]:
         """Profile what a stage wrote, hold it to its expectations, publish; or DataError, and nothing is published."""
-        return gate.Gate(self.config.quality, self.engine.map_reduce, self.engine.task_bytes).publish(
-            stage, written, statistics, known
-        )
+        judge = gate.Gate(self.config.quality, self.suites, self.engine.map_reduce, self.engine.task_bytes)
+        return judge.publish(stage, written, statistics, known)
 
     def threads(self, clean: Table, split_of: SplitOf) -> Threads:
         """What the conversations of the clean table demand of the splits; see `quality.threads`."""

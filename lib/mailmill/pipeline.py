@@ -24,6 +24,7 @@ from mailmill.models.data import MapReduce
 from mailmill.models.dataset import fragments
 from mailmill.progress import SILENT, Progress, counted, watch
 from mailmill.stages import documenting, featurising, ingesting, labelling, own_vectors, searching
+from mailmill.stages.scorer import chosen
 from mailmill.stages.scoring import ranked
 from mailmill.storage.fragments import rows_of
 from mailmill.storage.tables import Table, fingerprints
@@ -171,21 +172,19 @@ def evaluate(job: Job) -> Table:
             map_reduce = _bound(job, table, model.classes, progress)
             splits = ("validation", "test")
             figures[name] = {split: metrics.evaluate(map_reduce, model, split=split) for split in splits}
-    chosen = choice.choose(
+    best = choice.choose(
         {name: splits["validation"] for name, splits in figures.items()}, job.config.evaluate.choose_by
     )
-    files = choice.report(figures, chosen, job.config.evaluate.choose_by)
-    best = figures[chosen]["test"]
-    statistics = {"chosen": chosen, "test_rows": best.rows, "accuracy": best.accuracy, "macro_f1": best.macro_f1}
+    files = choice.report(figures, best, job.config.evaluate.choose_by)
+    test = figures[best]["test"]
+    statistics = {"chosen": best, "test_rows": test.rows, "accuracy": test.accuracy, "macro_f1": test.macro_f1}
     return done(stage.publish(stage.write_files("metrics", files), statistics), "metrics")
 
 
 def score(job: Job) -> Table:
     """`features` and the chosen model -> `scores`: sentiment in [-1, 1], ranked most negative first."""
     table = open_features(job)
-    name = job.config.score.model
-    if name == "chosen":
-        name = job.workspace.open("metrics", schemas.FILES).manifest.statistics["chosen"]
+    name = chosen(job.workspace, job.config.score.model)
     model = job.workspace.open(f"models/{name}", schemas.FILES)
     stage = job.stage(fingerprints(table, model), [name], {"scores": schemas.SCORES})
     if stage.unchanged:

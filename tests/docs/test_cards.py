@@ -142,6 +142,7 @@ def test_telling_words_are_those_of_the_direction() -> None:
     assert found["wide"] == []
     assert [word.effect for word in found["ngrams"]][-1] == pytest.approx(2 / (1 + np.exp(-1)) - 1)
     assert telling.column_shares(model)[0] == (0, 1.0)
+    assert telling.column_shares(logistic(2.0, 0.0, sparse=np.array([[-1.0, 5.0]])))[0] == (0, 0.25)
     assert telling.telling_words({"m": model}, Questions((), ("a",), featurize)) == {"m": []}
 
 

@@ -33,10 +33,17 @@ def test_counts_of_few_mails_are_whole(draw: Callable[..., str]) -> None:
 
 
 def test_labels_have_room_at_the_left() -> None:
-    short, long = (plots.Canvas(left=plots._room([label])) for label in ("a", "a" * 28))
-    assert short.axes.get_position().x0 < 0.1 < 0.4 < long.axes.get_position().x0
-    for canvas in (short, long)[::-1]:
-        canvas.svg("c", "title", "text")
+    with plots.drawn(left=plots._room(["a"])) as short, plots.drawn(left=plots._room(["a" * 28])) as long:
+        assert short.axes.get_position().x0 < 0.1 < 0.4 < long.axes.get_position().x0
+
+
+def test_a_plot_that_fails_leaves_no_settings_behind() -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    with pytest.raises(TypeError) as caught:  # held, as by whoever looks at it: its frames hold what was drawn
+        plots.histogram("h", "sizes", [1, 10, 100], ["many", "few"], "characters")  # type: ignore[list-item]
+    assert dict(matplotlib.rcParams) == before, caught
 
 
 def test_rules_count_characters_as_zones_do() -> None:

@@ -14,7 +14,7 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.cli import guarded
 from mailmill.commands.docs import docs
-from mailmill.docs import build, facts, gathering, sample, versions
+from mailmill.docs import build, facts, gathering, huggingface, sample, versions
 from mailmill.docs.sample import join_columns
 from mailmill.docs.versions import Difference
 from mailmill.errors import ConfigError, DataError
@@ -40,6 +40,14 @@ def test_croissant_validates_and_reads_the_tables(documented: Documented) -> Non
         assert len(records) == workspace.manifest(table).rows
     assert len(records[0]["features/vector"]) == workspace.manifest("features").statistics["specification"]["dimension"]
     assert (documented.site / "croissant.json").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [(0, "n<1K"), (1_000, "1K<n<10K"), (2 * 10**9, "1B<n<10B"), (10**11, "100B<n<1T"), (10**12, "n>1T")],
+)
+def test_sizes_are_named_as_the_hub_does(rows: int, name: str) -> None:
+    assert huggingface.size_category(rows) == name
 
 
 def test_the_hubs_card_is_yaml_and_markdown(documented: Documented) -> None:

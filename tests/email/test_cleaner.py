@@ -150,6 +150,16 @@ def test_too_large_is_rejected_and_long_text_is_cut() -> None:
     assert len(mail.rendering) == 100
 
 
+def test_a_text_of_many_parts_is_cut() -> None:
+    part = b"--q\nContent-Type: text/%s\n\n<p>Words here.</p>\n"
+    for kinds in ((b"plain", b"plain", b"plain"), (b"html", b"plain", b"html")):
+        parts = b"".join(part % kind for kind in kinds)
+        raw = b"From: a@x.org\nContent-Type: multipart/mixed; boundary=q\n\n" + parts + b"--q--\n"
+        mail = clean_message(raw, CleanOptions(max_rendered_chars=30))
+        assert (len(mail.rendering), mail.flags) == (30, ("truncated",))
+        assert mail.spans[-1].end == 30
+
+
 def test_a_wrapping_quote_element_does_not_delete_the_reply() -> None:
     mail = clean_message(html_mail('<div class="gmail_quote"><p>All I wrote stands in here.</p></div>'))
     check(mail)

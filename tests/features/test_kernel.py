@@ -186,6 +186,7 @@ def test_a_specification_survives_json(store: GloveStore) -> None:
     [
         {"version": 1}, {"word_dimension": "2"}, {"more": 1}, {"max_words": True}, {"fingerprint": None},
         {"dimension": 9}, {"sparse_columns": 4}, {"classes": "ab"}, {"pooling": [1]},
+        {"pooling": ["mean", "mean"]}, {"subject": "loud"}, {"ngram_bits": 60, "ngrams": 1}, {"skips": 2},
     ],
 )  # fmt: skip
 def test_a_damaged_specification_is_refused(store: GloveStore, change: dict[str, object]) -> None:

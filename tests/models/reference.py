@@ -5,16 +5,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mailmill.draws import Stream, mix, splitmix64
 from mailmill.models.binned import BinnedRows
 from mailmill.models.binning import draw_bin_sample, quantile_bins
 from mailmill.models.data import TrainingArrays
 from mailmill.models.forest import ForestModel, ForestSettings
-from mailmill.models.hashing import POISSON, SUBSAMPLE, bootstrap_weights, draw_features
+from mailmill.models.hashing import POISSON, SUBSAMPLE, bootstrap_weights
 from mailmill.models.histogram import count_histogram
 from mailmill.models.level import Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_reference
 from mailmill.models.split import best_splits
 from mailmill.models.tree import Rule, Tree, TreeBuilder
+
+
+def draw_features(
+    trees: NDArray[np.int64], paths: NDArray[np.uint64], columns: int, size: int, seed: int
+) -> NDArray[np.int32]:
+    """For each node, `size` of `columns` features without replacement: those with the smallest hashes.
+
+    trees int64 (k,) and paths uint64 (k,) name the nodes; a path is the node's number in heap order (root 1,
+    children 2p and 2p + 1). Returns int32 (k, size), each row ascending. The hashes of one node's features
+    are distinct, because `splitmix64` is a bijection.
+    """
+    node = mix(seed, Stream.FEATURES, trees.astype(np.uint64), paths)[:, None]
+    if size >= columns:
+        return np.tile(np.arange(columns, dtype=np.int32), (len(trees), 1))
+    hashed = splitmix64(node ^ np.arange(columns, dtype=np.uint64))
+    chosen = np.argpartition(hashed, size - 1, axis=1)[:, :size]
+    return np.sort(chosen, axis=1).astype(np.int32)
 
 
 def grow(rows: BinnedRows, number: int, plan: Plan) -> Tree:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailmill.draws import mix, splitmix64
-from mailmill.models.hashing import MAX_WEIGHT, bootstrap_weights, draw_features
+from mailmill.models.hashing import MAX_WEIGHT, bootstrap_weights
+from tests.models.reference import draw_features
 
 U64 = st.integers(0, 2**64 - 1)
 

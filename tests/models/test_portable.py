@@ -92,6 +92,13 @@ def test_calibration_travels_with_the_model(calibration: Calibration) -> None:
     np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-12)
 
 
+def test_a_flat_calibration_of_sure_scores_is_verified() -> None:
+    """Within 2^-17 of an end the logarithm stands still on either side; in the graph it went on at one of them."""
+    model = LogisticModel(CLASSES, np.full((1, 3), 80.0), np.zeros(1), LogisticSettings())
+    model = replace(model, calibration=Calibration("platt", 0.18, -0.4))
+    assert verify(model, export(model)) < 1e-9
+
+
 def test_padding_keeps_every_value_and_empty_rows() -> None:
     places, weights = padded(np.array([0, 0, 2, 3]), np.array([4, 5, 6], np.int32), np.array([1, 2, 3], np.float32))
     assert places.tolist() == [[0, 0], [4, 5], [6, 0]]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,11 +33,16 @@ def test_ranges_cover_every_row_once_and_are_bounded(cells: list[int], limit: in
     assert all(a.high == b.low for a, b in pairwise(found))
 
 
-def test_ranked_in_several_ranges_is_one_order(workspace: Workspace) -> None:
+@pytest.mark.parametrize("same", [0, 400])
+def test_ranked_in_several_ranges_is_one_order(workspace: Workspace, same: int) -> None:
+    """No range is large, not even where most mails have one sentiment and others are in its cell."""
     rng = np.random.default_rng(1)
     sentiment = np.round(rng.uniform(-1, 1, 700), 2)
     sentiment[:3] = (-1.0, 1.0, 0.0)
-    keys = [f"{n:032x}" for n in range(700)]
+    sentiment[3 : 3 + same] = 0.25
+    if same:
+        sentiment[600:] = 0.25 + rng.integers(0, 50, 100) * 2.0**-30
+    keys = [f"{n * 0x9E3779B97F4A7C15 % 2**64:032x}"[::-1] for n in range(700)]
     stage = workspace.stage({}, "s", {"scores": schemas.SCORES})
     written = []
     for part in range(3):
@@ -46,11 +54,15 @@ def test_ranked_in_several_ranges_is_one_order(workspace: Workspace) -> None:
             ))  # fmt: skip
         written += writer.written
     scans = stage.draft("unranked", written, queue.UNRANKED).scans()
-    counts = queue.cell_counts(scans[0], None)
-    for scan in scans[1:]:
-        counts = queue.add(counts, queue.cell_counts(scan, None))
-    job = queue.Ranking(tuple(scans), stage.sink)
+
+    def map_reduce(partial: Any, merge: Any, broadcast: Any) -> Any:
+        return reduce(merge, [partial(scan, broadcast) for scan in scans])
+
+    cuts, counts = queue.laid_out(map_reduce, 90)
+    job = queue.Ranking(tuple(scans), stage.sink, cuts)
     ranked = [file for task in queue.ranges(counts, 90) for file in queue.rank(task, job)]
+    assert max(file.rows for _, file in ranked) <= 90
+    assert bool(len(cuts.keys)) == bool(same)
     table = stage.publish(ranked, {})["scores"].read().sort_by("priority")
     expected = sorted(zip(sentiment.tolist(), keys, strict=True))
     assert list(zip(table["sentiment"].to_pylist(), table["key"].to_pylist(), strict=True)) == expected

@@ -112,8 +112,7 @@ def test_nodes_that_floats_cannot_decide_go_to_the_reference(
     data = TrainingArrays(X, y, problem(4000, 1).ids)
     chosen = ForestSettings(trees=1, depth=1, max_features=1.0, bootstrap="subsample")
     asked = []
-    for module in (grove, counts):
-        monkeypatch.setattr(module, "best_splits", lambda *a: asked.append(1) or best_splits(*a))
+    monkeypatch.setattr(counts, "best_splits", lambda *a: asked.append(1) or best_splits(*a))
     for heavy in (0, 8):
         monkeypatch.setattr(growth, "_HEAVY", heavy * 1000)  # as counts, then as lists
         for workers in (this_process(1, tmp_path), Workers()):

@@ -14,7 +14,7 @@ from mailmill.config import Config
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.quality import expectations, gate, suites
-from mailmill.quality.profile import TABLES
+from mailmill.quality.profile import PROFILED
 from mailmill.storage.filesystems import Storage
 from tests.quality import box
 
@@ -148,10 +148,20 @@ def test_a_changed_suite_judges_again(root: Path, caplog: pytest.LogCaptureFixtu
     assert "raw published" in run()
 
 
+def test_a_table_is_held_to_the_suite_that_its_stage_was_begun_with(root: Path) -> None:
+    """Its digest is among the stage's settings: with another, the stage would be taken for unchanged later."""
+    config = box.config(root, expectations="off", suites=own_suite(root / "suites"))
+    with Job(config) as job:
+        begun = job.suites["raw"].digest
+        own_suite(root / "suites", severity="warning")
+        pipeline.ingest(job)
+    assert validation(config)["suite"] == begun
+
+
 def test_the_shipped_suites_are_whole() -> None:
     from mailmill.config import StorageSection
 
-    for table in TABLES:
+    for table in PROFILED:
         suite = suites.load(Storage(StorageSection()), table)
         assert suite.digest
         assert any(expected.stop for expected in suite.expected)

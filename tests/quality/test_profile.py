@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from mailmill import schemas
@@ -16,7 +17,8 @@ from mailmill.engines import Engine
 from mailmill.engines.local import LocalEngine
 from mailmill.features.split import split_of
 from mailmill.quality import threads
-from mailmill.quality.profile import TABLES, Known, Profile, profile, tally_scan
+from mailmill.quality.mail import tally_raw
+from mailmill.quality.profile import PROFILED, Known, Profile, profile, tally_scan
 from mailmill.quality.profile import plan as plan_of
 from mailmill.quality.tally import Tally, add, key_hashes
 from mailmill.storage.tables import Table
@@ -40,7 +42,7 @@ def measured(table: Table, engine: Engine, known: Known = Known(), **options: An
     return profile(table, engine.map_reduce, 2**13, known=known, **options)
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", PROFILED)
 def test_the_same_on_every_engine(name: str, engine: Engine, tmp_path: Path) -> None:
     local = LocalEngine()
     ours = measured(made(tmp_path, name), engine, known(tmp_path, engine))
@@ -49,7 +51,7 @@ def test_the_same_on_every_engine(name: str, engine: Engine, tmp_path: Path) -> 
     assert ours.sample.equals(theirs.sample)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", PROFILED)
 @pytest.mark.parametrize("order", ["back to front", "small parts"])
 def test_the_same_in_any_order_and_fragments(name: str, order: str, tmp_path: Path) -> None:
     rows, parts = (list(range(N))[::-1], 200) if order == "back to front" else (list(range(N)), 37)
@@ -59,7 +61,7 @@ def test_the_same_in_any_order_and_fragments(name: str, order: str, tmp_path: Pa
     assert ours.sample.equals(theirs.sample)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", PROFILED)
 def test_tallies_merge_in_any_shape(name: str, tmp_path: Path) -> None:
     todo = plan_of(name, Known(), sample_rows=20)
     parts = [tally_scan(scan, todo) for scan in made(tmp_path, name, 300).scans(2**62)]
@@ -100,6 +102,18 @@ def test_figures_of_clean_mail_are_true(tmp_path: Path) -> None:
     assert found["counts"]["days"] == dict(days)
     assert (facts["date.first"], facts["date.last"]) == (min(days), max(days))
     assert sum(found["histograms"]["text.chars"]["counts"]) == found["rows"] == N
+
+
+@pytest.mark.parametrize(
+    ("source", "extension"),
+    [
+        ("s3://b/C#/x.mbox#000001", ".mbox"), ("/mail/Wow!/7/one.EML", ".eml"), ("day.zip!in/a#1.eml", ".zip"),
+        ("day.tar.gz!in/a.eml", ".gz"), ("/mail/cur/1234.host:2,S", "other"), ("/mail/a.mboxes/1", "other"),
+    ],
+)  # fmt: skip
+def test_a_container_is_known_by_the_end_of_its_name(source: str, extension: str) -> None:
+    batch = pa.RecordBatch.from_pydict({"key": ["0" * 32], "source": [source], "raw": [b"x"]}, schema=schemas.RAW)
+    assert tally_raw(batch, 10).names["containers"].counts == {extension: 1}
 
 
 def test_figures_of_labels_are_true(tmp_path: Path) -> None:
@@ -165,7 +179,7 @@ def test_a_tally_is_of_a_size_that_rows_do_not_change(tmp_path: Path) -> None:
     assert all(len(counts) == len(one.bins[name][1]) for name, (_, counts) in many.bins.items())
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", PROFILED)
 def test_an_empty_table_has_a_profile(name: str, tmp_path: Path) -> None:
     table = tables.publish(str(tmp_path), name, [], 10)
     found = measured(table, LocalEngine())

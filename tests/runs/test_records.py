@@ -107,10 +107,10 @@ def test_a_damaged_record_hides_no_other(
     place = (Storage(settings[0].storage), settings[0].run.work)
     try:
         assert len(reports.listing(*place).splitlines()) == 1 + len(recorded)
-        assert reports.load(*place, "last") == max(recorded, key=lambda record: str(record["run"]))
-        assert caplog.messages == [f"record left out: {damaged} is damaged"] * 2
-        with pytest.raises(DataError, match="is damaged"):
+        assert reports.load(*place, "last") == recorded[-1:]
+        with pytest.raises(DataError, match="no run 9999"):
             reports.load(*place, "9999")
+        assert caplog.messages == [f"record left out: {damaged} is damaged"] * 3
     finally:
         damaged.unlink()
 
@@ -119,7 +119,7 @@ def test_list_show_and_compare(settings: tuple[Config, Path], recorded: list[dic
     file = str(settings[1])
     listed = CliRunner().invoke(cli, ["runs", "list", "-c", file])
     assert listed.exit_code == 0
-    assert [line.split()[0] for line in listed.output.splitlines()[1:]] == sorted(r["run"] for r in recorded)
+    assert [line.split()[0] for line in listed.output.splitlines()[1:]] == [r["run"] for r in recorded]
     shown = CliRunner().invoke(cli, ["runs", "show", "-c", file, recorded[0]["run"]]).output
     assert recorded[0]["tables"][0]["fingerprint"][:16] in shown
     whole = CliRunner().invoke(cli, ["runs", "show", "--json", "-c", file, recorded[2]["run"]]).output
@@ -146,6 +146,34 @@ def test_a_run_that_is_not_there(settings: tuple[Config, Path], recorded: list[d
     assert guarded(lambda: cli.main(["runs", "show", "-c", file, "never"], standalone_mode=False)) == 3
     with pytest.raises(DataError, match="runs begin with"):
         reports.load(Storage(settings[0].storage), settings[0].run.work, "2")
+
+
+def test_records_are_in_the_order_of_time_not_of_ids(settings: tuple[Config, Path], tmp_path: Path) -> None:
+    """spark-submit.sh and schedulers give ids that do not begin with a time."""
+    config = settings[0].model_copy(update={"run": settings[0].run.model_copy(update={"work": str(tmp_path)})})
+    storage = Storage(config.storage)
+    for run in ("run-f0", "run-0a", "run-73"):
+        record.Recorder(config, run, "ingest").write(storage, None)
+    lines = reports.listing(storage, str(tmp_path)).splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["run-f0", "run-0a", "run-73"]
+    assert [found["run"] for found in reports.load(storage, str(tmp_path), "last")] == ["run-73"]
+
+
+def test_commands_under_one_id_are_all_kept(settings: tuple[Config, Path], tmp_path: Path) -> None:
+    config = settings[0].model_copy(update={"run": settings[0].run.model_copy(update={"work": str(tmp_path)})})
+    place = (Storage(config.storage), str(tmp_path))
+    for run, done in (("night", "ingest"), ("night.2", "run"), ("night", "clean"), ("night", "clean")):
+        record.Recorder(config, run, done).write(place[0], None)
+    assert [found["command"] for found in reports.load(*place, "night")] == ["ingest", "clean", "clean"]
+    assert [found["command"] for found in reports.load(*place, "night.2")] == ["run"]
+    assert len(reports.listing(*place).splitlines()) == 1 + 4
+    file = str(mail.write_config(tmp_path / "night.toml", config))
+    shown = CliRunner().invoke(cli, ["runs", "show", "-c", file, "night"]).output
+    assert [line.split()[2] for line in shown.splitlines() if line.startswith("run ")] == [
+        "ingest,",
+        "clean,",
+        "clean,",
+    ]
 
 
 def test_secrets_are_hidden(settings: tuple[Config, Path]) -> None:

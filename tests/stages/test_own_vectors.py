@@ -143,3 +143,21 @@ def test_a_workspace_on_s3_gets_the_same_vectors(reference: Config, corpus: Path
     with Job(config) as job:
         pipeline.run(job)
     assert published(config) == published(reference)
+
+
+def test_words_on_the_drivers_disk_are_nobody_elses(
+    reference: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On S3 the training's folder lies among everybody's temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    stage = Job(reference).stage({}, [], {})
+    folders = []
+    for work in ("s3://bucket/a", "s3://bucket/b"):
+        run = reference.run.model_copy(update={"work": work})
+        folders.append(own_vectors._folder(Job(reference.model_copy(update={"run": run})), stage))
+        own_vectors._prepare(folders[-1])
+    assert len(set(folders)) == 2
+    for folder in folders:
+        assert folder.parent == tmp_path
+        assert str(os.getuid()) in folder.name.split("-")
+        assert folder.stat().st_mode & 0o077 == 0

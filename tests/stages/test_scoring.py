@@ -64,6 +64,27 @@ def test_new_mail_scores_as_in_the_models_workspace(engine: str, trained: tuple[
     assert not (tmp_path / "day" / "features").exists()
 
 
+def test_new_mail_may_lie_anywhere(trained: tuple[Config, Path], tmp_path: Path) -> None:
+    """JSON's escapes of characters beyond U+FFFF are none of TOML's."""
+    (tmp_path / "\U0001f4ec").mkdir()
+    message = next(path for path in sorted((trained[1] / "mail").rglob("*.eml")))
+    shutil.copy(message, tmp_path / "\U0001f4ec" / "one.eml")
+    arguments = ["score", "--model", str(Path(trained[0].run.work) / "models" / "logistic")]
+    arguments += ["--input", str(tmp_path / "\U0001f4ec"), "--output", str(tmp_path / "\U0001f4e8")]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.exception
+    assert "1 messages = " in done.output
+
+
+@pytest.mark.parametrize("place", ["models/logistic", "logistic"])
+def test_a_model_is_named_from_where_one_stands(
+    place: str, trained: tuple[Config, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Path(trained[0].run.work)
+    monkeypatch.chdir(work if "/" in place else work / "models")
+    assert scoring.open_model(STORAGE, place).vectors.fingerprint
+
+
 @pytest.mark.parametrize("name", ["logistic", "forest"])
 def test_one_message_scores_as_among_many(name: str, trained: tuple[Config, Path]) -> None:
     config, corpus = trained

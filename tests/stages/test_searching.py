@@ -59,6 +59,15 @@ def test_a_search_ends_with_what_training_would_give(config: Config, monkeypatch
     assert [r for r in wider if r["settings"] != {"depth": 3}] == results
 
 
+def test_only_what_decides_a_candidate_fits_it_again(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit, fitted = training.fit, []
+    monkeypatch.setattr(training, "fit", lambda *given, **more: fitted.append(given[0]) or fit(*given, **more))
+    grid = ("search.logistic={l2=[0.7]}", "search.forest={depth=[3], min_leaf=[7]}")
+    searched(config, *grid, 'train.models=["logistic"]')
+    searched(config, *grid, "train.onnx=off", "evaluate.choose_by=log_loss")
+    assert fitted == ["logistic", "forest"]
+
+
 def test_a_killed_search_goes_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     fit, calls = training.fit, []
 

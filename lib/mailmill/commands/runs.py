@@ -30,7 +30,7 @@ def runs() -> None:
 @config_option
 @set_option
 def list_runs(config: str | None, overrides: Sequence[str]) -> None:
-    """A line a run: command, outcome, time, tables, cost."""
+    """A line a command of a run, oldest first: outcome, time, tables, cost."""
     from mailmill.runs import reports
 
     click.echo(reports.listing(*_place(config, overrides)))
@@ -39,14 +39,17 @@ def list_runs(config: str | None, overrides: Sequence[str]) -> None:
 @runs.command()
 @config_option
 @set_option
-@click.option("--json", "whole", is_flag=True, help="The whole record.")
+@click.option("--json", "whole", is_flag=True, help="The whole record, of each command that had this id.")
 @click.argument("run", default="last")
 def show(config: str | None, overrides: Sequence[str], whole: bool, run: str) -> None:
     """One run: its tables with rows, bytes, seconds and fingerprints; memory; cost."""
     from mailmill.runs import reports
 
-    record = reports.load(*_place(config, overrides), run)
-    click.echo(json.dumps(record, indent=1, sort_keys=True) if whole else reports.shown(record))
+    records = reports.load(*_place(config, overrides), run)
+    if whole:
+        click.echo("\n".join(json.dumps(record, indent=1, sort_keys=True) for record in records))
+    else:
+        click.echo("\n\n".join(map(reports.shown, records)))
 
 
 @runs.command()

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 
 from mailmill.commands.session import options, session, settings
 from mailmill.config import Config, StorageSection, parse
 from mailmill.errors import ConfigError, DataError, RejectedMessage
-
-if TYPE_CHECKING:
-    from mailmill.storage.filesystems import Storage
 
 
 @click.command(short_help="features -> scores; or new mail, or one FILE.eml, with --model")
@@ -70,27 +67,20 @@ def one_message(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _one(file: BinaryIO, config: str | None, overrides: Sequence[str], model: str | None, vectors: str | None) -> None:
-    from mailmill.stages.scorer import open_model, score_message
+    from mailmill.stages.scorer import chosen, open_model, score_message
     from mailmill.storage.filesystems import Storage, join
+    from mailmill.storage.tables import Workspace
 
     found = settings(config, None, overrides) if config else None
     storage = Storage(found.storage if found else StorageSection())
     if model is None:
         if found is None:
             raise ConfigError("say which model: --model DIR, or the workspace's with --config FILE.toml")
-        model = join(found.run.work, "models", chosen(storage, found))
+        workspace = Workspace(storage, found.run.work, found.tables)
+        model = join(found.run.work, "models", chosen(workspace, found.score.model))
     scorer = open_model(storage, model, vectors)
     with one_message(file) as raw:
         click.echo(json.dumps(score_message(raw, scorer)))
-
-
-def chosen(storage: Storage, config: Config) -> str:
-    """The name of the model that scores in a workspace."""
-    from mailmill.storage.tables import Workspace
-
-    if config.score.model != "chosen":
-        return config.score.model
-    return str(Workspace(storage, config.run.work, config.tables).manifest("metrics").statistics["chosen"])
 
 
 def _new_mail(
@@ -104,7 +94,8 @@ def _new_mail(
 ) -> None:
     if not (model and source and output):
         raise ConfigError("new mail is scored with all of --model DIR --input PATH --output DIR")
-    changes = [f"run.work={json.dumps(output)}", f"input.paths={json.dumps([source])}"]
+    paths = {"run.work": output, "input.paths": [source]}
+    changes = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in paths.items()]  # as TOML reads it
     if config:
         found = settings(config, engine, [*overrides, *changes])
     else:

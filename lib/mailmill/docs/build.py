@@ -127,7 +127,7 @@ def build(
         validation=validation,
         figures=figures,
     )
-    manifests = {name: found for name in gathering.TABLES if (found := workspace.find(name))}
+    manifests = {name: found for name in gathering.IN_ORDER if (found := workspace.find(name))}
     described = croissant.describe(documents.facts, manifests, documents.about, documents.datasheets)
     twins = site.twins(content) | {
         "facts.json": _json(document),

@@ -14,7 +14,7 @@ from mailmill.docs.facts import Facts
 from mailmill.storage.manifests import Manifest
 
 CONFORMS_TO = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
-TABLES = ("raw", "clean", "labels", "features")
+DESCRIBED = ("raw", "clean", "labels", "features")
 #: So many files are named one by one.
 NAMED = 200
 
@@ -98,7 +98,7 @@ def describe(
 
     Stale and unanswered questions leave their field out: a machine cannot see a warning beside it.
     """
-    published = [name for name in TABLES if name in manifests]
+    published = [name for name in DESCRIBED if name in manifests]
     document: dict[str, Any] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

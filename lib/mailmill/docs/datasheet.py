@@ -24,7 +24,7 @@ from mailmill.docs.facts import Fact, Facts
 from mailmill.storage.filesystems import Storage
 
 #: Tables that a person would reuse: each has a datasheet.
-TABLES = ("raw", "clean", "features")
+WITH_SHEET = ("raw", "clean", "features")
 Kind = Literal["datasheet", "model_card"]
 #: The file of questions, and the paper they are from.
 SOURCES: dict[Kind, tuple[str, str]] = {
@@ -131,7 +131,7 @@ def read_declarations(storage: Storage, folder: str, kind: Kind = "datasheet") -
 
 def build(facts: Facts, declarations: Declarations) -> list[Sheet]:
     """The datasheet of each table that is published and that a person would reuse."""
-    return [sheet for table in TABLES if (sheet := _sheet("datasheet", table, facts, declarations))]
+    return [sheet for table in WITH_SHEET if (sheet := _sheet("datasheet", table, facts, declarations))]
 
 
 def build_cards(facts: Facts, declarations: Declarations) -> list[Sheet]:

@@ -18,9 +18,9 @@ from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Workspace
 
 #: Tables in the order in which they are made.
-TABLES = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "scores")
-#: Outputs beside a table proper.
-SIDE = ("raw_rejects", "rejects")
+IN_ORDER = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "scores")
+#: Outputs beside a table proper, to which the counts of the stage belong.
+UNCOUNTED = ("raw_rejects", "rejects")
 #: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.
 AMOUNT = frozenset({"count", "bytes"})
 #: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
@@ -40,18 +40,17 @@ def gather(workspace: Workspace, config: Config) -> Facts:
     Raises:
         DataError: nothing is published yet, or a manifest is damaged.
     """
-    manifests = {name: found for name in TABLES if (found := workspace.find(name))}
+    manifests = {name: found for name in IN_ORDER if (found := workspace.find(name))}
     if "raw" not in manifests:
         raise DataError(f"there is no data in {workspace.root} to document", hint="run `mailmill run` first")
     known = _Collector()
     for name, manifest in manifests.items():
         known.of_manifest(name, manifest, workspace)
     _input(known, manifests, workspace, config)
-    _models(known, workspace)
+    models = _model_manifests(workspace)
+    _models(known, models, workspace)
     for name in manifests:
-        others = [
-            other for other, manifest in (manifests | _model_manifests(workspace)).items() if name in manifest.inputs
-        ]
+        others = [other for other, manifest in (manifests | models).items() if name in manifest.inputs]
         if others:
             known.add(f"{name}.used_by", ", ".join(others), "inputs of the manifests", manifests[name])
     profiles = {name: profile for name in manifests if (profile := read_profile(workspace, name))}
@@ -102,7 +101,7 @@ class _Collector:
         asked = f"manifest of {name}"
         self.add(f"{name}.rows", manifest.rows, QUERIES["rows"].format(table=name), manifest)
         # A stage's counts stand in the manifest of each of its outputs: they belong to the table proper.
-        for key, value in ({} if name in SIDE else manifest.statistics).items():
+        for key, value in ({} if name in UNCOUNTED else manifest.statistics).items():
             self.add(f"{name}.{key}", value, QUERIES.get(key, f"{asked}: statistics"), manifest)
         self.add(f"{name}.columns", {c["name"]: c["type"] for c in manifest.columns}, f"DESCRIBE {name}", manifest)
         self.add(f"{name}.made_from", sorted(manifest.inputs), asked, manifest)
@@ -182,9 +181,9 @@ def _model_manifests(workspace: Workspace) -> dict[str, Manifest]:
     return {name: found for name in sorted(names) if (found := workspace.find(name))}
 
 
-def _models(found: _Collector, workspace: Workspace) -> None:
+def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Workspace) -> None:
     """Models, how their fit went, and their figures on each split."""
-    for name, manifest in _model_manifests(workspace).items():
+    for name, manifest in manifests.items():
         label, asked = name.replace("/", "."), f"manifest of {name}"
         found.add(f"{label}.fingerprint", manifest.fingerprint, asked, manifest)
         found.add(f"{label}.made_from", sorted(manifest.inputs), asked, manifest)

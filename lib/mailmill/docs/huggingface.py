@@ -15,6 +15,7 @@ from mailmill.storage.manifests import Manifest
 SIZES = {
     1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M",
     100_000_000: "10M<n<100M", 1_000_000_000: "100M<n<1B",
+    10_000_000_000: "1B<n<10B", 100_000_000_000: "10B<n<100B", 1_000_000_000_000: "100B<n<1T",
 }  # fmt: skip
 KINDS = {
     "string": "string", "binary": "binary", "int32": "int32", "int64": "int64", "float": "float32", "double": "float64",
@@ -33,7 +34,7 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         "license": about.get("license_name", "unknown").lower(),
         "language": [code for code in languages if len(code) == 2 and code.isalpha()],
         "task_categories": [about.get("task", "text-classification")],
-        "size_categories": [next((name for bound, name in SIZES.items() if rows < bound), "n>1T")],
+        "size_categories": [size_category(rows)],
         "tags": ["email", "mailmill", "croissant"],
         "configs": [
             {
@@ -71,6 +72,11 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         if sheet.subject == "clean":
             lines += _markdown(sheet)
     return "\n".join(lines) + "\n"
+
+
+def size_category(rows: int) -> str:
+    """The hub's name for so many rows."""
+    return next((name for bound, name in SIZES.items() if rows < bound), "n>1T")
 
 
 def _markdown(sheet: Sheet) -> list[str]:

@@ -9,8 +9,8 @@ from mailmill.docs.facts import Facts
 
 #: Names of inputs that are no tables, for people.
 OUTSIDE = {"objects": "mail", "source": "label file", "vectors": "word vectors"}
-#: Outputs beside a table proper are named in its box.
-SIDE = ("raw_rejects",)
+#: Outputs beside a table proper that have no box of their own.
+UNDRAWN = ("raw_rejects",)
 BOX, GAP, ROW, HIGH = 118, 46, 64, 46
 
 
@@ -40,10 +40,9 @@ def draw(facts: Facts) -> Lineage:
     """Each thing stands one column to the right of the last of what it was made from; curves join them."""
     parents: dict[str, list[str]] = {}
     for fact in facts:
-        if fact.name.endswith(".made_from") and fact.table not in SIDE:
-            parents[fact.table] = [
-                _outside(name, fact.table) for name in str(fact.value).split(", ") if name not in SIDE
-            ]
+        if fact.name.endswith(".made_from") and fact.table not in UNDRAWN:
+            names = [name for name in str(fact.value).split(", ") if name not in UNDRAWN]
+            parents[fact.table] = [OUTSIDE.get(name, name) for name in names]
     depths: dict[str, int] = {}
     for name in parents:
         _depth(name, parents, depths)
@@ -61,10 +60,6 @@ def draw(facts: Facts) -> Lineage:
     paths = [_curve(places[parent], places[name]) for name, made_from in parents.items() for parent in made_from]
     words = [(_title(name), ", ".join(map(_title, made_from))) for name, made_from in parents.items()]
     return Lineage(boxes, paths, max(columns) * (BOX + GAP) + BOX + 8, tallest * ROW, words)
-
-
-def _outside(name: str, table: str) -> str:
-    return OUTSIDE.get(name, name)
 
 
 def _title(name: str) -> str:

@@ -10,10 +10,13 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from mailmill.docs.modelcard import ModelCard
+from mailmill.docs.slices import Curves
 
 #: Stand-ins that matplotlib draws with, and the variables of the style that replace them.
 INK, MUTED, LINE, ACCENT, SECOND = "#010203", "#010204", "#010205", "#010206", "#010207"
@@ -44,21 +47,27 @@ _STYLE = {
 BARS = 24
 
 
-class Canvas:
-    """One plot while it is drawn: `axes` is matplotlib's; `svg` ends it. Sizes are inches.
+@contextmanager
+def drawn(width: float = 5.4, height: float = 3.2, left: float = 0.75, bottom: float = 0.5) -> Iterator[Canvas]:
+    """A canvas of so many inches; within the block, matplotlib's settings are those of the page.
 
     Margins are reckoned from the labels: to have matplotlib measure what it has drawn takes as long as all the rest.
     """
+    import matplotlib
+    from matplotlib.figure import Figure
 
-    def __init__(self, width: float = 5.4, height: float = 3.2, left: float = 0.75, bottom: float = 0.5) -> None:
-        import matplotlib
-        from matplotlib.figure import Figure
-
-        self._context = matplotlib.rc_context(_STYLE)
-        self._context.__enter__()
-        self.figure = Figure(figsize=(width, height))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height))
         box = (left / width, bottom / height, 1 - (left + 0.2) / width, 1 - (bottom + 0.12) / height)
-        self.axes: Any = self.figure.add_axes(box)
+        yield Canvas(figure, figure.add_axes(box))
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """One plot while it is drawn: `figure` and `axes` are matplotlib's."""
+
+    figure: Any
+    axes: Any
 
     def counted(self, axis: str) -> None:
         """Numbers of an axis ("x" or "y") that counts: whole ones, as 2, 5k, 1.2M."""
@@ -82,122 +91,126 @@ class Canvas:
         with warnings.catch_warnings():  # of characters that the measuring font lacks: the browser has others
             warnings.simplefilter("ignore")
             self.figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-        self._context.__exit__(None, None, None)
         return _inline(stream.getvalue(), name, title, description)
 
 
 def bars(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
     """Horizontal bars, the largest first; at most `BARS` of them."""
     rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:BARS]
-    canvas = Canvas(height=0.7 + 0.26 * len(rows), left=_room([label for label, _ in rows]))
-    places = range(len(rows))[::-1]
-    canvas.axes.barh(list(places), [n for _, n in rows], color=ACCENT, height=0.7)
-    canvas.axes.set_yticks(list(places), [_short(label) for label, _ in rows])
-    canvas.axes.set_xlabel(what)
-    canvas.counted("x")
-    canvas.axes.grid(axis="y", visible=False)
-    top = ", ".join(f"{label} {n:,}" for label, n in rows[:5])
-    return canvas.svg(name, title, f"Bars of {what}: {top}.")
+    with drawn(height=0.7 + 0.26 * len(rows), left=_room([label for label, _ in rows])) as canvas:
+        places = range(len(rows))[::-1]
+        canvas.axes.barh(list(places), [n for _, n in rows], color=ACCENT, height=0.7)
+        canvas.axes.set_yticks(list(places), [_short(label) for label, _ in rows])
+        canvas.axes.set_xlabel(what)
+        canvas.counted("x")
+        canvas.axes.grid(axis="y", visible=False)
+        top = ", ".join(f"{label} {n:,}" for label, n in rows[:5])
+        return canvas.svg(name, title, f"Bars of {what}: {top}.")
 
 
 def timeline(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
     """Upright bars in the order of their names: months."""
     rows = sorted(counts.items())
-    canvas = Canvas(bottom=0.75)
-    if len(rows) > 2 * BARS:  # one outline instead of thousands of bars
-        canvas.axes.stairs([n for _, n in rows], [i - 0.5 for i in range(len(rows) + 1)], fill=True, color=ACCENT)
-    else:
-        canvas.axes.bar(range(len(rows)), [n for _, n in rows], color=ACCENT, width=0.8)
-    step = max(1, len(rows) // 8)
-    canvas.axes.set_xticks(range(0, len(rows), step), [rows[i][0] for i in range(0, len(rows), step)], rotation=30)
-    canvas.axes.set_ylabel(what)
-    canvas.counted("y")
-    canvas.axes.grid(axis="x", visible=False)
-    most = max(rows, key=lambda row: row[1])
-    return canvas.svg(name, title, f"From {rows[0][0]} to {rows[-1][0]}; most in {most[0]}: {most[1]:,} {what}.")
+    with drawn(bottom=0.75) as canvas:
+        if len(rows) > 2 * BARS:  # one outline instead of thousands of bars
+            canvas.axes.stairs([n for _, n in rows], [i - 0.5 for i in range(len(rows) + 1)], fill=True, color=ACCENT)
+        else:
+            canvas.axes.bar(range(len(rows)), [n for _, n in rows], color=ACCENT, width=0.8)
+        step = max(1, len(rows) // 8)
+        canvas.axes.set_xticks(range(0, len(rows), step), [rows[i][0] for i in range(0, len(rows), step)], rotation=30)
+        canvas.axes.set_ylabel(what)
+        canvas.counted("y")
+        canvas.axes.grid(axis="x", visible=False)
+        most = max(rows, key=lambda row: row[1])
+        return canvas.svg(name, title, f"From {rows[0][0]} to {rows[-1][0]}; most in {most[0]}: {most[1]:,} {what}.")
 
 
 def histogram(name: str, title: str, edges: Sequence[float], counts: Sequence[float], what: str) -> str:
     """A histogram; the axis is logarithmic where the edges span more than three decades from above zero."""
-    canvas = Canvas()
-    canvas.axes.stairs(counts, edges, fill=True, color=ACCENT)
-    if edges[0] > 0 and edges[-1] / edges[0] > 1000:
-        canvas.logarithmic()
-    canvas.axes.set_xlabel(what)
-    canvas.axes.set_ylabel("messages")
-    canvas.counted("y")
-    total = sum(counts)
-    peak = max(range(len(counts)), key=lambda i: counts[i])
-    text = f"{total:,.0f} messages; most between {edges[peak]:.4g} and {edges[peak + 1]:.4g}."
-    return canvas.svg(name, title, text)
+    with drawn() as canvas:
+        canvas.axes.stairs(counts, edges, fill=True, color=ACCENT)
+        if edges[0] > 0 and edges[-1] / edges[0] > 1000:
+            canvas.logarithmic()
+        canvas.axes.set_xlabel(what)
+        canvas.axes.set_ylabel("messages")
+        canvas.counted("y")
+        total = sum(counts)
+        peak = max(range(len(counts)), key=lambda i: counts[i])
+        text = f"{total:,.0f} messages; most between {edges[peak]:.4g} and {edges[peak + 1]:.4g}."
+        return canvas.svg(name, title, text)
 
 
 def precision_recall(card: ModelCard, others: Sequence[ModelCard]) -> str:
     """Precision over recall, the other models beside."""
-    canvas = Canvas(4.2, 3.4)
-    for other in others:
-        if other.curves:
-            canvas.axes.plot(*zip(*other.curves.pr, strict=True), color=SECOND, linewidth=1.2, label=other.name)
-    assert card.curves is not None
-    canvas.axes.plot(*zip(*card.curves.pr, strict=True), color=ACCENT, linewidth=2, label=card.name)
-    _square(canvas, "recall", "precision")
-    text = f"Average precision of {card.name} {card.curves.average_precision:.3f}"
-    text += "".join(f"; of {o.name} {o.curves.average_precision:.3f}" for o in others if o.curves)
-    return canvas.svg(f"pr-{card.name}", "Precision and recall", text + ".")
+    known = [(c.name, c.curves.average_precision) for c in (card, *others) if c.curves]
+    text = "; of ".join(f"{name} {precision:.3f}" for name, precision in known)
+    with drawn(4.2, 3.4) as canvas:
+        _curves(canvas, card, others, lambda curves: curves.pr)
+        _square(canvas, "recall", "precision")
+        return canvas.svg(f"pr-{card.name}", "Precision and recall", f"Average precision of {text}.")
 
 
 def roc(card: ModelCard, others: Sequence[ModelCard]) -> str:
     """True over false positive rate, the other models beside."""
-    canvas = Canvas(4.2, 3.4)
-    canvas.axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
-    for other in others:
-        if other.curves:
-            canvas.axes.plot(*zip(*other.curves.roc, strict=True), color=SECOND, linewidth=1.2, label=other.name)
-    assert card.curves is not None
-    canvas.axes.plot(*zip(*card.curves.roc, strict=True), color=ACCENT, linewidth=2, label=card.name)
-    _square(canvas, "false positive rate", "true positive rate")
     areas = [f"{c.name} {c.figures['roc_auc'].value:.3f}" for c in (card, *others) if "roc_auc" in c.figures]
-    return canvas.svg(f"roc-{card.name}", "ROC curve", f"Area under the curve: {', '.join(areas)}.")
+    with drawn(4.2, 3.4) as canvas:
+        _diagonal(canvas)
+        _curves(canvas, card, others, lambda curves: curves.roc)
+        _square(canvas, "false positive rate", "true positive rate")
+        return canvas.svg(f"roc-{card.name}", "ROC curve", f"Area under the curve: {', '.join(areas)}.")
 
 
 def calibration(card: ModelCard, others: Sequence[ModelCard]) -> str:
     """Share of the second class over mean probability, a point for each tenth."""
-    canvas = Canvas(4.2, 3.4)
-    canvas.axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
+    assert card.curves is not None
+    text = f"Expected calibration error of {card.name}: {card.curves.error:.3f}."
+    with drawn(4.2, 3.4) as canvas:
+        _diagonal(canvas)
+        _curves(canvas, card, others, lambda curves: [point[:2] for point in curves.calibration], marked=True)
+        _square(canvas, f"mean P({_short(card.classes[1])})", f"share of {_short(card.classes[1])}")
+        return canvas.svg(f"calibration-{card.name}", "Calibration", text)
+
+
+def _curves(
+    canvas: Canvas,
+    card: ModelCard,
+    others: Sequence[ModelCard],
+    points: Callable[[Curves], Sequence[tuple[float, float]]],
+    marked: bool = False,
+) -> None:
+    """One line a model, the card's own last and on top; marked: with its points."""
+    assert card.curves is not None
+    beside = {"marker": "s", "markersize": 3} if marked else {}
+    own = {"marker": "o", "markersize": 4} if marked else {}
     for other in others:
         if other.curves:
-            points = [(mean, share) for mean, share, _ in other.curves.calibration]
-            canvas.axes.plot(
-                *zip(*points, strict=True), color=SECOND, linewidth=1.2, marker="s", markersize=3, label=other.name
-            )
-    assert card.curves is not None
-    points = [(mean, share) for mean, share, _ in card.curves.calibration]
-    canvas.axes.plot(*zip(*points, strict=True), color=ACCENT, linewidth=2, marker="o", markersize=4, label=card.name)
-    _square(canvas, f"mean P({_short(card.classes[1])})", f"share of {_short(card.classes[1])}")
-    return canvas.svg(
-        f"calibration-{card.name}",
-        "Calibration",
-        f"Expected calibration error of {card.name}: {card.curves.error:.3f}.",
-    )
+            x, y = zip(*points(other.curves), strict=True)
+            canvas.axes.plot(x, y, color=SECOND, linewidth=1.2, label=other.name, **beside)
+    x, y = zip(*points(card.curves), strict=True)
+    canvas.axes.plot(x, y, color=ACCENT, linewidth=2, label=card.name, **own)
+
+
+def _diagonal(canvas: Canvas) -> None:
+    canvas.axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
 
 
 def words(card: ModelCard) -> str:
     """Telling words, to the left those that lower P, to the right those that raise it."""
-    canvas = Canvas(5.4, 0.7 + 0.24 * len(card.words), left=_room([word.word for word in card.words]))
-    places = list(range(len(card.words)))
-    effects = [word.effect for word in card.words]
-    canvas.axes.barh(places, effects, color=[SECOND if e < 0 else ACCENT for e in effects], height=0.7)
-    canvas.axes.set_yticks(places, [_short(word.word) for word in card.words])
-    canvas.axes.axvline(0, color=MUTED, linewidth=0.8)
-    canvas.axes.margins(y=0.01)
-    canvas.axes.set_xlabel(f"change of mean P({_short(card.classes[-1])}) where every tenth word is it")
-    canvas.axes.grid(axis="y", visible=False)
-    low, high = card.words[0], card.words[-1]
-    return canvas.svg(
-        f"words-{card.name}",
-        "Telling words",
-        f"From “{low.word}” ({low.effect:+.3f}) to “{high.word}” ({high.effect:+.3f}).",
-    )
+    with drawn(5.4, 0.7 + 0.24 * len(card.words), left=_room([word.word for word in card.words])) as canvas:
+        places = list(range(len(card.words)))
+        effects = [word.effect for word in card.words]
+        canvas.axes.barh(places, effects, color=[SECOND if e < 0 else ACCENT for e in effects], height=0.7)
+        canvas.axes.set_yticks(places, [_short(word.word) for word in card.words])
+        canvas.axes.axvline(0, color=MUTED, linewidth=0.8)
+        canvas.axes.margins(y=0.01)
+        canvas.axes.set_xlabel(f"change of mean P({_short(card.classes[-1])}) where every tenth word is it")
+        canvas.axes.grid(axis="y", visible=False)
+        low, high = card.words[0], card.words[-1]
+        return canvas.svg(
+            f"words-{card.name}",
+            "Telling words",
+            f"From “{low.word}” ({low.effect:+.3f}) to “{high.word}” ({high.effect:+.3f}).",
+        )
 
 
 def _square(canvas: Canvas, x: str, y: str) -> None:

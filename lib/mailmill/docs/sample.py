@@ -17,13 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mailmill.draws import mix, splitmix64
+from mailmill.draws import Stream, mix, splitmix64
+from mailmill.errors import DataError
 from mailmill.models.dataset import TableFragment, ids
 from mailmill.models.scoring import Model, predict, probability
 from mailmill.storage.fragments import Scan
 
-#: The stream of hashes that draws the sample; independent of those that training uses.
-STREAM = 101
 #: Runs a kernel on every part of one table and merges the results.
 Reduce = Callable[[Callable[[Any, Any], Any], Callable[[Any, Any], Any], Any], Any]
 Columns = dict[str, NDArray[Any]]
@@ -81,7 +80,8 @@ def draw(
 ) -> Sample:
     """Draw the sample: one pass over the features, one over the columns of `clean` that describe a mail.
 
-    `test_rows` is the number of the split's labelled rows; about min(test_rows, limit) of them are drawn.
+    `test_rows` is the number of the split's labelled rows; about min(test_rows, limit) of them are drawn. Raises
+    DataError where the features are of mail that `clean` does not hold, as after mail was taken away.
     """
     share = min(1.0, limit / max(test_rows, 1))
     limit_of_hashes = min(int(share * 2.0**64), 2**64 - 1)
@@ -91,7 +91,8 @@ def draw(
     described: Columns = clean(describe_rows, join_columns, Wanted(scored["ids"]))
     order = np.argsort(described["ids"], kind="stable")
     described = {name: values[order] for name, values in described.items()}
-    assert np.array_equal(scored["ids"], described["ids"]), "features and clean come from the same messages"
+    if not np.array_equal(scored["ids"], described["ids"]):
+        raise DataError("the features are of mail that the clean table does not hold", hint="run `mailmill features`")
     return Sample(
         classes=models[0][1].classes,
         **{name: scored[name] for name in ("key", "ids", "y", "words", "coverage")},
@@ -106,7 +107,7 @@ def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
     arrays = fragment.arrays(draw.split)
     table = fragment.read(["key", "label", "split", "words", "coverage"])
     table = table.filter(pc.and_(pc.equal(table["split"], draw.split), pc.is_valid(table["label"])))
-    taken = splitmix64(arrays.ids ^ mix(draw.seed, STREAM)) <= np.uint64(draw.limit)
+    taken = splitmix64(arrays.ids ^ mix(draw.seed, Stream.CARD)) <= np.uint64(draw.limit)
     columns: Columns = {
         "key": np.asarray(table["key"].to_pylist(), dtype="U32")[taken],
         "ids": arrays.ids[taken],

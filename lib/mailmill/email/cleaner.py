@@ -13,7 +13,7 @@ from mailmill.email.labels import decode_words, first_identifier
 from mailmill.email.lines import Lines, split_lines
 from mailmill.email.mime import Message, read_message
 from mailmill.email.names import sender_names
-from mailmill.email.page import lay_out
+from mailmill.email.page import Page, lay_out
 from mailmill.email.words import count_words, guess_language
 from mailmill.email.zones import Run, assign_own, assign_zones, certainty, mark_foreign
 from mailmill.errors import RejectedMessage
@@ -132,29 +132,31 @@ def _clean(
     def read(raw: bytes) -> Message:
         return read_message(raw, options.max_message_bytes, options.max_rendered_chars)
 
+    def page(message: Message) -> Page:
+        return lay_out(message, options.max_rendered_chars)
+
     messages = usable(read, dict(enumerate(raws)))
-    pages = usable(lay_out, messages)
-    lines = {n: split_lines(*page) for n, page in pages.items()}
+    pages = usable(page, messages)
+    lines = {n: split_lines(each.rendering, each.evidence) for n, each in pages.items()}
     names = {n: sender_names(messages[n].headers.get("from", "")) for n in lines}
     foreign = {n: mark_foreign(each) for n, each in lines.items()}
     zoned = {n: assign_own(each, foreign[n], names[n], labeller) for n, each in lines.items()}
     tiles = {n: _tiles(lines[n], each.runs, len(pages[n].rendering)) for n, each in zoned.items()}
     mails: dict[int, CleanMessage | RejectedMessage] = {
-        n: _mail(raws[n], messages[n], pages[n].rendering, each, zoned[n].kept_low_confidence, options)
+        n: _mail(raws[n], messages[n], pages[n], each, zoned[n].kept_low_confidence, options)
         for n, each in tiles.items()
     }
     mails |= rejected
     return [mails[n] for n in range(len(raws))]
 
 
-def _mail(
-    raw: bytes, message: Message, rendering: str, tiles: Tiles, kept: bool, options: CleanOptions
-) -> CleanMessage:
+def _mail(raw: bytes, message: Message, page: Page, tiles: Tiles, kept: bool, options: CleanOptions) -> CleanMessage:
     """One row of what the stages found."""
-    headers = message.headers
+    headers, rendering = message.headers, page.rendering
     text = _text(rendering, tiles)
     identifier = first_identifier(decode_words(headers.get("message-id", "")))
-    flags = tuple(sorted({*message.flags, "kept_low_confidence"})) if kept else message.flags
+    own = [flag for flag, holds in (("truncated", page.cut), ("kept_low_confidence", kept)) if holds]
+    flags = tuple(sorted({*message.flags, *own})) if own else message.flags
     return CleanMessage(
         message_id=identifier,
         thread=thread_of(headers.get("references", ""), headers.get("in-reply-to", ""), identifier, raw),

@@ -58,10 +58,10 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
     if rule:
         marks[solid[0]] = ("greeting", rule)
     else:
-        _belowheading(lines, marks, solid)
+        _below_heading(lines, marks, solid)
 
 
-def _belowheading(lines: Lines, marks: Marks, solid: list[int]) -> None:
+def _below_heading(lines: Lines, marks: Marks, solid: list[int]) -> None:
     """A greeting below a heading or "FYI", set off by blank lines: "Dear Customer,"."""
     bares = lines.bares
     for k in range(1, min(4, len(solid) - 1)):

@@ -1,7 +1,7 @@
 """Single header fields straight from a message's bytes, without parsing the message.
 
-Labelling, de-duplication and threading need one or two fields of millions of messages. Scanning the
-header block alone takes about a microsecond, a full parse twenty.
+Labelling needs one or two fields of millions of messages. Scanning the header block alone takes about a
+microsecond, a full parse twenty.
 """
 
 from __future__ import annotations

@@ -11,15 +11,23 @@ from mailmill.errors import RejectedMessage
 
 
 class Page(NamedTuple):
-    """A message as plain text, and the evidence of each of its lines where there is any."""
+    """A message as plain text, the evidence of each of its lines where there is any, and whether it was cut."""
 
     rendering: str
     evidence: list[str] | None
+    cut: bool = False
 
 
-def lay_out(message: Message) -> Page:
-    """The message's parts one below the other as plain text. Raises RejectedMessage where nothing is visible."""
+def lay_out(message: Message, max_chars: int) -> Page:
+    """The message's parts one below the other as plain text, `max_chars` of it at most.
+
+    Raises RejectedMessage where nothing is visible.
+    """
     page = _page(message.parts)
+    if len(page.rendering) > max_chars:  # each part is shorter, see `mime`, but not all of them together
+        rendering = page.rendering[:max_chars]
+        evidence = page.evidence[: rendering.count("\n") + 1] if page.evidence else None
+        page = Page(rendering, evidence, True)
     if not page.rendering or page.rendering.isspace():
         raise RejectedMessage("no_text", "nothing visible")
     return page

@@ -73,11 +73,10 @@ class Foreign(NamedTuple):
 
 
 class Zoned(NamedTuple):
-    """`runs` tile the lines; `kept_low_confidence`: removals were undone; `foreign`: a header was found."""
+    """`runs` tile the lines; `kept_low_confidence`: removals were undone."""
 
     runs: list[Run]
     kept_low_confidence: bool
-    foreign: bool
 
     @property
     def marks(self) -> list[tuple[str, str]]:
@@ -138,7 +137,7 @@ def assign_own(
         kept = _undo(marks, "model.") or _undo(marks, UNSURE[1]) or _keep_something(lines, marks, headers)
         if not kept and headers:
             _rename_forward(marks, headers)
-    return Zoned(_runs(lines, marks), kept, bool(headers))
+    return Zoned(_runs(lines, marks), kept)
 
 
 def _appended(marks: Marks, solid: list[int]) -> bool:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from mailmill.jit import native
 
 _EMPTY = -1
+#: FNV-1a of 64 bits: h = basis, then h = (h xor byte) * prime modulo 2^64 for each byte. Fowler, Noll & Vo, "The FNV
+#: non-cryptographic hash algorithm" (RFC 9923).
+_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
 @native
@@ -33,8 +36,9 @@ def scan(
     """Cut text i = text[bounds[i]:bounds[i + 1]] at ASCII white space and look each piece up.
 
     The known pieces lie in `arena[starts[k]:starts[k + 1]]`; `slots` is their open-addressing table, a power of
-    two long. Writes the piece's number, or -1, to `pieces`, the number of pieces up to text i to ends[i + 1], and
-    (place, start, end) of each unknown piece to a row of `unknown`. Returns the number of unknown pieces.
+    two long, probed from a piece's FNV-1a hash on. Writes the piece's number, or -1, to `pieces`, the number of
+    pieces up to text i to ends[i + 1], and (place, start, end) of each unknown piece to a row of `unknown`. Returns
+    the number of unknown pieces.
     """
     mask = np.uint64(len(slots) - 1)
     found, missed = 0, 0
@@ -46,9 +50,9 @@ def scan(
                 at += 1
                 continue
             first = at
-            value = np.uint64(0xCBF29CE484222325)
+            value = _BASIS
             while at < end and not _white(text[at]):
-                value = (value ^ np.uint64(text[at])) * np.uint64(0x100000001B3)
+                value = (value ^ np.uint64(text[at])) * _PRIME
                 at += 1
             number = _EMPTY
             slot = (value ^ (value >> np.uint64(32))) & mask
@@ -85,9 +89,9 @@ def insert(
     """Hash the pieces `first` .. `count` - 1 of the arena and enter them into `slots`."""
     mask = np.uint64(len(slots) - 1)
     for number in range(first, count):
-        value = np.uint64(0xCBF29CE484222325)
+        value = _BASIS
         for at in range(starts[number], starts[number + 1]):
-            value = (value ^ np.uint64(arena[at])) * np.uint64(0x100000001B3)
+            value = (value ^ np.uint64(arena[at])) * _PRIME
         hashes[number] = value
         slot = (value ^ (value >> np.uint64(32))) & mask
         while slots[slot] != _EMPTY:

@@ -42,5 +42,5 @@ def fit(
         return weights
     own = np.ascontiguousarray(weights.words[0, :, word_columns(spec).index("sif")])
     sums = common.MomentsJob(spec, vectors, assignment, own, common.step_for(vectors.open().vectors))
-    moments = map_reduce(fragments, common.moments, operator.add, sums)
+    moments = map_reduce(fragments, common.moments, operator.add, sums, exact=True)
     return Weights.of(weights.words, weights.ngrams, common.component(moments))

@@ -149,7 +149,10 @@ class FeatureSpec:
         if wrong:
             raise DataError(f"the specification of the features is damaged: {', '.join(wrong)}")
         typed: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in own.items()}
-        spec = cls(**typed)
+        try:
+            spec = cls(**typed)
+        except ConfigError as error:
+            raise DataError(f"the specification of the features is damaged: {error.message}") from None
         if any(values.get(name) != getattr(spec, name) for name in ("dimension", "sparse_columns")):
             raise DataError("the specification of the features is damaged: its columns do not add up")
         return spec

@@ -62,10 +62,12 @@ class BinnedFile:
     columns: int
 
     def open(self) -> BinnedRows:
+        """The rows, mapped and not to be written. Raises OSError where the file is gone."""
         return BinnedRows.view(np.memmap(self.path, np.uint8, mode="r"), self.columns)
 
     @property
     def rows(self) -> int:
+        """How many rows there are, from the size in bytes: size / (columns + 10)."""
         return self.path.stat().st_size // (self.columns + ROW_BYTES)
 
 

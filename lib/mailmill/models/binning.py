@@ -13,10 +13,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.draws import mix, splitmix64
+from mailmill.draws import Stream, mix, splitmix64
 from mailmill.errors import DataError
 from mailmill.models.data import TrainingArrays
-from mailmill.models.hashing import SAMPLE
 from mailmill.models.workers import spread
 
 
@@ -49,7 +48,7 @@ def draw_bin_sample(arrays: TrainingArrays, size: int, seed: int) -> BinSample:
     Bar-Yossef et al., "Counting distinct elements in a data stream", 2002; Cohen & Kaplan, "Summarizing data
     using bottom-k sketches", PODC 2007.
     """
-    return _bottom(size, splitmix64(arrays.ids ^ mix(seed, SAMPLE)), arrays.X)
+    return _bottom(size, splitmix64(arrays.ids ^ mix(seed, Stream.BINS)), arrays.X)
 
 
 def _bottom(size: int, hashes: NDArray[np.uint64], X: NDArray[np.float32]) -> BinSample:

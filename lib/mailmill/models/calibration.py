@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
+from mailmill.models.loss import sigmoid
 
 Method = Literal["none", "platt", "isotonic"]
 Vector = NDArray[np.float64]
@@ -61,7 +62,7 @@ class Calibration:
         if self.method == "isotonic":
             score, probability = np.array(self.knots).T
             return np.asarray(np.interp(p, score, probability), np.float64)
-        return _sigmoid(self.slope * _logit(p) + self.offset)
+        return sigmoid(self.slope * _logit(p) + self.offset)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives the same map back."""
@@ -126,7 +127,7 @@ def _platt(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibr
 
     value = loss(theta)
     for _ in range(_STEPS):
-        p = _sigmoid(theta @ design)
+        p = sigmoid(theta @ design)
         gradient = design @ (n1 * (p - high) + n0 * (p - low))
         hessian = (design * ((n0 + n1) * p * (1 - p))) @ design.T + 1e-10 * np.eye(2)
         step, length = np.linalg.solve(hessian, gradient), 1.0
@@ -168,8 +169,3 @@ def _logit(p: Vector) -> Vector:
     inside = np.clip(p, EDGE, 1 - EDGE)
     along = np.minimum(p / EDGE, 1) - np.minimum((1 - p) / EDGE, 1)
     return np.asarray(np.log(inside) - np.log1p(-inside) + along, np.float64)
-
-
-def _sigmoid(z: Vector) -> Vector:
-    positive = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, positive) / (1.0 + positive)

@@ -46,6 +46,7 @@ class Counted:
 
     @property
     def nbytes(self) -> int:
+        """Bytes of the histogram and of the lists' rows."""
         return self.histogram.nbytes + sum(part.codes.nbytes + part.tags.nbytes for part in self.lists)
 
 
@@ -73,8 +74,8 @@ class _Heavy:
         from mailmill.models.native.gathering import search_counts
 
         histogram, drawn = self.histogram[start:stop], self.drawn[start:stop]
-        found = search_counts(histogram, self.plan.bins.counts, drawn, *_rule(self.plan))
-        return _decide(found, drawn, self.plan, lambda node: histogram[node : node + 1])
+        found = search_counts(histogram, self.plan.bins.counts, drawn, *rule_of(self.plan))
+        return decide(*found, drawn, self.plan, lambda node: histogram[node : node + 1])
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ class _Light:
     def __call__(self, start: int, stop: int) -> Splits:
         from mailmill.models.native.gathering import search_lists
 
-        sizes, rule = self.plan.bins.counts, _rule(self.plan)
+        sizes, rule = self.plan.bins.counts, rule_of(self.plan)
         found = search_lists(self.codes, self.tags, self.starts, start, stop, sizes, self.drawn, *rule)
-        return _decide(found, self.drawn[start:stop], self.plan, lambda node: self.histogram(start + node))
+        return decide(*found, self.drawn[start:stop], self.plan, lambda node: self.histogram(start + node))
 
     def histogram(self, node: int) -> Counts:
         """The counts (1, F, classes, bins) of one node's rows."""
@@ -113,21 +114,29 @@ class _Light:
         return out
 
 
-def _rule(plan: Plan) -> tuple[NDArray[np.float64], int, bool, NDArray[np.float64]]:
+def rule_of(plan: Plan) -> tuple[NDArray[np.float64], int, bool, NDArray[np.float64]]:
+    """What the kernels that search splits take last: class weights, smallest leaf, Gini or entropy, its logarithms."""
     logs = table() if plan.rule.criterion == "entropy" else np.zeros(1)
     return plan.rule.weights, plan.rule.min_leaf, plan.rule.criterion == "gini", logs
 
 
-def _decide(
-    found: tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]],
+def decide(
+    found: NDArray[np.bool_],
+    place: NDArray[np.int64],
+    left: NDArray[np.int64],
+    total: NDArray[np.int64],
+    unsure: NDArray[np.bool_],
     drawn: NDArray[np.int32],
     plan: Plan,
     histogram: Callable[[int], Counts],
 ) -> Splits:
-    """Splits from what a kernel found; where it was unsure, those of the reference."""
-    any_, place, left, total, unsure = found
+    """The splits of k nodes from what a kernel found; where it was unsure, those of `split.best_splits`.
+
+    found (k,); place (k, 2): feature and bin; left, total (k, classes); unsure (k,); drawn (k, F); histogram gives the
+    counts (1, F, classes, bins) of one node. A node of one class is not split.
+    """
     two = total.max(axis=1, initial=0) < total.sum(axis=1)
-    splits = Splits(any_ & two, place[:, 0].astype(np.int32), place[:, 1].astype(np.uint8), left, total)
+    splits = Splits(found & two, place[:, 0].astype(np.int32), place[:, 1].astype(np.uint8), left, total)
     rule = plan.rule
     for node in np.flatnonzero(unsure).tolist():
         chosen = drawn[node : node + 1]

@@ -190,6 +190,7 @@ class Census:
     not_finite: int
 
     def merge(self, other: Census) -> Census:
+        """Counts add up, widths are gathered: exact, in any order."""
         return Census(
             self.rows + other.rows,
             tuple(sorted({*self.columns, *other.columns})),

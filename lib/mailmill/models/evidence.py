@@ -10,7 +10,7 @@ class Evidence:
     """How a fit went; fields that do not apply to a kind of model are None.
 
     rows: training rows. passes: complete passes over the data, the first look and the out-of-bag pass included.
-    source_bytes, cache_bytes: what those passes read of the table's files and mapped of the local cache, see `cache`.
+    source_bytes, cache_bytes: what those passes read of the table's files and mapped of the local cache.
     converged, iterations, gradient_norm, objective: of logistic regression, see `logistic`; the norm is the
     largest absolute component at the returned coefficients. path: where several strengths of the penalty were
     tried, each with the log loss on the validation split that chose among them.

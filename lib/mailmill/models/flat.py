@@ -29,6 +29,7 @@ class FlatForest:
 
     @classmethod
     def of(cls, trees: Sequence[Tree]) -> FlatForest:
+        """The trees, at least one, laid out as above: children are numbered in the forest, not in their tree."""
         sizes = [len(tree.feature) for tree in trees]
         roots = np.cumsum([0, *sizes[:-1]], dtype=np.int64)
         feature = np.concatenate([tree.feature for tree in trees])

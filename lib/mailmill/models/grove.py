@@ -11,21 +11,22 @@ import operator
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.draws import mix
+from mailmill.draws import Stream, mix
 from mailmill.models.binned import ROW_BYTES, BinnedFile, BinnedRows, allocate, bin_rows, join_columns
+from mailmill.models.counts import decide, rule_of
 from mailmill.models.data import Fragment, MapReduce
-from mailmill.models.hashing import BOOTSTRAP, MAX_WEIGHT, bootstrap_weights
-from mailmill.models.histogram import count_histogram
+from mailmill.models.hashing import MAX_WEIGHT, bootstrap_weights
+from mailmill.models.histogram import Counts, count_histogram
 from mailmill.models.level import Level, Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_span
-from mailmill.models.split import Splits, best_splits, table
+from mailmill.models.split import Splits
 from mailmill.models.tree import Tree, TreeBuilder
 from mailmill.models.workers import Workers
 
@@ -82,7 +83,7 @@ def _bootstrap(rows: BinnedRows, numbers: Sequence[int], plan: Plan) -> tuple[ND
 
     drawn, scratch = [], np.empty(len(rows.ids), np.uint64)
     for number in numbers:
-        found = draw_rows(rows.ids, rows.y, mix(plan.seed, BOOTSTRAP, number)[0], plan.bounds, scratch)
+        found = draw_rows(rows.ids, rows.y, mix(plan.seed, Stream.BOOTSTRAP, number)[0], plan.bounds, scratch)
         drawn.append(scratch[:found].copy())
     ends = np.cumsum([0, *(len(words) for words in drawn)], dtype=np.int64)
     return np.concatenate(drawn), np.stack([ends[:-1], ends[1:]], axis=1)
@@ -91,25 +92,22 @@ def _bootstrap(rows: BinnedRows, numbers: Sequence[int], plan: Plan) -> tuple[ND
 def _search(rows: BinnedRows, words: NDArray[np.uint64], spans: NDArray[np.int64], level: Level, plan: Plan) -> Splits:
     from mailmill.models.native.growing import search
 
-    rule, drawn = plan.rule, plan.draw(level.numbers, level.paths)
-    logs = table() if rule.criterion == "entropy" else np.zeros(1)
-    found, place, left, unsure = search(
-        rows.codes, plan.bins.counts, words, spans, level.total, drawn, rule.weights, rule.min_leaf,
-        rule.criterion == "gini", logs,
-    )  # fmt: skip
-    two = level.total.max(axis=1) < level.total.sum(axis=1)
-    splits = Splits(found & two, place[:, 0].astype(np.int32), place[:, 1].astype(np.uint8), left, level.total)
-    if not unsure.any():
-        return splits
-    y = rows.y.astype(np.int64)
-    for node in np.flatnonzero(unsure).tolist():
+    drawn = plan.draw(level.numbers, level.paths)
+    found, place, left, unsure = search(rows.codes, plan.bins.counts, words, spans, level.total, drawn, *rule_of(plan))
+
+    classes = cache(lambda: rows.y.astype(np.int64))  # hardly ever needed
+
+    def histogram(node: int) -> Counts:
         start, stop = spans[node]
         mine = (words[start:stop] & np.uint64(2**32 - 1)).astype(np.intp)
         weights = bootstrap_weights(rows.ids[mine], int(level.numbers[node]), plan.seed, plan.bounds)
-        histogram = np.zeros((1, plan.width, plan.classes, int(plan.bins.counts.max())), np.int64)
-        count_histogram(rows.codes, y, mine, weights, np.zeros(len(mine), np.intp), drawn[node : node + 1], histogram)
-        splits.put(node, best_splits(histogram, drawn[node : node + 1], rule.min_leaf, rule.criterion, rule.weights))
-    return splits
+        counts = np.zeros((1, plan.width, plan.classes, int(plan.bins.counts.max())), np.int64)
+        count_histogram(
+            rows.codes, classes(), mine, weights, np.zeros(len(mine), np.intp), drawn[node : node + 1], counts
+        )
+        return counts
+
+    return decide(found, place, left, level.total, unsure, drawn, plan, histogram)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.draws import mix
+from mailmill.draws import Stream, mix
 from mailmill.models.binned import binned
 from mailmill.models.binning import BinSample, draw_bin_sample
 from mailmill.models.counts import Counted, Lists, search
 from mailmill.models.data import Census, Fragment, MapReduce, take_census
-from mailmill.models.hashing import BOOTSTRAP
 from mailmill.models.histogram import count_type
 from mailmill.models.level import Level, Plan
 from mailmill.models.outofbag import OutOfBag, OutOfBagTask, judge_fragment
@@ -35,6 +34,8 @@ _STATES = 64
 
 @dataclass(frozen=True)
 class SurveyTask:
+    """Rows of `split` with `n_classes` classes; the `sample` rows of smallest hashes under `seed` place the bins."""
+
     split: str
     n_classes: int
     sample: int
@@ -49,6 +50,7 @@ class Survey:
     sample: BinSample
 
     def merge(self, other: Survey) -> Survey:
+        """The census and the sample of the rows of both: exact, in any order."""
         return Survey(self.census.merge(other.census), self.sample.merge(other.sample))
 
 
@@ -88,7 +90,7 @@ def count_nodes(fragment: Fragment, task: GrowthTask) -> Counted:
 
     def tree(i: int) -> Lists:
         words = np.empty(len(rows.ids), np.uint64)
-        found = draw_rows(rows.ids, rows.y, mix(plan.seed, BOOTSTRAP, task.numbers[i])[0], plan.bounds, words)
+        found = draw_rows(rows.ids, rows.y, mix(plan.seed, Stream.BOOTSTRAP, task.numbers[i])[0], plan.bounds, words)
         grown, (first, last) = task.trees[i], task.spans[i]
         settled = np.empty(found, np.uint64)
         slots = np.where(task.slots[i] >= 0, task.slots[i] - first, -1)

@@ -11,12 +11,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.draws import mix, splitmix64
+from mailmill.draws import Stream, mix, splitmix64
 
 _MASK = (1 << 64) - 1
-
-#: Streams keep the draws for different purposes independent of one another.
-BOOTSTRAP, FEATURES, SAMPLE = 1, 2, 3
 
 
 def _poisson_thresholds() -> NDArray[np.uint64]:
@@ -56,22 +53,5 @@ def bootstrap_weights(
     Russell, "Online bagging and boosting", 2001); a fixed total would need every row's rank among all rows, a sort
     of the whole table. ids uint64 (n,); returns int64 (n,), at most `MAX_WEIGHT`.
     """
-    hashed = splitmix64(ids ^ mix(seed, BOOTSTRAP, tree))
+    hashed = splitmix64(ids ^ mix(seed, Stream.BOOTSTRAP, tree))
     return np.searchsorted(bounds, hashed, side="right").astype(np.int64, copy=False)
-
-
-def draw_features(
-    trees: NDArray[np.int64], paths: NDArray[np.uint64], columns: int, size: int, seed: int
-) -> NDArray[np.int32]:
-    """For each node, `size` of `columns` features without replacement: those with the smallest hashes.
-
-    trees int64 (k,) and paths uint64 (k,) name the nodes; a path is the node's number in heap order (root 1,
-    children 2p and 2p + 1). Returns int32 (k, size), each row ascending. The hashes of one node's features
-    are distinct, because `splitmix64` is a bijection.
-    """
-    node = mix(seed, FEATURES, trees.astype(np.uint64), paths)[:, None]
-    if size >= columns:
-        return np.tile(np.arange(columns, dtype=np.int32), (len(trees), 1))
-    hashed = splitmix64(node ^ np.arange(columns, dtype=np.uint64))
-    chosen = np.argpartition(hashed, size - 1, axis=1)[:, :size]
-    return np.sort(chosen, axis=1).astype(np.int32)

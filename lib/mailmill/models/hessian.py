@@ -83,6 +83,7 @@ class HessianSums:
     rows: int
 
     def merge(self, other: HessianSums) -> HessianSums:
+        """The sums over the rows of both, in float64: equal bits need an equal order of merging."""
         return HessianSums(self.blocks + other.blocks, self.mean + other.mean, self.rows + other.rows)
 
     def symmetric(self) -> Matrix:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.draws import mix
+from mailmill.draws import Stream, mix
 from mailmill.models.binning import Bins
-from mailmill.models.hashing import FEATURES
 from mailmill.models.split import Splits
 from mailmill.models.tree import Rule, TreeBuilder
 
@@ -33,21 +32,23 @@ class Plan:
 
     @property
     def classes(self) -> int:
+        """How many classes there are: one weight each."""
         return len(self.rule.weights)
 
     @property
     def columns(self) -> int:
+        """Columns of the rows, those of one value included."""
         return len(self.bins.counts)
 
     def draw(self, numbers: NDArray[np.int64], paths: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """The features that nodes may split on, see `hashing.draw_features`; int32 (k, width), each row ascending."""
+        """The features that nodes may split on, of the smallest hashes; int32 (k, width), each row ascending."""
         from mailmill.models.native.drawing import draw_features
 
         varied = self.bins.varied
         if self.width == len(varied):
             return np.tile(varied, (len(paths), 1))
         return varied[
-            draw_features(mix(self.seed, FEATURES, numbers.astype(np.uint64), paths), len(varied), self.width)
+            draw_features(mix(self.seed, Stream.FEATURES, numbers.astype(np.uint64), paths), len(varied), self.width)
         ]
 
 
@@ -63,6 +64,7 @@ class Level:
 
     @classmethod
     def of(cls, numbers: Sequence[int], builders: Sequence[TreeBuilder]) -> Level:
+        """The frontiers of all builders, tree numbers[i] being the one that builders[i] grows."""
         return cls(
             np.repeat(np.array(numbers, np.int64), [len(builder.frontier) for builder in builders]),
             np.concatenate([builder.frontier for builder in builders]),

@@ -68,6 +68,7 @@ class Look:
     sample: Sample
 
     def merge(self, other: Look) -> Look:
+        """The moments and the sample of the rows of both."""
         return Look(self.moments.merge(other.moments), self.sample.merge(other.sample))
 
 
@@ -117,7 +118,7 @@ def fit_all(
     """`fit_logistic` for several settings that share their passes; they may differ in l2, l1 and l2_sparse."""
     task = LookTask(split, len(classes))
     found = map_reduce(look, Look.merge, task)
-    columns = found.moments.census.check(classes, split)
+    found.moments.census.check(classes, split)
     rows, passes = found.moments.census.rows, 1
     sample = found.sample.rows
     if sample is None or len(sample.X) < min(rows, found.sample.size // 2):
@@ -140,7 +141,6 @@ def fit_all(
             rows, passes + problem.proofs, result.converged, result.iterations, result.gradient_norm, value
         )
         fitted.append((problem.model(settings, result.point.theta), evidence))
-    assert columns == problem.layout.dense
     return fitted
 
 
@@ -271,11 +271,9 @@ class _Problem:
 
     def model(self, settings: LogisticSettings, theta: Vector) -> LogisticModel:
         """The model of raw columns."""
-        d = self.layout.dense
         dense, centred, sparse = self.layout.split([theta])
         coef = np.where(self._moments.constant, 0.0, dense)
         weights = None if sparse is None else np.ascontiguousarray(self.layout.spread(sparse).T)
-        assert coef.shape[1] == d
         return LogisticModel(self.classes, coef, centred - coef @ self.layout.centre, settings, weights)
 
 

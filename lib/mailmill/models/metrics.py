@@ -99,6 +99,8 @@ def _ratio(part: int, whole: int) -> float:
 
 @dataclass(frozen=True)
 class EvaluationTask:
+    """The model, the split on which it is judged, and the threshold of P(classes[1]) that its labels follow."""
+
     model: Model
     split: str
     threshold: float

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mailmill.draws import mix
+from mailmill.draws import Stream, mix
 from mailmill.models.binned import BinnedFile, BinnedRows, binned
 from mailmill.models.data import Fragment
 from mailmill.models.flat import FlatForest
-from mailmill.models.hashing import BOOTSTRAP, bootstrap_weights
+from mailmill.models.hashing import bootstrap_weights
 from mailmill.models.level import Plan
 from mailmill.models.tree import Tree
 from mailmill.models.workers import spread
@@ -24,6 +24,7 @@ class OutOfBag:
     errors: int
 
     def merge(self, other: OutOfBag) -> OutOfBag:
+        """Both sums: exact, in any order."""
         return OutOfBag(self.rows + other.rows, self.errors + other.errors)
 
 
@@ -55,7 +56,7 @@ def judge(rows: BinnedRows, start: int, stop: int, task: OutOfBagTask) -> OutOfB
     from mailmill.models.native.descending import out_of_bag
 
     flat = FlatForest.of(task.trees)
-    keys = np.concatenate([mix(task.plan.seed, BOOTSTRAP, number) for number in range(len(task.trees))])
+    keys = np.concatenate([mix(task.plan.seed, Stream.BOOTSTRAP, number) for number in range(len(task.trees))])
     found = out_of_bag(
         rows.codes, rows.ids, rows.y, start, stop, keys, task.plan.bounds[0],
         flat.roots, flat.feature, flat.bound, flat.children, flat.frequency,

@@ -23,6 +23,7 @@ class Validation:
     loss: NDArray[np.float64]
 
     def merge(self, other: Validation) -> Validation:
+        """Both sums; the losses are float64, so that equal bits need an equal order of merging."""
         return Validation(self.rows + other.rows, self.loss + other.loss)
 
 

@@ -32,6 +32,8 @@ FILE = "model.onnx"
 TOLERANCE = 1e-6
 _ROUNDING = 1e-9
 _ROWS, _NGRAMS = 256, 12
+#: What the hashes are seeded with that rows and their n-grams are made from: the same for every model.
+_VALUES, _COLUMNS = 1, 2
 Matrix = NDArray[np.float64]
 
 log = logging.getLogger("mailmill")
@@ -92,8 +94,8 @@ def verify(model: Model, content: bytes) -> float:
     Raises:
         MailmillError: a probability is further off than that.
     """
-    drawn = (mix(1, np.arange(_ROWS * model.columns, dtype=np.uint64)) >> np.uint64(40)).astype(np.float64) / 2**24
-    X = (drawn.reshape(_ROWS, model.columns) - 0.5).astype(np.float32)
+    drawn = mix(_VALUES, np.arange(_ROWS * model.columns, dtype=np.uint64)) >> np.uint64(40)
+    X = (drawn.astype(np.float64) / 2**24 - 0.5).astype(np.float32).reshape(_ROWS, model.columns)
     inputs: dict[str, Any] = {}
     sparse = None
     if isinstance(model, ForestModel):
@@ -101,7 +103,7 @@ def verify(model: Model, content: bytes) -> float:
             inner = np.flatnonzero(tree.feature >= 0)[: _ROWS // 2]
             X[np.arange(len(inner)), tree.feature[inner]] = tree.threshold[inner]
     elif model.sparse_columns:
-        indices = np.sort(mix(2, np.arange(_ROWS * _NGRAMS, dtype=np.uint64)).reshape(_ROWS, _NGRAMS), axis=1)
+        indices = mix(_COLUMNS, np.arange(_ROWS * _NGRAMS, dtype=np.uint64)).reshape(_ROWS, _NGRAMS)
         columns = np.sort(indices % np.uint64(model.sparse_columns), axis=1).astype(np.int32)
         values = np.linspace(-1, 1, _ROWS * _NGRAMS, dtype=np.float32)
         bounds = np.arange(0, _ROWS * _NGRAMS + 1, _NGRAMS)
@@ -164,9 +166,10 @@ def calibrated(graph: Graph, probability: str, calibration: Calibration) -> str:
 
 
 def _log(graph: Graph, p: str) -> str:
-    """log(p), below EDGE its tangent, and 1 more."""
+    """log(p), constant above 1 - EDGE; below EDGE its tangent, and 1 more."""
     below = graph("Min", graph("Mul", p, np.float64(1 / EDGE)), np.float64(1))
-    return graph("Add", graph("Log", graph("Max", p, np.float64(EDGE))), below)
+    inside = graph("Min", graph("Max", p, np.float64(EDGE)), np.float64(1 - EDGE))
+    return graph("Add", graph("Log", inside), below)
 
 
 def labelled(graph: Graph, probability: str, classes: Sequence[str], threshold: float) -> str:

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.draws import mix, splitmix64
+from mailmill.draws import Stream, mix, splitmix64
 from mailmill.models.data import TrainingArrays
-
-#: Keeps these draws independent of a forest's, see `hashing`.
-STREAM = 4
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def draw_sample(arrays: TrainingArrays, size: int, of_rows: int | None) -> Sampl
     """
     if not len(arrays.X):
         return Sample(size, np.empty(0, np.uint64), None)
-    hashes = splitmix64(arrays.ids ^ mix(STREAM))
+    hashes = splitmix64(arrays.ids ^ mix(Stream.HEAD))
     if of_rows is not None and of_rows > size:
         kept = np.flatnonzero(hashes <= np.uint64(int(size / of_rows * (2**64 - 1))))
         kept = kept[np.argsort(hashes[kept], kind="stable")][:size]

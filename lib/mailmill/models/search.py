@@ -15,11 +15,9 @@ from typing import Any, Literal
 import numpy as np
 
 from mailmill.config import ModelName, fingerprint
-from mailmill.draws import mix
+from mailmill.draws import Stream, mix
 from mailmill.errors import ConfigError, DataError
 
-#: The stream of draws of `candidates`, apart from those of the forest.
-_SEARCH = 101
 _LARGEST_GRID = 100_000
 
 Grid = Mapping[str, Sequence[Any]]
@@ -84,7 +82,7 @@ def candidates(
         points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
         chosen = range(size)
         if method == "random" and draws < size:
-            order = np.argsort(mix(seed, _SEARCH, np.arange(size, dtype=np.uint64)), kind="stable")
+            order = np.argsort(mix(seed, Stream.SEARCH, np.arange(size, dtype=np.uint64)), kind="stable")
             chosen = sorted(order[:draws].tolist())  # type: ignore[assignment]
         found += [Candidate(model, points[number]) for number in chosen]
     return found

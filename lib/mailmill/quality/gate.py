@@ -1,6 +1,6 @@
 """The gate before publication: profile what a stage wrote, hold it to its expectations, publish both or nothing.
 
-A table NAME of `profile.TABLES` is published together with `profiles/NAME`: the profile and the verdict.
+A table NAME of `profile.PROFILED` is published together with `profiles/NAME`: the profile and the verdict.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ def output_of(table: str) -> str:
 
 def outputs(names: Sequence[str]) -> dict[str, pa.Schema]:
     """The profiles that a stage with these outputs publishes too."""
-    return {output_of(name): schemas.FILES for name in names if name in profile.TABLES}
+    return {output_of(name): schemas.FILES for name in names if name in profile.PROFILED}
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What the gate needs of a job: its settings and storage by way of the stage, and its engine's `map_reduce`."""
+    """What the gate needs of a job: its settings, the suites by table that the stage was begun with, and its engine's
+    `map_reduce`."""
 
     settings: QualitySection
+    expected: Mapping[str, suites.Suite]
     map_reduce: MapReduce
     task_bytes: int
 
@@ -48,7 +50,7 @@ class Gate:
     ) -> dict[str, Table]:
         """Profile and validate every output that has a profile; then publish all, or raise DataError instead."""
         written = list(written)
-        for name in [name for name in stage.outputs if name in profile.TABLES]:
+        for name in [name for name in stage.outputs if name in profile.PROFILED]:
             found = profile.profile(
                 stage.draft(name, written, stage.outputs[name]),
                 self.map_reduce,
@@ -58,15 +60,15 @@ class Gate:
                 before=previous(stage, name),
                 sample_rows=self.settings.sample_rows,
             )
-            verdict = self.judge(stage, found)
+            verdict = self.judge(found)
             verdict.require()
             written += stage.write_files(output_of(name), found.files() | verdict.files())
         return stage.publish(written, statistics)
 
-    def judge(self, stage: Stage, found: Profile) -> Validation:
+    def judge(self, found: Profile) -> Validation:
         """The verdict on one table; warnings are logged. Without the library: an empty one, or ConfigError."""
         table = found.document["table"]
-        suite = suites.load(stage.workspace.storage, table, self.settings.suites)
+        suite = self.expected[table]
         if self.settings.expectations == "off" or not suite.expected:
             return Validation(table, found.document["fingerprint"], suite.digest, "")
         if not expectations.available():

@@ -6,6 +6,7 @@ The polarity of a mail is the projection of its vector on a direction from bad w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,7 @@ class FeaturesMeasure:
             },
             {
                 "label_by_split": Names.of((f"{s}/{n}", count) for s, n, count in cells),
-                **({"members": self.membership.splits(keys, hashes, split)} if self.membership else {}),
+                **({"members": self.membership.splits(hashes, split)} if self.membership else {}),
             },
             {"keys": Distinct.of(hashes)},
             first_rows(rows, sample_rows),
@@ -166,9 +167,8 @@ def facts_features(tally: Tally, positive: str = "", polarity_of: str = "") -> F
     return found
 
 
-def _split_gap(cells: dict[str, int] | object, classes: dict[str, int]) -> float | None:
+def _split_gap(cells: Mapping[str, int], classes: Mapping[str, int]) -> float | None:
     """The largest difference, over classes and splits, between a class's share in a split and its share in all."""
-    assert isinstance(cells, dict)
     total, gap = sum(classes.values()), None
     for split in schemas.SPLITS:
         rows = sum(cells.get(f"{split}/{name}", 0) for name in classes)
@@ -216,8 +216,7 @@ def _safe(labels: pa.Array) -> pa.Array:
     return pa.array([safe(name) for name in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
 
 
-def _balance_into(found: Facts, prefix: str, classes: object) -> None:
-    assert isinstance(classes, dict)
+def _balance_into(found: Facts, prefix: str, classes: Mapping[str, int]) -> None:
     total = sum(classes.values())
     for name, count in sorted(classes.items()):
         found.values[f"{prefix}.{name}.share"] = share(count, total)

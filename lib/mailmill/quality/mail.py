@@ -8,7 +8,6 @@ keeps it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +22,8 @@ RAW_COLUMNS = ("key", "source", "raw")
 CLEAN_COLUMNS = ("key", "thread", "date", "sender_domain", "text", "spans", "language", "rendered_chars", "words",
                  "confidence", "flags")  # fmt: skip
 FIXED = 10**6
-_CONTAINERS = {".mbox", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".parquet", ".jsonl", ".eml", ".msg"}
+#: The first extension that ends a source, or that a member ("!") or a row ("#") of the object follows.
+_CONTAINER = r"(?is)(?P<extension>\.(?:mbox|zip|tar|gz|tgz|bz2|xz|zst|parquet|jsonl|eml|msg))(?:[!#].*)?$"
 
 
 def tally_raw(batch: pa.RecordBatch, sample_rows: int) -> Tally:
@@ -41,13 +41,9 @@ def tally_raw(batch: pa.RecordBatch, sample_rows: int) -> Tally:
 
 
 def _containers(sources: pa.Array) -> list[tuple[str, int]]:
-    """The extension of the object that holds each message: the part before "!" (a member) or "#" (a row)."""
-    objects = pc.replace_substring_regex(sources, r"[!#].*$", "")
-    found = pc.struct_field(pc.extract_regex(objects, r"(?P<extension>\.[A-Za-z0-9]{1,8})$"), "extension")
-    return [
-        (PurePosixPath("x" + e.lower()).suffix if e and e.lower() in _CONTAINERS else "other", n)
-        for e, n in value_counts(pc.fill_null(found, ""))
-    ]
+    """The extension of the object that holds each message, "other" where it is none of a container's or a mail's."""
+    found = pc.utf8_lower(pc.struct_field(pc.extract_regex(sources, _CONTAINER), "extension"))
+    return value_counts(pc.fill_null(found, "other"))
 
 
 def facts_raw(tally: Tally) -> Facts:

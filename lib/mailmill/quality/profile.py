@@ -25,7 +25,7 @@ from mailmill.storage.tables import Table
 
 PROFILE, ANCHORS = "profile.json", "anchors.json"
 #: The tables that have a profile.
-TABLES = ("raw", "clean", "labels", "features", "scores")
+PROFILED = ("raw", "clean", "labels", "features", "scores")
 
 Measure = Callable[[pa.RecordBatch, int], Tally]
 
@@ -93,7 +93,7 @@ def tally_scan(scan: Scan, todo: Pass) -> Tally:
 
 
 def plan(table: str, known: Known, sample_rows: int = SAMPLE_ROWS) -> Pass:
-    """The pass over a table of `TABLES`."""
+    """The pass over a table of `PROFILED`."""
     if table == "features":
         membership = threads.Membership.of(known.threads) if known.threads else None
         return Pass(FeaturesMeasure(known.direction, membership), learning.FEATURES_COLUMNS, sample_rows)
@@ -117,7 +117,7 @@ def profile(
     before: Profile | None = None,
     sample_rows: int = SAMPLE_ROWS,
 ) -> Profile:
-    """The profile of a table of `TABLES`, `before` being that of its version before.
+    """The profile of a table of `PROFILED`, `before` being that of its version before.
 
     `statistics` are the stage's counts: messages, duplicates, rejects and their reasons are taken from there.
     """

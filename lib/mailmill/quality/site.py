@@ -52,7 +52,7 @@ def build(workspace: Workspace, storage: Storage, site: str) -> str | None:
 
     Where it already shows the published results nothing is done, and Great Expectations is not imported.
     """
-    published = {name: found for name in profile.TABLES if (found := _published(workspace, name))}
+    published = {name: found for name in profile.PROFILED if (found := _published(workspace, name))}
     judged = {name: found for name, found in published.items() if RESULTS in _names(found)}
     if not judged or not expectations.available():
         return None
@@ -90,7 +90,6 @@ def _write(
     verdicts: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """The library's pages made to work offline, then the index, under names that stay the same from run to run."""
-    names = {path.relative_to(root).as_posix(): f"{title.replace(' ', '-')}.html" for title, path in pages}
     suites = {f"expectations/{title}.html": f"{title.replace(' ', '-')}-suite.html" for title, _ in pages}
     for title, path in pages:
         for source, target in ((path, _page(title, "")), (root / f"expectations/{title}.html", _page(title, "-suite"))):
@@ -100,7 +99,6 @@ def _write(
                 text = re.sub(rf'href="[^"]*{re.escape(quote(old))}[^"]*"', f'href="{suites[old]}"', text)
             text = re.sub(r'href="[^"]*index\.html[^"]*"', 'href="index.html"', text)
             storage.write(join(folder, target), text.encode())
-    assert set(names.values()) == {_page(title, "") for title, _ in pages}
     storage.write(join(folder, "index.html"), _index([title for title, _ in pages], verdicts).encode())
 
 

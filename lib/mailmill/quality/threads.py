@@ -25,13 +25,13 @@ THREADS = 4096
 MEMBERS = 8
 #: (threads) -> split of each.
 SplitOf = Callable[[Sequence[str]], NDArray[np.object_]]
-_MASK = 2**64 - 1
 
 
 def split_digests(hashes: NDArray[np.uint64], splits: pa.Array | NDArray[np.object_]) -> dict[str, int]:
-    """digest.SPLIT: the sum of the keys' hashes in each split, and of their products with an odd number.
+    """digest.SPLIT: Σ h over the 64-bit hashes h of the keys in each split, an exact whole number.
 
-    Exact sums of whole numbers; as keys are hashes, equal sums mean equal sets of keys but for a chance of 2^-64.
+    A row that is misplaced, or changes places with one of another split, changes two sums. Rows that move in both
+    directions may leave them as they are, by a chance of about 2^-64: the hashes have nothing to do with the splits.
     """
     names = splits.to_numpy(zero_copy_only=False) if isinstance(splits, pa.Array) else splits
     found = {}
@@ -90,7 +90,7 @@ class Membership:
         keys, owners = zip(*pairs, strict=True) if pairs else ((), ())
         return cls(np.array(keys, np.uint64), np.array(owners, np.uint64))
 
-    def splits(self, keys: pa.Array, hashes: NDArray[np.uint64], split: pa.Array) -> Names:
+    def splits(self, hashes: NDArray[np.uint64], split: pa.Array) -> Names:
         """How many of the sampled mails of each thread are in each split, as names THREAD/SPLIT."""
         if not len(self.keys):
             return Names(bound=THREADS * 3)

@@ -88,7 +88,7 @@ class Validation:
         )
 
 
-def applicable(suite: Suite, facts: Mapping[str, Value], uri: str = "") -> tuple[list[Expected], list[Expected]]:
+def applicable(suite: Suite, facts: Mapping[str, Value]) -> tuple[list[Expected], list[Expected]]:
     """The suite's expectations that the data can be held to, and those that it has no figure for.
 
     Raises ConfigError for a figure that no profile of the table has: a misspelt expectation would never fail.

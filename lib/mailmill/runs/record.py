@@ -1,5 +1,7 @@
 """The record of a run, `runs/ID.json` in its workspace: written at its end, well or ill.
 
+A scheduler may give several commands one id: later ones are `runs/ID.2.json` and so on.
+
 Everything in it is the configuration's, the manifests' or a measurement of this process; never a word of mail.
 """
 
@@ -15,6 +17,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain, count
 from typing import Any
 
 from mailmill.config import Config
@@ -31,7 +34,7 @@ _UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 
 
 class Recorder:
-    """Hears of every table of a run; a context manager around the run whose end it writes down."""
+    """Hears of every table of a run, and writes down how the run ended."""
 
     def __init__(self, config: Config, run: str, command: str) -> None:
         self._config, self.run, self._command = config, run, command
@@ -52,10 +55,11 @@ class Recorder:
 
     def write(self, storage: Storage, error: BaseException | None) -> None:
         """Write the record. One that cannot be written is only warned of."""
-        uri = join(self._config.run.work, FOLDER, f"{self.run}.json")
+        content = json.dumps(self.document(error), indent=1, sort_keys=True, default=str) + "\n"
+        names = chain([self.run], (f"{self.run}.{number}" for number in count(2)))
+        uris = (join(self._config.run.work, FOLDER, f"{name}.json") for name in names)
         try:
-            content = json.dumps(self.document(error), indent=1, sort_keys=True, default=str) + "\n"
-            storage.write(uri, content.encode())
+            storage.write(next(uri for uri in uris if not storage.exists(uri)), content.encode())
         except MailmillError as failure:
             log.warning("no record of this run: %s", failure.message)
 
@@ -69,7 +73,7 @@ class Recorder:
             "run": self.run,
             "command": self._command,
             "outcome": self._outcome(error),
-            "started": self._started.isoformat(timespec="seconds"),
+            "started": self._started.isoformat(timespec="milliseconds"),
             "seconds": round(seconds, 3),
             "configuration": redacted(self._config.model_dump(mode="json")),
             "versions": _versions(),

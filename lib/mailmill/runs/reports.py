@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mailmill.errors import DataError
@@ -16,26 +16,21 @@ log = logging.getLogger("mailmill")
 PASSING = frozenset({"cache_bytes", "source_bytes", "gradient_norm"})
 
 
-def names(storage: Storage, work: str) -> list[str]:
-    """The ids of the recorded runs of a workspace, oldest first (an id begins with its time)."""
-    found = storage.children(join(work, FOLDER))
-    return [name.removesuffix(".json") for name in found if name.endswith(".json")]
+def load(storage: Storage, work: str, run: str) -> list[dict[str, Any]]:
+    """The records of one run, oldest first: one a command that had its id. `run` may be an id's beginning, or "last".
 
-
-def load(storage: Storage, work: str, run: str) -> dict[str, Any]:
-    """One record; `run` may be the beginning of an id, or "last". Raises DataError where there is none, or several."""
-    known = names(storage, work)
+    Raises DataError where there is no such run, or several.
+    """
+    known = _readable(storage, work, "" if run == "last" else run)
     if run == "last":
-        last = next(_readable(storage, work, reversed(known)), None)
-        if last is not None:
-            return last
-        found = []
+        found = known[-1:]
     else:
-        found = [name for name in known if name == run] or [name for name in known if name.startswith(run)]
-    if len(found) != 1:
-        why = f"{len(found)} runs begin with {run}" if found else f"no run {run}"
+        exact = [record for record in known if record["run"] == run]
+        found = exact or [record for record in known if record["run"].startswith(run)]
+    if len(runs := {record["run"] for record in found}) != 1:
+        why = f"{len(runs)} runs begin with {run}" if found else f"no run {run}"
         raise DataError(f"{why} in {join(work, FOLDER)}", hint="see `mailmill runs list`")
-    return _read(storage, join(work, FOLDER, f"{found[0]}.json"))
+    return [record for record in known if record["run"] in runs]
 
 
 def _read(storage: Storage, uri: str) -> dict[str, Any]:
@@ -48,19 +43,27 @@ def _read(storage: Storage, uri: str) -> dict[str, Any]:
     return document
 
 
-def _readable(storage: Storage, work: str, runs: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The records of these runs; one that is damaged is warned of and left out."""
-    for run in runs:
-        try:
-            yield _read(storage, join(work, FOLDER, f"{run}.json"))
-        except DataError as error:
-            log.warning("record left out: %s", error.message)
+def _order(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Not the id, which a scheduler may have given."""
+    return str(record["started"]), str(record["run"])
+
+
+def _readable(storage: Storage, work: str, beginning: str = "") -> list[dict[str, Any]]:
+    """The records of ids that begin so, oldest first; one that is damaged is warned of and left out."""
+    found = []
+    for name in storage.children(join(work, FOLDER)):
+        if name.endswith(".json") and name.startswith(beginning):
+            try:
+                found.append(_read(storage, join(work, FOLDER, name)))
+            except DataError as error:
+                log.warning("record left out: %s", error.message)
+    return sorted(found, key=_order)
 
 
 def listing(storage: Storage, work: str) -> str:
-    """A line a run: id, command, outcome, seconds, tables published, cost."""
+    """A line a record, oldest first: id, command, outcome, seconds, tables published, cost."""
     lines = [f"{'run':<26} {'command':<10} {'outcome':<11} {'seconds':>9} {'tables':>7} {'cost':>10}"]
-    for record in _readable(storage, work, names(storage, work)):
+    for record in _readable(storage, work):
         made = sum(table["event"] == "published" for table in record["tables"])
         cost = record["cost"]["estimate"]
         lines.append(
@@ -71,7 +74,7 @@ def listing(storage: Storage, work: str) -> str:
 
 
 def shown(record: Mapping[str, Any]) -> str:
-    """One run for people; `--json` gives all of it."""
+    """One record for people; `--json` gives all of it."""
     peak = record["peak_bytes"]
     lines = [
         f"run       {record['run']}: {record['command']}, {record['outcome']}",
@@ -93,25 +96,29 @@ def shown(record: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def compared(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
-    """What differs between two runs: configuration, versions, and each table's rows, content, time and figures."""
+def compared(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> str:
+    """What differs between two runs: configuration, versions, and each table's rows, content, time and figures.
+
+    Of several commands under one id, the last one's configuration and versions count.
+    """
+    a, b = one[-1], other[-1]
     lines = [f"{'':<34} {a['run']:<26} {b['run']}"]
     for section in ("configuration", "versions"):
         for name, x, y in _differences(a[section], b[section]):
             lines.append(f"{name:<34.34} {x!s:<26.26} {y!s:.40}")
-    lines.append(f"{'seconds':<34} {a['seconds']:<26.1f} {b['seconds']:.1f}")
-    lines.append(
-        f"{'driver, MiB':<34} {a['peak_bytes']['driver'] / 2**20:<26.0f} {b['peak_bytes']['driver'] / 2**20:.0f}"
-    )
-    left, right = ({table["table"]: table for table in record["tables"]} for record in (a, b))
+    seconds = [sum(record["seconds"] for record in records) for records in (one, other)]
+    lines.append(f"{'seconds':<34} {seconds[0]:<26.1f} {seconds[1]:.1f}")
+    memory = [max(record["peak_bytes"]["driver"] for record in records) / 2**20 for records in (one, other)]
+    lines.append(f"{'driver, MiB':<34} {memory[0]:<26.0f} {memory[1]:.0f}")
+    left, right = ({t["table"]: t for record in records for t in record["tables"]} for records in (one, other))
     for name in dict.fromkeys([*left, *right]):
         x, y = left.get(name), right.get(name)
         if x is None or y is None:
             lines.append(f"{name:<34} {'-' if x is None else x['rows']!s:<26} {'-' if y is None else y['rows']}")
             continue
         same = "same content" if x["fingerprint"] == y["fingerprint"] else "other content"
-        one, two = (f"{t['rows']} rows, {t['seconds']:.1f} s" for t in (x, y))
-        lines.append(f"{name:<34} {one:<26} {two}, {same}")
+        texts = [f"{t['rows']} rows, {t['seconds']:.1f} s" for t in (x, y)]
+        lines.append(f"{name:<34} {texts[0]:<26} {texts[1]}, {same}")
         for figure, p, q in _differences(x["statistics"], y["statistics"]):
             if figure not in PASSING and not isinstance(p or q, dict | list) and "." not in figure:
                 lines.append(f"  {figure:<32} {_figure(p):<26} {_figure(q)}")

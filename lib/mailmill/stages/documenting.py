@@ -22,7 +22,7 @@ from mailmill.docs import sample as samples
 from mailmill.docs.mistakes import Keys, join_texts, read_texts
 from mailmill.docs.modelcard import Material
 from mailmill.docs.telling import Questions, Word, telling_words
-from mailmill.draws import mix
+from mailmill.draws import Stream, mix
 from mailmill.features import vectors
 from mailmill.features.featurize import Featurizer
 from mailmill.features.occurrence import Occurrence, count_mails
@@ -35,6 +35,7 @@ from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.quality import site as validation
 from mailmill.stages import own_vectors
+from mailmill.stages.scorer import sparse_of
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
 
@@ -122,7 +123,7 @@ def _telling(
     common = np.flatnonzero(counts >= max(FEWEST_MAILS, FEWEST_SHARE * share * mails))
     ordered = common[np.argsort(-counts[common], kind="stable")].tolist()
     words = [word for row in ordered if len(word := store.word(row)) >= SHORTEST and word.isalpha()][:ASKED]
-    chosen = tuple(drawn.key[np.argsort(mix(1, drawn.ids))][:PROBES].tolist())
+    chosen = tuple(drawn.key[np.argsort(mix(Stream.PROBES, drawn.ids))][:PROBES].tolist())
     texts = clean(read_texts, join_texts, Keys(chosen))
     weights = None
     if spec.weights:
@@ -134,8 +135,6 @@ def _telling(
 
     def rows(given: Sequence[str]) -> tuple[NDArray[np.float32], SparseRows | None]:
         made = featurizer(given, [""] * len(given))
-        if made.bounds is None or made.indices is None or made.values is None:
-            return made.vectors, None
-        return made.vectors, SparseRows(made.bounds, made.indices, made.values, spec.sparse_columns)
+        return made.vectors, sparse_of(made, spec.sparse_columns)
 
     return telling_words(models, Questions(tuple(words), tuple(texts[key] for key in chosen), rows))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -45,6 +46,8 @@ TRAINED = "trained"
 TABLE = f"vectors/{TRAINED}"
 FILE = f"{TRAINED}.txt"
 
+_PREFIX = "mailmill-training-"
+
 PAIRS = pa.schema([pa.field(name, kind, nullable=False) for name, kind in
                    (("i", pa.int32()), ("j", pa.int32()), ("x", pa.int64()))])  # fmt: skip
 
@@ -77,6 +80,7 @@ def train(job: Job) -> Table:
         return skipped(stage, TABLE)
     folder = _folder(job, stage)
     try:
+        _prepare(folder)
         words = _words(job, stage, texts, folder)
         layout = Layout(len(words), settings.dimension)
         file = _pairs(job, stage, texts, words, layout, folder)
@@ -98,16 +102,23 @@ def train(job: Job) -> Table:
 
 
 def _folder(job: Job, stage: Stage) -> Path:
-    """This training's folder: in a local workspace beside its table, else on the driver's disk for passing files."""
-    name = configuration.fingerprint(stage.inputs, stage.settings, code_version())[:16]
+    """This training's folder: in a local workspace beside its table, else on the driver's disk for passing files, where
+    it is this user's and this workspace's alone."""
     work = job.config.run.work
-    parent = Path(tempfile.gettempdir()) if is_s3(work) else Path(work.removeprefix("file://")) / TABLE
-    folder = parent / f"mailmill-training-{name}"
+    decisive = [stage.inputs, stage.settings, code_version()]
+    if not is_s3(work):
+        return Path(work.removeprefix("file://")) / TABLE / f"{_PREFIX}{configuration.fingerprint(*decisive)[:16]}"
+    name = f"{_PREFIX}{os.getuid()}-{configuration.fingerprint(*decisive, work)[:16]}"
+    return Path(tempfile.gettempdir()) / name
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder, for nobody else to read: it will hold words of mail. Those abandoned beside it go."""
     folder.mkdir(parents=True, exist_ok=True)
-    for other in parent.glob("mailmill-training-*"):
+    folder.chmod(0o700)  # fails where it is another user's
+    for other in folder.parent.glob(f"{_PREFIX}*"):
         if other != folder and _idle(other) > ABANDONED_SECONDS:
             shutil.rmtree(other, ignore_errors=True)
-    return folder
 
 
 def _idle(folder: Path) -> float:

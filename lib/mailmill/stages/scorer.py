@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from mailmill.email import clean_message
 from mailmill.errors import DataError
-from mailmill.features.featurize import Featurizer
+from mailmill.features.featurize import Features, Featurizer
 from mailmill.features.glove import META
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.vectors import FOLDER, SharedVectors, prepare
@@ -28,6 +29,7 @@ from mailmill.models.data import SparseRows
 from mailmill.models.scoring import predict, probability, sentiment
 from mailmill.storage import manifests
 from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.tables import Workspace
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,7 @@ class Scorer:
     def probabilities(self, texts: Sequence[str], subjects: Sequence[str] = ()) -> NDArray[np.float64]:
         """P(class | mail) of each mail and class: float64 (n, classes). `subjects`: unless they are ignored."""
         found = self._featurizer(texts, subjects)
-        sparse = None
-        if found.bounds is not None and found.indices is not None and found.values is not None:
-            sparse = SparseRows(found.bounds, found.indices, found.values, self.specification.sparse_columns)
-        return probability(self.artifact.model, found.vectors, sparse)
+        return probability(self.artifact.model, found.vectors, sparse_of(found, self.specification.sparse_columns))
 
     @cached_property
     def _featurizer(self) -> Featurizer:
@@ -57,6 +56,18 @@ class Scorer:
     def specification(self) -> FeatureSpec:
         """How text becomes the model's features."""
         return FeatureSpec.from_dict(self.artifact.feature_spec)
+
+
+def sparse_of(made: Features, columns: int) -> SparseRows | None:
+    """The n-grams of featurised texts as rows of so many columns; None where the specification has none."""
+    if made.bounds is None or made.indices is None or made.values is None:
+        return None
+    return SparseRows(made.bounds, made.indices, made.values, columns)
+
+
+def chosen(workspace: Workspace, name: str) -> str:
+    """The model that scores in a workspace: `name` of the section `score`, or the one that its evaluation chose."""
+    return str(workspace.manifest("metrics").statistics["chosen"]) if name == "chosen" else name
 
 
 def score_message(raw: bytes, scorer: Scorer) -> dict[str, Any]:
@@ -83,7 +94,7 @@ def open_model(storage: Storage, place: str, vectors: str | None = None) -> Scor
     Its word vectors are looked for beside the models, in the workspace, unless `vectors` names their source.
     Nothing of a model is executed. Raises DataError where either is missing, damaged, or not what it should be.
     """
-    place = place.rstrip("/")
+    place = place.rstrip("/") if "://" in place else str(Path(place).absolute())  # what lies above it has a name then
     root, folder = place, place
     manifest = manifests.read(storage, place)
     if manifest is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ import pyarrow as pa
 from mailmill import schemas
 from mailmill.features.rows import columns_of
 from mailmill.models import artifact, queue
-from mailmill.models.scoring import predict, sentiment
 from mailmill.progress import watch
 from mailmill.stages.scorer import Scorer
 from mailmill.storage import manifests
@@ -43,10 +43,7 @@ class NewMailKernel:
         """Score a batch; a row's score does not depend on its neighbours."""
         subjects = batch.column("subject").to_pylist() if "subject" in self.columns else []
         p = self.scorer.probabilities(batch.column("text").to_pylist(), subjects)
-        model = self.scorer.artifact.model
-        labels = pa.array(model.classes).take(pa.array(predict(p, model.threshold)))
-        columns = [batch.column("key"), pa.array(p[:, -1]), pa.array(sentiment(p)), labels]
-        return {"unranked": pa.RecordBatch.from_arrays(columns, schema=queue.UNRANKED)}
+        return {"unranked": queue.scores(batch.column("key"), p, self.scorer.artifact.model)}
 
 
 def score_mail(job: Job, scorer: Scorer) -> Table:
@@ -73,8 +70,8 @@ def ranked(job: Job, stage: Stage, unranked: list[Written]) -> list[Written]:
     scans = draft.scans(job.engine.task_bytes)
     if not scans:
         return []
-    counts = job.engine.map_reduce(scans, queue.cell_counts, queue.add, None)
-    task = queue.Ranking(tuple(scans), stage.sink_for({"scores": schemas.SCORES}))
+    cuts, counts = queue.laid_out(partial(job.engine.map_reduce, scans))
+    task = queue.Ranking(tuple(scans), stage.sink_for({"scores": schemas.SCORES}), cuts)
     ranges = queue.ranges(counts)
     sizes = [after - first for first, after in pairwise([*(part.first for part in ranges), draft.rows + 1])]
     with watch("rank", draft.rows) as progress:

@@ -32,8 +32,9 @@ def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) ->
     """
     config = training.decided(job.config, table.manifest.statistics["specification"]["sparse_columns"])
     settings, seed = config.search, config.run.seed
-    judged = [config.train, config.evaluate]
-    of_models = [settings, config.logistic, config.forest, *judged, seed]
+    # Not which models are tried, what else is written of them, or how a workspace's own are compared.
+    judged = [config.train.model_dump(exclude={"models", "onnx"}), config.evaluate.model_dump(exclude={"choose_by"})]
+    of_models = [settings, config.train.models, config.logistic, config.forest, *judged, seed]
     stage = job.stage({table.name: table.fingerprint}, of_models, {OUTPUT: schemas.FILES})
     if stage.unchanged:
         return skipped(stage, OUTPUT)

@@ -1,6 +1,6 @@
 """Rows walking down a whole forest, compiled: 64 rows step together, and a leaf leads to itself.
 
-References: `tree.Tree.leaves` and `growth.out_of_bag_reference`. Trees are summed in order, so neither the
+References: `tree.Tree.leaves` and `outofbag.judge_reference`. Trees are summed in order, so neither the
 size of a batch nor who computes it changes a bit.
 """
 

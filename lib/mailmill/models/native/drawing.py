@@ -1,6 +1,6 @@
 """Hashed draws, compiled: which rows enter a tree's bootstrap, which features a node may split on.
 
-References: `hashing.bootstrap_weights` and `hashing.draw_features`.
+References: `hashing.bootstrap_weights`, and for features the plain form in the tests.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The merged way, compiled: rows of a fragment find their nodes, and are counted or listed for the driver to search.
 
-References: `growth.count_reference` for the worker's side, `split.best_splits` for the driver's.
+References: `histogram.count_histogram` for the worker's side, `split.best_splits` for the driver's.
 """
 
 from __future__ import annotations

@@ -1,0 +1,34 @@
+"""The stage that documents: what it needs of tables that are not of one run any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailmill import pipeline
+from mailmill.errors import DataError
+from mailmill.job import Job
+from mailmill.storage.loading import message_key
+from tests import mail
+
+
+def test_features_of_mail_that_is_gone_are_named(tmp_path: Path) -> None:
+    pytest.importorskip("jinja2", reason="the extra `docs` is not installed")
+    pytest.importorskip("matplotlib", reason="the extra `docs` is not installed")
+    corpus = mail.make_corpus(tmp_path / "corpus", 150)
+    vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
+    config = mail.make_config(str(tmp_path / "work"), corpus, vectors, 'train.models=["logistic"]')
+    with Job(config) as job:
+        pipeline.run(job)
+        rows = pipeline.open_features(job).read(["key", "label", "split"]).to_pylist()
+    gone = next(row["key"] for row in rows if row["split"] == "test" and row["label"])
+    for path in (corpus / "mail").rglob("*.eml"):
+        if message_key(path.read_bytes()) == gone:
+            path.unlink()
+    with Job(config) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+        with pytest.raises(DataError, match="clean table does not hold") as caught:
+            pipeline.docs(job)
+    assert caught.value.hint == "run `mailmill features`"

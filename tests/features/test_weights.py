@@ -224,8 +224,7 @@ def test_the_component_is_the_first_direction_of_all_training_mail(scale: float,
     job = make_job(store, labels_of(batch))
     own = np.ascontiguousarray(from_counts(counted(job, batch), job.spec).words[0, :, 2])
     moments = common.MomentsJob(job.spec, job.vectors, job.assignment, own, common.step_for(store.vectors))
-    halves = [common._batch_moments(part, moments) for part in (batch.slice(0, 111), batch.slice(111))]
-    total = common.add(*halves)
+    total = sum(common._batch_moments(part, moments) for part in (batch.slice(0, 111), batch.slice(111)))
     np.testing.assert_array_equal(total, common._batch_moments(batch, moments))
     averages = []
     for text, split in zip(batch.column("text").to_pylist(), job.assignment.splits(batch), strict=True):

@@ -136,7 +136,7 @@ def test_runs_are_compared_by_how_well_models_do(recorded: list[dict[str, Any]])
     for record_, found in ((one, {"macro_f1": 0.8125, "test_rows": 9}), (two, {"macro_f1": 0.9, "test_rows": 9})):
         metrics = next(table for table in record_["tables"] if table["table"] == "metrics")
         metrics["statistics"] |= found
-    rows = [line.split() for line in reports.compared(one, two).splitlines()]
+    rows = [line.split() for line in reports.compared([one], [two]).splitlines()]
     assert ["macro_f1", "0.8125", "0.9"] in rows
     assert not {"test_rows", "cache_bytes", "cost.seconds", "specification"} & {row[0] for row in rows}
 

@@ -214,3 +214,30 @@ def test_a_model_of_class_informed_words_and_ngrams(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "work" / "weights")
     with pytest.raises(DataError, match=r"weights of the model in .* are not beside it"):
         scoring.open_model(STORAGE, str(tmp_path / "work" / "models" / "logistic"))
+
+
+def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) -> None:
+    """Trained weekly, while the nights between fit weights anew to more mail, and sweep old ones."""
+    corpus = mail.make_corpus(tmp_path / "corpus", 240, label_header="X-Label")
+    vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
+    waiting = [(path, path.read_bytes()) for path in sorted((corpus / "mail").rglob("*.eml"))[180:]]
+    for path, _ in waiting:
+        path.unlink()
+    config = mail.make_config(
+        str(tmp_path / "work"), corpus, vectors, 'train.models=["logistic"]', 'features.pooling=["mean", "nb"]',
+        labels={"header": "X-Label"},
+    )  # fmt: skip
+    with Job(config) as job:
+        pipeline.run(job)
+    place = str(tmp_path / "work" / "models" / "logistic")
+    raw = waiting[0][1]
+    before = scoring.score_message(raw, scoring.open_model(STORAGE, place))
+    for night in range(3):
+        for path, content in waiting[night * 20 : night * 20 + 20]:
+            path.write_bytes(content)
+        with Job(config) as job:
+            for stage in (pipeline.ingest, pipeline.clean, pipeline.label, pipeline.features):
+                stage(job)
+    assert scoring.score_message(raw, scoring.open_model(STORAGE, place)) == before
+    runs = [folder.name for folder in (tmp_path / "work" / "weights").iterdir() if folder.is_dir()]
+    assert len(runs) == 3, "the model's, this night's, and the one before"

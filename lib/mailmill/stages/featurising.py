@@ -6,6 +6,7 @@ thread alone. So the same mail gets the same row in whatever order and on whatev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from mailmill.progress import counted, watch
 from mailmill.quality import polarity
 from mailmill.quality.profile import Known
 from mailmill.stages import own_vectors
+from mailmill.stages.scorer import weights_in_use
 from mailmill.storage.lookup import Lookup
 from mailmill.storage.tables import Table, fingerprints
 
@@ -52,7 +54,7 @@ def features(job: Job) -> Table:
     # Grown labels are those of new messages; but weights fitted to more mail change every row.
     growth = stage.growth(texts, *labels)
     fresh, kept = (texts, []) if spec.fitted else (growth.fresh["clean"], growth.kept)
-    stage = growth.stage
+    stage = replace(growth.stage, in_use={"weights": weights_in_use(job.workspace)})
     files = stage.write_files("weights", weights.to_files())
     shared = SharedWeights(job.storage, stage.folder("weights"), weights.fingerprint)
     kernel = FeaturesKernel(spec.bound(weights.fingerprint), store, shared, assignment)

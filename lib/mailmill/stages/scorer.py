@@ -130,7 +130,7 @@ def find_vectors(storage: Storage, work: str, fingerprint: str) -> SharedVectors
     """The prepared word vectors of a workspace that have this fingerprint, or None."""
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name)
-        if _fingerprint(storage, join(uri, META)) == fingerprint:
+        if _document(storage, join(uri, META)).get("fingerprint") == fingerprint:
             return SharedVectors(storage, uri, fingerprint)
     return None
 
@@ -139,17 +139,33 @@ def find_weights(storage: Storage, work: str, fingerprint: str) -> SharedWeights
     """The published weights of a workspace's features that have this fingerprint, or None."""
     for name in storage.children(join(work, "weights")):
         uri = join(work, "weights", name)
-        if _fingerprint(storage, join(uri, WEIGHTS_META)) == fingerprint:
+        if _document(storage, join(uri, WEIGHTS_META)).get("fingerprint") == fingerprint:
             return SharedWeights(storage, uri, fingerprint)
     return None
 
 
-def _fingerprint(storage: Storage, uri: str) -> str | None:
-    """The fingerprint that a folder's small JSON file names; None where there is no such file."""
+def weights_in_use(workspace: Workspace) -> set[str]:
+    """The folders of the table `weights` (`run_id=ID`) by which the published models read their features.
+
+    A model that is trained weekly scores new mail every night, by the weights that it was trained with.
+    """
+    storage, models, weights = workspace.storage, workspace.uri_of("models"), workspace.uri_of("weights")
+    wanted = set()
+    for place in (join(models, name) for name in storage.children(models)):
+        if manifest := manifests.read(storage, place):
+            found = _document(storage, join(place, f"run_id={manifest.run_id}", artifact.DOCUMENT))
+            spec = found.get("feature_spec")
+            wanted.add(spec.get("weights") if isinstance(spec, dict) else None)
+    metas = {name: _document(storage, join(weights, name, WEIGHTS_META)) for name in storage.children(weights)}
+    return {name for name, meta in metas.items() if meta and meta.get("fingerprint") in wanted}
+
+
+def _document(storage: Storage, uri: str) -> dict[str, Any]:
+    """A small JSON object; {} where there is no such file, or another."""
     if not storage.exists(uri):
-        return None
+        return {}
     try:
-        meta = json.loads(storage.read(uri))
+        found = json.loads(storage.read(uri))
     except ValueError:
-        return None
-    return str(meta.get("fingerprint")) if isinstance(meta, dict) else None
+        return {}
+    return found if isinstance(found, dict) else {}

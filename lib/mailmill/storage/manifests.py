@@ -14,7 +14,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import resources
@@ -122,16 +122,16 @@ def mendable(table_uri: str) -> Iterator[None]:
         raise DataError(error.message, hint=error.hint or hint) from None
 
 
-def publish(storage: Storage, table_uri: str, manifest: Manifest) -> None:
-    """Make `manifest` the table. Then sweep: only its files and those of the manifest before it stay.
+def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collection[str] = ()) -> None:
+    """Make `manifest` the table. Then sweep: its files stay, those of the manifest before it, and folders `in_use`.
 
-    Those stay for readers that are still on it. A table that grew keeps files of many runs.
+    Those before stay for readers that are still on them. A table that grew keeps files of many runs.
     """
     before = read(storage, table_uri)
     named = {file.path for file in manifest.files}
     _sweep(storage, table_uri, f"run_id={manifest.run_id}", named)  # left by a task's lost attempt, or scratch
     storage.write(join(table_uri, NAME), manifest.to_bytes())
-    keep = {f"run_id={run}" for run in (manifest.run_id, before.run_id if before else None)}
+    keep = {*in_use, *(f"run_id={run}" for run in (manifest.run_id, before.run_id if before else None))}
     keep |= {file.path.partition("/")[0] for m in (manifest, before) if m for file in m.files}
     for name in storage.children(table_uri):
         if name.startswith("run_id=") and name not in keep:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -97,7 +97,10 @@ class Growth:
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of a stage: its sink while it works, its manifests when it is done."""
+    """One run of a stage: its sink while it works, its manifests when it is done.
+
+    `in_use`: by output, folders of earlier runs (`run_id=ID`) that publication must not sweep.
+    """
 
     workspace: Workspace
     inputs: dict[str, str]
@@ -106,6 +109,7 @@ class Stage:
     run_id: str
     previous: Mapping[str, Manifest | None]
     sources: tuple[Table, ...] = ()
+    in_use: Mapping[str, Collection[str]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -198,7 +202,8 @@ class Stage:
         published = {}
         for name in reversed(list(self.outputs)):
             published[name] = table = self._table(name, written, statistics, self.outputs[name])
-            manifests.publish(self.workspace.storage, table.uri, table.manifest)
+            kept = self.in_use.get(name, ())
+            manifests.publish(self.workspace.storage, table.uri, table.manifest, kept)
         for name in self.outputs:
             self.workspace.notify("published", published[name].manifest)
         return published

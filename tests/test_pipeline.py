@@ -15,6 +15,7 @@ import pytest
 
 from mailmill import pipeline, schemas
 from mailmill.config import Config, parse
+from mailmill.docs.summary import summarise
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job, done
 from mailmill.models import training
@@ -177,7 +178,22 @@ def test_the_table_decides_what_training_takes_by_default(reference: Config, tmp
     manifest, settings = trained("features.ngrams=3")
     assert (settings.l2, settings.tolerance) == (training.L2, training.TOLERANCE)
     assert trained("logistic.l2=1e-4", "logistic.tolerance=1e-9") == (manifest, settings)
+    assert trained("evaluate.choose_by=log_loss")[0] == manifest, "models are chosen after they are trained"
     assert trained("logistic.l2=1e-3")[0] != manifest
+
+
+def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config, tmp_path: Path) -> None:
+    shutil.copytree(reference.run.work, tmp_path / "work")
+    config = parse(
+        reference.model_dump(mode="json") | {"run": {"work": str(tmp_path / "work"), "seed": reference.run.seed}},
+        ["labels.source="],
+    )
+    with Job(config) as job:
+        assert "accuracy" in summarise(job.workspace)
+        pipeline.run(job)
+        said = summarise(job.workspace)
+    assert "evaluated on other features" in said
+    assert not [word for word in ("accuracy", "labelled (") if word in said]
 
 
 def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp_path: Path) -> None:

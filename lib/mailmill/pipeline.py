@@ -124,7 +124,7 @@ def train(job: Job) -> dict[ModelName, Table]:
     trained: dict[ModelName, Table] = {}
     for name in job.config.train.models:
         output = f"models/{name}"
-        judged = [config.evaluate, config.train.calibration, config.train.onnx]
+        judged = [config.evaluate.model_dump(exclude={"choose_by"}), config.train.calibration, config.train.onnx]
         settings = [getattr(config, name), config.run.seed, classes, *judged]
         stage = job.stage(fingerprints(table), settings, {output: schemas.FILES})
         if stage.unchanged:

@@ -86,6 +86,7 @@ def parse(document: dict[str, Any], overrides: Sequence[str] = (), origin: str =
     except ValidationError as error:
         problems = _explain([dict(problem) for problem in error.errors()])
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        origin = f"{origin} and --set" if overrides else origin
         raise ConfigError(f"{origin}: {count}\n" + "\n".join(f"  {p}" for p in problems)) from None
 
 

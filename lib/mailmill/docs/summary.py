@@ -30,16 +30,17 @@ def summarise(workspace: Workspace) -> str:
         lines.append(
             f"{s['messages']} messages = {clean.rows} clean + {s['rejects']} rejects + {s['duplicates']} duplicates"
         )
-    labels = workspace.find("labels")
-    if labels:
+    features, labels, metrics = (workspace.find(name) for name in ("features", "labels", "metrics"))
+    if labels and (features is None or "labels" in features.inputs):
         s = labels.statistics
         classes = ", ".join(f"{n} {name}" for name, n in s["classes"].items())
         lines.append(
             f"{s['labelled']} labelled ({classes}), {s['unlabelled']} without a label; "
             f"in the file {s['unmatched']} unmatched, {s['contradictory']} contradictory"
         )
-    metrics = workspace.find("metrics")
-    if metrics:
+    if metrics and features and metrics.inputs["features"] != features.fingerprint:
+        lines += ["", "no figures: the models that are here were evaluated on other features"]
+    elif metrics:
         lines += ["", *_figures(json.loads(_read(workspace, metrics, "metrics.json")))]
     lines.append("")
     for title, name in PLACES.items():

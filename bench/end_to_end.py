@@ -59,7 +59,7 @@ def mailmill(mail: Path, work: Path, engine: str, cores: int, settings: list[str
 
 def write_split(mail: Path, work: Path, target: Path) -> None:
     """message_id,split of every labelled mail, as mailmill split them."""
-    from mailmill.email.labels import message_id
+    from mailmill.email.header_values import message_id
     from mailmill.storage.loading import message_key
 
     manifest = json.loads((work / "features" / "_manifest.json").read_text())

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from mailmill import schemas
 from mailmill.email import CleanMessage, CleanOptions, clean_message, clean_text
-from mailmill.email.labels import first_identifier
+from mailmill.email.header_values import first_identifier
 from mailmill.errors import RejectedMessage
 from tests.email.samples import html_mail, raw_mail
 from tests.email.test_cleaner import check, outcome

@@ -8,8 +8,8 @@ from typing import Final, Literal, NamedTuple, TypeVar
 
 from mailmill.email.charsets import normalise
 from mailmill.email.envelope import date_of, domain_of, thread_of
+from mailmill.email.header_values import decode_words, first_identifier
 from mailmill.email.labeller import Referee
-from mailmill.email.labels import decode_words, first_identifier
 from mailmill.email.lines import Lines, split_lines
 from mailmill.email.mime import Message, read_message
 from mailmill.email.names import sender_names

@@ -9,7 +9,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from mailmill.email.labels import clean_line, first_identifier
+from mailmill.email.header_values import clean_line, first_identifier
 
 _ADDRESS: Final = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
 # "Ada <ada@firm.example>", as nearly every program writes it.

@@ -23,7 +23,7 @@ import fast_mail_parser
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
 from mailmill.email.fields import FIELDS, as_one_text, cut_fields, without_unread
-from mailmill.email.labels import decode_words, header_block
+from mailmill.email.header_values import decode_words, header_block
 from mailmill.errors import RejectedMessage
 
 #: Multiparts and forwarded messages inside each other beyond this are not followed.

@@ -10,7 +10,7 @@ import numpy as np
 
 from mailmill import schemas
 from mailmill.config import LabelsSection
-from mailmill.email.tagging import MATCHES, LabelsKernel, read_labels
+from mailmill.email.labels import MATCHES, LabelsKernel, read_labels
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job, done, skipped
 from mailmill.progress import watch

@@ -28,46 +28,15 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
             marks[solid[0]] = ("signoff", "name.sender")
             return []
         return solid
-    place = solid[-1] - 1
-    while not lines.bares[place]:  # up to the line above, which may be decided already
-        place -= 1
-    previous = lines[place]
-    gap = solid[-1] > place + 1
-    shape = line.shape
-    if is_sender(line.bare, names):
-        rule = "name.sender"
-    elif shape.words <= 3 and DASHED_NAME.match(line.bare) and (gap or previous.bare[0] not in "-–—~"):
-        rule = "name.dashed"
-    elif (gap or previous.bare[-1] in ".!?)") and is_initial(line.bare, names):
-        rule = "name.initial"
-    elif gap and previous.bare[-1] in ".!?)…" and previous.bare[0] not in "-–—~" and DASHED_NICK.match(line.bare):
-        rule = "name.dashed"
-    elif gap and previous.bare[-1] in ".!?" and previous.shape.prose and _TWO_NAMES.fullmatch(line.bare):
-        rule = "name.two"
-    elif _NICK.fullmatch(line.bare) and line.bare not in PATTERNS.interjections and _set_off(lines, solid):
-        rule = "name.nick"
-    elif (
-        shape.name
-        and shape.words <= 3
-        and line.bare[-1] not in "?!:;)"
-        and not any(map(str.isdigit, line.bare))
-        and not (shape.words == 1 and line.bare.rstrip(".").lower() in PATTERNS.interjections)
-    ):
-        before = previous.bare[-1]
-        ends = (
-            gap or (before in ".!?)…" and previous.shape.prose) or (len(solid) > 2 and _parts_with(lines, solid[:-1]))
-        )
-        if not ends or (gap and before == ":"):
-            return _name_above(lines, marks, solid, names)
-        rule = "name.shape"
-    else:
+    rule = _rule_of_name(lines, solid, names)
+    if not rule:
         return _name_above(lines, marks, solid, names)
-    if rule == "name.shape" and len(solid) == 2 and line.bare[-1] == "." and previous.rule("greeting"):
-        marks[solid[-1]] = ("body", "body.only")
-        return solid[:-1]  # "Hi Bob, / Inline." says something, and nothing else does
-    marks[solid[-1]] = ("signoff", rule)
     rest = solid[:-1]
     above = lines[rest[-1]]
+    if rule == "name.shape" and len(rest) == 1 and line.bare[-1] == "." and above.rule("greeting"):
+        marks[solid[-1]] = ("body", "body.only")
+        return rest  # "Hi Bob, / Inline." says something, and nothing else does
+    marks[solid[-1]] = ("signoff", rule)
     if len(rest) > 1:
         rule = above.rule("closing") or above.rule("thanks") or above.rule("signoff")
         if not rule and _parts_with(lines, rest):
@@ -76,6 +45,38 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
             marks[rest[-1]] = ("signoff", rule)
             return rest[:-1]
     return rest
+
+
+def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
+    """By which rule the last of two lines or more is a name; '' where it is none."""
+    line = lines[solid[-1]]
+    bare, shape = line.bare, line.shape
+    place = solid[-1] - 1
+    while not lines.bares[place]:  # up to the line above, which may be decided already
+        place -= 1
+    previous = lines[place]
+    before, gap = previous.bare[-1], solid[-1] > place + 1
+    if is_sender(bare, names):
+        return "name.sender"
+    listed = previous.bare[0] in "-–—~"
+    if shape.words <= 3 and DASHED_NAME.match(bare) and (gap or not listed):
+        return "name.dashed"
+    if (gap or before in ".!?)") and is_initial(bare, names):
+        return "name.initial"
+    if gap and before in ".!?)…" and not listed and DASHED_NICK.match(bare):
+        return "name.dashed"
+    if gap and before in ".!?" and previous.shape.prose and _TWO_NAMES.fullmatch(bare):
+        return "name.two"
+    if _NICK.fullmatch(bare) and bare not in PATTERNS.interjections and _set_off(lines, solid):
+        return "name.nick"
+    if not shape.name or shape.words > 3 or bare[-1] in "?!:;)" or any(map(str.isdigit, bare)):
+        return ""
+    if shape.words == 1 and bare.rstrip(".").lower() in PATTERNS.interjections:
+        return ""
+    if gap:
+        return "name.shape" if before != ":" else ""
+    ended = before in ".!?)…" and previous.shape.prose
+    return "name.shape" if ended or (len(solid) > 2 and _parts_with(lines, solid[:-1])) else ""
 
 
 def _set_off(lines: Lines, solid: list[int]) -> bool:

@@ -72,6 +72,13 @@ SENTENCES = [
     "List owner: me.",
     "Spend less time on adverts and more on support.",
     "Sign up for better support? No thanks.",
+    "Many thanks for ruining my holiday.",
+    "Many thanks for your awful service",
+    "To the support team, shame on you!",
+    "On 3 March I wrote to support <help@firm.example>:   no answer.",
+    "rubbish",
+    "pathetic",
+    "Orders\n---------\nhttp://x.example/a",
 ]
 #: At the very end it is a polite close.
 ENDS = {"Thank you for your letter of 3 May."}
@@ -83,3 +90,14 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
     assert clean_text(text) == text
     text = f"{OPENING}\n\n{sentence}"
     assert clean_text(text) == (OPENING if sentence in ENDS else text)
+
+
+@pytest.mark.parametrize(
+    ("last", "sender"),
+    [
+        ("Never buying again,\nAda", "Ada Byron"),
+        ("Very dissatisfied,\n\nAda", "Ada Byron"), ("why?", "Will Young"), ("Yes.", "Yvonne Stone"),
+    ],
+)  # fmt: skip
+def test_the_last_words_above_a_name_or_like_one_stay(last: str, sender: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{last}", sender) == f"{OPENING}\n\n{last}".removesuffix("Ada").strip()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import EDGE
+from mailmill.email.lines import EDGE, fold
 from mailmill.email.patterns import PATTERNS
 
 _GLUED: Final = re.compile(r"-{4,12}[^-:]{8,60}-{4,12}(?=[\w ]{2,20}:)")
+# Yahoo on telephones: "On Tue, Mar 4, 2025 at 9:14, Ada<ada@firm.example> wrote:   Hello Bob, …".
+_ATTRIBUTED: Final = re.compile(r"(?:On|Am|Le|El|Em|Il|Op) .{8,120}<[\w.+-]{1,64}@[\w.-]{2,80}>[^:]{0,20}: {3}")
 _DASHES: Final = " \t-_=*~#+.>"
 
 
@@ -38,3 +40,9 @@ def banner_of(text: str) -> tuple[str, str] | None:
             if rule:
                 return kind, rule
     return None
+
+
+def is_glued(text: str) -> bool:
+    """Does the stripped `text` hold an attribution and, behind three spaces, the beginning of what it introduces?"""
+    found = _ATTRIBUTED.match(text)
+    return found is not None and PATTERNS.matchers["attribution"].rule(fold(found[0].strip())) != ""

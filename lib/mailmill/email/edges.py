@@ -52,7 +52,7 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
 
 def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """Sign-off, name and signature at the end; what is left above them."""
-    solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names))
+    solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names), names)
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
         postscript = signature_block(lines, marks, solid[len(above) :], names)

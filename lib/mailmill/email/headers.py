@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from mailmill.email.banners import banner_of, field_of
+from mailmill.email.banners import banner_of, field_of, is_glued
 from mailmill.email.evidence import UNDECIDED
 from mailmill.email.lines import Lines, fold
 from mailmill.email.matching import heads
@@ -32,8 +32,6 @@ _TIME_LINE: Final = re.compile(
 _TIME: Final = re.compile(r"\d[:.h]\d\d")
 _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
-# Yahoo on telephones: "On Tue, Mar 4, 2025 at 9:14, Ada<ada@firm.example> wrote:   Hello Bob, …".
-_GLUED: Final = re.compile(r"(?:On|Am|Le|El|Em|Il|Op) .{8,120}<[\w.+-]{1,64}@[\w.-]{2,80}>[^:]{0,20}: {3}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
 #: A date or a time of day: "Solr 6.6" and "Order 637" are none.
@@ -97,7 +95,7 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
             header, barren = _fields(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)
-        elif header is None and ":   " in bare and _GLUED.match(bare):
+        elif header is None and ":   " in bare and is_glued(bare):
             header = Header(i, i + 1, "banner", "attribution.glued")
         elif header is None and lines.next_solid(i + 1) in depths:
             header = _above_marks(lines, i)

@@ -142,8 +142,10 @@ class Shape:
     @property
     def phone(self) -> bool:
         """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices)."""
-        found = _PHONE.search(self._bare) if _DIGIT.search(self._bare) is not None else None
-        return found is not None and (found[1] is None or sum(map(str.isdigit, found[1])) >= 7)
+        if _DIGIT.search(self._bare) is None:
+            return False
+        found = [number[1] for number in _PHONE.finditer(self._bare)]
+        return any([n is None or sum(map(str.isdigit, n)) >= 7 for n in found])  # noqa: C419 - mypyc compiles lists
 
     @property
     def address(self) -> bool:

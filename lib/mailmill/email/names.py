@@ -43,16 +43,10 @@ def sender_names(sender: str) -> frozenset[str]:
 
 
 def are_names(words: Sequence[str], names: frozenset[str]) -> bool:
-    """Are all the lower-cased words parts of the sender's name, beginnings ("ben"), or initials ("dlm" of "dm")?"""
+    """Are all the lower-cased words parts of the sender's name, their beginnings ("ben"), or initials?"""
     if not names:
         return False
-    known = [
-        w
-        for w in words
-        if w in names
-        or (len(w) > 2 and any(name.startswith(w) for name in names))
-        or (len(w) == 3 and w[0] + w[2] in names)
-    ]
+    known = [w for w in words if w in names or (len(w) > 2 and any(name.startswith(w) for name in names))]
     return bool(known) and all(w in known or len(w) <= 2 for w in words)
 
 

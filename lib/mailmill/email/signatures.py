@@ -72,7 +72,7 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
     return solid[:low]
 
 
-def ruled_signature(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+def ruled_signature(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """A name and, below a row of dashes, ways to reach its owner: "James / ------- / http://…"; what is left above."""
     bares = lines.bares
     for k in range(max(2, len(solid) - MAX_CLOSING), len(solid) - 1):
@@ -85,6 +85,8 @@ def ruled_signature(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
             break
         if not name.shape.name or name.shape.words > 3 or name.bare[-1] in ":?!" or _underlines(lines, solid, k):
             break
+        if not signs and not is_sender(name.bare, names):
+            break  # "Orders / ------- / http://…": a heading, whatever it is underlined with
         below = [lines[i].shape for i in solid[k + 1 :]]
         if any(s.prose and not s.address for s in below) or not any(s.address or s.phone for s in below):
             break

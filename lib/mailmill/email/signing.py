@@ -14,8 +14,6 @@ from mailmill.email.tails import Marks, mark
 _TWO_NAMES: Final = re.compile(
     r"(?:[A-ZÀ-Þ][\w'’.-]{0,15} ){1,3}(?:and|&|und|et|y|e|en) [A-ZÀ-Þ][\w'’.-]{1,15}(?: [A-ZÀ-Þ][\w'’.-]{0,15}){0,2}"
 )
-#: A nick alone on its line: "hossman".
-_NICK: Final = re.compile(r"[a-z]{2,12}")
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -39,8 +37,6 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
     marks[solid[-1]] = ("signoff", rule)
     if len(rest) > 1:
         rule = above.rule("closing") or above.rule("thanks") or above.rule("signoff")
-        if not rule and _parts_with(lines, rest):
-            rule = "name.comma"
         if rule:
             marks[rest[-1]] = ("signoff", rule)
             return rest[:-1]
@@ -67,8 +63,6 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return "name.dashed"
     if gap and before in ".!?" and previous.shape.prose and _TWO_NAMES.fullmatch(bare):
         return "name.two"
-    if _NICK.fullmatch(bare) and bare not in PATTERNS.interjections and _set_off(lines, solid):
-        return "name.nick"
     if not shape.name or shape.words > 3 or bare[-1] in "?!:;)" or any(map(str.isdigit, bare)):
         return ""
     if shape.words == 1 and bare.rstrip(".").lower() in PATTERNS.interjections:
@@ -77,14 +71,6 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return "name.shape" if before != ":" else ""
     ended = before in ".!?)…" and previous.shape.prose
     return "name.shape" if ended or (len(solid) > 2 and _parts_with(lines, solid[:-1])) else ""
-
-
-def _set_off(lines: Lines, solid: list[int]) -> bool:
-    """Does a blank line part the last line from text that ends, or do words like "Rock on," stand right above it?"""
-    above = lines[solid[-2]]
-    if solid[-1] > solid[-2] + 1:
-        return above.bare[-1] in ".!?)" and above.shape.words > 1
-    return len(solid) > 2 and _parts_with(lines, solid[:-1])
 
 
 def _parts_with(lines: Lines, solid: list[int]) -> bool:

@@ -162,7 +162,7 @@ def test_a_pool_is_named_once() -> None:
 def test_what_would_fail_after_hours_is_refused_at_once(override: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse({"input": {"paths": ["mail"]}}, [override])
-    assert caught.value.message.startswith("configuration and --set: 1 problem\n")
+    assert caught.value.message.startswith("configuration and the command line: 1 problem\n")
     assert said in caught.value.message
 
 
@@ -184,7 +184,7 @@ def test_a_node_draws_a_share_or_a_number_of_columns(said: str, read: object) ->
 def said_of(document: dict[str, object], *overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
         parse({"input": {"paths": ["mail"]}} | document, overrides)
-    origin = "configuration and --set" if overrides else "configuration"
+    origin = "configuration and the command line" if overrides else "configuration"
     return caught.value.message.removeprefix(f"{origin}: 1 problem\n  ")
 
 

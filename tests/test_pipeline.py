@@ -214,6 +214,10 @@ def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp
         pipeline.train(job)
         pipeline.evaluate(job)
         assert pipeline.score(job).rows == scores.rows
+    with Job(parse(config.model_dump(mode="json"), ["run.seed=77"])) as job:
+        pipeline.features(job)
+        with pytest.raises(DataError, match="differ in splits_by"):
+            pipeline.evaluate(job)
 
 
 @pytest.mark.parametrize("form", ["mbox", "tar.gz", "parquet"])

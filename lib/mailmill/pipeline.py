@@ -140,7 +140,12 @@ def train(job: Job) -> dict[ModelName, Table]:
         files = artifact.to_bytes(
             model,
             feature_spec=table.manifest.statistics["specification"],
-            training={"table": table.name, "fingerprint": table.fingerprint, "rows": evidence.rows},
+            training={
+                "table": table.name,
+                "fingerprint": table.fingerprint,
+                "rows": evidence.rows,
+                "splits_by": table.manifest.statistics["splits_by"],
+            },
             evidence=evidence.of_the_fit,
             metrics=figures,
         ) | portable.files(model, config.train.onnx)
@@ -210,14 +215,17 @@ def open_features(job: Job) -> Table:
 def load_model(job: Job, name: str) -> artifact.Artifact:
     """A published model by name, checked before any of it is used. Raises DataError where the features are not its.
 
-    Weights that were fitted to more mail since are told of: figures are near those of the model's own, not the same.
+    Weights that were fitted anew since, to more mail, are told of: figures are near those of the model's own, not the
+    same. Another split is refused: what is test mail now may have been trained on.
     """
     table = job.workspace.open(f"models/{name}", schemas.FILES)
     found = artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
-    own, made = found.feature_spec, job.workspace.manifest("features").statistics["specification"]
+    features = job.workspace.manifest("features").statistics
+    own = found.feature_spec | {"splits_by": found.training.get("splits_by")}
+    made = features["specification"] | {"splits_by": features.get("splits_by")}
     other = sorted(key for key in {*own, *made} if own.get(key) != made.get(key))
     if other == ["weights"]:
-        log.warning("%s was trained before the features' weights were fitted to more mail: train it again", table.name)
+        log.warning("%s was trained before the features' weights were fitted anew: train it again", table.name)
     elif other:
         raise DataError(
             f"{table.name} was trained on other features: they differ in {', '.join(other)}",

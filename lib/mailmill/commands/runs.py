@@ -39,7 +39,7 @@ def list_runs(config: str | None, overrides: Sequence[str]) -> None:
 @runs.command()
 @config_option
 @set_option
-@click.option("--json", "whole", is_flag=True, help="The whole record, of each command that had this id.")
+@click.option("--json", "whole", is_flag=True, help="The whole record; a list where several commands had this id.")
 @click.argument("run", default="last")
 def show(config: str | None, overrides: Sequence[str], whole: bool, run: str) -> None:
     """One run: its tables with rows, bytes, seconds and fingerprints; memory; cost."""
@@ -47,7 +47,7 @@ def show(config: str | None, overrides: Sequence[str], whole: bool, run: str) ->
 
     records = reports.load(*_place(config, overrides), run)
     if whole:
-        click.echo("\n".join(json.dumps(record, indent=1, sort_keys=True) for record in records))
+        click.echo(json.dumps(records if len(records) > 1 else records[0], indent=1, sort_keys=True))
     else:
         click.echo("\n\n".join(map(reports.shown, records)))
 

@@ -86,7 +86,9 @@ def parse(document: dict[str, Any], overrides: Sequence[str] = (), origin: str =
     except ValidationError as error:
         problems = _explain([dict(problem) for problem in error.errors()])
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        origin = f"{origin} and --set" if overrides else origin
+        given = [override.partition("=")[0].strip() for override in overrides]
+        if any(key in problem for key in given for problem in problems):
+            origin += " and the command line"
         raise ConfigError(f"{origin}: {count}\n" + "\n".join(f"  {p}" for p in problems)) from None
 
 

@@ -134,8 +134,9 @@ class SparkEngine(Engine):
                 frame = frame.select(*kernel.columns)
             files = frame.mapInArrow(MapPartition(kernel, sink), reports.DDL)
             return reports.gathered(self._watched(files.collect, table.rows, progress))
-        except InfrastructureError:
-            table.require_whole()  # a damaged file is no fault of the cluster's, and another try does not heal it
+        except InfrastructureError as error:
+            if _UNREADABLE.search(f"{error} {error.__cause__ or error.__context__}"):
+                table.require_whole()  # a damaged file is no fault of the cluster's, and another try does not heal it
             raise
 
     def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
@@ -267,6 +268,8 @@ def _apart(action: Callable[[], object]) -> None:
     thread.join()
 
 
+#: What Spark says where a file, not the cluster, is at fault: only then is it worth to read the whole table here.
+_UNREADABLE = re.compile(r"FAILED_READ_FILE|parquet", re.I)
 #: The end of a traceback of Python's: a frame, more lines that are set in, and what was raised.
 _RAISED = re.compile(r'^  File ".*", line \d+, in .*\n(?: .*\n)*([\w.]+)(?:: (.*))?$', re.M)
 

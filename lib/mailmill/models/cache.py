@@ -29,7 +29,7 @@ _MAGIC = b"mailmill.cache.1\n"
 _ALIGN = 64
 _HEADER = 4096
 _FREE_SHARE = 0.5
-_SHARERS = 16  # processes that may fill one cache at a time without going over its limit
+_SHARERS = max(16, os.cpu_count() or 1)  # processes that may fill one cache at a time without going over its limit
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ have one sentiment (those without a known word do), so a cell with too many is c
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +111,7 @@ def laid_out(map_reduce: Passes, rows_per_range: int = ROWS_PER_RANGE) -> tuple[
     A heavy cell becomes pieces of half a range or so, by a sample of 200 rows a range drawn by their keys' hashes.
     The counts are int64 (CELLS + cuts,).
     """
-    counts: NDArray[np.int64] = map_reduce(place_counts, add, UNCUT)
+    counts: NDArray[np.int64] = map_reduce(place_counts, operator.add, UNCUT)
     heavy = np.flatnonzero(counts > rows_per_range)
     if not len(heavy):
         return UNCUT, counts
@@ -123,7 +124,7 @@ def laid_out(map_reduce: Passes, rows_per_range: int = ROWS_PER_RANGE) -> tuple[
         chosen |= {first + (last - first) * piece // pieces for piece in range(1, pieces)} if first < last else set()
     table = drawn.take(pa.array(sorted(chosen), pa.int64()))
     cuts = Cuts(table["sentiment"].to_numpy(), np.asarray(table["key"].to_pylist(), UNCUT.keys.dtype))
-    return cuts, map_reduce(place_counts, add, cuts)
+    return cuts, map_reduce(place_counts, operator.add, cuts)
 
 
 def place_counts(scan: Scan, cuts: Cuts) -> NDArray[np.int64]:
@@ -143,11 +144,6 @@ def draw(scan: Scan, heavy: Heavy) -> pa.Table:
 def join(a: pa.Table, b: pa.Table) -> pa.Table:
     """The drawn rows of two parts."""
     return pa.concat_tables([a, b])
-
-
-def add(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts of two parts together."""
-    return a + b
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ def features(job: Job) -> Table:
         written = kept + job.map_table(fresh, kernel, stage.sink_for(kernel.outputs), progress)
 
     rows = job.count(stage.draft("features", written, stage.outputs["features"]), "split", "label")
-    statistics = _counts(rows) | {"specification": kernel.spec.to_dict()}
+    drawn = {"seed": seed, "shares": list(settings.shares)}
+    statistics = _counts(rows) | {"specification": kernel.spec.to_dict(), "splits_by": drawn}
     known = _known(job, texts, store, spec)
     return done(job.publish(stage, written + files, statistics, known), "features")
 

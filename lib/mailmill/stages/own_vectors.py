@@ -114,8 +114,9 @@ def _folder(job: Job, stage: Stage) -> Path:
 
 def _prepare(folder: Path) -> None:
     """Make the folder, for nobody else to read: it will hold words of mail. Those abandoned beside it go."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)  # fails where it is another user's
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    if folder.parent == Path(tempfile.gettempdir()):  # where everybody may have made it
+        folder.chmod(0o700)  # fails where it is another user's
     for other in folder.parent.glob(f"{_PREFIX}*"):
         if other != folder and _idle(other) > ABANDONED_SECONDS:
             shutil.rmtree(other, ignore_errors=True)

@@ -182,12 +182,17 @@ def test_the_table_decides_what_training_takes_by_default(reference: Config, tmp
     assert trained("logistic.l2=1e-3")[0] != manifest
 
 
-def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config, tmp_path: Path) -> None:
-    shutil.copytree(reference.run.work, tmp_path / "work")
-    config = parse(
-        reference.model_dump(mode="json") | {"run": {"work": str(tmp_path / "work"), "seed": reference.run.seed}},
-        ["labels.source="],
+def copied(reference: Config, folder: Path, *overrides: str) -> Config:
+    """The reference with other settings, in a workspace that begins as a copy of its own."""
+    work = folder / "work"
+    shutil.copytree(reference.run.work, work)
+    return parse(
+        reference.model_dump(mode="json") | {"run": {"work": str(work), "seed": reference.run.seed}}, overrides
     )
+
+
+def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config, tmp_path: Path) -> None:
+    config = copied(reference, tmp_path, "labels.source=")
     with Job(config) as job:
         assert "accuracy" in summarise(job.workspace)
         pipeline.run(job)
@@ -198,11 +203,7 @@ def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config
 
 def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp_path: Path) -> None:
     """As after a night whose training failed, or a change of settings without `train`: widths may be the same."""
-    shutil.copytree(reference.run.work, tmp_path / "work")
-    config = parse(
-        reference.model_dump(mode="json") | {"run": {"work": str(tmp_path / "work"), "seed": reference.run.seed}},
-        ["features.pooling=['max']"],
-    )
+    config = copied(reference, tmp_path, "features.pooling=['max']")
     with Job(config) as job:
         scores = job.workspace.manifest("scores")
         pipeline.features(job)

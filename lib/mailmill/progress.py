@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
 
 log = logging.getLogger("mailmill")
 EVERY_SECONDS = 10.0
@@ -81,11 +82,11 @@ class _Lines:
 
 
 class _Bar:
-    def __init__(self, bar: RichProgress, task: object) -> None:
+    def __init__(self, bar: RichProgress, task: TaskID) -> None:
         self._bar, self._task = bar, task
 
     def advance(self, rows: int) -> None:
-        self._bar.advance(self._task, rows)  # type: ignore[arg-type]
+        self._bar.advance(self._task, rows)
 
 
 @contextmanager

@@ -292,6 +292,21 @@ def test_kept_mail_survives_a_change_of_code(mailbox: Mailbox, monkeypatch: pyte
     adds_up(mailbox.run(keep), 60)
 
 
+def killed_after(table: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> None:
+    """A run that ends right after it has published the manifest of `table`."""
+    original: Callable[..., None] = manifests.publish
+
+    def killed(storage: Any, uri: str, manifest: Manifest, *rest: Any) -> None:
+        original(storage, uri, manifest, *rest)
+        if manifest.table == table:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            mailbox.run(*overrides)
+
+
 @pytest.mark.parametrize("grown", [True, False])
 @pytest.mark.parametrize("last", ["ledger", "raw_rejects"])
 def test_a_run_that_was_killed_between_two_manifests(
@@ -302,17 +317,7 @@ def test_a_run_that_was_killed_between_two_manifests(
         mailbox.arrive(DAYS[0], 60)
         mailbox.run()
     mailbox.arrive(DAYS[1], 40)
-    original: Callable[..., None] = manifests.publish
-
-    def killed(storage: Any, uri: str, manifest: Manifest) -> None:
-        original(storage, uri, manifest)
-        if manifest.table == last:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(manifests, "publish", killed)
-    with pytest.raises(KeyboardInterrupt):
-        mailbox.run()
-    monkeypatch.setattr(manifests, "publish", original)
+    killed_after(last, mailbox, monkeypatch)
     adds_up(mailbox.run(), 100 if grown else 40)
 
 
@@ -397,17 +402,7 @@ def test_compaction_after_a_run_that_was_killed_between_two_manifests(
         mailbox.run(few)
     for number in range(3):
         (mailbox.corpus / "mail" / f"broken-{number}.eml").write_bytes(b"")
-    original: Callable[..., None] = manifests.publish
-
-    def killed(storage: Any, uri: str, manifest: Manifest) -> None:
-        original(storage, uri, manifest)
-        if manifest.table == last:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(manifests, "publish", killed)
-    with pytest.raises(KeyboardInterrupt):
-        mailbox.run(few)
-    monkeypatch.setattr(manifests, "publish", original)
+    killed_after(last, mailbox, monkeypatch, few)
     with Job(mailbox.config(few)) as job:
         compacting.compact(job)
     adds_up(mailbox.run(few), 83)

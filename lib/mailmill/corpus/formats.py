@@ -97,7 +97,7 @@ class TarSink:
         member.size = len(raw)
         self._tar.addfile(member, io.BytesIO(raw))
         # tarfile remembers every member; a corpus of millions must not.
-        self._tar.members.clear()  # type: ignore[attr-defined]
+        self._tar.members.clear()  # type: ignore[attr-defined]  # not in typeshed
 
     def close(self) -> None:
         """Write the archive's end."""

@@ -122,7 +122,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
         and k
         and line.bare[0] in "-–—~"
         and (DASHED_NAME.match(line.bare) or (k + 1 == len(solid) and DASHED_FIRM.match(line.bare)))
-        and not any(lines.bares[solid[j]][0] in "-–—~" for j in range(k - 1, min(k + 2, len(solid))) if j != k)
+        and not any(lines.bares[i][0] in "-–—~" for i in (solid[k - 1], *solid[k + 1 : k + 2]))
     ):
         rule = "name.dashed"
     return rule

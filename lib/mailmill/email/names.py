@@ -11,16 +11,16 @@ from typing import Final
 DASHED_NICK: Final = re.compile(r"[-–—~]{1,2}\s?[a-z]{2,12}\.?$")
 DASHED_NAME: Final = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
 
+#: A name behind dashes with what its owner works for, on the last line: "- Ada Byron, Royal Library".
+DASHED_FIRM: Final = re.compile(
+    r"[-–—~]{1,2}\s?[A-ZÀ-Þ][a-zà-ÿ]{1,15} [A-ZÀ-Þ][a-zà-ÿ]{1,15}, [A-ZÀ-Þ][\w&'’-]{1,20}(?:,? [\w&'’-]{1,20}){0,6}$"
+)
+
 #: Short words that stand in names, though they are words of a language.
 PARTICLES: Final = frozenset({
     "van", "von", "der", "den", "de", "da", "di", "do", "du", "la", "le", "el", "al", "of", "y", "e", "et", "en", "und",
     "and",
 })  # fmt: skip
-
-#: The same with what its owner works for, on the last line: "- Ada Byron, Royal Library".
-DASHED_FIRM: Final = re.compile(
-    r"[-–—~]{1,2}\s?[A-ZÀ-Þ][a-zà-ÿ]{1,15} [A-ZÀ-Þ][a-zà-ÿ]{1,15}, [A-ZÀ-Þ][\w&'’-]{1,20}(?:,? [\w&'’-]{1,20}){0,6}$"
-)
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NICK: Final = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith

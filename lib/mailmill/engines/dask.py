@@ -62,7 +62,7 @@ SPARING = {
 }
 
 
-class OwnMemoryNanny(distributed.Nanny):  # type: ignore[misc]
+class OwnMemoryNanny(distributed.Nanny):  # type: ignore[misc]  # distributed has no types
     """Keeps a worker process alive, and ends one whose own memory is over its limit.
 
     Dask counts all resident pages. Word vectors, labels and the cached fragments are mapped files: their pages are

@@ -41,6 +41,8 @@ T = TypeVar("T")
 B = TypeVar("B")
 R = TypeVar("R")
 
+#: What Spark says where a file, not the cluster, is at fault: only then is it worth to read the whole table here.
+_UNREADABLE = re.compile(r"FAILED_READ_FILE|parquet", re.I)
 _PATTERN = re.compile(r"[\\*?\[\]{}]")  # what Hadoop takes for a pattern in a path, where we mean a name
 DEFAULTS = {
     "spark.app.name": "mailmill",
@@ -268,8 +270,6 @@ def _apart(action: Callable[[], object]) -> None:
     thread.join()
 
 
-#: What Spark says where a file, not the cluster, is at fault: only then is it worth to read the whole table here.
-_UNREADABLE = re.compile(r"FAILED_READ_FILE|parquet", re.I)
 #: The end of a traceback of Python's: a frame, more lines that are set in, and what was raised.
 _RAISED = re.compile(r'^  File ".*", line \d+, in .*\n(?: .*\n)*([\w.]+)(?:: (.*))?$', re.M)
 

@@ -26,13 +26,13 @@ CLIP = 100.0  # of a gradient's component, as in the published program
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
-@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+@intrinsic  # type: ignore[untyped-decorator,unused-ignore]  # Numba has no types
 def _bits(context: Any, value: Any) -> Any:
     """The 32 bits of a float32 as an int32."""
     return types.int32(types.float32), lambda c, builder, s, args: builder.bitcast(args[0], ir.IntType(32))
 
 
-@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+@intrinsic  # type: ignore[untyped-decorator,unused-ignore]  # Numba has no types
 def _number(context: Any, value: Any) -> Any:
     """The float32 of 32 bits."""
     return types.float32(types.int32), lambda c, builder, s, args: builder.bitcast(args[0], ir.FloatType())

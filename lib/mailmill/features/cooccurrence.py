@@ -75,7 +75,7 @@ def count_pairs_plainly(
     return found
 
 
-def _places(words, offsets, window, vocabulary, text, at, buffer):  # type: ignore[no-untyped-def]
+def _places(words, offsets, window, vocabulary, text, at, buffer):  # type: ignore[no-untyped-def]  # Numba infers
     """Fill `buffer` with (i V + j) 16 + d - 1 for each place, from word `at` of `text` on; where to go on."""
     filled = 0
     while text < len(offsets) - 1:
@@ -94,7 +94,7 @@ def _places(words, offsets, window, vocabulary, text, at, buffer):  # type: igno
     return filled, text, at
 
 
-def _reduce(packed, weights, sums):  # type: ignore[no-untyped-def]
+def _reduce(packed, weights, sums):  # type: ignore[no-untyped-def]  # Numba infers
     """Add up runs of one pair in sorted `packed`: pairs to its front, sums to `sums`; how many."""
     count = -1
     last = np.int64(-1)

@@ -80,10 +80,10 @@ def candidates(
         if size > _LARGEST_GRID:
             raise ConfigError(f"search.{model} has {size:,} combinations", hint=f"at most {_LARGEST_GRID:,} are listed")
         points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-        chosen = range(size)
+        chosen: Sequence[int] = range(size)
         if method == "random" and draws < size:
             order = np.argsort(mix(seed, Stream.SEARCH, np.arange(size, dtype=np.uint64)), kind="stable")
-            chosen = sorted(order[:draws].tolist())  # type: ignore[assignment]
+            chosen = sorted(order[:draws].tolist())
         found += [Candidate(model, points[number]) for number in chosen]
     return found
 

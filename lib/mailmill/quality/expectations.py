@@ -84,7 +84,8 @@ def check(suite: Suite, profile: Profile, accept: Sequence[str] = ()) -> Validat
         if not chosen or (data == "sample" and (profile.sample is None or not profile.sample.num_rows)):
             found |= {e.name: outcome(suite.table, e, None, None, accept) for e in chosen}
             continue
-        frame = _frame(facts, chosen) if data == "metrics" else profile.sample.to_pandas()  # type: ignore[union-attr]
+        sample = profile.sample if data == "sample" else None
+        frame = _frame(facts, chosen) if sample is None else sample.to_pandas()
         result = _checkpoint(f"{suite.table} {data}", frame, chosen)
         results[data] = _plain(result)
         for expected, one in zip(chosen, _in_order(result, chosen), strict=True):

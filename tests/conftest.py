@@ -37,6 +37,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("no time is left for it: MAILMILL_SLOW_UNTIL has passed")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Binary content has no name of its own: one that changes by the second would differ between xdist's workers."""
+    return "binary" if isinstance(val, bytes) and any(byte > 0x7E or byte == 0 for byte in val) else None
+
+
 def missing_spark() -> str | None:
     """Why Spark cannot run here, or None."""
     if not find_spec("pyspark"):

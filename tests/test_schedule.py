@@ -25,7 +25,7 @@ REQUESTS = {
     "emr-steps.json": ("emr", "AddJobFlowSteps"),
     "emr-serverless.json": ("emr-serverless", "StartJobRun"),
 }
-STAGES = ["ingest", "clean", "label", "glove", "features", "train", "evaluate", "score"]
+STAGES = ["ingest", "clean", "label", "glove", "features", "train", "evaluate", "score", "docs"]
 DAG = FOLDER / "airflow_dag.py"
 
 
@@ -72,6 +72,15 @@ def test_the_serverless_token_is_run_and_stage() -> None:
     assert request["clientToken"].endswith(f"-{stage}")
 
 
+def test_the_dag_takes_what_an_upload_prints() -> None:
+    tree = ast.parse(DAG.read_text())
+    (defaults,) = [
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DEFAULTS"
+    ]
+    printed = {"application_id", "role", "staging", "archive", "wheel", "config"}
+    assert set(ast.literal_eval(defaults)) == printed | {"glove", "docs"}
+
+
 def test_the_dag_by_its_text() -> None:
     """What can be said without Airflow: stages in the pipeline's order, deferrable, retried, one run at a time."""
     tree = ast.parse(DAG.read_text())
@@ -90,14 +99,14 @@ def test_the_dag_by_its_text() -> None:
     assert "retries" in ast.unparse(dag["default_args"])
 
 
-@pytest.mark.parametrize("trained", [False, True])
-def test_the_dag_imports(tmp_path: Path, trained: bool) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_dag_imports(tmp_path: Path, whole: bool) -> None:
     """With Airflow itself: its Python is named by MAILMILL_AIRFLOW_PYTHON, or is this one."""
     python = os.environ.get("MAILMILL_AIRFLOW_PYTHON", sys.executable)
     known = subprocess.run([python, "-c", "import airflow.providers.amazon"], capture_output=True)
     if known.returncode:
         pytest.skip("apache-airflow and its Amazon provider are not installed (MAILMILL_AIRFLOW_PYTHON names a Python)")
-    given = {"glove": True} if trained else {}
+    given = {"glove": True, "docs": True, "wheel": ""} if whole else {}
     program = (
         "import json, runpy, sys\n"
         "from unittest.mock import patch\n"
@@ -113,13 +122,14 @@ def test_the_dag_imports(tmp_path: Path, trained: bool) -> None:
     )
     assert done.returncode == 0, done.stderr
     edges, tasks = (json.loads(line) for line in done.stdout.strip().splitlines()[-2:])
-    stages = [stage for stage in STAGES if trained or stage != "glove"]
-    assert edges == {a: [b] for a, b in pairwise(stages)} | {"score": []}
+    stages = [stage for stage in STAGES if whole or stage not in ("glove", "docs")]
+    assert edges == {a: [b] for a, b in pairwise(stages)} | {stages[-1]: []}
     for stage, task in tasks.items():
         assert task["defer"] is True
         assert task["retries"] >= 1
         assert stage in task["token"]
         assert task["driver"]["sparkSubmit"]["entryPoint"].endswith(f"/{stage}.py")
+        assert ("pyFiles" in task["driver"]["sparkSubmit"]["sparkSubmitParameters"]) is not whole
     assert "--as-of" in tasks["ingest"]["driver"]["sparkSubmit"]["entryPointArguments"]
 
 

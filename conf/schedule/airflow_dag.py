@@ -2,8 +2,8 @@
 
 A stage that fails is tried again; a stage that is done is skipped by its manifest; and the client token, made of the
 night, the stage and the number of the try, starts the job of one try once, however often Airflow asks for it. Settings:
-the Airflow variable `mailmill`, a JSON object with the keys of DEFAULTS; `glove` is true where the configuration says
-features.vectors = "trained".
+the Airflow variable `mailmill`, a JSON object with the keys of DEFAULTS, as `spark-submit.sh --upload-only` prints it;
+`glove` is true where the configuration says features.vectors = "trained", `docs` where the archive has that extra.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ DEFAULTS = {
     "wheel": "mailmill-0123456789abcdef.zip",
     "config": "emr.toml",
     "glove": False,
+    "docs": False,
 }
-STAGES = ("ingest", "clean", "label", "glove", "features", "train", "evaluate", "score")
+STAGES = ("ingest", "clean", "label", "glove", "features", "train", "evaluate", "score", "docs")
 PYTHON = "./environment/bin/python"
 
 settings = DEFAULTS | Variable.get("mailmill", default_var={}, deserialize_json=True)
@@ -36,7 +37,7 @@ parameters = " ".join(
     f"--conf {name}={value}"
     for name, value in {
         "spark.archives": f"{staging}/{settings['archive']}#environment",
-        "spark.submit.pyFiles": f"{staging}/{settings['wheel']}",
+        **({"spark.submit.pyFiles": f"{staging}/{settings['wheel']}"} if settings["wheel"] else {}),
         "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": PYTHON,
         "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": PYTHON,
         "spark.executorEnv.PYSPARK_PYTHON": PYTHON,
@@ -55,7 +56,7 @@ with DAG(
 ) as dag:
     before = None
     for stage in STAGES:
-        if stage == "glove" and not settings["glove"]:
+        if not settings.get(stage, True):
             continue
         arguments = ["--config", f"{staging}/{settings['config']}"]
         if stage == "ingest":

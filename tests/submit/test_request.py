@@ -119,6 +119,22 @@ def test_the_request_to_emr_serverless_is_one_that_the_sdk_accepts(capsys: pytes
     assert "pyFiles" not in found["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
 
 
+def test_a_schedule_gets_the_names_that_a_submission_has(capsys: pytest.CaptureFixture[str]) -> None:
+    job = ["clean", "--config", "conf/emr.toml"]
+    spark = body(*job, capsys=capsys)["jobDriver"]["sparkSubmit"]
+    assert running.submit(request(*SERVERLESS, "--upload-only", "--dry-run", *job)) == 0
+    named = json.loads(capsys.readouterr().out)
+    assert named["application_id"] == "00fabc"
+    assert f"{named['staging']}/{named['config']}" == spark["entryPointArguments"][-1]
+    assert f"spark.archives={named['staging']}/{named['archive']}#environment" in spark["sparkSubmitParameters"]
+    assert f"spark.submit.pyFiles={named['staging']}/{named['wheel']}" in spark["sparkSubmitParameters"]
+    yarn = ["--target", "yarn", "--staging", "s3://bucket/prefix", "--upload-only", "--dry-run", "--compiled", "run"]
+    assert running.submit(request(*yarn)) == 0
+    named = json.loads(capsys.readouterr().out)
+    assert set(named) == {"staging", "archive", "wheel"}
+    assert named["wheel"] == "", "a compiled archive holds the code"
+
+
 def test_the_same_run_and_stage_has_the_same_token(capsys: pytest.CaptureFixture[str]) -> None:
     one, two = (body("--run-id", "n", "clean", capsys=capsys)["clientToken"] for _ in range(2))
     assert one == two != body("--run-id", "n", "train", capsys=capsys)["clientToken"]
@@ -138,6 +154,8 @@ def test_the_sdk_refuses_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> No
     ("arguments", "word"),
     [
         (["--target", "standalone", "--master", "spark://h:1", "--deploy-mode", "cluster", "run"], "no cluster mode"),
+        (["--target", "yarn", "--upload-only", "run"], "needs --staging"),
+        (["--target", "yarn", "--staging", "s3://b/p", "--upload-only", "--no-environment", "run"], "nothing"),
         (["--target", "emr-serverless", "run"], "--application-id"),
         ([*SERVERLESS[:-2], "run"], "--staging"),
         (["--staging", "hdfs://x", "run"], "s3:// prefix"),

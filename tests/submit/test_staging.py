@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from mailmill.errors import InfrastructureError
+from mailmill.submit import environment, running
 from mailmill.submit.request import parse
 from mailmill.submit.staging import Staging
 from tests.conftest import ROOT
@@ -50,6 +52,36 @@ class Holding:
 
     def head_object(self, **_: str) -> dict[str, Any]:
         return {"Metadata": {"sha256": self.digest}}
+
+
+def test_what_a_schedule_fetches_is_uploaded_and_named(
+    client: Any, s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every job, the configuration, archive and wheel (stand-ins here: the true ones take minutes)."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
+    parts = environment.Environment(tmp_path / "environment-1.tar.gz", tmp_path / "mailmill-2.zip", tmp_path)
+    for path in (parts.archive, parts.wheel or tmp_path):
+        path.write_bytes(path.name.encode())
+    monkeypatch.setattr(environment, "plan", lambda request: parts)
+    monkeypatch.setattr(environment, "build", lambda request, say: parts)
+    config = tmp_path / "emr.toml"
+    config.write_text("")
+    asked = [
+        "--target",
+        "emr-serverless",
+        "--staging",
+        "s3://test/schedule/",
+        "--upload-only",
+        "run",
+        "-c",
+        str(config),
+    ]
+    assert running.submit(parse(asked, ROOT)) == 0
+    named = json.loads(capsys.readouterr().out)
+    assert named["staging"] == "s3://test/schedule"
+    there = {found["Key"] for found in client.list_objects_v2(Bucket="test", Prefix="schedule/")["Contents"]}
+    files = {named[name] for name in ("archive", "wheel", "config")} | {path.name for path in ROOT.glob("jobs/*.py")}
+    assert there == {f"schedule/{name}" for name in files}
 
 
 def test_an_archive_is_not_read_into_memory(tmp_path: Path) -> None:

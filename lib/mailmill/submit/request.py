@@ -33,6 +33,8 @@ STAGE is a file of jobs/; what follows it goes to the job, whose exit code is th
   --s3a                 Spark itself reads s3:// too: Hadoop's connector, from Maven Central (EMR has its own)
   --no-environment      the cluster's machines have mailmill installed already
   --no-wait             emr-serverless: do not wait for the end
+  --upload-only         put environment, code, jobs and configuration below --staging for a scheduler, print their
+                        names as JSON, and start nothing
   --dry-run             print the exact command, or the exact request, and stop
 
 SPARK_SUBMIT_OPTS_EXTRA adds options to spark-submit itself. SPARK_HOME and PYSPARK_PYTHON are heeded.
@@ -45,7 +47,7 @@ _VALUES = {
 }  # fmt: skip
 _FLAGS = {
     "--dry-run": "dry_run", "--no-environment": "bare", "--compiled": "compiled", "--s3a": "s3a",
-    "--no-wait": "no_wait",
+    "--no-wait": "no_wait", "--upload-only": "upload_only",
 }  # fmt: skip
 
 
@@ -74,6 +76,7 @@ class Request:
     compiled: bool = False
     s3a: bool = False
     no_wait: bool = False
+    upload_only: bool = False
     endpoint: str = field(
         default_factory=lambda: os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     )
@@ -135,6 +138,7 @@ def parse(arguments: list[str], root: Path | None = None) -> Request:
         compiled="compiled" in flags,
         s3a="s3a" in flags,
         no_wait="no_wait" in flags,
+        upload_only="upload_only" in flags,
         **values,
     )
     _check(request)
@@ -157,10 +161,14 @@ def _check(request: Request) -> None:
         _refuse(f"--staging {request.staging}: an s3:// prefix")
     if request.staging and target in ("local", "standalone"):
         _refuse(f"--staging is for yarn and emr-serverless: on {target} the driver itself serves the environment")
+    if request.upload_only and not request.staging:
+        _refuse("--upload-only needs --staging, and --target yarn or emr-serverless")
+    if request.upload_only and request.bare:
+        _refuse("--upload-only and --no-environment: there is nothing that a schedule would fetch")
     if target == "emr-serverless":
         if request.s3a:
             _refuse("--s3a is for a Spark without a connector to S3: EMR has its own")
-        for name in ("application", "role", "staging"):
+        for name in ("staging",) if request.upload_only else ("application", "role", "staging"):
             if not getattr(request, name):
                 option = next(option for option, field in _VALUES.items() if field == name)
                 _refuse(f"--target emr-serverless needs {option}")

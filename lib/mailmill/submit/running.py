@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ POLL_SECONDS = 10.0
 def submit(request: Request) -> int:
     """Prepare, check and start what is asked for; the job's exit code. A dry run prints instead."""
     preflight.check_files(request)
+    if request.upload_only:
+        return _upload(request)
     if request.target == "emr-serverless":
         return _serverless(request)
     machine = preflight.look(request)
@@ -83,30 +87,69 @@ def _planned(request: Request, parts: environment.Environment | None) -> str:
     return f"{request.staging.rstrip('/')}/{parts.archive.name}" if parts and request.staging else ""
 
 
+@dataclass(frozen=True)
+class _Uploads:
+    """What a job on EMR fetches from S3: local files by the names that they have below --staging.
+
+    `arguments`: the job's, with the URI where they name a file that is sent.
+    """
+
+    parts: environment.Environment | None
+    files: dict[str, str]
+    arguments: list[str]
+
+    @staticmethod
+    def of(request: Request) -> _Uploads:
+        arguments, files = commands.job_arguments(request)
+        # A name of its content: another run's configuration never takes the place of this one's.
+        names = {file: f"{environment.sha256(Path(file))[:16]}-{Path(file).name}" for file in files}
+        prefix = request.staging.rstrip("/")
+        arguments = [_at(word, files, names, prefix) for word in arguments]
+        return _Uploads(environment.plan(request) if request.packs else None, names, arguments)
+
+    def put(self, request: Request, jobs: Iterable[Path]) -> None:
+        """Build what is not built yet, and upload what is not there yet."""
+        bucket = staging.Staging(request)
+        bucket.check()  # before minutes of building
+        for path in jobs:
+            bucket.put(path, path.name)
+        for file, name in self.files.items():
+            bucket.put(Path(file), name)
+        if self.parts is not None:
+            built = environment.build(request, _say)
+            for path in filter(None, (built.archive, built.wheel)):
+                bucket.put(path, path.name)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Those of the archive, of the wheel ("": the archive holds the code) and of the configuration, where sent."""
+        found = {"config": name} if (name := next(iter(self.files.values()), "")) else {}
+        if self.parts is not None:
+            found["archive"] = self.parts.archive.name
+            found["wheel"] = self.parts.wheel.name if self.parts.wheel else ""
+        return found
+
+
+def _upload(request: Request) -> int:
+    """Everything that a scheduler's jobs fetch; the Airflow variable `mailmill` of `conf/schedule/` on stdout."""
+    uploads = _Uploads.of(request)
+    if not request.dry_run:
+        uploads.put(request, sorted(request.job.parent.glob("*.py")))
+    known = {"application_id": request.application, "role": request.role, "staging": request.staging.rstrip("/")}
+    print(json.dumps({name: value for name, value in known.items() if value} | uploads.names))
+    return 0
+
+
 def _serverless(request: Request) -> int:
-    parts = environment.plan(request) if request.packs else None
+    uploads = _Uploads.of(request)
     prefix = request.staging.rstrip("/")
-    arguments, files = commands.job_arguments(request)
-    # A name of its content: another run's configuration never takes the place of this one's.
-    names = {file: f"{environment.sha256(Path(file))[:16]}-{Path(file).name}" for file in files}
-    arguments = [_at(word, files, names, prefix) for word in arguments]
-    planned = {"job": f"{prefix}/{request.job.name}"}
-    if parts is not None:
-        planned |= {"archive": f"{prefix}/{parts.archive.name}"}
-        planned |= {"wheel": f"{prefix}/{parts.wheel.name}"} if parts.wheel else {}
-    body = commands.serverless_request(request, planned, arguments)
+    planned = {role: f"{prefix}/{name}" for role, name in uploads.names.items() if name and role != "config"}
+    planned["job"] = f"{prefix}/{request.job.name}"
+    body = commands.serverless_request(request, planned, uploads.arguments)
     if request.dry_run:
         print(json.dumps(body, indent=2))
         return 0
-    bucket = staging.Staging(request)
-    bucket.check()
-    bucket.put(request.job, request.job.name)
-    for file, name in names.items():
-        bucket.put(Path(file), name)
-    if parts is not None:
-        parts = environment.build(request, _say)
-        for path in filter(None, (parts.archive, parts.wheel)):
-            bucket.put(path, path.name)
+    uploads.put(request, [request.job])
     client = staging.connect("emr-serverless", request.region)
     started = staging.with_action(
         "emr-serverless:StartJobRun", request.application, lambda: client.start_job_run(**body)

@@ -120,7 +120,9 @@ def train(job: Job) -> dict[ModelName, Table]:
     portable.require(job.config.train.onnx)
     table = open_features(job)
     classes = training.classes_of(table.manifest.statistics["classes"], job.config)
-    config = training.decided(job.config, table.manifest.statistics["specification"]["sparse_columns"])
+    sparse_columns = table.manifest.statistics["specification"]["sparse_columns"]
+    artifact.require(job.config.train.models, classes, sparse_columns)
+    config = training.decided(job.config, sparse_columns)
     trained: dict[ModelName, Table] = {}
     for name in job.config.train.models:
         output = f"models/{name}"

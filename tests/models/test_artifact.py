@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailmill.errors import DataError
+from mailmill.features.spec import FeatureSpec
 from mailmill.models.arrays import pack
-from mailmill.models.artifact import DOCUMENT, WEIGHTS, from_bytes, to_bytes
+from mailmill.models.artifact import DOCUMENT, WEIGHTS, from_bytes, require, to_bytes
 from mailmill.models.data import TrainingArrays
 from mailmill.models.forest import ForestSettings, fit_forest
 from mailmill.models.logistic import LogisticModel, LogisticSettings, fit_logistic
@@ -200,8 +201,23 @@ def test_many_classes_of_many_columns_are_refused() -> None:
         "sparse_value": np.zeros((k, 0)),
     }
     weights = pack(changed | {"sparse_columns": np.array([1 << 24])})
+    names = [str(i) for i in range(k)]
     with pytest.raises(DataError, match="too large"):
-        from_bytes(with_weights("logistic", weights, classes=[str(i) for i in range(k)]))
+        from_bytes(with_weights("logistic", weights, classes=names))
+    with pytest.raises(DataError, match="too large"):
+        require(["logistic"], names, 1 << 24)  # before any training
+    require(["forest"], names, 1 << 24)
+    require(["logistic"], names, 1 << 18)
+
+
+def test_a_model_of_the_widest_features_can_be_loaded() -> None:
+    width = FeatureSpec("v", "0", 300, ngrams=3, skips=4, ngram_bits=24).sparse_columns
+    require(["logistic"], CLASSES, width)
+    values = {"sparse_index": np.array([width - 1], np.int32), "sparse_value": np.ones((1, 1))}
+    weights = pack(arrays("logistic") | values | {"sparse_columns": np.array([width])})
+    model = from_bytes(with_weights("logistic", weights)).model
+    assert isinstance(model, LogisticModel)
+    assert model.sparse is not None
 
 
 @pytest.mark.parametrize("attack", LOGISTIC_ATTACKS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -50,8 +50,9 @@ _FOREST = {
     "weights": ("<i8", 1),
 }
 _DOCUMENT_BYTES = 16 << 20
-_SPARSE_COLUMNS = 1 << 24
-#: Sparse coefficients, 2 GiB of them: 16 classes of as many columns as there may be.
+#: 2^24 of runs of words, as many of pairs: the most that features have.
+_SPARSE_COLUMNS = 1 << 25
+#: Sparse coefficients, 2 GiB of them: 8 classes of as many columns as there may be.
 _SPARSE = 1 << 28
 
 
@@ -68,6 +69,12 @@ class Artifact:
     training: dict[str, Any]
     evidence: dict[str, Any]
     metrics: dict[str, Any]
+
+
+def require(models: Collection[str], classes: Sequence[str], sparse_columns: int) -> None:
+    """Raise DataError, before any training, where a model would be larger than what `from_bytes` takes."""
+    if "logistic" in models:
+        _require_room(margins_of(len(classes)), sparse_columns)
 
 
 def to_bytes(
@@ -206,6 +213,14 @@ def _logistic_arrays(model: LogisticModel) -> dict[str, NDArray[Any]]:
     }
 
 
+def _require_room(margins: int, width: int) -> None:
+    if margins * width > _SPARSE:
+        raise DataError(
+            f"a logistic model of {margins} x {width} sparse coefficients is too large: at most {_SPARSE}",
+            hint="lower features.ngram_bits, or join classes",
+        )
+
+
 def _logistic(classes: tuple[str, ...], columns: int, settings: LogisticSettings, weights: bytes) -> LogisticModel:
     arrays = unpack(weights, _LOGISTIC)
     coef, intercept, margins = arrays["coef"], arrays["intercept"], margins_of(len(classes))
@@ -219,8 +234,7 @@ def _logistic(classes: tuple[str, ...], columns: int, settings: LogisticSettings
         len(index) and (index[0] < 0 or index[-1] >= width or (index[1:] <= index[:-1]).any())
     ):
         raise DataError("the sparse columns of the logistic model are not ascending within its width")
-    if margins * width > _SPARSE:
-        raise DataError(f"a logistic model of {margins} x {width} sparse coefficients is too large: at most {_SPARSE}")
+    _require_room(margins, width)
     if not all(np.isfinite(array).all() for array in (coef, intercept, value)):
         raise DataError("a coefficient of the logistic model is not finite")
     sparse = None

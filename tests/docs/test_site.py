@@ -13,7 +13,8 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.corpus import CorpusSpec, write
-from mailmill.docs import build, datasheet
+from mailmill.docs import build, datasheet, site
+from mailmill.docs.facts import Facts
 from mailmill.job import Job
 from tests import mail
 from tests.docs.conftest import Documented
@@ -145,6 +146,12 @@ def test_every_page_can_be_read_by_a_screen_reader(documented: Documented) -> No
         for tag, attrs in page.tags:
             if tag == "svg":
                 assert attrs.get("aria-hidden") == "true" or (attrs["role"] == "img" and attrs["aria-labelledby"])
+
+
+def test_a_class_named_run_is_no_table(documented: Documented) -> None:
+    known = documented.documents().facts
+    named = {**known.by_name, "labels.classes.run": known.by_name["labels.rows"]}
+    assert site._tables(Facts(named, known.profiles)) == site._tables(known)
 
 
 def test_a_second_build_changes_nothing(documented: Documented) -> None:

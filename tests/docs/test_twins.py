@@ -60,6 +60,15 @@ def test_the_hubs_card_is_yaml_and_markdown(documented: Documented) -> None:
     for config in found["configs"]:
         assert config["data_files"]
         assert all((Path(documented.config.run.work) / name).is_file() for name in config["data_files"]), config
+    workspace = Job(documented.config).workspace
+    columns = {
+        info["config_name"]: {column["name"]: column for column in info["features"]} for info in found["dataset_info"]
+    }
+    for name, described in columns.items():  # `datasets` refuses files of which a column is not described
+        assert list(described) == [column["name"] for column in workspace.manifest(name).columns]
+    assert columns["features"]["ngram_indices"]["list"] == "int32"
+    assert columns["features"]["vector"]["list"] == "float32"
+    assert [part["dtype"] for part in columns["clean"]["spans"]["list"]] == ["string", "int32", "int32", "string"]
     examples = {info["config_name"]: info["splits"][0]["num_examples"] for info in found["dataset_info"]}
     assert examples["clean"] == Job(documented.config).workspace.manifest("clean").rows
     assert body.count("\n## ") == 7
@@ -103,10 +112,12 @@ def test_differences_in_words_and_figures() -> None:
     before = version(
         {"raw q": ("declared", "yes"), "raw m": ("measured", "10 rows")}, a__rows=10, a__gone=1, a__run="x"
     )
-    after = version({"raw q": ("stale", "yes"), "raw m": ("measured", "25 rows")}, a__rows=25, a__new="<b>", a__run="y")
+    answers = {"raw q": ("stale", "yes"), "raw m": ("measured", "25 rows")}
+    after = version(answers, a__rows=25, a__new="<b>", a__none=0, a__run="y")
     assert [d.words for d in versions.compare(before, after)] == [
         "a.gone is gone (was 1)",
         "a.new is new: <b>",
+        "a.none is new: 0",
         "a.rows: 10 → 25 (+15, +150.0 %)",
         "answer raw q: declared → stale",
     ]

@@ -113,6 +113,35 @@ def test_platt_keeps_the_order_at_both_ends() -> None:
         assert 1e-8 < said[0] < said[-1] < 1 - 1e-8  # what all trees agree on stays a degree
 
 
+@given(SEEDS, st.sampled_from([2, 10, 40]), st.sampled_from([0.02, 0.1, 0.5]), st.sampled_from([60, 500]))
+@settings(max_examples=60)
+def test_platt_finds_the_minimum_where_scores_are_all_but_certain(
+    rng: np.random.Generator, spread: float, share: float, rows: int
+) -> None:
+    """From slope 1 Newton's steps went astray, and a worse point was taken."""
+    y = (rng.random(rows) < share).astype(int)
+    y[:4] = 0, 1, 0, 1
+    p = 1 / (1 + np.exp(-spread * (rng.normal(size=rows) + rng.uniform(0, 2.5) * (y - 0.5))))
+    binned = counted(p, y)
+    high, low = (y.sum() + 1) / (y.sum() + 2), 1 / ((1 - y).sum() + 2)
+    scores, targets = np.tile(centres(), 2), np.repeat([low, high], len(centres()))
+    weights = binned.ravel().astype(float)
+
+    def loss(slope: float, offset: float) -> float:
+        q = Calibration("platt", slope, offset).apply(scores)
+        kept = weights > 0
+        q, t, w = np.clip(q[kept], 1e-300, 1 - 1e-16), targets[kept], weights[kept]
+        return float(-(w * (t * np.log(q) + (1 - t) * np.log1p(-q))).sum())
+
+    found = calibrate(binned, "platt")
+    if found == Calibration():  # the slope would not be positive
+        return
+    best = loss(found.slope, found.offset)
+    assert best <= loss(1e-9, float(np.log((y.sum() + 1) / ((1 - y).sum() + 1)))) * (1 + 1e-9)
+    for slope, offset in ((1.01, 0.0), (0.99, 0.0), (1.0, 0.01), (1.0, -0.01)):
+        assert best <= loss(found.slope * slope, found.offset + offset) * (1 + 1e-9)
+
+
 def test_scores_that_say_nothing_are_left_alone() -> None:
     rng = np.random.default_rng(2)
     p = rng.random(1000)

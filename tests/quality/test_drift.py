@@ -52,6 +52,22 @@ def test_the_index_sees_a_shift_and_not_noise() -> None:
     assert drift.psi(*drift.grouped(before, shifted)) > 0.25
 
 
+@pytest.mark.parametrize(("rows", "judged"), [(50, False), (400, True)])
+def test_an_index_of_few_mails_is_not_judged(rows: int, judged: bool) -> None:
+    """Ten groups of 50 mails have an index of 0.4 by chance, and expectations warn at 0.25."""
+    rng = np.random.default_rng(2)
+    profiles = []
+    for _ in range(2):
+        lengths = histogram(WHOLE.edges, WHOLE.count(rng.poisson(100, rows)))
+        balance = {"neg": rows // 2, "pos": rows - rows // 2}
+        profiles.append({**document(rows), "histograms": {"text.chars": lengths}, "counts": {"classes": balance}})
+    found = drift.facts(*profiles)
+    assert ("drift.text.chars.psi" in found) == judged
+    assert found["drift.classes.psi"] == 0, "two groups need fewer"
+    assert found["drift.largest_psi"] < 0.25
+    assert "drift.text.chars.ks" in found
+
+
 def test_a_day_that_lost_mail_is_named() -> None:
     days = {f"2024-03-{d:02d}": 40 for d in range(1, 29)}
     cut = days | {"2024-03-15": 6}

@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
+from mailmill import schemas
 from mailmill.docs.croissant import patterns
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
@@ -16,9 +19,6 @@ SIZES = {
     1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M",
     100_000_000: "10M<n<100M", 1_000_000_000: "100M<n<1B",
     10_000_000_000: "1B<n<10B", 100_000_000_000: "10B<n<100B", 1_000_000_000_000: "100B<n<1T",
-}  # fmt: skip
-KINDS = {
-    "string": "string", "binary": "binary", "int32": "int32", "int64": "int64", "float": "float32", "double": "float64",
 }  # fmt: skip
 
 
@@ -47,13 +47,7 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         "dataset_info": [
             {
                 "config_name": name,
-                "features": [
-                    {"name": c["name"], "dtype": KINDS.get(c["type"], "timestamp[us, tz=UTC]")}
-                    if c["type"] in KINDS or c["type"].startswith("timestamp")
-                    else {"name": c["name"], "list": "float32" if "float" in c["type"] else "string"}
-                    for c in manifests[name].columns
-                    if "struct" not in c["type"]
-                ],
+                "features": [_feature(field) for field in _schema(manifests[name])],
                 "splits": [
                     {
                         "name": "train",
@@ -72,6 +66,27 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         if sheet.subject == "clean":
             lines += _markdown(sheet)
     return "\n".join(lines) + "\n"
+
+
+def _schema(manifest: Manifest) -> pa.Schema:
+    if manifest.table == "features":
+        specification = manifest.statistics["specification"]
+        return schemas.features(specification["dimension"], specification["sparse_columns"])
+    return {"raw": schemas.RAW, "clean": schemas.CLEAN, "labels": schemas.LABELS}[manifest.table]
+
+
+def _feature(field: pa.Field) -> dict[str, Any]:
+    """A column as `datasets.Features` reads it from YAML: every one, or the library refuses the files."""
+    kind = field.type
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        element = kind.value_type
+        inner = [_feature(part) for part in element] if pa.types.is_struct(element) else _dtype(element)
+        return {"name": field.name, "list": inner}
+    return {"name": field.name, "dtype": _dtype(kind)}
+
+
+def _dtype(kind: pa.DataType) -> str:
+    return {"float": "float32", "double": "float64"}.get(str(kind), str(kind))
 
 
 def size_category(rows: int) -> str:

@@ -124,8 +124,9 @@ def _navigation(content: Content) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _tables(facts: Facts) -> list[str]:
+    # TABLE.run; further down "run" may be the name of a class or of a domain.
     names = [fact.name.removesuffix(".run") for fact in facts if fact.name.endswith(".run")]
-    return [name for name in names if not name.startswith("models.") and name != "raw_rejects"]
+    return [name for name in names if "." not in name and name != "raw_rejects"]
 
 
 def _index(content: Content) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Difference:
     def words(self) -> str:
         """The difference as a sentence."""
         if self.before is None:
-            return f"{self.name} is new: {show(self.after or '')}"
+            return f"{self.name} is new: {show('' if self.after is None else self.after)}"
         if self.after is None:
             return f"{self.name} is gone (was {show(self.before)})"
         text = f"{self.name}: {show(self.before)} → {show(self.after)}"

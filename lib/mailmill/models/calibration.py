@@ -23,6 +23,8 @@ Vector = NDArray[np.float64]
 Block = tuple[int, int, int, int]
 
 _STEPS = 100
+#: A slope that says nothing: below it, rounding would make mails tie that the model tells apart.
+_FLATTEST = 1e-6
 #: Scores are counted in so many equal bins of 0 .. 1.
 SCORE_BINS = 1 << 16
 #: Half a bin: nearer to 0 and 1 counts know no more, and log-odds go on along their tangent, see `Calibration`.
@@ -87,10 +89,11 @@ def calibrate(binned: NDArray[np.int64], method: Method) -> Calibration:
     """Fit a calibration to `binned` int64 (2, 65536): how many rows of class 0 and of class 1 have each score.
 
     platt: logistic regression of the class on logit(p), with Platt's targets (n_1 + 1) / (n_1 + 2) and
-    1 / (n_0 + 2), by Newton's method. Platt, "Probabilistic outputs for support vector machines", 1999; Lin, Lin
-    & Weng, 2007. isotonic: least squares under monotony by pooling adjacent violators, exact in integers.
-    Zadrozny & Elkan, "Transforming classifier scores into accurate multiclass probability estimates", 2002. Each
-    block then says (n_1 + 1) / (n + 2), as Platt's targets do, never 0 or 1; what no longer rises is pooled again.
+    1 / (n_0 + 2), by Newton's method from slope 0 and offset log((n_1 + 1) / (n_0 + 1)), as Lin et al. begin. Platt,
+    "Probabilistic outputs for support vector machines", 1999; Lin, Lin & Weng, 2007. isotonic: least squares under
+    monotony by pooling adjacent violators, exact in integers. Zadrozny & Elkan, "Transforming classifier scores into
+    accurate multiclass probability estimates", 2002. Each block then says (n_1 + 1) / (n + 2), as Platt's targets do,
+    never 0 or 1; what no longer rises is pooled again.
 
     Where a class is absent, or higher scores do not mean more of class 1, the result is `none`.
     """
@@ -118,7 +121,7 @@ def _platt(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibr
     n0, n1 = negatives[used].astype(np.float64), positives[used].astype(np.float64)
     high, low = (n1.sum() + 1) / (n1.sum() + 2), 1 / (n0.sum() + 2)
     design = np.stack([z, np.ones_like(z)])
-    theta = np.array([1.0, 0.0])
+    theta = np.array([0.0, np.log((n1.sum() + 1) / (n0.sum() + 1))])
 
     def loss(at: Vector) -> float:
         margin = at @ design
@@ -133,11 +136,13 @@ def _platt(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibr
         step, length = np.linalg.solve(hessian, gradient), 1.0
         while (trial := loss(theta - length * step)) > value and length > 2.0**-30:
             length /= 2
+        if not trial <= value:
+            break
         theta, gain, value = theta - length * step, value - trial, trial
         if gain <= 1e-12 * abs(value):
             break
     slope, offset = float(theta[0]), float(theta[1])
-    return Calibration("platt", slope, offset) if slope > 0 else Calibration()
+    return Calibration("platt", slope, offset) if slope > _FLATTEST else Calibration()
 
 
 def _isotonic(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibration:

@@ -26,8 +26,9 @@ import pytest
 from click.testing import CliRunner
 
 from mailmill import __version__, pipeline, resources
-from mailmill.cli import cli, guarded
+from mailmill.cli import cli
 from mailmill.commands import interrupt
+from mailmill.commands.outcome import guarded
 from mailmill.commands.session import session
 from mailmill.config import StorageSection, load
 from mailmill.job import Job

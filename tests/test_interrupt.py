@@ -108,12 +108,11 @@ def test_people_are_told_once_though_exit_handlers_hang() -> None:
     """The command line has said it; the watch, which then ends the process, need not."""
     code = """
 import atexit, os, signal, threading
-from mailmill import cli
-from mailmill.commands import interrupt
+from mailmill.commands import interrupt, outcome
 interrupt.PATIENCE_SECONDS = 0.5
 interrupt.install()
 atexit.register(threading.Event().wait)
-interrupt.leave(cli.guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))
+interrupt.leave(outcome.guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))
 """
     assert_ended(subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True))
 

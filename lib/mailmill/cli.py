@@ -6,11 +6,9 @@ plain lines and an exit code: 0 done, 2 configuration, 3 data, 4 infrastructure.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,11 +18,12 @@ from mailmill import __version__, blas, schemas  # noqa: F401 - `blas` before wh
 from mailmill.commands import docs as cli_docs
 from mailmill.commands import interrupt, streams
 from mailmill.commands.compact import compact
+from mailmill.commands.outcome import guarded
 from mailmill.commands.runs import runs
 from mailmill.commands.score import one_message, score
 from mailmill.commands.session import options, run_id, session, settings
 from mailmill.config import parse_bytes
-from mailmill.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError, InfrastructureError, MailmillError
+from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.runs import logs
 
 if TYPE_CHECKING:
@@ -265,36 +264,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> None:
     logs.configure(run_id())
     cli.main(arguments, standalone_mode=False)
-
-
-def guarded(action: Callable[[], object]) -> int:
-    """Run `action`; say what went wrong in plain lines; return the exit code."""
-    try:
-        action()
-    except MailmillError as error:
-        _say(error.message, error.hint)
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return ConfigError.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        interrupt.say()
-        return interrupt.exit_code()
-    except MemoryError:
-        _say("out of memory", "lower tables.row_group_bytes, or use --engine dask with engine.memory")
-        return InfrastructureError.exit_code
-    except Exception as error:  # the last line of defence: say what it is, and where to look
-        if why := streams.refused(error):
-            _say(f"cannot write to standard output: {why}", "")
-            return InfrastructureError.exit_code
-        logging.getLogger("mailmill").debug("unexpected", exc_info=True)
-        _say(f"unexpected {type(error).__name__}", "this is a bug in mailmill; MAILMILL_LOG=DEBUG shows where")
-        return EXIT_UNEXPECTED
-    return EXIT_OK
-
-
-def _say(message: str, hint: str) -> None:
-    with contextlib.suppress(OSError):  # nobody can be told
-        click.secho(f"mailmill: {message}", err=True, fg="red")
-        if hint:
-            click.echo(f"          {hint}", err=True)

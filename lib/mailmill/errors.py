@@ -13,8 +13,11 @@ carries text from a mail's body.
 
 from __future__ import annotations
 
+import errno
+
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 class MailmillError(Exception):
@@ -65,6 +68,20 @@ class RejectedMessage(DataError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+def exit_code_of(error: BaseException) -> int:
+    """What a process ends with that such an error stops."""
+    if isinstance(error, KeyboardInterrupt):
+        return int(getattr(error, "exit_code", 130))
+    if isinstance(error, MemoryError) or is_of_the_disk(error):
+        return InfrastructureError.exit_code
+    return int(getattr(error, "exit_code", EXIT_UNEXPECTED))
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+    """Whether a disk refused: it is full, broken, or not to be written to."""
+    return isinstance(error, OSError) and error.errno in _OF_THE_DISK
 
 
 def _rebuild(kind: type[MailmillError], message: str, state: dict[str, object]) -> MailmillError:

@@ -26,7 +26,7 @@ ZONES = (
 
 #: Why a message or an object was rejected. The closed list: dashboards and alerts key on it.
 REJECT_REASONS = {
-    "unreadable_object": "the file or object could not be read",
+    "unreadable_object": "an archive's member is encrypted, sparse, or compressed in a way that is not known",
     "unreadable_archive": "the archive is damaged or truncated",
     "unsafe_path": "an archive member's name leaves the archive",
     "too_large": "larger than ingest.max_message_bytes",

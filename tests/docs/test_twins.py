@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from mailmill import pipeline, schemas
-from mailmill.cli import guarded
 from mailmill.commands.docs import docs
+from mailmill.commands.outcome import guarded
 from mailmill.docs import build, facts, gathering, huggingface, sample, versions
 from mailmill.docs.sample import join_columns
 from mailmill.docs.versions import Difference

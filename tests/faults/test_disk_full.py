@@ -85,3 +85,23 @@ def fill(ballast: Path, leaving: int) -> None:
     """Write until so many bytes are free."""
     free = os.statvfs(ballast.parent)
     ballast.write_bytes(bytes(free.f_bavail * free.f_frsize - leaving))
+
+
+@pytest.mark.parametrize("small_disk", ["64k"], indirect=True)
+def test_no_label_is_lost_to_a_full_temporary_folder(small_disk: Path, tmp_path: Path) -> None:
+    """A file that NumPy fills says nothing of a disk that was full as it closed it: 42 of 60 labels were missing."""
+    corpus = mail.make_corpus(tmp_path / "corpus", 60)
+    vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
+    settings = mail.make_config(str(tmp_path / "work"), corpus, vectors)
+    with Job(settings) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+        labelled = pipeline.label(job).rows
+    config = mail.write_config(tmp_path / "small.toml", settings)
+    full = mailmill("features", "-c", config, environment={"TMPDIR": str(small_disk)})
+    assert full.returncode == 4, full.stderr
+    assert "No space left on device" in for_people(full.stderr)[0]
+    assert str(small_disk) in for_people(full.stderr)[0]
+    with Job(settings) as job:
+        labels = pipeline.features(job).read(["label"])["label"]
+    assert len(labels) - labels.null_count == labelled

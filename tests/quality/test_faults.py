@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from mailmill import pipeline, schemas
-from mailmill.cli import guarded
+from mailmill.commands.outcome import guarded
 from mailmill.config import Config
 from mailmill.email import CleanKernel
 from mailmill.errors import DataError

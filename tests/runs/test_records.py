@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from mailmill.cli import cli, guarded
+from mailmill.cli import cli
 from mailmill.commands import interrupt
+from mailmill.commands.outcome import guarded
 from mailmill.config import Config
 from mailmill.errors import DataError
 from mailmill.runs import logs, record, reports

@@ -20,7 +20,7 @@ import pytest
 
 from mailmill import pipeline, schemas
 from mailmill.config import Config, parse
-from mailmill.errors import ConfigError, DataError
+from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.job import Job
 from mailmill.stages import compacting
 from mailmill.storage import ledger, manifests
@@ -486,13 +486,22 @@ def test_what_could_not_be_read_is_tried_again(
 
     monkeypatch.setattr(Storage, "read_many", refusing)
     first = mailbox.run()
-    assert "1 objects could not be read; the next run tries them again" in caplog.text
-    assert (first["raw"].rows, first["raw"].statistics["reasons"]["unreadable_object"]) == (19, 1)
+    assert "1 of 20 objects could not be read" in caplog.text
+    assert refused in caplog.text
+    assert (first["raw"].rows, first["raw"].statistics["unread"], first["raw_rejects"].rows) == (19, 1, 0)
+    assert mailbox.run() == first, "night after night: no reject row each time, and nothing is published anew"
     monkeypatch.undo()
     second = mailbox.run()
-    assert second["raw"].rows == 20
+    assert (second["raw"].rows, second["raw"].statistics["unread"]) == (20, 0)
     assert {file.path for file in first["raw"].files} < {file.path for file in second["raw"].files}
     assert mailbox.run() == second
+
+
+def test_where_nothing_can_be_read_the_run_ends(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox.arrive(DAYS[0], 20)
+    monkeypatch.setattr(Storage, "read_many", lambda _, paths: ((path, PermissionError(path)) for path in paths))
+    with pytest.raises(InfrastructureError, match=r"none of 20 objects could be read, e\.g\. .* \(PermissionError\)"):
+        mailbox.run()
 
 
 def test_identities() -> None:

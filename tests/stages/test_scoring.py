@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from mailmill import pipeline, schemas
-from mailmill.cli import cli, guarded
+from mailmill.cli import cli
+from mailmill.commands.outcome import guarded
 from mailmill.config import Config, StorageSection
 from mailmill.errors import DataError
 from mailmill.job import Job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tracemalloc
 from pathlib import Path
@@ -123,7 +124,25 @@ def test_files_of_lost_attempts_and_scratch_are_swept(workspace: Workspace) -> N
     workspace.storage.write(join(stage.scratch_uri("ids"), "keys.bin"), b"x")
     table = stage.publish(writer.written, {})["raw"]
     folder = join(table.uri, f"run_id={stage.run_id}")
-    assert workspace.storage.children(folder) == ["part-000000-0000.parquet"]
+    (kept,) = workspace.storage.children(folder)
+    assert kept.startswith("part-000000-0000-")
+
+
+@pytest.mark.parametrize("how", ["fails", "is given fewer rows"])
+def test_an_attempt_touches_nothing_of_another(place: Place, how: str) -> None:
+    """Spark ends the rows of an attempt that it kills as if they were all; a half-written object of S3 is deleted."""
+    storage, root = place
+    stage = Workspace(storage, root, SMALL).stage({}, "s", {"raw": schemas.RAW})
+    with stage.sink.open(3) as won:
+        won.write("raw", rows(0, 40))
+    with contextlib.suppress(RuntimeError), stage.sink.open(3) as killed:
+        killed.write("raw", rows(0, 5))
+        if how == "fails":
+            raise RuntimeError
+    table = stage.publish(won.written, {})["raw"]
+    table.require_whole()
+    assert table.read().num_rows == 40
+    assert len(storage.children(stage.folder("raw"))) == 1, "publication sweeps what the other has left"
 
 
 def test_a_task_that_runs_twice_leaves_one_file(workspace: Workspace) -> None:

@@ -3,8 +3,8 @@
 Tables are read by Spark (`spark.read.parquet -> mapInArrow`), so its splits, retries, speculation
 and UI serve them; the kernel's outputs are written by the task itself through mailmill's sink and
 only the files' names travel back. One pass thus fills several tables (clean and rejects), needs no
-committer on S3, and leaves the same files as the other engines. A task that Spark runs twice
-replaces its own files by the same ones.
+committer on S3, and leaves the same rows as the other engines. A task that Spark runs twice
+writes other files each time (see `fragments`), and one attempt's report comes back.
 """
 
 from __future__ import annotations

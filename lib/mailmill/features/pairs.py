@@ -80,7 +80,7 @@ def write_pairs(
             if path.exists():
                 pairs, keys = _ordered(np.fromfile(path, _RAW), layout, weighting)
                 sizes += np.bincount(keys // layout.depth**2, minlength=blocks)
-                pairs.tofile(data)
+                data.write(pairs.tobytes())  # tofile says nothing of a disk that fills as it closes
                 path.unlink()
     bounds = np.concatenate([[0], np.cumsum(sizes)])
     temporary = folder / f".{BOUNDS}.tmp"
@@ -103,7 +103,7 @@ def _spread(
     for path, start, stop in zip(paths, cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
         if stop > start:
             with path.open("ab") as stream:
-                raw[order[start:stop]].tofile(stream)
+                stream.write(raw[order[start:stop]].tobytes())
 
 
 def _blocks(raw: NDArray[Any], layout: Layout) -> NDArray[np.int64]:

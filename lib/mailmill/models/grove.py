@@ -142,7 +142,8 @@ def _write_bins(fragment: Fragment, task: _Writing) -> tuple[BinnedFile, ...]:
     if not len(data):
         return ()
     path = task.folder / f"{uuid.uuid4().hex}.bins"
-    data.tofile(path)
+    with path.open("wb") as stream:  # ndarray.tofile says nothing of a disk that fills as it closes
+        stream.write(data.data)
     return (BinnedFile(path, task.plan.columns),)
 
 

@@ -21,7 +21,7 @@ from itertools import chain, count
 from typing import Any
 
 from mailmill.config import Config
-from mailmill.errors import EXIT_UNEXPECTED, MailmillError
+from mailmill.errors import MailmillError, exit_code_of
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.manifests import Manifest, code_version
 
@@ -87,7 +87,7 @@ class Recorder:
             found["error"] = {
                 "type": type(error).__name__,
                 "message": error.message if isinstance(error, MailmillError) else "",  # another's may quote a mail
-                "exit_code": getattr(error, "exit_code", EXIT_UNEXPECTED),
+                "exit_code": exit_code_of(error),
             }
         return found
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mailmill import schemas
 from mailmill.engines import Grouping
-from mailmill.errors import DataError
+from mailmill.errors import DataError, InfrastructureError
 from mailmill.job import Job, done, skipped
 from mailmill.progress import watch
 from mailmill.storage import duplicates, ledger, loading
@@ -30,8 +30,9 @@ OUTPUTS = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS, "ledger": ledger.
 
 
 def ingest(job: Job) -> Table:
-    """Take every object that is new: a row a message, exact duplicates once; what cannot be read -> `raw_rejects`.
+    """Take every object that is new: a row a message, exact duplicates once; what cannot be used -> `raw_rejects`.
 
+    An object that cannot be read at all (it is gone, or not ours to read) is counted as `unread`, and tried again.
     Where an object that was taken is gone or has changed, all are read again, unless `ingest.keep_gone`; likewise
     after a change of code or settings. `ingest.as_of`: the tables as they were at the end of that day; with
     `ingest.keep_gone`, which never gives up mail that was taken, no more than that later mail is not taken.
@@ -69,20 +70,21 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
     planned = plan_batches(new, settings.batch_bytes, settings.batch_objects)
     batches = [loading.Batch(number, tuple(batch)) for number, batch in enumerate(planned)]
     limits = Limits(settings.max_message_bytes, settings.max_archive_bytes)
-    sink = stage.sink_for({name: OUTPUTS[name] for name in ("raw", "raw_rejects")})
+    sink = stage.sink_for({name: OUTPUTS[name] for name in ("raw", "raw_rejects")} | {"unread": loading.UNREAD})
     task = loading.Loading(job.storage, sink, limits, f"day={day}")
     written: list[Written] = []
     if batches:
         with watch("ingest", len(new), "objects") as progress:
             sizes = [len(batch.objects) for batch in batches]
             written = job.engine.write_tasks(loading.load_batch, batches, task, progress, sizes)
-    read, unreadable = rows_of(written, "raw"), rows_of(written, "raw_rejects")
-    written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
-    taken = _taken(stage, written, new) if unreadable else new
+    read, unusable = rows_of(written, "raw"), rows_of(written, "raw_rejects")
+    taken = _taken(stage, written, new, base) if rows_of(written, "unread") else new
     if len(taken) < len(new):
-        log.warning("ingest: %d objects could not be read; the next run tries them again", len(new) - len(taken))
         stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
-    counts = {"objects": len(taken), "messages": read + unreadable, "rejects": unreadable}
+        if stage.unchanged:
+            return skipped(stage, "raw")
+    written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
+    counts = {"objects": len(taken), "messages": read + unusable, "rejects": unusable}
     counts["duplicates"] = read - rows_of(written, "raw")
     days = {name: dict(values) for name, values in base.days.items()}
     known = days.setdefault(day, dict.fromkeys(ledger.COUNTS, 0))
@@ -92,16 +94,27 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
     written = base.written + written
     reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
     statistics = ledger.totals(days) | {"days": days, "companions": ledger.companions(stage, written)}
+    statistics["unread"] = len(new) - len(taken)
     return done(job.publish(stage, written, statistics | {"reasons": reasons}), "raw")
 
 
-def _taken(stage: Stage, written: list[Written], new: list[SourceObject]) -> list[SourceObject]:
-    """The new objects without those that could not be read at all: they are not in the ledger."""
-    unread: set[str] = set()
-    for scan in stage.draft("raw_rejects", written, schemas.REJECTS).scans():
-        for batch in scan.batches(["source", "reason"]):
-            rows = zip(batch.column("source").to_pylist(), batch.column("reason").to_pylist(), strict=True)
-            unread.update(source for source, reason in rows if reason == "unreadable_object")
+def _taken(stage: Stage, written: list[Written], new: list[SourceObject], base: Base) -> list[SourceObject]:
+    """The new objects without those that could not be read at all: they are not in the ledger.
+
+    Raises InfrastructureError where no object ever could be read: that is no matter of single ones.
+    """
+    scans = stage.draft("unread", written, loading.UNREAD).scans()
+    unread = {row["source"]: row["why"] for scan in scans for row in scan.read().to_pylist()}
+    example, why = min(unread.items())
+    if len(unread) == len(new) and not base.objects:
+        raise InfrastructureError(
+            f"none of {len(new)} objects could be read, e.g. {example} ({why})",
+            hint="check who may read them; the same command then takes them",
+        )
+    log.warning(
+        "ingest: %d of %d objects could not be read, e.g. %s (%s); the next run tries them again",
+        len(unread), len(new), example, why,
+    )  # fmt: skip
     return [found for found in new if found.name not in unread]
 
 

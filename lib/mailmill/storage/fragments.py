@@ -1,13 +1,15 @@
 """Parquet fragments: how a task writes them, and how the next stage reads them.
 
 A task opens the sink under its own number and writes batches for any of the stage's outputs. Its
-files have names made of that number alone, and appear whole: a task that runs twice (a lost worker,
-speculation) replaces its file by the same one. Only the files that the driver hears of enter the
-manifest.
+files have names of that number and of the attempt, and appear whole: of a task that runs twice (a lost
+worker, speculation) neither attempt touches what the other has written. That matters: an attempt that
+Spark kills sees its rows end as if they were all. Only the files that the driver hears of enter the
+manifest; others are swept at publication.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -73,7 +75,8 @@ class SinkWriter:
 
     def __init__(self, sink: Sink, stem: str) -> None:
         self._sink = sink
-        self._outputs = {name: _Output(sink, name, stem) for name in sink.schemas}
+        attempt = uuid.uuid4().hex[:8]
+        self._outputs = {name: _Output(sink, name, stem, attempt) for name in sink.schemas}
         self.written: list[Written] = []
 
     def write(self, name: str, batch: pa.RecordBatch) -> None:
@@ -95,8 +98,8 @@ class SinkWriter:
 class _Output:
     """The files of one output of one task: row groups of an even size, a new file once one is full."""
 
-    def __init__(self, sink: Sink, name: str, stem: str) -> None:
-        self._sink, self._name, self._stem = sink, name, stem
+    def __init__(self, sink: Sink, name: str, stem: str, attempt: str) -> None:
+        self._sink, self._name, self._stem, self._attempt = sink, name, stem, attempt
         self._schema = sink.schemas[name]
         self._pending: list[pa.RecordBatch] = []
         self._pending_bytes = 0
@@ -122,7 +125,7 @@ class _Output:
             return
         if self._writer is None:
             table_uri, folder = self._sink.folders[self._name]
-            self._path = f"{folder}/{self._stem}-{len(self.files):04d}.parquet"
+            self._path = f"{folder}/{self._stem}-{len(self.files):04d}-{self._attempt}.parquet"
             self._stream = self._stack.enter_context(self._sink.storage.create(join(table_uri, self._path)))
             self._writer = self._stack.enter_context(
                 pq.ParquetWriter(

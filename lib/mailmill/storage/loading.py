@@ -32,9 +32,21 @@ class Batch:
     objects: tuple[SourceObject, ...]
 
 
+#: Objects that could not be read at all, and the kind of error.
+UNREAD = pa.schema([pa.field("source", pa.string(), nullable=False), pa.field("why", pa.string(), nullable=False)])
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An object that could not be read at all."""
+
+    source: str
+    why: str
+
+
 @dataclass(frozen=True)
 class Loading:
-    """What every task needs: where to read, where to write (outputs "raw" and "raw_rejects"), and limits.
+    """What every task needs: where to read, where to write (outputs "raw", "raw_rejects" and "unread"), and limits.
 
     `folder`: the partition, below the run's folder.
     """
@@ -46,11 +58,17 @@ class Loading:
 
 
 def load_batch(batch: Batch, loading: Loading) -> list[Written]:
-    """Read every message of the batch's objects into the sink; what cannot be read becomes a reject."""
+    """Read every message of the batch's objects into the sink; what cannot be used becomes a reject.
+
+    An object that is gone, or not ours to read, is no reject but `UNREAD`: a later run may find it readable.
+    """
     with loading.sink.open(batch.number, prefix=f"{loading.folder}/part") as writer:
         rows = _Rows(writer)
         for found in _messages(batch.objects, loading):
-            if isinstance(found, Rejected):
+            if isinstance(found, Unread):
+                row = {"source": found.source, "why": found.why}
+                writer.write("unread", pa.RecordBatch.from_pylist([row], UNREAD))
+            elif isinstance(found, Rejected):
                 rows.reject(found)
             else:
                 rows.add(*found)
@@ -58,13 +76,13 @@ def load_batch(batch: Batch, loading: Loading) -> list[Written]:
     return writer.written
 
 
-def _messages(objects: Sequence[SourceObject], loading: Loading) -> Iterator[tuple[str, bytes] | Rejected]:
+def _messages(objects: Sequence[SourceObject], loading: Loading) -> Iterator[tuple[str, bytes] | Rejected | Unread]:
     small = [found.path for found in objects if found.size <= SMALL]
     for path, content in loading.storage.read_many(small):
         if isinstance(content, bytes):
             yield from read_container(io.BytesIO(content), printable(path), loading.limits)
         else:
-            yield Rejected(printable(path), "unreadable_object", type(content).__name__)
+            yield Unread(printable(path), type(content).__name__)
     for found in objects:
         if found.size > SMALL:
             try:
@@ -73,7 +91,7 @@ def _messages(objects: Sequence[SourceObject], loading: Loading) -> Iterator[tup
             except MailmillError as error:
                 if (reason := of_one_object(error)) is None:
                     raise
-                yield Rejected(found.name, "unreadable_object", type(reason).__name__)
+                yield Unread(found.name, type(reason).__name__)
 
 
 class _Rows:

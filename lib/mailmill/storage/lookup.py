@@ -66,7 +66,7 @@ class Lookup:
                 parts, starts = np.unique(first[order], return_index=True)
                 for part, own in zip(parts, np.split(rows[order], starts[1:]), strict=False):
                     with open(Path(name) / part.decode(), "ab") as file:
-                        own.tofile(file)
+                        file.write(own.tobytes())  # ndarray.tofile says nothing of a disk that fills as it closes
             cut = (np.fromfile(file, _ROW) for file in sorted(Path(name).iterdir()))
             return cls._of_parts(storage, uri, ((part["key"], part["code"]) for part in cut), list(words))
 

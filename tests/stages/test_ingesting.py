@@ -321,15 +321,35 @@ def test_a_run_that_was_killed_between_two_manifests(
     adds_up(mailbox.run(), 100 if grown else 40)
 
 
-def test_tables_that_do_not_go_together_are_refused(mailbox: Mailbox) -> None:
+@pytest.mark.parametrize("anew", ["an object is gone", "a day is taken again"])
+@pytest.mark.parametrize("last", ["ledger", "raw_rejects"])
+def test_a_run_that_makes_anew_and_was_killed_between_two_manifests(
+    last: str, anew: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither manifest's files are then the other's: it was refused, and so was every later run."""
+    for day in DAYS[:2]:
+        mailbox.arrive(day, 30)
+        mailbox.run(f'ingest.as_of="{day}"')
+    again = []
+    if anew == "an object is gone":
+        min((mailbox.corpus / "mail").glob("*.eml")).unlink()
+    else:
+        again = [f'ingest.as_of="{DAYS[0]}"']
+    killed_after(last, mailbox, monkeypatch, *again)
+    adds_up(mailbox.run(), 59 if anew == "an object is gone" else 60)
+
+
+def test_tables_that_do_not_go_together_are_refused_only_where_mail_may_be_gone(mailbox: Mailbox) -> None:
     mailbox.arrive(DAYS[0], 30)
     found = mailbox.run()
     storage, uri = Job(mailbox.config()).storage, join(mailbox.config().run.work, "ledger")
     document = found["ledger"].to_bytes().replace(found["ledger"].files[0].digest.encode(), b"0" * 32)
     storage.write(join(uri, manifests.NAME), document)
     mailbox.arrive(DAYS[1], 30)
-    with pytest.raises(DataError, match=r"raw and ledger .* do not go together"):
-        mailbox.run()
+    with pytest.raises(DataError, match=r"raw and ledger .* do not go together") as refused:
+        mailbox.run("ingest.keep_gone=true")
+    assert "restore both from a backup" in refused.value.hint
+    adds_up(mailbox.run(), 60)
 
 
 def test_other_settings_map_everything_again(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def ingest(job: Job) -> Table:
     if stage.unchanged:
         return skipped(stage, "raw")
     before = None if settings.keep_gone else as_of  # objects of a day that is taken again may be gone
-    base = ledger.base(stage, before) if settings.keep_gone or _same_code(stage) else None
+    base = _base(stage, before, settings.keep_gone)
     new, gone = ledger.fresh(listed, base.objects if base else ())
     if base is None or (gone and not settings.keep_gone):
         if gone:
@@ -153,6 +153,19 @@ def _known(job: Job, stage: Stage, fresh: Table, base: Base) -> list[str]:
             found += part
             progress.advance(scans[number].rows)
     return found
+
+
+def _base(stage: Stage, before: str | None, keep_gone: bool) -> Base | None:
+    """What stays of the published tables; None: all mail is read again, which loses none but with `keep_gone`."""
+    if not keep_gone and not _same_code(stage):
+        return None
+    try:
+        return ledger.base(stage, before)
+    except ledger.Mismatch as error:
+        if keep_gone:
+            raise
+        log.warning("ingest: %s, as after a run that was killed: all mail is read again", error.message)
+        return None
 
 
 def _same_code(stage: Stage) -> bool:

@@ -5,7 +5,8 @@
 
 A run appends files under `day=DATE/` and a part to the ledger; nothing is written again. The raw table's manifest is
 the commit of all three (raw, raw_rejects, ledger): it names the other two by fingerprint, so a run that was killed
-between two manifests is seen, and undone by leaving out the files that it had added.
+between two manifests is seen, and undone by leaving out the files that it had added. Where it had not added but made
+anew, all mail is read again: only with `ingest.keep_gone`, which always adds, would that lose any.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from mailmill.errors import DataError
+from mailmill.storage import manifests
 from mailmill.storage.fingerprint import combine, table_fingerprint
 from mailmill.storage.fragments import Sink, Written
 from mailmill.storage.manifests import File, Manifest
@@ -39,6 +41,10 @@ COUNTS = ("objects", "messages", "duplicates", "rejects")
 _DAY = re.compile(r"/day=(\d{4}-\d\d-\d\d)/")
 
 
+class Mismatch(DataError):
+    """The manifests of raw, raw_rejects and ledger are of runs that do not go together."""
+
+
 @dataclass(frozen=True)
 class Base:
     """What a growing raw table keeps: files of raw, raw_rejects and ledger, the objects in them, counts by day."""
@@ -55,7 +61,7 @@ class Base:
 def base(stage: Stage, before: str | None) -> Base | None:
     """What was published before, of days before `before` (None: all). None where nothing was, or not by this code.
 
-    Raises DataError where raw, raw_rejects and ledger do not go together.
+    Raises Mismatch where raw, raw_rejects and ledger do not go together.
     """
     first, *others = _tables(stage)
     raw = stage.previous[first]
@@ -131,9 +137,9 @@ def _as_committed(stage: Stage, name: str, raw: Manifest) -> list[File]:
         digest = combine([int(file.digest, 16) for file in candidate])
         if table_fingerprint(stage.outputs[name], rows, digest) == expected:
             return candidate
-    raise DataError(
+    raise Mismatch(
         f"tables {raw.table} and {name} in {stage.workspace.root} do not go together",
-        hint=f"delete {raw.table}/_manifest.json there: the next run reads all mail again",
+        hint=f"restore both from a backup, or {manifests.anew(stage.workspace.uri_of(raw.table))}",
     )
 
 

@@ -15,7 +15,7 @@ import json
 import time
 import uuid
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -29,6 +29,8 @@ from mailmill.storage.filesystems import Storage, join
 FORMAT = "mailmill.manifest"
 VERSION = 1
 NAME = "_manifest.json"
+#: Tables that are made from mail itself, which may have left the place where it was read (`ingest.keep_gone`).
+_OF_MAIL = ("raw", "raw_rejects", "ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,25 @@ class Manifest:
                     f"{uri} is a {document['format']} of version {document['version']}, not {VERSION}",
                     hint="it was written by another version of mailmill",
                 )
-            files = [File(**{**f, "merged": tuple(f.get("merged", ()))}) for f in document["files"]]
-            return cls(**{**document, "files": files})
-        except (KeyError, TypeError, ValueError) as error:
+            files = [File(**_known(File, f) | {"merged": tuple(f.get("merged", ()))}) for f in document["files"]]
+            return cls(**_known(cls, document) | {"files": files})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"manifest {uri} is damaged ({type(error).__name__})",
-                hint="delete it and run again: the table is then made anew",
+                hint=f"restore it from a backup, or {anew(uri.rpartition('/')[0])}",
             ) from None
+
+
+def _known(kind: type[Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What this version reads of a document; a later one of the same format may have added to it."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in document.items() if name in names}
+
+
+def anew(table_uri: str) -> str:
+    """The way out for people whose table is damaged, as the end of a sentence."""
+    of_mail = ": of the mail that is still there" if table_uri.rpartition("/")[2] in _OF_MAIL else ""
+    return f"delete {join(table_uri, NAME)} and run again: the table is then made anew{of_mail}"
 
 
 def read(storage: Storage, table_uri: str) -> Manifest | None:
@@ -118,8 +132,7 @@ def mendable(table_uri: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        hint = f"delete {join(table_uri, NAME)} and run again: the table is then made anew"
-        raise DataError(error.message, hint=error.hint or hint) from None
+        raise DataError(error.message, hint=error.hint or anew(table_uri)) from None
 
 
 def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collection[str] = ()) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from airflow.models import Variable
 from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOperator
+from airflow.timetables.interval import CronDataIntervalTimetable
 
 try:
     from airflow.sdk import DAG
@@ -30,6 +31,8 @@ DEFAULTS = {
 }
 STAGES = ("ingest", "clean", "label", "glove", "features", "train", "evaluate", "score", "docs")
 PYTHON = "./environment/bin/python"
+#: A stage that takes longer is cancelled and tried again.
+HOURS = 6
 
 settings = DEFAULTS | Variable.get("mailmill", default_var={}, deserialize_json=True)
 staging = settings["staging"]
@@ -44,10 +47,17 @@ parameters = " ".join(
     }.items()
 )
 
+
+class StartJob(EmrServerlessStartJobOperator):
+    """The operator with its token rendered, too: as it comes, EMR is sent the template itself and refuses it."""
+
+    template_fields = (*EmrServerlessStartJobOperator.template_fields, "client_request_token")
+
+
 with DAG(
     dag_id="mailmill",
     description="Raw mail to ranked scores, every night",
-    schedule="30 2 * * *",
+    schedule=CronDataIntervalTimetable("30 2 * * *", timezone="UTC"),  # `ds` is the day that is over
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,  # two runs on one output: mailmill's lease would stop the second
@@ -61,12 +71,12 @@ with DAG(
         arguments = ["--config", f"{staging}/{settings['config']}"]
         if stage == "ingest":
             arguments += ["--as-of", "{{ ds }}"]  # the night's own day: running it again gives the same bytes
-        task = EmrServerlessStartJobOperator(
+        task = StartJob(
             task_id=stage,
             name=f"mailmill-{stage}",
             application_id=settings["application_id"],
             execution_role_arn=settings["role"],
-            client_request_token=f"{{{{ ds_nodash }}}}-{stage}-{{{{ ti.try_number }}}}",
+            client_request_token=f"{{{{ ts_nodash }}}}-{stage}-{{{{ ti.try_number }}}}",
             job_driver={
                 "sparkSubmit": {
                     "entryPoint": f"{staging}/{stage}.py",
@@ -78,7 +88,9 @@ with DAG(
                 "monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": f"{staging}/logs/"}}
             },
             deferrable=True,
-            execution_timeout=timedelta(hours=6),
+            waiter_delay=60,
+            waiter_max_attempts=HOURS * 60,  # the default, 25, cancels what takes longer
+            execution_timeout=timedelta(hours=HOURS),
         )
         if before is not None:
             before >> task

@@ -67,4 +67,4 @@ format: $(VENV)/.dev  ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 clean:  ## remove environments, caches and everything that runs have made
-	rm -rf $(VENV) $(COMPILED) work build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COMPILED) work build dist data_docs/site .pytest_cache .mypy_cache .ruff_cache .hypothesis

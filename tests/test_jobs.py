@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,22 @@ class TestScript:
         at = [line.find(word) for word in [*words, "--set forest.trees=9"]]
         assert -1 not in at, line
         assert at == sorted(at), line
+
+    def test_a_schedulers_signals_reach_the_driver(self, tmp_path: Path) -> None:
+        """The script becomes the driver: one that is stopped must not leave it running with its lease."""
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "jars").mkdir()
+        fake = tmp_path / "bin" / "spark-submit"
+        fake.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
+        fake.chmod(0o755)
+        environment = os.environ | {"SPARK_HOME": str(tmp_path), "PYSPARK_PYTHON": sys.executable}
+        with subprocess.Popen([SCRIPT, "run", "--config", ROOT / "conf" / "local.toml"], env=environment) as process:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "pid").exists() and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert (tmp_path / "pid").read_text().strip() == str(process.pid)
+            process.terminate()
+            assert process.wait(60) == -signal.SIGTERM
 
     def test_targets(self) -> None:
         assert "--master yarn " in submit("--target", "yarn", "--dry-run", "run").stdout

@@ -146,7 +146,7 @@ def train(job: Job) -> dict[ModelName, Table]:
                 "table": table.name,
                 "fingerprint": table.fingerprint,
                 "rows": evidence.rows,
-                "splits_by": table.manifest.statistics["splits_by"],
+                "splits_by": table.manifest.statistics.get("splits_by"),
             },
             evidence=evidence.of_the_fit,
             metrics=figures,

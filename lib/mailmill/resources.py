@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
 from functools import cache
 from pathlib import Path
 
+_GROUPS, _OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
 
 def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors that this process may use: those it is bound to, or its control groups' quota where lower."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quotas = [int(used) / int(period) for used, period in map(str.split, _limits("cpu.max")) if used.isdigit()]
+    return max(1, min([bound, *map(math.ceil, quotas)]))
 
 
 def memory() -> int:
-    """Bytes that can still be taken without swapping: the free memory, or the container's limit where lower."""
-    limits = [_meminfo("MemAvailable")]
-    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        path = Path(name)
-        if path.exists() and (text := path.read_text().strip()).isdigit():
-            limits.append(int(text))
-    return min(limits)
+    """Bytes that can still be taken without swapping: the free memory, or the control groups' limit where lower."""
+    limits = [*_limits("memory.max"), *_texts(_GROUPS / "memory" / "memory.limit_in_bytes")]
+    return min([_meminfo("MemAvailable"), *(int(text) for text in limits if text.isdigit())])
+
+
+def _limits(name: str) -> list[str]:
+    """A file of this process's control group (version 2) and of each above it, where they have one.
+
+    In a container the group is the root of what it sees; under systemd or a batch system it lies below.
+    """
+    found = [line.split(":", 2)[2] for text in _texts(_OWN_GROUP) for line in text.splitlines() if line[:3] == "0::"]
+    group = _GROUPS / found[0].lstrip("/") if found else _GROUPS
+    folders = [group, *group.parents]
+    return [text for folder in folders[: folders.index(_GROUPS) + 1] for text in _texts(folder / name)]
+
+
+def _texts(path: Path) -> list[str]:
+    """The text of a file, if there is one."""
+    try:
+        return [path.read_text().strip()]
+    except OSError:
+        return []
 
 
 def _meminfo(name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -47,6 +48,32 @@ def test_the_second_stops_at_once_and_says_why(place: Place, caplog: pytest.LogC
         with Lease(*place, run) as mine:
             mine.check()
     assert "taken over" not in caplog.text, "a lease that was let go is nobody's"
+
+
+def test_a_lease_that_was_let_go_on_s3_is_nobodys_on_a_disk(tmp_path: Path, storage: Storage) -> None:
+    """As in a workspace that was copied."""
+    (tmp_path / lease.NAME).write_bytes(lease._LET_GO[:-1] + b', "renewed": 7}')
+    with Lease(storage, str(tmp_path), "mine") as mine:
+        mine.check()
+
+
+def test_a_lease_that_does_not_fit_on_the_disk_is_not_left_half(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path, *arguments: Any) -> Any:
+        (tmp_path / lease.NAME).touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        place = lease._OnDisk(storage, str(tmp_path))
+        with place._locked():
+            pass  # the lock's own file is there
+        original = Path.open
+        patch.setattr(Path, "open", lambda path, *a, **k: (full if a == ("xb",) else original)(path, *a, **k))
+        with pytest.raises(InfrastructureError, match="No space left"):
+            place.write(b"{}", None)
+    with Lease(storage, str(tmp_path), "mine") as mine:
+        mine.check()
 
 
 def test_of_many_that_race_one_wins(place: Place) -> None:

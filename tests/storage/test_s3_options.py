@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
+import random
 import re
+import struct
+import threading
 import time
+import zipfile
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pyarrow as pa
 import pytest
@@ -15,6 +22,7 @@ import pytest
 from mailmill import schemas
 from mailmill.config import Config, StorageSection, TablesSection, parse
 from mailmill.errors import ConfigError, DataError, InfrastructureError
+from mailmill.storage.containers import Limits, Rejected, read_container
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.lookup import Lookup
 from mailmill.storage.tables import Workspace
@@ -168,3 +176,79 @@ def test_a_busy_server_is_asked_again_for_few_bytes_too(kind: str, watched: Prox
             assert stream.read(9) == large[-3:]
             assert stream.read(1) == b""
     assert watched.faults[kind] >= 3
+
+
+@pytest.mark.parametrize("requester_pays", [False, True], ids=["pyarrow", "s3fs"])
+def test_keys_that_look_like_patterns_are_read(requester_pays: bool, s3_endpoint: str) -> None:
+    storage = Storage(StorageSection(endpoint=s3_endpoint, requester_pays=requester_pays))
+    names = ["a b%20c+d.eml", "\u00fcn\u00ef.eml", "[urgent] x?.eml", "star*.eml", "x#1.eml"]
+    for name in names:
+        storage.request("put_object", Bucket="test", Key=f"odd-{requester_pays}/{name}", Body=name.encode())
+    found = [each.path for each in storage.find(f"s3://test/odd-{requester_pays}")]
+    assert {path.rpartition("/")[2]: content for path, content in storage.read_many(found)} == {
+        name: name.encode() for name in names
+    }
+
+
+@pytest.mark.parametrize("requester_pays", [False, True], ids=["pyarrow", "s3fs"])
+def test_keys_with_empty_parts_are_read(requester_pays: bool) -> None:
+    """S3 has them, from prefixes that end with a slash; the server of these tests cannot."""
+    with listing({"mail//a.eml": b"one", "/mail/b.eml": b"two", "mail/c.eml": b"three"}) as endpoint:
+        storage = Storage(StorageSection(endpoint=endpoint, requester_pays=requester_pays))
+        found = [each.path for each in storage.find("s3://bucket")]
+        assert dict(storage.read_many(found)) == {
+            "s3://bucket/mail//a.eml": b"one", "s3://bucket//mail/b.eml": b"two", "s3://bucket/mail/c.eml": b"three",
+        }  # fmt: skip
+
+
+@contextlib.contextmanager
+def listing(objects: dict[str, bytes]) -> Iterator[str]:
+    """A server of one bucket that lists and hands out these objects, whatever their keys."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            query, key = parse_qs(asked.query), unquote(asked.path).removeprefix("/bucket/")
+            if "list-type" in query:
+                wanted = [name for name in objects if name.startswith(query.get("prefix", [""])[0])]
+                rows = "".join(
+                    f"<Contents><Key>{name}</Key><LastModified>2026-11-20T00:00:00.000Z</LastModified>"
+                    f"<ETag>e</ETag><Size>{len(objects[name])}</Size></Contents>" for name in wanted
+                )  # fmt: skip
+                content = f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>".encode()
+            else:
+                content = objects.get(key, b"")
+            self.send_response(200 if content else 404)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Last-Modified", "Fri, 20 Nov 2026 00:00:00 GMT")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content)
+
+        do_HEAD = do_GET  # noqa: N815 - as the server calls it
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_an_archive_that_points_beyond_its_end_is_damaged_and_no_fault_of_the_storage(s3_endpoint: str) -> None:
+    storage, packed = Storage(StorageSection(endpoint=s3_endpoint)), io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.eml", b"Subject: a\n\nhello\n")
+        archive.writestr("large.eml", b"Subject: b\n\n" + random.Random(1).randbytes(2**20))
+        archive.writestr("c.eml", b"Subject: c\n\nhello\n")
+    content = bytearray(packed.getvalue())
+    struct.pack_into("<I", content, content.rfind(b"PK\x01\x02") + 42, len(content) + 5_000_000)
+    uri = "s3://test/damaged/beyond.zip"
+    storage.write(uri, bytes(content))
+    with storage.open(uri) as stream:
+        found = list(read_container(stream, uri, Limits()))
+    assert [type(each) for each in found] == [tuple, tuple, Rejected]
+    assert found[-1].reason == "unreadable_archive"

@@ -99,6 +99,17 @@ def test_a_wheel_and_a_checkout_of_the_same_code_have_one_version(
     assert version() != checkout
 
 
+def test_a_manifest_of_a_later_version_may_say_more(workspace: Workspace) -> None:
+    table = publish(workspace, (0, 50))
+    document = json.loads(table.manifest.to_bytes())
+    document["later"] = 1
+    document["files"][0]["later"] = 2
+    assert manifests.Manifest.from_bytes(json.dumps(document).encode(), "u") == table.manifest
+    with pytest.raises(DataError, match="damaged") as damaged:
+        manifests.Manifest.from_bytes(b"[]", "/w/raw/_manifest.json")
+    assert "of the mail that is still there" in damaged.value.hint
+
+
 def test_a_run_in_progress_is_invisible_and_swept(place: Place) -> None:
     storage, root = place
     workspace = Workspace(storage, root, SMALL)

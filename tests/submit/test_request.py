@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailmill.errors import ConfigError
+from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.submit import commands, connector, environment, running
 from mailmill.submit.request import Request, parse
 from tests.conftest import ROOT
@@ -135,6 +135,22 @@ def test_a_schedule_gets_the_names_that_a_submission_has(capsys: pytest.CaptureF
     assert named["wheel"] == "", "a compiled archive holds the code"
 
 
+@pytest.mark.parametrize("words", [["-c", "{}"], ["-c{}"], ["--config={}"], ["--config", "{}"]])
+def test_a_configuration_is_sent_however_it_is_named(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    spark = body("clean", *(word.format("conf/emr.toml") for word in words), capsys=capsys)["jobDriver"]["sparkSubmit"]
+    option, _, uri = "".join(spark["entryPointArguments"]).partition("s3://")
+    assert option == "".join(words).format("")
+    assert uri.startswith("bucket/prefix/")
+    assert uri.endswith("-emr.toml")
+
+
+def test_the_staging_prefix_has_one_name(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [*SERVERLESS[:-1], "s3://bucket//x//", "--dry-run", "clean"]
+    assert running.submit(request(*asked)) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["jobDriver"]["sparkSubmit"]["entryPoint"] == "s3://bucket/x/clean.py"
+
+
 def test_the_same_run_and_stage_has_the_same_token(capsys: pytest.CaptureFixture[str]) -> None:
     one, two = (body("--run-id", "n", "clean", capsys=capsys)["clientToken"] for _ in range(2))
     assert one == two != body("--run-id", "n", "train", capsys=capsys)["clientToken"]
@@ -192,7 +208,10 @@ class Serverless:
         self.states, self.details = list(states), details
 
     def get_job_run(self, **_: str) -> dict[str, Any]:
-        return {"jobRun": {"state": self.states.pop(0), "stateDetails": self.details}}
+        state = self.states.pop(0)
+        if state == "no answer":
+            raise ConnectionError(state)
+        return {"jobRun": {"state": state, "stateDetails": self.details}}
 
 
 def test_following_a_job_run_to_its_end() -> None:
@@ -200,6 +219,13 @@ def test_following_a_job_run_to_its_end() -> None:
     assert running.follow(Serverless("RUNNING", "FAILED", details="no capacity"), "a", "r", pause=0) == 4
     failed = Serverless("FAILED", details="User application exited with status 3")
     assert running.follow(failed, "a", "r", pause=0) == 3
+
+
+def test_an_answer_that_does_not_come_is_asked_for_again() -> None:
+    """The job runs on: a retry would meet its lease."""
+    assert running.follow(Serverless("RUNNING", "no answer", "no answer", "SUCCESS"), "a", "r", pause=0) == 0
+    with pytest.raises(InfrastructureError, match="GetJobRun"):
+        running.follow(Serverless("RUNNING", *["no answer"] * 100), "a", "r", pause=0)
 
 
 def test_the_connector_is_of_sparks_own_hadoop(tmp_path: Path) -> None:

@@ -111,7 +111,10 @@ class Patient:
 
     def read_buffer(self, size: int | None = None) -> pa.Buffer:
         """The next `size` bytes, fewer at the end. Raises OSError where they do not come."""
-        wanted = self._size - self._at if size is None or size < 0 else min(size, self._size - self._at)
+        left = max(0, self._size - self._at)
+        if not left:  # as a file on a disk: a damaged archive may point beyond its end
+            return pa.py_buffer(b"")
+        wanted = left if size is None or size < 0 else min(size, left)
         for attempt in range(1, self._attempts + 1):
             try:
                 self._stream.seek(self._at)

@@ -59,8 +59,9 @@ class Storage:
     def arrow(self, uri: str) -> tuple[Any, str]:
         """pyarrow's filesystem for `uri`, and the path in it."""
         if is_s3(uri):
-            through = arrow_s3fs if self._needs_s3fs else arrow_s3
-            return through(self.settings), uri.split("://", 1)[1]
+            path = uri.split("://", 1)[1]
+            through = arrow_s3fs if self._needs_s3fs or "//" in path else arrow_s3  # pyarrow's own refuses such keys
+            return through(self.settings), path
         return _LOCAL, os.path.abspath(uri.removeprefix("file://"))
 
     @property
@@ -128,12 +129,10 @@ class Storage:
     def _read_through_s3fs(self, uris: Sequence[str]) -> Iterator[tuple[str, bytes | OSError]]:
         for start in range(0, len(uris), CONCURRENT_READS):
             chunk = list(uris[start : start + CONCURRENT_READS])
-            with self.translated(chunk[0]):
-                found = s3fs_of(self.settings).cat(chunk, on_error="return")
-            if isinstance(found, bytes):  # s3fs answers a list of one path with bare bytes
-                found = {chunk[0].split("://", 1)[1]: found}
-            for uri in chunk:
-                value = found.get(uri.split("://", 1)[1])
+            paths = [uri.split("://", 1)[1] for uri in chunk]
+            with self.translated(chunk[0]):  # `cat` would take [ and ? in a key for a pattern
+                found = s3fs_of(self.settings).cat_ranges(paths, None, None, on_error="return")
+            for uri, value in zip(chunk, found, strict=True):
                 if isinstance(value, Exception) and not isinstance(value, FileNotFoundError | PermissionError):
                     with self.translated(uri):
                         raise value

@@ -14,6 +14,8 @@ from mailmill.submit.request import Request
 
 #: The interpreter as the workers see it, in the folder where Spark unpacks the archive.
 PYTHON = f"./{NAME}/bin/python"
+#: How the job's configuration is named: a word of its own after these, or joined to those.
+CONFIG, JOINED = ("-c", "--config"), ("--config=", "-c")
 #: The run's id, as the job finds it.
 RUN = "MAILMILL_RUN_ID"
 
@@ -97,12 +99,12 @@ def job_arguments(request: Request) -> tuple[list[str], list[str]]:
     """The job's arguments for a driver on another machine, and the local files that it is sent: its configuration."""
     arguments, files = list(request.arguments), []
     for at, word in enumerate(arguments):
-        before = arguments[at - 1] if at else ""
-        option, equals, value = word.partition("=")
-        path = word if before in ("-c", "--config") else value if equals and option == "--config" else ""
-        if path and "://" not in path:
+        before = request.arguments[at - 1] if at else ""
+        joined = (name for name in JOINED if word.startswith(name) and word != name)
+        option = "" if before in CONFIG else next(joined, None)
+        if option is not None and "://" not in (path := word[len(option) :]):
             files.append(path)
-            arguments[at] = f"--config={Path(path).name}" if equals and option == "--config" else Path(path).name
+            arguments[at] = option + Path(path).name
     return arguments, files
 
 

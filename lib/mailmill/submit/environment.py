@@ -121,8 +121,9 @@ def _build(request: Request, parts: Environment, say: Callable[[str], None]) -> 
     uv = _uv(request)
     if parts.wheel is not None and not parts.wheel.exists():
         with tempfile.TemporaryDirectory() as folder:
-            # A wheel is a zip, and Spark takes Python files of that ending alone.
-            shutil.copy2(build_wheel(request, uv, Path(folder)), parts.wheel)
+            # A wheel is a zip, and Spark takes Python files of that ending alone; copied half, it must not have it.
+            copied = shutil.copy2(build_wheel(request, uv, Path(folder)), parts.wheel.with_suffix(".tmp"))
+            copied.replace(parts.wheel)
     fresh = not _sound(parts.archive)
     if fresh:
         once = "change" if request.compiled else "lock file"

@@ -127,6 +127,8 @@ def parse(arguments: list[str], root: Path | None = None) -> Request:
     if stage not in stages:
         _refuse(f"no stage {stage} in jobs/")
     values.setdefault("run_id", f"run-{uuid.uuid4().hex[:16]}")
+    if "staging" in values:  # what is put there and what jobs are told are one name
+        values["staging"] = re.sub(r"(?<!:)/+", "/", values["staging"]).rstrip("/")
     request = Request(
         root=root,
         stage=stage,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ _EXIT = re.compile(r"[Uu]ser application exited with (?:status |code )?(\d+)")
 _APPLICATION = re.compile(r"\bapplication_\d+_\d+\b")
 FINAL = {"SUCCESS", "FAILED", "CANCELLED", "CANCELLING"}
 POLL_SECONDS = 10.0
+#: Failing answers in a row that are asked again.
+_PATIENCE = 30
 
 
 def submit(request: Request) -> int:
@@ -67,11 +70,18 @@ def exit_code(text: str) -> int | None:
 
 
 def _execute(argv: list[str], variables: dict[str, str], follow: bool) -> int:
-    """Run it. `follow`: the driver is elsewhere, and its exit code is read out of the client's own words."""
+    """Become it, so that a scheduler's signals and exit codes are its own.
+
+    `follow`: the driver is elsewhere, and its exit code is read out of the client's own words.
+    """
     if not follow:
-        return subprocess.run(argv, env=variables).returncode  # noqa: S603
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os.execvpe(argv[0], argv, variables)  # noqa: S606 - does not return
     told, application = None, ""
     with subprocess.Popen(argv, env=variables, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda struck, _: process.send_signal(struck))
         assert process.stderr is not None
         for line in process.stderr:
             sys.stderr.write(line)
@@ -79,7 +89,8 @@ def _execute(argv: list[str], variables: dict[str, str], follow: bool) -> int:
             application = "".join(_APPLICATION.findall(line)[:1]) or application
     if process.returncode and application:
         _say(f"the driver ran in the cluster; its log: yarn logs -applicationId {application}")
-    return told if process.returncode and told else process.returncode
+    code = process.returncode if process.returncode >= 0 else 128 - process.returncode  # as a shell says it
+    return told if code and told else code
 
 
 def _planned(request: Request, parts: environment.Environment | None) -> str:
@@ -160,22 +171,31 @@ def _serverless(request: Request) -> int:
 
 def _at(word: str, files: list[str], names: dict[str, str], prefix: str) -> str:
     """An argument that names a sent file, as the URI that the driver reads it from."""
-    option, equals, value = word.partition("=")
     for file in files:
-        if word == Path(file).name:
-            return f"{prefix}/{names[file]}"
-        if equals and option == "--config" and value == Path(file).name:
-            return f"--config={prefix}/{names[file]}"
+        for option in ("", *commands.JOINED):
+            if word == option + Path(file).name:
+                return f"{option}{prefix}/{names[file]}"
     return word
 
 
 def follow(client: Any, application: str, run: str, pause: float = POLL_SECONDS) -> int:
     """Wait for a job run of EMR Serverless; its exit code: 0, the job's own where EMR tells it, else 4."""
-    state = ""
+    state, failures = "", 0
     while state not in FINAL:
-        found = staging.with_action(
-            "emr-serverless:GetJobRun", application, lambda: client.get_job_run(applicationId=application, jobRunId=run)
-        )["jobRun"]
+        try:
+            found = staging.with_action(
+                "emr-serverless:GetJobRun",
+                application,
+                lambda: client.get_job_run(applicationId=application, jobRunId=run),
+            )["jobRun"]
+        except InfrastructureError as error:  # the job runs on: a retry would meet its lease
+            failures += 1
+            if failures > _PATIENCE:
+                raise
+            _say(f"{error.message}; asking again")
+            time.sleep(pause)
+            continue
+        failures = 0
         if found["state"] != state:
             state = found["state"]
             _say(f"{run} {state.lower()}")

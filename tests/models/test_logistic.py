@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -354,3 +355,25 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
 def test_weights_for_another_number_of_classes_are_refused() -> None:
     with pytest.raises(ConfigError, match="there are 2 classes"):
         fit_logistic(cut(problem()), CLASSES, LogisticSettings(class_weight=(1.0, 2.0, 3.0)))
+
+
+@pytest.mark.parametrize("absent", [0, 1, 2])
+@pytest.mark.parametrize("options", [{}, {"l2": 0.0}, {"l1": 1e-3}, {"class_weight": "balanced"}], ids=str)
+def test_a_class_without_a_training_row_changes_nothing(absent: int, options: dict[str, Any]) -> None:
+    """Its likelihood has no maximum: its intercept went astray, in as many passes as were allowed."""
+    names = ("a", "b", "c")
+    present = [number for number in range(3) if number != absent]
+    data = problem(1500, 6, noise=3.0)
+    chosen = LogisticSettings(**options)
+    pair, expected = fit_logistic(cut(data), tuple(names[number] for number in present), chosen)
+    widened = TrainingArrays(data.X, np.array(present)[data.y], data.ids)
+    found = [fit_logistic(cut(widened, at), names, chosen) for at in ((), (300, 900))]
+    for model, evidence in found:
+        assert evidence.converged
+        assert evidence.passes <= expected.passes + 2
+        p = model.probability(data.X)
+        assert p[:, absent].max() < 1e-12
+        if "l1" not in options and options.get("l2") == 0:  # one margin of two classes has another penalty than two
+            np.testing.assert_allclose(p[:, present], pair.probability(data.X), atol=1e-4)
+    np.testing.assert_allclose(found[0][0].coef, found[1][0].coef, atol=1e-9)
+    np.testing.assert_allclose(found[0][0].intercept, found[1][0].intercept, atol=1e-9)

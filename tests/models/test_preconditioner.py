@@ -32,7 +32,7 @@ def metric(rows: TrainingArrays) -> tuple[SampleHessian, Layout]:
     penalty = Penalty(np.full(layout.width, 1e-3), np.zeros(layout.width))
     assert rows.sparse is not None
     squares = np.bincount(rows.sparse.indices, rows.sparse.values.astype(np.float64) ** 2, COLUMNS) / len(rows.X)
-    found = SampleHessian(rows, layout, penalty, (1.0, 1.0), squares)
+    found = SampleHessian(rows, layout, penalty, (1.0, 1.0), squares, np.zeros(1, np.bool_))
     found.refresh(np.zeros(layout.width))
     return found, layout
 

@@ -44,6 +44,7 @@ _SAMPLE_TOLERANCE = 1e-7
 #: Beside sparse columns. What follows differs from the sample's minimum by more; 1e-5 took half of a fit's time.
 _SPARSE_SAMPLE_TOLERANCE = 1e-2
 _SAMPLE_ITERATIONS = 60
+_NO_SHARE = 1e-22
 _SAMPLE_L2 = 1e-8
 #: Parts of a sample with sparse columns; the workers wait meanwhile.
 _SAMPLE_PARTS = 4
@@ -98,6 +99,9 @@ def fit_logistic(
     of their own; l1 acts on them too. Intercepts are never penalised. No copy of the data is made, and raw
     coefficients are returned. A constant column gets the coefficient 0. K > 2 classes have K margins (softmax),
     whose coefficients add up to zero over the classes where l1 = 0.
+
+    A class without a training row (of three or more) keeps the coefficients 0 and an intercept that makes its
+    probability 0: its likelihood has no maximum.
 
     Passes: one look, then about one an iteration (and two more with l2 = l1 = 0, for whole Hessians, which
     must prove that the minimum exists). Gradient norm and objective of the evidence are those of the
@@ -160,6 +164,8 @@ class _Problem:
         self.classes, self.rows, self.proofs = classes, moments.census.rows, 0
         self.counts = moments.census.class_counts
         self.class_weight = settings.weights(self.counts)
+        #: Margins of classes without a row: their likelihood has no maximum, so they stay as `start` has them.
+        self._absent = np.array(self.counts) == 0 if margins_of(len(classes)) > 1 else np.zeros(1, np.bool_)
         active = ranked(moments.squares)
         squares = moments.squares[active].astype(np.float64)
         self._squares = squares / self.rows
@@ -185,9 +191,9 @@ class _Problem:
         return Penalty(np.tile(l2, self.layout.margins), np.tile(l1, self.layout.margins))
 
     def start(self) -> Vector:
-        """All coefficients 0; intercepts that give each class its weighted share."""
+        """All coefficients 0; intercepts that give each class its weighted share, and one without rows next to none."""
         theta = np.zeros((self.layout.margins, self.layout.width))
-        shares = np.array([max(n * w, 1e-300) for n, w in zip(self.counts, self.class_weight, strict=True)])
+        shares = np.array([n * w or _NO_SHARE for n, w in zip(self.counts, self.class_weight, strict=True)])
         log_shares = np.log(shares / shares.sum())
         theta[:, self.layout.dense] = (
             log_shares[1] - log_shares[0] if len(theta) == 1 else log_shares - log_shares.mean()
@@ -198,7 +204,7 @@ class _Problem:
         """Solve on the sample, then on all rows, for several settings side by side."""
         penalties = [self.penalty(settings) for settings in wanted]
         metrics = [
-            SampleHessian(self._sample, self._sample_layout, penalty, self.class_weight, self._squares)
+            SampleHessian(self._sample, self._sample_layout, penalty, self.class_weight, self._squares, self._absent)
             for penalty in penalties
         ]
         starts = [self._on_sample(penalty, metric) for penalty, metric in zip(penalties, metrics, strict=True)]
@@ -237,6 +243,9 @@ class _Problem:
     ) -> Callable[[list[tuple[int, Vector]]], list[Point]]:
         def evaluate(asked: list[tuple[int, Vector]]) -> list[Point]:
             points = objective.evaluate([theta for _, theta in asked], [penalties[number] for number, _ in asked])
+            if self._absent.any():
+                for point in points:
+                    point.gradient.reshape(len(self._absent), -1)[self._absent] = 0.0
             for (number, _), point in zip(asked, points, strict=True):
                 if wanted and _free(wanted[number]) and not len(self.layout.active) and point.lead > 0:
                     raise DataError(
@@ -262,12 +271,15 @@ class _Problem:
             task = HessianTask(self._split, head, self.class_weight, theta)
             blocks.append(self._map_reduce(fragment_hessian, HessianSums.merge, task).symmetric())
             self.proofs += 1
-        for block, at_start, places in zip(*blocks, head.places, strict=True):
-            # Of several classes' parameters only differences matter: those of the first class are held.
-            held = head.height if len(places) > head.height else 0
+        for group, block, at_start, places in zip(head.groups, *blocks, head.places, strict=True):
+            held = self._absent[list(group)].copy()
+            if len(group) > 1:  # of several classes' parameters only differences matter: the first class's are held
+                held[np.argmin(held)] = True
+            kept = ~np.repeat(held, head.height)
             own = np.diag(l2[places])
-            there, first = ((found + own)[held:, held:] for found in (block, at_start))
-            require_unique(there, first, result.point.gradient[places][held:], result)
+            there, first = ((found + own)[np.ix_(kept, kept)] for found in (block, at_start))
+            if kept.any():
+                require_unique(there, first, result.point.gradient[places][kept], result)
 
     def model(self, settings: LogisticSettings, theta: Vector) -> LogisticModel:
         """The model of raw columns."""

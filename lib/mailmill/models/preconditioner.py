@@ -30,6 +30,8 @@ class SampleHessian:
     objective more along a step than each does alone, and the factor is how much more they did along the last one:
     γ of L-BFGS (Nocedal & Wright, "Numerical Optimization", 2006, equation 7.20) for these columns alone. On n-grams
     of film reviews that halves the passes, for full steps are then taken that were too long before.
+
+    absent: bool (margins,), the classes without a row. Their parameters are held: no step moves them.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class SampleHessian:
         penalty: Penalty,
         class_weight: tuple[float, ...],
         squares: Vector,
+        absent: NDArray[np.bool_],
     ) -> None:
         self._layout, self._penalty, self._class_weight, self._squares = layout, penalty, class_weight, squares
+        self._absent = absent
         frequent = np.argsort(-squares, kind="stable")[:FREQUENT]
         self._head = Head(layout, np.sort(frequent[squares[frequent] > 0]))
         self._places = self._head.places
@@ -61,12 +65,15 @@ class SampleHessian:
         self._guess()
         self._blocks = sums.symmetric()
         together = len(self._head.groups[0])
-        for block, places in zip(self._blocks, self._places, strict=True):
+        for group, block, places in zip(self._head.groups, self._blocks, self._places, strict=True):
             if together > 1:
                 # What all classes share changes no probability, so the data give that direction no curvature.
                 shared = np.tile(np.eye(self._head.height), (together, together))
                 block += shared * (_SHARED * float(np.diagonal(block).mean()))
             block[np.diag_indices_from(block)] += l2[places]
+            held = np.repeat(self._absent[list(group)], self._head.height)
+            block[held], block[:, held] = 0.0, 0.0
+            block[held, held] = 1.0
         self._inverse = [_inverse_factor(block) for block in self._blocks]
 
     def correct(self, step: Vector, change: Vector) -> None:
@@ -105,7 +112,9 @@ class SampleHessian:
         if self._layout.margins == 1 or not self._penalty.smooth:
             return vector
         by_margin = vector.reshape(self._layout.margins, self._layout.width)
-        return np.asarray((by_margin - by_margin.mean(axis=0)).ravel())
+        centred = by_margin - by_margin[~self._absent].mean(axis=0)
+        centred[self._absent] = 0.0
+        return centred.ravel()
 
 
 def _inverse_factor(block: Matrix) -> Matrix:

@@ -51,8 +51,13 @@ def fit(
         model, evidence = fit_forest(meter, classes, forest, workers=workers, memory_budget=memory_budget)
     else:
         model, evidence = _fit_logistic(config, meter, classes)
-        if not evidence.converged:
+        if not evidence.converged and evidence.iterations >= config.logistic.max_iterations:
             log.warning("logistic did not converge in %s steps; raise logistic.max_iterations", evidence.iterations)
+        elif not evidence.converged:
+            log.warning(
+                "logistic stopped after %s steps: none lowers the objective any more, though its gradient is not 0",
+                evidence.iterations,
+            )
     return model, replace(evidence, source_bytes=meter.source_bytes, cache_bytes=meter.cache_bytes)
 
 

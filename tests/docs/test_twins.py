@@ -245,3 +245,11 @@ def test_importing_the_commands_loads_no_plots() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["labels.classes.run", "clean.counts.domains.a.code", "clean.reasons.count"])
+def test_names_of_the_data_are_no_parts_of_names(name: str) -> None:
+    """Mails of a class called "run" count for the version as others do."""
+    assert facts.stable(name)
+    assert not facts.stable("labels.run")
+    assert not facts.stable("raw.days.2026-11-20.count")

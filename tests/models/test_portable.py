@@ -147,6 +147,16 @@ def test_a_steep_calibration_is_verified() -> None:
         verify(replace(model, calibration=Calibration("isotonic", knots=moved)), content)
 
 
+def test_a_model_that_is_too_large_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The fit is not lost with it."""
+    monkeypatch.setattr(portable, "_MOST_BYTES", 10)
+    model = LogisticModel(("neg", "pos"), np.ones((1, 3)), np.zeros(1), LogisticSettings())
+    assert portable.files(model, "auto") == {}
+    assert "at most 2 GiB" in caplog.text
+
+
 def test_a_graph_that_differs_is_left_out(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     model = forest(CLASSES)
     monkeypatch.setattr(portable, "export", lambda _: export(replace(model, trees=model.trees[1:])))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mailmill import schemas
 from mailmill.models import queue
 from mailmill.models.logistic import LogisticModel, LogisticSettings
+from mailmill.storage.fragments import Scan
 from mailmill.storage.tables import Workspace
 
 
@@ -33,9 +34,16 @@ def test_ranges_cover_every_row_once_and_are_bounded(cells: list[int], limit: in
     assert all(a.high == b.low for a, b in pairwise(found))
 
 
+@pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("same", [0, 400])
-def test_ranked_in_several_ranges_is_one_order(workspace: Workspace, same: int) -> None:
-    """No range is large, not even where most mails have one sentiment and others are in its cell."""
+def test_ranked_in_several_ranges_is_one_order(
+    workspace: Workspace, same: int, in_order: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No range is large, not even where most mails have one sentiment and others are in its cell.
+
+    In order part by part, ranges together read little more than the table; else each reads all of it.
+    """
+    monkeypatch.setattr(queue, "SORTED_ROWS", 20)
     rng = np.random.default_rng(1)
     sentiment = np.round(rng.uniform(-1, 1, 700), 2)
     sentiment[:3] = (-1.0, 1.0, 0.0)
@@ -59,8 +67,19 @@ def test_ranked_in_several_ranges_is_one_order(workspace: Workspace, same: int) 
         return reduce(merge, [partial(scan, broadcast) for scan in scans])
 
     cuts, counts = queue.laid_out(map_reduce, 90)
+    if in_order:
+        sink = stage.sink_for({"sorted": queue.UNRANKED})
+        parts = [file for n, scan in enumerate(scans) for file in queue.sort_part(queue.Part(n, scan), sink)]
+        scans = stage.draft("sorted", parts, queue.UNRANKED).scans()
     job = queue.Ranking(tuple(scans), stage.sink, cuts)
+    taken: list[int] = []
+    original = Scan.read
+    monkeypatch.setattr(Scan, "read", lambda scan, *columns: taken.append(scan.rows) or original(scan, *columns))
     ranked = [file for task in queue.ranges(counts, 90) for file in queue.rank(task, job)]
+    monkeypatch.undo()
+    ranges = len(queue.ranges(counts, 90))
+    reads = sum(taken) / 2  # the sentiments, and the rows
+    assert reads <= (700 + 3 * 20 * 2 * ranges if in_order and not same else 700 * ranges)
     assert max(file.rows for _, file in ranked) <= 90
     assert bool(len(cuts.keys)) == bool(same)
     table = stage.publish(ranked, {})["scores"].read().sort_by("priority")

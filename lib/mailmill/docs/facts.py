@@ -23,6 +23,8 @@ VOLATILE = frozenset(
 PASSING = frozenset({"days", "companions", "drift", "volume", "kept_share", "evidence"})
 #: Numbers of logistic regression agree between engines to many digits, and not to the last bit.
 ROUNDED = ("models.", "scores.")
+#: Below these the parts of names are the data's own: a class may be called "run", or a domain end in ".code".
+DATA = frozenset({"classes", "counts", "reasons", "per_class"})
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Facts:
 def stable(name: str) -> bool:
     """Whether the fact is the same in every run that makes the same data."""
     parts = name.split(".")
+    parts = parts[: next((at + 1 for at, part in enumerate(parts) if part in DATA), len(parts))]
     last = parts[-1]
     if name == "generator.settings":
         return True

@@ -31,6 +31,8 @@ FILE = "model.onnx"
 #: How far ONNX Runtime and mailmill may differ on a probability before its calibration.
 TOLERANCE = 1e-6
 _ROUNDING = 1e-9
+#: What protocol buffers hold, with some room for the rest of the graph.
+_MOST_BYTES = 2**31 - 2**20
 _ROWS, _NGRAMS = 256, 12
 #: What the hashes are seeded with that rows and their n-grams are made from: the same for every model.
 _VALUES, _COLUMNS = 1, 2
@@ -50,8 +52,8 @@ def files(model: Model, wanted: Literal["auto", "required", "off"]) -> dict[str,
     if wanted == "off" or (wanted == "auto" and _missing()):
         return {}
     require(wanted)
-    content = export(model)
     try:
+        content = export(model)
         verify(model, content)
     except MailmillError as error:
         if wanted == "required":
@@ -72,12 +74,15 @@ def _missing() -> list[str]:
 
 
 def export(model: Model) -> bytes:
-    """The model with its calibration and threshold as an ONNX graph."""
+    """The model with its calibration and threshold as an ONNX graph. Raises MailmillError where it is too large."""
     forest = isinstance(model, ForestModel)
     graph = Graph(model.columns, 0 if isinstance(model, ForestModel) else model.sparse_columns)
     if isinstance(model, ForestModel):
         p = graph.trees(graph.double(DENSE), model.trees, model.classes)
     else:
+        size = model.coef.nbytes + (0 if model.sparse is None else model.sparse.nbytes)
+        if size > _MOST_BYTES:
+            raise MailmillError(f"ONNX files hold at most 2 GiB, this model {size / 2**30:.1f} GiB of coefficients")
         p = linear(graph, model.coef.T, model.intercept, None if model.sparse is None else model.sparse.T)
     p = calibrated(graph, p, model.calibration)
     about = {"kind": "forest" if forest else "logistic", "classes": ", ".join(model.classes)}

@@ -2,15 +2,17 @@
 
 Scoring is row-wise. The order is global, so it is made in two steps that need no large memory: a
 histogram of the sentiments cuts [-1, 1] into ranges of bounded size, then each range is read, sorted
-and written by a task of its own, which knows from the histogram at which rank it begins. Many mails may
-have one sentiment (those without a known word do), so a cell with too many is cut by (sentiment, key).
+and written by a task of its own, which knows from the histogram at which rank it begins. Where there are
+several, the scores are sorted part by part before, so that a range reads its own rows and few others. Many
+mails may have one sentiment (those without a known word do), so a cell with too many is cut by
+(sentiment, key).
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,8 @@ from mailmill.storage.fragments import Scan, Sink, Written
 
 CELLS = 1 << 16
 ROWS_PER_RANGE = 1_000_000
+#: Rows a row group of what is sorted part by part.
+SORTED_ROWS = 8192
 #: Rows a range that are drawn to cut a heavy cell.
 _SAMPLED = 200
 _ORDER = [("sentiment", "ascending"), ("key", "ascending")]
@@ -92,6 +96,14 @@ class Cuts:
             keys = np.asarray(table["key"].take(pa.array(rows)).to_pylist(), self.keys.dtype)
             before[rows] += np.searchsorted(self.keys[first : after[rows[0]]], keys, side="right")
         return _cells(table["sentiment"]) + before
+
+    def first(self, sentiment: float) -> int:
+        """The least place that a row of this sentiment may have."""
+        return _cell(sentiment) + int(np.searchsorted(self.sentiments, sentiment, side="left"))
+
+    def last(self, sentiment: float) -> int:
+        """The largest one."""
+        return _cell(sentiment) + int(np.searchsorted(self.sentiments, sentiment, side="right"))
 
 
 UNCUT = Cuts(np.empty(0), np.empty(0, "U32"))
@@ -179,6 +191,24 @@ def ranges(counts: NDArray[np.int64], rows_per_range: int = ROWS_PER_RANGE) -> l
     return found
 
 
+@dataclass(frozen=True)
+class Part:
+    """A task: one part of the unranked scores."""
+
+    number: int
+    scan: Scan
+
+
+def sort_part(part: Part, sink: Sink) -> list[Written]:
+    """A part of the unranked scores in the order of the queue and in small row groups, as the output "sorted"."""
+    table = part.scan.read().sort_by(_ORDER)
+    batchwise = replace(sink, settings=sink.settings.model_copy(update={"row_group_bytes": 1}))
+    with batchwise.open(part.number, prefix="sorted") as writer:
+        for batch in table.combine_chunks().to_batches(max_chunksize=SORTED_ROWS):
+            writer.write("sorted", batch)
+    return writer.written
+
+
 def rank(task: Range, job: Ranking) -> list[Written]:
     """Read one range, sort it by (sentiment, key), number it, and write it."""
     parts = [_within(scan, task, job.cuts) for scan in job.scans]
@@ -192,12 +222,18 @@ def rank(task: Range, job: Ranking) -> list[Written]:
 
 
 def _within(scan: Scan, task: Range, cuts: Cuts) -> pa.Table:
+    scan = scan.within("sentiment", lambda low, high: cuts.first(low) < task.high and cuts.last(high) >= task.low)
+    if not scan.rows:
+        return UNRANKED.empty_table()
     places = cuts.places(scan)
-    wanted = (places >= task.low) & (places < task.high)
-    return scan.read().filter(pa.array(wanted)) if wanted.any() else UNRANKED.empty_table()
+    return scan.read().filter(pa.array((places >= task.low) & (places < task.high)))
 
 
 def _cells(sentiment: pa.ChunkedArray) -> NDArray[np.int64]:
     scaled = (pc.cast(sentiment, pa.float64()).to_numpy() + 1.0) / 2.0 * CELLS
     cells: NDArray[np.int64] = np.clip(scaled.astype(np.int64), 0, CELLS - 1)
     return cells
+
+
+def _cell(sentiment: float) -> int:
+    return min(max(int((sentiment + 1.0) / 2.0 * CELLS), 0), CELLS - 1)

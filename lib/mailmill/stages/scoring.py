@@ -16,7 +16,7 @@ from mailmill.models import artifact, queue
 from mailmill.progress import watch
 from mailmill.stages.scorer import Scorer
 from mailmill.storage import manifests
-from mailmill.storage.fragments import Written
+from mailmill.storage.fragments import Scan, Written
 from mailmill.storage.tables import Stage, Table
 
 if TYPE_CHECKING:
@@ -71,11 +71,20 @@ def ranked(job: Job, stage: Stage, unranked: list[Written]) -> list[Written]:
     if not scans:
         return []
     cuts, counts = queue.laid_out(partial(job.engine.map_reduce, scans))
-    task = queue.Ranking(tuple(scans), stage.sink_for({"scores": schemas.SCORES}), cuts)
     ranges = queue.ranges(counts)
+    if len(ranges) > 1:
+        scans = _sorted(job, stage, scans)
+    task = queue.Ranking(tuple(scans), stage.sink_for({"scores": schemas.SCORES}), cuts)
     sizes = [after - first for first, after in pairwise([*(part.first for part in ranges), draft.rows + 1])]
     with watch("rank", draft.rows) as progress:
         return job.engine.write_tasks(queue.rank, ranges, task, progress, sizes)
+
+
+def _sorted(job: Job, stage: Stage, scans: list[Scan]) -> list[Scan]:
+    """The unranked scores again, part by part in order: a range then reads its own rows, not the whole table."""
+    parts = [queue.Part(number, scan) for number, scan in enumerate(scans)]
+    written = job.engine.write_tasks(queue.sort_part, parts, stage.sink_for({"sorted": queue.UNRANKED}))
+    return stage.draft("sorted", written, queue.UNRANKED).scans(job.engine.task_bytes)
 
 
 def identity_of(scorer: Scorer) -> str:

@@ -10,9 +10,9 @@ manifest; others are swept at publication.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -46,6 +46,18 @@ class Scan:
             batch_rows = max(16, min(2048, batch_bytes * self.rows // max(size, 1)))
             for group in self.row_groups:
                 yield from parquet.iter_batches(batch_rows, row_groups=[group], columns=columns, use_threads=False)
+
+    def within(self, column: str, wanted: Callable[[Any, Any], bool]) -> Scan:
+        """The row groups of which `wanted` likes the least and the largest value of a column, by their statistics."""
+        with self.storage.open(self.uri) as stream:
+            metadata = pq.ParquetFile(stream).metadata
+        number = metadata.schema.to_arrow_schema().get_field_index(column)
+        chosen = []
+        for group in self.row_groups:
+            found = metadata.row_group(group).column(number).statistics
+            if found is None or not found.has_min_max or wanted(found.min, found.max):
+                chosen.append(group)
+        return replace(self, row_groups=tuple(chosen), rows=sum(metadata.row_group(group).num_rows for group in chosen))
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """All rows at once."""

@@ -112,7 +112,7 @@ class SampleHessian:
         if self._layout.margins == 1 or not self._penalty.smooth:
             return vector
         by_margin = vector.reshape(self._layout.margins, self._layout.width)
-        centred = by_margin - by_margin[~self._absent].mean(axis=0)
+        centred: Matrix = by_margin - by_margin[~self._absent].mean(axis=0)
         centred[self._absent] = 0.0
         return centred.ravel()
 

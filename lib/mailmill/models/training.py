@@ -51,13 +51,11 @@ def fit(
         model, evidence = fit_forest(meter, classes, forest, workers=workers, memory_budget=memory_budget)
     else:
         model, evidence = _fit_logistic(config, meter, classes)
-        if not evidence.converged and evidence.iterations >= config.logistic.max_iterations:
-            log.warning("logistic did not converge in %s steps; raise logistic.max_iterations", evidence.iterations)
+        steps = evidence.iterations or 0
+        if not evidence.converged and steps >= config.logistic.max_iterations:
+            log.warning("logistic did not converge in %s steps; raise logistic.max_iterations", steps)
         elif not evidence.converged:
-            log.warning(
-                "logistic stopped after %s steps: none lowers the objective any more, though its gradient is not 0",
-                evidence.iterations,
-            )
+            log.warning("logistic stopped after %s steps: none lowers the objective, though its gradient is not 0", steps)
     return model, replace(evidence, source_bytes=meter.source_bytes, cache_bytes=meter.cache_bytes)
 
 

@@ -122,8 +122,9 @@ def _build(request: Request, parts: Environment, say: Callable[[str], None]) -> 
     if parts.wheel is not None and not parts.wheel.exists():
         with tempfile.TemporaryDirectory() as folder:
             # A wheel is a zip, and Spark takes Python files of that ending alone; copied half, it must not have it.
-            copied = shutil.copy2(build_wheel(request, uv, Path(folder)), parts.wheel.with_suffix(".tmp"))
-            copied.replace(parts.wheel)
+            half = parts.wheel.with_suffix(".tmp")
+            shutil.copy2(build_wheel(request, uv, Path(folder)), half)
+            half.replace(parts.wheel)
     fresh = not _sound(parts.archive)
     if fresh:
         once = "change" if request.compiled else "lock file"

@@ -82,12 +82,10 @@ class Lease:
     """The lease on the workspace `work` for one run; a context manager. `seconds`: its time to live."""
 
     def __init__(self, storage: Storage, work: str, run: str, seconds: float = 60.0) -> None:
-        self._work, self._seconds = work, seconds
+        self._work, self._run, self._seconds = work, run, seconds
         self._place: Place = _OnS3(storage, join(work, NAME)) if is_s3(work) else _OnDisk(storage, work)
-        self._run = run
         self._version: str | None = None
-        self._content = b""
-        self._renewed = 0.0
+        self._content, self._renewed = b"", 0.0
         self._stop, self._renewing = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -188,8 +186,8 @@ class _OnDisk:
                         file.write(content)
                 except FileExistsError:
                     return None
-                except OSError:  # a full disk: half a lease would be one that nobody can read
-                    self._path.unlink(missing_ok=True)
+                except OSError:
+                    self._path.unlink(missing_ok=True)  # half of one, on a full disk, would count as a lease
                     raise
             else:
                 temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
@@ -213,9 +211,8 @@ class _OnDisk:
         except FileNotFoundError:
             return None
         tag = hashlib.blake2b(content + f"{state.st_mtime_ns} {state.st_ino}".encode(), digest_size=16).hexdigest()
-        if content.startswith(_LET_GO[:-1]):  # of a workspace that was copied from S3
-            return Found(None, tag, math.inf)
-        return Found(_holder(content), tag, now - state.st_mtime)
+        free = content.startswith(_LET_GO[:-1])  # in a workspace that was copied from S3
+        return Found(_holder(content), tag, math.inf if free else now - state.st_mtime)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[float]:

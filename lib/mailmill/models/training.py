@@ -55,9 +55,7 @@ def fit(
         if not evidence.converged and steps >= config.logistic.max_iterations:
             log.warning("logistic did not converge in %s steps; raise logistic.max_iterations", steps)
         elif not evidence.converged:
-            log.warning(
-                "logistic stopped after %s steps: none lowers the objective any further", steps
-            )
+            log.warning("logistic stopped after %s steps: none lowers the objective any further", steps)
     return model, replace(evidence, source_bytes=meter.source_bytes, cache_bytes=meter.cache_bytes)
 
 

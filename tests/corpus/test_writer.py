@@ -116,6 +116,8 @@ def test_a_foreign_folder_and_an_unknown_format_are_refused(tmp_path: Path) -> N
         write(CorpusSpec(count=1), tmp_path / "photo.png")
     with pytest.raises(ConfigError, match="zip"):
         write(CorpusSpec(count=1), tmp_path / "e", "zip")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"to a local folder, not to s3:/"):
+        write(CorpusSpec(count=1), Path("s3://bucket/corpus"))
 
 
 def test_a_broken_run_leaves_a_folder_that_can_be_written_again(tmp_path: Path) -> None:

@@ -37,13 +37,15 @@ def write(
     (message_id, label) for each whole labelled mail, with the label a labeller gave.
 
     Raises:
-        ConfigError: the format is unknown.
+        ConfigError: the format is unknown, or `out` is no local folder.
         DataError: `out` holds something other than a former corpus, or the texts cannot be read.
         InfrastructureError: the disk refused.
     """
     if format not in get_args(Format):
         raise ConfigError(f"corpus format {format!r} is unknown", hint=f"choose from {', '.join(get_args(Format))}")
     folder = Path(out)
+    if folder.parts[:1] and folder.parts[0].endswith(":"):
+        raise ConfigError(f"a corpus is written to a local folder, not to {out}", hint="copy it there afterwards")
     _check(folder)
     # Texts that cannot be read must not cost a former corpus its files: the first mail is made before.
     mails = generate(spec)

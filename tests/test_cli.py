@@ -464,7 +464,7 @@ class TestRefusals:
         assert mailmill("ingest", "-c", config).returncode == 0
         manifest = tmp_path / "work" / "raw" / "_manifest.json"
         manifest.write_text(manifest.read_text()[:200])
-        refused(mailmill("clean", "-c", config), 3, str(manifest), "delete it and run again")
+        refused(mailmill("clean", "-c", config), 3, str(manifest), "and run again")
         manifest.unlink()
         assert mailmill("ingest", "-c", config).returncode == 0
         assert mailmill("clean", "-c", config).returncode == 0

@@ -79,7 +79,32 @@ SENTENCES = [
     "rubbish",
     "pathetic",
     "Orders\n---------\nhttp://x.example/a",
+    "Thanks, but it is broken.",
+    "Thanks, still not working!",
+    "Later, nothing worked anymore.",
+    "Best, you refund me.",
+    "Danke, aber kaputt ist kaputt.",
+    "Thanks for fixing nothing at all since Monday",
+    "Unsubscribe us immediately, or we will complain.",
+    "To unsubscribe is impossible on your site, whatever we try.",
+    "Mailing list mails still reach us every single day.",
+    "Datenschutz ist Ihnen wohl egal, so geht es nicht.",
+    "Geschäftsführer Müller hat uns die Erstattung zugesagt.",
+    "These files are missing from the download:\n\n- report.pdf\n- invoice.pdf",
 ]
+#: Sentences that begin as greetings do.
+OPENINGS = [
+    "Hi I want my money back!",
+    "Hi Bob, I want my money back!",
+    "Hello my order 1234 has not arrived,",
+    "Hi the printer is still broken,",
+    "Hallo mein Drucker ist schon wieder kaputt!",
+    "Good morning nobody called me back!",
+]
+GREETINGS = [
+    "hello to everyone in the team,", "Good morning my dear friends,", "To whom it may concern:", "Hi all,",
+    "Dear Mr. and Mrs. van der Berg,", "hi john mary tom and bill,",
+]  # fmt: skip
 #: At the very end it is a polite close.
 ENDS = {"Thank you for your letter of 3 May."}
 
@@ -90,6 +115,24 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
     assert clean_text(text) == text
     text = f"{OPENING}\n\n{sentence}"
     assert clean_text(text) == (OPENING if sentence in ENDS else text)
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_a_sentence_that_begins_as_a_greeting_stays(opening: str) -> None:
+    assert clean_text(f"{opening}\n\n{OPENING}") == f"{opening}\n\n{OPENING}"
+
+
+@pytest.mark.parametrize("greeting", GREETINGS)
+def test_a_long_greeting_is_one(greeting: str) -> None:
+    assert clean_text(f"{greeting}\n\n{OPENING}") == OPENING
+
+
+@pytest.mark.parametrize(
+    "last", ["Can your technician come on 03/05/2025 at 10:00?\n", "We need it\nback on 5 March 2025, before 10:00"]
+)
+def test_a_dated_sentence_above_a_header_stays(last: str) -> None:
+    header = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: scanner\n\nOld text."
+    assert clean_text(f"{OPENING}\n{last}\n{header}") == f"{OPENING}\n{last}".strip()
 
 
 @pytest.mark.parametrize(

@@ -186,10 +186,12 @@ def test_postmarks_of_many_programs(end: bytes) -> None:
         b"From user at domain.org  Mon Sep  3 9:05:01 2001",
         b"From 1234567@xxx Mon Jan 01 00:00:00 +0000 2018",
         b"From - Tue Feb 12 10:01:02 2019",
+        b"From bob@x 2025-03-04 11:00:00",
         b"From ",
         b"From a@b.c",
     ]
-    mail = end.join([b"Subject: s", b"", b"From then on I knew", b"", b"From nowhere it came", b"", b"Note", b""])
+    mail = end.join([b"Subject: s", b"", b"From then on I knew", b"", b"From nowhere it came", b"",
+                     b"From 10:30 on 4 March 2025 nobody answered the phone.", b"", b"Note", b""])  # fmt: skip
     mixed = b"".join(mark + end + mail + end for mark in postmarks)
     assert raws(read(mixed, "x.mbox")) == [mail] * len(postmarks)
 

@@ -8,6 +8,7 @@ from typing import Final
 from mailmill.email.lines import Lines
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import strangers
 from mailmill.email.tails import Marks, announces
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
@@ -32,7 +33,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
     bare = line.bare
     if len(bare) > 70:
         return
-    rule = "" if announces(bare) and line.shape.lower > 2 else line.rule("greeting")  # "Hi, my new address is:"
+    rule = "" if announces(bare) and len(strangers(bare)) > 2 else line.rule("greeting")  # "Hi, my new address is:"
     word = None if rule else _WORD.search(bare.lower())
     if word and word[0] not in PATTERNS.interjections:
         shape = line.shape

@@ -21,6 +21,7 @@ from mailmill.email.evidence import UNDECIDED
 from mailmill.email.lines import Lines, fold
 from mailmill.email.matching import heads
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import says
 
 _DATE_LINE: Final = re.compile(
     r"[^\n]{0,90}?(?:\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b|\b\d{1,2}\.? \w{3,9}\.? \d{4}\b|\b\w{3,9} \d{1,2}, \d{4}\b)"
@@ -282,7 +283,7 @@ def _rise(lines: Lines, first: int, floor: int) -> int:
         if _RULE_LINE.match(text) and not seen_date:
             start = i
             break
-        dated = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None
+        dated = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None and not says(text)
         named = " ".join(text.split()[:3]).lower() in PATTERNS.fields  # "Please respond to Ada" has no colon
         if (dated and blanks <= 1) or (field_of(text) is not None and (dated or not blanks)):
             seen_date = seen_date or dated

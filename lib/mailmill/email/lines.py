@@ -15,6 +15,7 @@ from typing import Final
 from mailmill.email.matching import Index, Ways
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import MAX_LINE, PATTERNS
+from mailmill.email.speech import goes_on
 
 _QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
 # A branch of a drawn tree ("|    |-- city: string", "|  +- org.apache…"): its bars are no quote marks.
@@ -45,17 +46,8 @@ _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
 KINDS: Final = (
-    "greeting",
-    "thanks",
-    "signoff",
-    "closing",
-    "disclaimer",
-    "mobile",
-    "footer",
-    "contact",
-    "postscript",
-    "caution",
-)
+    "greeting", "thanks", "signoff", "closing", "disclaimer", "mobile", "footer", "contact", "postscript", "caution",
+)  # fmt: skip
 
 #: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
 LONG_KINDS: Final = frozenset({"disclaimer", "footer", "caution"})
@@ -92,7 +84,8 @@ class Line:
         way = ways.get(kind)
         if way is None or (len(self._folded) > SHORT and kind not in LONG_KINDS):
             return ""
-        return way.rule(self._folded)
+        rule = way.rule(self._folded)
+        return "" if rule and goes_on(self.bare, kind) else rule
 
     @property
     def shape(self) -> Shape:

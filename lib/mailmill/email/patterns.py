@@ -80,6 +80,7 @@ class Patterns:
     devices: re.Pattern[str]
     first_person: Mapping[str, re.Pattern[str]]
     possessives: Mapping[str, re.Pattern[str]]
+    addressed: Mapping[str, re.Pattern[str]]
     stop_words: Mapping[str, tuple[str, ...]]
     languages: tuple[str, ...]
 
@@ -124,6 +125,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         devices=_any_word([word for t in tables for word in t["devices"]]),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
+        addressed={t["code"]: _any_word([rf"{word}\b" for word in t["addressed"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},
         stop_words=stop_words,
         languages=tuple(t["code"] for t in tables),

@@ -118,7 +118,20 @@ def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
     if not (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
         return ""
     rule = lines[solid[k]].rule("footer")
-    return rule if rule and not _personal(lines.bares[solid[k]], rule) and not _announced(lines, solid, k) else ""
+    if not rule or _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k):
+        return ""
+    line = lines[solid[k]]
+    speaks = line.shape.prose and PATTERNS.addressed[rule.split(".")[1]].search(line.bare.lower()) is not None
+    return "" if speaks and not _leads(lines, solid, k) else rule
+
+
+def _leads(lines: Lines, solid: list[int], k: int) -> bool:
+    """Do the lines from `solid[k]` on hold a link, an address or a number, as a footer's sentences do somewhere?
+
+    "To unsubscribe is impossible on your site." is a complaint.
+    """
+    passage = [lines.bares[i] for i in solid[k : k + 6]]
+    return any("@" in bare or "://" in bare or "www." in bare or any(map(str.isdigit, bare)) for bare in passage)
 
 
 def _announced(lines: Lines, solid: list[int], k: int) -> bool:
@@ -221,9 +234,11 @@ def announces(bare: str) -> bool:
 
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """Names of attachments that some programs list below the text (" - budget.xls")."""
-    k = len(solid)
+    size = k = len(solid)
     while k and (bare := lines.bares[solid[k - 1]])[:1] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
         k -= 1
+    if k < size and k and announces(lines.bares[solid[k - 1]]) and lines[solid[k - 1]].shape.lower > 1:
+        return solid  # "These files are missing:"
     mark(marks, solid[k:], "footer", "footer.attachment")
     return solid[:k]
 

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 from mailmill.storage.bounded import CHUNK, Item, Limits, Rejected, one_message
 
-_DATED = re.compile(rb"From .*?\b\d{1,2}:\d\d.*?\b(?:19|20)\d\d\b")
+_DATED = re.compile(rb"From .*?(?:\b\d{1,2}:\d\d.*?\b(?:19|20)\d\d\b|\b(?:19|20)\d\d-\d\d-\d\d.\d{1,2}:\d\d)")
+#: As programs date them; "From 10:30 on 4 March 2025 nobody answered." is a sentence.
+_BY_PROGRAM = re.compile(rb"From (?:\S{0,320}@|.{0,320}?\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)")
 _BARE = re.compile(rb"From ?\S*[ \r]*\Z")
 _HEADER = re.compile(rb">?[!-9;-~]{1,76}:|>From ")
 _LOOKAHEAD = 512  # bytes that decide on a postmark: its line, and the beginning of the next
@@ -71,15 +73,15 @@ def _split_mbox(reader: io.BufferedReader, limit: int) -> Iterator[bytes | None]
 def _is_postmark(buffer: bytearray, at: int) -> bool:
     """Whether the line after the line end at `at` begins a message. Programs differ, and bodies hold "From " too.
 
-    A line with time and year is one after a blank line or before a header; a line with no more than an
-    address is one only if both hold.
+    A line with time and year is one before a header, or, with an address or a weekday, after a blank line; a line
+    with no more than an address is one only if both hold.
     """
     end = buffer.find(b"\n", at + 1, at + _LOOKAHEAD)
     line = bytes(buffer[at + 1 : end if end >= 0 else at + _LOOKAHEAD])
     after_blank = buffer[max(0, at - 1) : at] == b"\n" or buffer[max(0, at - 2) : at] == b"\n\r"
     before_header = end >= 0 and _HEADER.match(buffer, end + 1) is not None
     if _DATED.match(line):
-        return after_blank or before_header
+        return before_header or (after_blank and _BY_PROGRAM.match(line) is not None)
     return after_blank and before_header and _BARE.match(line) is not None
 
 

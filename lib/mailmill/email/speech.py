@@ -1,0 +1,52 @@
+"""Whether a line that begins as a greeting or a sign-off does goes on to say something: "Hi, it is still broken!"."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mailmill.email.names import PARTICLES
+from mailmill.email.patterns import MAX_LINE, PATTERNS
+
+_KINDS: Final = frozenset({"greeting", "thanks", "signoff"})
+#: So many words that are no names say something.
+_SAYING: Final = 3
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
+#: Words that stand in greetings themselves, or name whom they greet: "to whom it may concern", "dear all".
+_GREETED: Final = PARTICLES | frozenset(
+    _WORD.findall(" ".join([*PATTERNS.groups, *(entry.text for entry in PATTERNS.matchers["greeting"].fragments)]))
+)
+
+
+def strangers(text: str) -> list[str]:
+    """The words in small letters that do not stand in greetings."""
+    return [word for word in _WORD.findall(text) if word[0].islower() and word not in _GREETED]
+
+
+def goes_on(bare: str, kind: str) -> bool:
+    """Does the stripped line, if it is of the kind "greeting", "thanks" or "signoff", say more than its kind?
+
+    Of a greeting all words count, of the others those behind the first sign ("Thanks, still not working!"). Whoever
+    begins the line with a capital would give names one, too; elsewhere one of the words must be of the language.
+    """
+    if kind not in _KINDS:
+        return False
+    tail = bare[:MAX_LINE]
+    if kind != "greeting":
+        found = _BREAK.search(tail)
+        tail = tail[found.end() :] if found else ""
+    words = strangers(tail)
+    if len(words) < _SAYING or not (bare[0].isupper() or any(word in PATTERNS.stop_words for word in words)):
+        return False
+    folded, rest = bare[:MAX_LINE].lower(), tail.strip(" ,;:.!?-–—").lower()
+    if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(folded):
+        return False  # formal letters end with a sentence: "Je vous prie d'agréer, Madame, …"
+    return not any([PATTERNS.matchers[other].rule(rest) for other in ("signoff", "thanks", "closing")])
+
+
+def says(text: str) -> bool:
+    """Is a dated line a sentence, or a part of one: "Can you come on 03/05/2025 at 10:00?"."""
+    if "---" in text:  # Notes: "Ada Byron---03/03/2025 16:01:12---The first words of a mail"
+        return False
+    return text.endswith((".", "?", "!")) or sum([word[0].islower() for word in text.split()]) > 2

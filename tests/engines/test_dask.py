@@ -60,6 +60,25 @@ def test_a_worker_gives_back_what_arrow_took() -> None:
     assert max(held for _, held in later) - first < 100 * 2**20
 
 
+_KEPT: list[Any] = []
+
+
+def keep(task: int, limit: int) -> int:
+    """Fill this process to 86 % of its limit, for good, and take long enough for the worker to see it."""
+    if not _KEPT:
+        own = own_memory(psutil.Process().memory_info())
+        _KEPT.append(np.ones(max(0, int(limit * 0.86 - own)) // 8))
+    time.sleep(0.4)
+    return task
+
+
+def test_a_worker_that_keeps_much_still_gets_its_tasks() -> None:
+    """Dask paused it until it would have less, and the run waited for ever. A hang fails by the suite's own limit."""
+    limit = 400 * 2**20
+    with open_engine(EngineSection(kind="dask", workers=1, memory=limit)) as engine:
+        assert sorted(result for _, result in engine.run(keep, list(range(6)), limit)) == list(range(6))
+
+
 def test_the_report_is_kept(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     with open_engine(EngineSection(kind="dask", workers=1, report=str(report))) as engine:

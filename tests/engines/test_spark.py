@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +71,43 @@ def test_what_happened_is_said_and_nothing_of_the_data(task: str, said: str, spa
         list(spark.run(breaks, [task], None))
     assert "secret" not in caught.value.message.lower()
     assert "Traceback" not in caught.value.message
+
+
+def times(task: int, factors: bytes) -> int:
+    return task * len(factors)
+
+
+def test_what_tasks_shared_leaves_no_file(spark: Engine) -> None:
+    folder = Path(spark._context._temp_dir)  # type: ignore[attr-defined]
+    before = set(folder.iterdir())
+    assert dict(spark.run(times, [1, 2], bytes(2**20))) == {0: 2**20, 1: 2**21}
+    assert set(folder.iterdir()) <= before
+
+
+DIES = """
+import os, signal, threading, time
+from mailmill.config import EngineSection
+from mailmill.engines import open_engine
+from mailmill.errors import InfrastructureError
+
+if __name__ == "__main__":
+    engine = open_engine(EngineSection(kind="spark", workers=1))
+    java = int(engine._context._jvm.java.lang.ProcessHandle.current().pid())
+    threading.Timer(2, lambda: os.kill(java, signal.SIGKILL)).start()
+    for task in (lambda *_: time.sleep(60), lambda *_: None):  # while it works, and once it is dead
+        try:
+            list(engine.run(task, [1], None))
+        except InfrastructureError as error:
+            print("told:", error.message, flush=True)
+    os._exit(0)
+"""
+
+
+def test_a_java_that_dies_is_infrastructures_error(tmp_path: Path) -> None:
+    (tmp_path / "dies.py").write_text(DIES)
+    done = subprocess.run([sys.executable, tmp_path / "dies.py"], capture_output=True, text=True, timeout=300)
+    told = [line for line in done.stdout.splitlines() if line.startswith("told: Spark")]
+    assert len(told) == 2, done.stderr[-2000:]
 
 
 def test_closing_again_is_no_error(spark: Engine) -> None:

@@ -524,6 +524,18 @@ def test_where_nothing_can_be_read_the_run_ends(mailbox: Mailbox, monkeypatch: p
         mailbox.run()
 
 
+def test_labels_that_come_after_the_features_reach_them(mailbox: Mailbox) -> None:
+    """Rows were kept that had no label, as if new labels were of new messages alone."""
+    mailbox.arrive(DAYS[0], 40)
+    mailbox.run()
+    mailbox.arrive(DAYS[1], 30)
+    with Job(mailbox.config()) as job:
+        for stage in (pipeline.ingest, pipeline.clean, pipeline.features, pipeline.label, pipeline.features):
+            stage(job)
+        labels = pipeline.open_features(job).read(["label"])["label"]
+        assert len(labels) - labels.null_count == job.workspace.manifest("labels").rows > 0
+
+
 def test_identities() -> None:
     from mailmill.storage.sources import SourceObject
 

@@ -42,7 +42,7 @@ def goes_on(bare: str, kind: str) -> bool:
     folded, rest = bare[:MAX_LINE].lower(), tail.strip(" ,;:.!?-–—").lower()
     if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(folded):
         return False  # formal letters end with a sentence: "Je vous prie d'agréer, Madame, …"
-    return not any([PATTERNS.matchers[other].rule(rest) for other in ("signoff", "thanks", "closing")])
+    return not any(PATTERNS.matchers[other].rule(rest) for other in ("signoff", "thanks", "closing"))
 
 
 def says(text: str) -> bool:

@@ -37,7 +37,7 @@ LEAST_MEMORY = 256 * 2**20  # what the interpreter and the libraries of a worker
 SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
 #: What a worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver, which
-#: then stops them. A worker spills and pauses by its own memory, see `OwnMemoryNanny`; its profiler must not stop it.
+#: then stops them. A worker spills by its own memory, see `OwnMemoryNanny`; its profiler must not stop it.
 PRELOAD = """
 import signal
 import sys
@@ -59,6 +59,8 @@ SPARING = {
     f"{_SPAWN}.ARROW_DEFAULT_MEMORY_POOL": "system",
     f"{_SPAWN}.MALLOC_TRIM_THRESHOLD_": 2**23,
     f"{_SPAWN}.MALLOC_MMAP_THRESHOLD_": 2**22,
+    # A worker that keeps 80 % of its limit would wait for memory that nobody gives back, and once all do, for ever.
+    "distributed.worker.memory.pause": False,
 }
 
 

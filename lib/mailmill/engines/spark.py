@@ -30,6 +30,7 @@ from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel
+from mailmill.engines.java import Py4JError, apart, cause, java_lives
 from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, WriteGroups
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
@@ -52,6 +53,7 @@ DEFAULTS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "512",  # raw mail is large: 512 rows are a few megabytes
     "spark.sql.files.openCostInBytes": str(2**20),
     "spark.python.worker.reuse": "true",
+    "spark.driver.maxResultSize": "0",  # a pass's states are as large as they are; the driver's memory is the limit
 }
 LOCAL_DEFAULTS = {
     "spark.driver.memory": "2g",
@@ -92,7 +94,7 @@ class SparkEngine(Engine):
             self._spark = builder.getOrCreate()
         except Exception as error:
             raise InfrastructureError(
-                f"Spark did not start on {master or 'the submitted master'}: {_cause(error)}",
+                f"Spark did not start on {master or 'the submitted master'}: {cause(error)}",
                 hint="check engine.master and the cluster's log",
             ) from error
         if threading.current_thread() is threading.main_thread():
@@ -109,12 +111,13 @@ class SparkEngine(Engine):
         """See `Engine.run`. One Spark task each; a task lost with its executor is run again by Spark."""
         if not tasks:
             return
-        shared = self._context.broadcast(broadcast)
-        numbered = self._context.parallelize(list(enumerate(tasks)), min(len(tasks), 10_000))
+        with java_lives():
+            shared = self._context.broadcast(broadcast)
+            numbered = self._context.parallelize(list(enumerate(tasks)), min(len(tasks), 10_000))
         try:
             results = self._watched(numbered.map(Call(function, shared)).collect, len(tasks), progress)
         finally:
-            _apart(shared.unpersist)
+            apart(shared.destroy)  # with the file that it travels by
         for number, result in results:
             if isinstance(result, MailmillError):
                 raise result
@@ -129,7 +132,8 @@ class SparkEngine(Engine):
             return super().map_table(table, kernel, sink, progress)
         size = sum(file.bytes for file in table.manifest.files)
         split = max(2**20, min(128 * 2**20, size // (self.workers * 3)))
-        self._spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
+        with java_lives():
+            self._spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
         try:
             frame = self._read(uris)
             if kernel.columns is not None:
@@ -147,17 +151,18 @@ class SparkEngine(Engine):
             return []
         columns = [*grouping.keys, *grouping.aggregations]
         ddl = ", ".join(f"`{name}` {SPARK_TYPES[grouping.schema.field(name).type]}" for name in columns)
-        shared = self._context.broadcast(list(tasks))
-        numbers = self._spark.range(0, len(tasks), 1, len(tasks))
-        failures = self._context.accumulator(list[MailmillError](), Failures())
-        rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures), ddl)
-        functions = {"sum": F.sum, "min": F.min, "max": F.max}
-        aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
-        files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
+        with java_lives():
+            shared = self._context.broadcast(list(tasks))
+            numbers = self._spark.range(0, len(tasks), 1, len(tasks))
+            failures = self._context.accumulator(list[MailmillError](), Failures())
+            rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures), ddl)
+            functions = {"sum": F.sum, "min": F.min, "max": F.max}
+            aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
+            files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
         try:
             written = reports.gathered(self._watched(files.collect, len(tasks), progress))
         finally:
-            _apart(shared.unpersist)
+            apart(shared.destroy)
         for error in failures.value:
             raise error
         return written
@@ -171,7 +176,7 @@ class SparkEngine(Engine):
 
     def close(self) -> None:
         """See `Engine.close`."""
-        _apart(self._stop)
+        apart(self._stop)
 
     def _stop(self) -> None:
         # Java drops its accumulators' connection where it stops in the middle of a job, and PySpark prints a traceback.
@@ -184,7 +189,7 @@ class SparkEngine(Engine):
             return self._spark.read.parquet(*(_PATTERN.sub(r"\\\g<0>", uri) for uri in uris))
         except Exception as error:
             raise InfrastructureError(
-                f"Spark could not read {uris[0]}: {_cause(error)}", hint="see the driver's log for the whole story"
+                f"Spark could not read {uris[0]}: {cause(error)}", hint="see the driver's log for the whole story"
             ) from error
 
     def _reads(self, uri: str) -> bool:
@@ -220,19 +225,21 @@ class SparkEngine(Engine):
         try:
             while thread.is_alive():
                 thread.join(POLL_SECONDS)
-                done = min(total, int(total * self._share_done(group)))
+                done = 0
+                with contextlib.suppress(Py4JError, OSError):  # of a Java that has ended the action itself tells
+                    done = min(total, int(total * self._share_done(group)))
                 if done > reported:
                     progress.advance(done - reported)
                     reported = done
         except BaseException:
-            _apart(lambda: self._context.setLogLevel("OFF"))  # what Java's tasks say of being stopped helps nobody
+            apart(lambda: self._context.setLogLevel("OFF"))  # what Java's tasks say of being stopped helps nobody
             while thread.is_alive():  # a job that is only about to begin is not cancelled yet
-                _apart(lambda: self._context.cancelJobGroup(group))
+                apart(lambda: self._context.cancelJobGroup(group))
                 thread.join(1)
             raise
         if outcome.error is not None:
             raise InfrastructureError(
-                f"Spark gave up on a task: {_cause(outcome.error)}", hint="see the executor's log for the whole story"
+                f"Spark gave up on a task: {cause(outcome.error)}", hint="see the executor's log for the whole story"
             ) from outcome.error
         progress.advance(total - reported)
         return outcome.value or []
@@ -252,36 +259,3 @@ class SparkEngine(Engine):
 class _Outcome(Generic[R]):
     value: R | None = None
     error: Exception | None = None
-
-
-def _apart(action: Callable[[], object]) -> None:
-    """Have Java do something in a thread, and so over a connection, of its own; what it says of it matters to nobody.
-
-    Where an interrupt struck between a command and its answer, the caller's connection is out of step from then on:
-    each command gets the answer of the one before.
-    """
-
-    def quietly() -> None:
-        with contextlib.suppress(Exception):
-            action()
-
-    thread = threading.Thread(target=quietly, daemon=True)
-    thread.start()
-    thread.join()
-
-
-#: The end of a traceback of Python's: a frame, more lines that are set in, and what was raised.
-_RAISED = re.compile(r'^  File ".*", line \d+, in .*\n(?: .*\n)*([\w.]+)(?:: (.*))?$', re.M)
-
-
-def _cause(error: BaseException) -> str:
-    """What happened, in one line: what Python raised where its traceback is among Java's lines, else Java's first.
-
-    Of an error that is not mailmill's only the type: its words may be a mail's.
-    """
-    if raised := _RAISED.findall(str(error)):
-        kind, words = raised[-1]
-        return str(words if kind.startswith("mailmill.errors.") and words else kind)[:300]
-    lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if "Error:" in line or "Exception:" in line]
-    return [*named, *lines[-1:], type(error).__name__][0][:300]

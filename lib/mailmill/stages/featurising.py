@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from mailmill import schemas
 from mailmill.config import fingerprint
 from mailmill.features import fitting, vectors
@@ -25,7 +27,7 @@ from mailmill.quality import polarity
 from mailmill.quality.profile import Known
 from mailmill.stages import own_vectors
 from mailmill.stages.scorer import weights_in_use
-from mailmill.storage.lookup import Lookup
+from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.tables import Table, fingerprints
 
 
@@ -51,9 +53,10 @@ def features(job: Job) -> Table:
         map_reduce = counted(job.engine.map_reduce, progress)
         weights = fitting.fit(spec, store, assignment, scans, map_reduce, job.engine.workers * 4)
 
-    # Grown labels are those of new messages; but weights fitted to more mail change every row.
+    # Weights fitted to more mail change every row, and labels of messages that have their row already that row.
     growth = stage.growth(texts, *labels)
-    fresh, kept = (texts, []) if spec.fitted else (growth.fresh["clean"], growth.kept)
+    grown = not spec.fitted and all(_covered(growth.fresh[table.name], growth.fresh["clean"]) for table in labels)
+    fresh, kept = (growth.fresh["clean"], growth.kept) if grown else (texts, [])
     stage = replace(growth.stage, in_use={"weights": weights_in_use(job.workspace)})
     files = stage.write_files("weights", weights.to_files())
     shared = SharedWeights(job.storage, stage.folder("weights"), weights.fingerprint)
@@ -66,6 +69,14 @@ def features(job: Job) -> Table:
     statistics = _counts(rows) | {"specification": kernel.spec.to_dict(), "splits_by": drawn}
     known = _known(job, texts, store, spec)
     return done(job.publish(stage, written + files, statistics, known), "features")
+
+
+def _covered(labels: Table, texts: Table) -> bool:
+    """Whether the labels are all of these texts' messages: not of some that have their rows already."""
+    if not labels.rows:
+        return True
+    known = [keys_of(scan) for scan in texts.scans()]
+    return bool(known) and all(np.isin(keys_of(scan), np.concatenate(known)).all() for scan in labels.scans())
 
 
 def _counts(rows: dict[tuple[str, str | None], int]) -> dict[str, Any]:

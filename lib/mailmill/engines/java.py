@@ -1,0 +1,57 @@
+"""Spark's driver in Java: spoken to over connections that an interrupt may leave out of step, and which may be gone."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Callable, Iterator
+
+from py4j.protocol import Py4JError as Py4JError
+
+from mailmill.errors import InfrastructureError
+
+
+@contextlib.contextmanager
+def java_lives() -> Iterator[None]:
+    """Say in words that Spark's Java process is gone, or has stopped its context, instead of Py4J's."""
+    try:
+        yield
+    except (Py4JError, ConnectionError) as error:
+        raise InfrastructureError(
+            f"Spark's driver in Java is gone or has stopped: {cause(error)}",
+            hint="see its log; a lack of memory is the usual cause (spark.driver.memory)",
+        ) from error
+
+
+def apart(action: Callable[[], object]) -> None:
+    """Have Java do something in a thread, and so over a connection, of its own; what it says of it matters to nobody.
+
+    Where an interrupt struck between a command and its answer, the caller's connection is out of step from then on:
+    each command gets the answer of the one before.
+    """
+
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            action()
+
+    thread = threading.Thread(target=quietly, daemon=True)
+    thread.start()
+    thread.join()
+
+
+#: The end of a traceback of Python's: a frame, more lines that are set in, and what was raised.
+_RAISED = re.compile(r'^  File ".*", line \d+, in .*\n(?: .*\n)*([\w.]+)(?:: (.*))?$', re.M)
+
+
+def cause(error: BaseException) -> str:
+    """What happened, in one line: what Python raised where its traceback is among Java's lines, else Java's first.
+
+    Of an error that is not mailmill's only the type: its words may be a mail's.
+    """
+    if raised := _RAISED.findall(str(error)):
+        kind, words = raised[-1]
+        return str(words if kind.startswith("mailmill.errors.") and words else kind)[:300]
+    lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if "Error:" in line or "Exception:" in line]
+    return [*named, *lines[-1:], type(error).__name__][0][:300]

@@ -223,3 +223,9 @@ def test_a_setting_outside_its_section_is_told_where_it_belongs(document: dict[s
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "notepad.toml").write_text('[input]\npaths = ["mail"]\n', encoding="utf-8-sig")
     assert load(tmp_path / "notepad.toml").input.paths == ("mail",)
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:8333", "localhost", "s3://x", "http://"])
+def test_an_endpoint_without_a_scheme_is_refused(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match=r"storage\.endpoint"):
+        parse({"storage": {"endpoint": endpoint}, "input": {"paths": ["m"]}})

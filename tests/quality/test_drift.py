@@ -86,6 +86,15 @@ def test_a_window_that_moves_on_loses_no_mail() -> None:
     assert drift.day_facts({}, before)["volume.day_kept"] is None
 
 
+def test_a_mail_that_is_dated_wrongly_does_not_hold_the_window_open() -> None:
+    before = {f"2024-03-{d:02d}": 40 for d in range(1, 29)} | {"2024-02-20": 1, "2024-05-01": 1}
+    moved = {day: n for day, n in before.items() if not "2024-03-01" <= day < "2024-03-10"}
+    assert drift.day_facts(moved, before)["volume.day_kept"] == 1
+    again = {day: n for day, n in before.items() if day <= "2024-03-20"} | {"2024-05-01": 1}
+    assert drift.day_facts(again, before)["volume.day_kept"] == 1, "a day taken again, without those after it"
+    assert drift.day_facts(moved | {"2024-03-15": 1}, before)["volume.day_kept_worst"] == "2024-03-15"
+
+
 def test_days_far_apart_cost_nothing() -> None:
     assert drift.day_facts({"1970-01-01": 30, "2262-01-01": 30}, None)["volume.day_ratio"] is None
 

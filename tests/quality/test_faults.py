@@ -257,7 +257,9 @@ def test_the_command_line_ends_with_3(root: Path, capsys: pytest.CaptureFixture[
 def test_the_run_goes_on_once_the_fault_is_gone(root: Path) -> None:
     whole = (root / "labels.csv").read_text()
     box.write_labels(root / "labels.csv", flipped=True)
+    runs = {path.name for path in (root / "work" / "labels").glob("run_id=*")}
     refused(box.config(root), pipeline.label, "labels.labels_kept")
+    assert {path.name for path in (root / "work" / "labels").glob("run_id=*")} == runs, "what was refused does not stay"
     (root / "labels.csv").write_text(whole)
     with Job(box.config(root)) as job:
         pipeline.label(job)

@@ -95,3 +95,8 @@ def test_the_fingerprint_of_objects_sees_every_change_but_not_order() -> None:
     assert fingerprint_objects(objects[::-1]) == one
     for changed in (SourceObject("a", 2, "x"), SourceObject("a", 1, "y"), SourceObject("d", 1, "x")):
         assert fingerprint_objects([changed, *objects[1:]]) != one
+
+
+@pytest.mark.parametrize(("modified", "day"), [(0.0, "1970-01-01"), (1e15, "9999-12-31"), (-1e15, "0001-01-02")])
+def test_a_file_of_any_date_has_a_day(modified: float, day: str) -> None:
+    assert SourceObject("a.eml", 1, "", modified).day == day

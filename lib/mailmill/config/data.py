@@ -28,7 +28,7 @@ class InputSection(Section):
 class StorageSection(Section):
     """How s3:// is reached. Credentials come from the environment, a profile or the instance's role."""
 
-    endpoint: str | None = None
+    endpoint: str | None = Field(None, pattern=r"^https?://[^\s/]")
     region: str | None = None
     anonymous: bool = False
     connect_timeout: float = Field(5.0, gt=0, description="seconds")

@@ -13,6 +13,7 @@ GROUPS = 10
 LEAST_MAILS = 100
 LEAST_DAY = 20
 LEAST_COMMON = 30
+_MOST_OF_A_DAY = 0.5
 #: The largest index that chance alone may be expected to give; see `psi`. Expectations ask for less than 0.25.
 MOST_CHANCE = 0.1
 _HALF = 0.5
@@ -120,12 +121,16 @@ def _largest(found: Mapping[str, float | None]) -> dict[str, Any]:
 def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict[str, float | str | None]:
     """Has a day lost mail? volume.day_kept: least (mails now / mails before) over days that had `LEAST_DAY` before.
 
-    Days up to the first one that the data still has are left out: a window that moves on loses those.
+    Days at both ends of which less than half is left are left out: a window that moves on loses the first, and a day
+    that is taken again all after it, but for mail that is dated wrongly.
     volume.day_ratio: the same against the median of the same weekday in the two weeks around, for the first
     version. Each with its day; None where no day has enough to compare.
     """
     first = min(days, default="")
-    kept = {day: days.get(day, 0) / n for day, n in (before or {}).items() if n >= LEAST_DAY and day > first and days}
+    enough = [day for day, n in sorted((before or {}).items()) if n >= LEAST_DAY and day > first and days]
+    kept = {day: days.get(day, 0) / before[day] for day in enough} if before else {}
+    stays = [at for at, day in enumerate(enough) if kept[day] >= _MOST_OF_A_DAY]
+    kept = {day: kept[day] for day in enough[stays[0] : stays[-1] + 1]} if stays else {}
     around = {}
     numbers = {int(np.datetime64(day, "D").astype(int)): n for day, n in days.items() if len(day) == 10}
     candidates = {number + step for number in numbers for step in (-7, 0, 7)}  # a day without any mail too

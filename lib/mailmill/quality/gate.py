@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mailmill import schemas
 from mailmill.config import QualitySection
-from mailmill.errors import ConfigError
+from mailmill.errors import ConfigError, DataError
 from mailmill.quality import expectations, profile, suites
 from mailmill.quality.profile import Known, MapReduce, Profile
 from mailmill.quality.validation import Validation
@@ -48,7 +48,7 @@ class Gate:
     def publish(
         self, stage: Stage, written: Sequence[Written], statistics: Mapping[str, Any], known: Known
     ) -> dict[str, Table]:
-        """Profile and validate every output that has a profile; then publish all, or raise DataError instead."""
+        """Profile and validate every output that has a profile; then publish all, or keep none and raise DataError."""
         written = list(written)
         for name in [name for name in stage.outputs if name in profile.PROFILED]:
             found = profile.profile(
@@ -61,7 +61,11 @@ class Gate:
                 sample_rows=self.settings.sample_rows,
             )
             verdict = self.judge(found)
-            verdict.require()
+            try:
+                verdict.require()
+            except DataError:
+                stage.discard()  # or each night that fails leaves a copy of the table
+                raise
             written += stage.write_files(output_of(name), found.files() | verdict.files())
         return stage.publish(written, statistics)
 

@@ -37,8 +37,12 @@ class SourceObject:
     @property
     def day(self) -> str:
         """The date of the last change, in UTC: 2026-11-20."""
-        return datetime.fromtimestamp(self.modified, UTC).date().isoformat()
+        known = max(_FIRST, min(self.modified, _LAST))  # a file may be dated by a camera, or by nobody
+        return datetime.fromtimestamp(known, UTC).date().isoformat()
 
+
+#: What Python has dates for, with a day to spare.
+_FIRST, _LAST = -62135510400.0, 253402214400.0
 
 _ENDINGS: tuple[tuple[str, Kind], ...] = (
     (".eml", "message"),

@@ -191,6 +191,11 @@ class Stage:
                 size += len(chunk)
         return output, File(path, 0, size, digest.hexdigest())
 
+    def discard(self) -> None:
+        """Delete what this run has written."""
+        for output in self.outputs:
+            self.workspace.storage.delete(self.folder(output))
+
     def draft(self, name: str, written: Iterable[Written], schema: pa.Schema) -> Table:
         """What the tasks wrote for one output or scratch so far, as a table that nobody else sees."""
         return self._table(name, written, {}, schema)

@@ -200,16 +200,16 @@ def test_a_boundary_may_begin_with_another_one(outer: str, inner: str) -> None:
     assert (mail.text, mail.rendering.count("Theirs.")) == (SAID, 1)
 
 
-def test_what_a_list_wrote_below_base64_is_cut() -> None:
-    """It has no encoding, and read as base64 it spoils what stands above it."""
-    text = "Für uns läuft der Drucker nicht. " * 5
+@pytest.mark.parametrize("end", ["", ".", ".."])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
+    """It has no encoding, and read as base64 it spoils what stands above it, where that ends without padding."""
+    text = "Für uns läuft der Drucker nicht. " * 5 + end
     footer = "_______________________________________________\nSupport mailing list\nSupport@lists.example.org\n"
-    body = encodebytes(text.encode()).decode()
     head = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
     for below in ("", footer, "\n" + footer):
-        for newline in ("\n", "\r\n"):
-            raw = f"From: a@b\n{head}{body}{below}".replace("\n", newline).encode()
-            assert clean_message(raw).rendering.strip() == text.strip()
+        raw = f"From: a@b\n{head}{encodebytes(text.encode()).decode()}{below}".replace("\n", newline).encode()
+        assert clean_message(raw).rendering.strip() == text.strip()
 
 
 def test_attachments_are_not_read() -> None:

@@ -43,3 +43,26 @@ def test_what_is_no_date_is_none(value: str) -> None:
 
 def test_without_an_offset_it_is_utc() -> None:
     assert date_of("Thu, 22 Aug 2002 12:36:23") == datetime(2002, 8, 22, 12, 36, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Tue, 4 Mar 2025 11:30:00 +01:00",
+        "Tue, 4 Mar 2025 11:30:00 GMT+0100",
+        "Tue, 4 Mar 2025 11:30:00 GMT+0100 (Central European Standard Time)",
+        "Tue, 4 Mar 2025 11:30:00 UTC+1",
+        "Tue, 4 Mar 2025 10:30:00 UTC",
+        "Tue, 4 Mar 2025 05:30 -0500 (EST)",
+        "Tue (Tuesday), 4 Mar (March) 2025 11:30:00 (half) +0100",
+        "4 Mar 2025 11:30:00 +01",
+    ],
+)
+def test_zones_and_comments_of_any_form(value: str) -> None:
+    """An unknown zone would be an hour wrong, a comment no date at all."""
+    assert date_of(value) == datetime(2025, 3, 4, 10, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["+0000", "GMT"])
+def test_a_leap_second_is_the_one_before(zone: str) -> None:
+    assert date_of(f"Sat, 31 Dec 2016 23:59:60 {zone}") == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)

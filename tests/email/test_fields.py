@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmill.email.fields import FIELDS, as_one_text, cut_fields, without_unread
+from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, without_unread
 
 _NAMES = [
     "From",
@@ -96,3 +96,14 @@ def test_what_nothing_reads_is_cut_out() -> None:
 def test_what_may_be_the_text_is_not_cut(message: bytes) -> None:
     """A header without an end, and one with lines that are no fields."""
     assert cut_fields(message) is None
+
+
+def test_the_first_of_each_field_is_decoded() -> None:
+    """Names in any case, with white space before the colon, values folded."""
+    fields = [
+        (b"SUBJECT ", b" =?utf-8?q?a=C3=A4?=\r\n b\r"),
+        (b"Subject", b"c"),
+        (b"Content-Type", b"d"),
+        (b"From", b""),
+    ]
+    assert decoded(fields) == {"subject": "aä b", "from": ""}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import encodebytes
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailmill.email import clean_message
 from mailmill.email.charsets import decode_text
-from mailmill.email.mime import read_message, unflow
+from mailmill.email.flowed import unflow
+from mailmill.email.mime import read_message
 from tests.email.samples import raw_mail
 
 
@@ -30,6 +33,28 @@ from tests.email.samples import raw_mail
         ("é".encode(), "no-such-charset", "é"),
         (b"\\u0041", "unicode_escape", "\\u0041"),
         (b"\xef\xbb\xbfx", "utf-8", "x"),
+        (b"\x1b$B-!$4CmJ8-j\x1b(B a\x1b(I1;\x1b(B", "ISO-2022-JP", "①ご注文㈱ aｱｻ"),
+        (b"\x1b$B-!F|K\\8l\x1b(B", "", "①日本語"),
+        (b"\x1b$B|b\x1b(B", "csISO2022JP", "髙"),
+        ("日本語".encode(), "iso-2022-jp", "日本語"),
+        (b"a \x1b$ costs", "us-ascii", "a \x1b$ costs"),
+        (b"ab~{xx", "hz-gb-2312", "ab\ufffd\ufffd"),
+        *(("für läuft".encode(), name, "für läuft") for name in ("iso-8859-15", "iso-8859-2", "iso-8859-9")),
+        *(("für läuft".encode(), name, "für läuft") for name in ("windows-1250", "windows-1251", "koi8-r")),
+        ("สวัสดี".encode("cp874"), "windows-874", "สวัสดี"),
+        ("Привет".encode("mac_cyrillic"), "x-mac-cyrillic", "Привет"),
+        ("łóżko".encode("mac_latin2"), "x-mac-ce", "łóżko"),
+        *(("Привет".encode("cp1251"), name, "Привет") for name in ("x-cp1251", "win-1251", "cp-1251")),
+        ("日本語".encode("euc_jp"), "x-euc-jp", "日本語"),
+        ("日本語".encode("utf-16-le"), "ucs-2", "日本語"),
+        ("안녕".encode("cp949"), "x-windows-949", "안녕"),
+        ('<meta charset="koi8-r"><p>Привет'.encode("koi8-r"), "", '<meta charset="koi8-r"><p>Привет'),
+        (
+            "<meta content='text/html; charset=iso-8859-2'>łóżko".encode("iso-8859-2"),
+            "",
+            "<meta content='text/html; charset=iso-8859-2'>łóżko",
+        ),
+        ("<meta charset=koi8-r>für".encode(), "", "<meta charset=koi8-r>für"),
     ],
 )
 def test_charsets(payload: bytes, charset: str, text: str) -> None:
@@ -73,7 +98,7 @@ def test_the_lenient_parser_reads_fields_that_declare_no_charset() -> None:
     """Python gives such a field as a Header, not as text: compiled code refused it, and all fields were lost."""
     raw = b"Subject: caf\xe9\r\nX-Many: " + b"=?" * 10_000 + b"\r\n\r\nIt does not work.\r\n"
     mail = clean_message(raw)
-    assert (mail.subject, mail.text, mail.flags) == ("caf\ufffd", "It does not work.", ("lenient_mime",))
+    assert (mail.subject, mail.text, mail.flags) == ("café", "It does not work.", ("lenient_mime",))
 
 
 def test_broken_structure_goes_to_the_lenient_parser() -> None:
@@ -86,6 +111,105 @@ def test_broken_structure_goes_to_the_lenient_parser() -> None:
 
 def test_mbox_line_is_skipped() -> None:
     assert clean_message(b"From a@b Mon Mar  3 16:01:00 2025\n" + raw_mail("Some text.")).text == "Some text."
+
+
+SAID = "The scanner broke on Monday."
+PLAIN, HTML = f"Content-Type: text/plain\n\n{SAID}\n", f"Content-Type: text/html\n\n<p>{SAID}</p>\n"
+
+
+def multipart(kind: str, boundary: str, *parts: str) -> str:
+    inside = "".join(f"--{boundary}\n{part}\n" for part in parts)
+    return f'Content-Type: multipart/{kind}; boundary="{boundary}"\n\n{inside}--{boundary}--\n'
+
+
+def cleaned(entity: str) -> str:
+    return clean_message(f"From: a@b\n{entity}".encode()).rendering.strip()
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "\u200b\n\u200b\ufeff",
+        "This message requires an HTML viewer.",
+        "Ihr Mailprogramm kann diese Nachricht nicht anzeigen.",
+    ],
+)
+@pytest.mark.parametrize("html", [SAID, f"{SAID} Ihr Freund kann diese Nachricht lesen, this message is long. " * 40])
+def test_a_stub_is_not_the_message(plain: str, html: str) -> None:
+    """It holds no words, or says that the other alternative does."""
+    assert chosen(alternative(plain, f"<p>{html}</p>")) == "html"
+
+
+@pytest.mark.parametrize(
+    "plain", ["Your viewer cannot show my scan.", "The browser does not open it.", "I need the HTML file."]
+)
+def test_who_writes_of_html_writes_no_stub(plain: str) -> None:
+    """An author's words stand in both alternatives."""
+    assert chosen(alternative(plain, f"<p>{plain}</p>")) == "plain"
+
+
+def test_a_named_body_is_no_attachment() -> None:
+    """Some programs give a file's name to each part; in an alternative, and where nothing else is text, it is body."""
+    named = [part.replace("\n\n", "; name=body\n\n", 1) for part in (PLAIN, HTML)]
+    log = "Content-Type: text/plain; name=log\nContent-Disposition: attachment\n\nnot mine\n"
+    assert cleaned(multipart("mixed", "m", multipart("alternative", "a", *named), log)) == SAID
+    assert cleaned(multipart("mixed", "m", multipart("related", "r", named[1]), log)) == SAID
+    related = multipart("alternative", "a", multipart("related", "r", named[1]))
+    assert cleaned(multipart("mixed", "m", related, log)) == SAID
+    assert cleaned(multipart("mixed", "m", PLAIN, named[0].replace(SAID, "not mine"))) == SAID
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "rtf", "directory", "x-vcalendar", "javascript", "ics", "x-moz-deleted", "watch-html", "calendar", "x-patch",
+    ],
+)  # fmt: skip
+def test_text_that_nobody_wrote_is_no_body(kind: str) -> None:
+    """Beside a body; of other types of text, one that stands alone is the message."""
+    other = f"Content-Type: text/{kind}\n\nnot mine\n"
+    assert cleaned(multipart("mixed", "m", PLAIN, other)) == SAID
+    assert cleaned(multipart("alternative", "a", other, HTML)) == SAID
+
+
+def test_an_unknown_text_alone_is_the_message() -> None:
+    assert cleaned(PLAIN.replace("plain", "x-unknown")) == SAID
+
+
+@pytest.mark.parametrize("kind", ["text/html charset=utf-8", "html", "text/plain,text/html", "TEXT/HTML", "html;"])
+def test_types_are_named_carelessly(kind: str) -> None:
+    """Markup is not the author's text."""
+    assert cleaned(f"Content-Type: {kind}\n\n<p>{SAID}</p>\n") == SAID
+    assert cleaned(multipart("mixed", "m", f"Content-Type: {kind}\n\n<p>{SAID}</p>\n")) == SAID
+
+
+@pytest.mark.parametrize("kind", ["", "Content-Type: text/plain\n", "Content-Type: text\n", "Content-Type:\n"])
+def test_a_page_without_its_type_is_a_page(kind: str) -> None:
+    for begin in ("<html>", "\n<!DOCTYPE html><html>"):
+        assert cleaned(f"{kind}\n{begin}<body><p>{SAID}</p></body></html>\n") == SAID
+    assert cleaned(f"{kind}\n<b> is a tag.\n") == "<b> is a tag."
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("----=_Part_1", "----=_Part_12"), ("p", "p1"), ("abc", "abc--x")])
+def test_a_boundary_may_begin_with_another_one(outer: str, inner: str) -> None:
+    """Then the standard library's parser tells them apart."""
+    two = multipart("alternative", inner, PLAIN, HTML)
+    assert cleaned(multipart("mixed", outer, two)) == SAID
+    forwarded = f"Content-Type: message/rfc822\n\nFrom: c@d\n{two.replace(SAID, 'Theirs.')}"
+    mail = clean_message(f"From: a@b\n{multipart('mixed', outer, PLAIN, forwarded)}".encode())
+    assert (mail.text, mail.rendering.count("Theirs.")) == (SAID, 1)
+
+
+@pytest.mark.parametrize("end", ["", ".", ".."])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
+    """It has no encoding, and read as base64 it spoils what stands above it, where that ends without padding."""
+    text = "Für uns läuft der Drucker nicht. " * 5 + end
+    footer = "_______________________________________________\nSupport mailing list\nSupport@lists.example.org\n"
+    head = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    for below in ("", footer, "\n" + footer):
+        raw = f"From: a@b\n{head}{encodebytes(text.encode()).decode()}{below}".replace("\n", newline).encode()
+        assert clean_message(raw).rendering.strip() == text.strip()
 
 
 def test_attachments_are_not_read() -> None:

@@ -2,7 +2,8 @@
 
 Mail names charsets carelessly: "latin1" usually means Windows-1252, "gb2312" the larger GB18030,
 "us-ascii" whatever the sender's editor produced. The superset is decoded instead (the WHATWG Encoding
-Standard does the same), valid UTF-8 is believed whatever the label says, and codecs that are no
+Standard does the same), valid UTF-8 is believed where its label names a charset of single bytes, a page's
+own `<meta>` where there is no label, and codecs that are no
 charsets (Python's own escapes) are refused.
 """
 
@@ -24,9 +25,13 @@ _SUPERSETS: Final = {
     "big5": "big5hkscs", "xxbig5": "big5hkscs", "cnbig5": "big5hkscs",
     "iso88598i": "iso8859_8", "iso88598e": "iso8859_8",
     "unicode11utf7": "utf_7", "unicode11utf8": "utf_8", "utf8mb4": "utf_8",
-    "xmacroman": "mac_roman", "macintosh": "mac_roman",
-    "xuserdefined": "cp1252", "iso2022jp": "iso2022_jp_2", "csiso2022jp": "iso2022_jp_2",
+    "xmacroman": "mac_roman", "macintosh": "mac_roman", "xmaccyrillic": "mac_cyrillic", "xmacce": "mac_latin2",
+    "xuserdefined": "cp1252", "iso2022jp": "iso2022_jp_2", "csiso2022jp": "iso2022_jp_2", "iso2022jpms": "iso2022_jp_2",
+    "xeucjp": "euc_jp", "ucs2": "utf_16",
 }  # fmt: skip
+
+# Microsoft's code pages by the names that programs make up for them ("x-cp1251", "win-1251", "cp-1251").
+_CODE_PAGE: Final = re.compile(r"x?(?:cp|win|windows)(\d{3,5})")
 
 # Labels that say nothing.
 _EMPTY: Final = frozenset({
@@ -41,6 +46,14 @@ _REFUSED: Final = frozenset({
 
 # Charsets in which ASCII bytes may mean something else.
 _ESCAPING: Final = ("utf7", "utf16", "utf32", "iso2022", "hz", "unicode")
+
+# Shifts of ISO-2022-JP, and what follows them: pairs of JIS X 0208, half-width kana, what is nearly ASCII.
+_SHIFTED: Final = re.compile(rb"\x1b(\$[@B]|\([IBJ])([^\x1b]*)")
+_KANJI: Final = re.compile(rb"\x1b\$[@B][\x21-\x7e]{2}")
+_PAIR: Final = re.compile(rb"[\x21-\x7e]{2}")
+_TO_HIGH: Final = bytes(byte | 0x80 if 0x21 <= byte < 0x60 else byte for byte in range(256))
+# What a page says of itself, near its beginning.
+_META: Final = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 
 _NOISE: Final = re.compile(r"[^a-z0-9]+")
 _BOMS: Final = (
@@ -80,7 +93,10 @@ def normalise(text: str, newlines: bool = True) -> str:
 
 def _decode(payload: bytes, charset: str) -> tuple[str, bool]:
     name = _label(charset)
-    if payload.isascii() and not name.startswith(_ESCAPING) and b"\0" not in payload:
+    ascii_only = payload.isascii()
+    if ascii_only and not name.startswith(_ESCAPING) and b"\0" not in payload:
+        if b"\x1b$" in payload and _KANJI.search(payload):
+            return _iso2022_jp(payload), _codec(name, charset) != "iso2022_jp_2"
         return payload.decode("ascii"), False
     for mark, encoding in _BOMS:
         if payload.startswith(mark):
@@ -97,18 +113,62 @@ def _decode(payload: bytes, charset: str) -> tuple[str, bool]:
         except UnicodeDecodeError:
             return _fallback(payload)
     codec = _codec(name, charset)
-    if codec in ("", "cp1252"):
+    if not codec or _of_single_bytes(codec):
         try:
             return payload.decode("utf-8"), True
         except UnicodeDecodeError:
-            return payload.decode("cp1252", "replace"), not codec
+            text = payload.decode(codec or _of_page(payload), "replace")
+            return text, not codec or (codec != "cp1252" and "\ufffd" in text)
     try:
         return payload.decode(codec), False
     except (UnicodeError, ValueError):
-        try:
-            return payload.decode("utf-8"), True
-        except UnicodeDecodeError:
-            return payload.decode(codec, "replace"), True
+        if not ascii_only or name.startswith(("utf16", "utf32")):  # else the escapes themselves would be the text
+            try:
+                return payload.decode("utf-8"), True
+            except UnicodeDecodeError:
+                pass
+        if codec.startswith("iso2022_jp"):
+            return _iso2022_jp(payload), False
+        return payload.decode(codec, "replace"), True
+
+
+@lru_cache(maxsize=64)
+def _of_single_bytes(codec: str) -> bool:
+    """Whether each byte is a character: chance makes no valid UTF-8 of such text, so valid UTF-8 is what it says."""
+    return not codec.startswith(_ESCAPING) and len(bytes(range(256)).decode(codec, "replace")) == 256
+
+
+def _of_page(payload: bytes) -> str:
+    """The codec that a page names in its markup, Windows-1252 if none."""
+    found = _META.search(payload, 0, 2048)
+    if found is None:
+        return "cp1252"
+    charset = found[1].decode("ascii", "replace")
+    codec = _codec(_label(charset), charset)
+    return "cp1252" if codec.startswith("utf") else codec or "cp1252"
+
+
+def _iso2022_jp(payload: bytes) -> str:
+    """ISO-2022-JP with the characters of Windows that its standard lacks (circled digits, half-width kana).
+
+    Windows-932 holds them, and the pairs of JIS X 0208 turn into its pairs by arithmetic.
+    """
+    try:
+        return payload.decode("iso2022_jp_2")
+    except (UnicodeError, ValueError):
+        return _SHIFTED.sub(_as_cp932, payload).decode("cp932", "replace")
+
+
+def _as_cp932(shifted: re.Match[bytes]) -> bytes:
+    if shifted[1] == b"(I":
+        return shifted[2].translate(_TO_HIGH)
+    return shifted[2] if shifted[1][:1] == b"(" else _PAIR.sub(_pair_as_cp932, shifted[2])
+
+
+def _pair_as_cp932(pair: re.Match[bytes]) -> bytes:
+    row, cell = pair[0]
+    lead = (row + 1) // 2 + (0x70 if row < 0x5F else 0xB0)
+    return bytes((lead, cell + (0x7E if row % 2 == 0 else 0x1F if cell < 0x60 else 0x20)))
 
 
 @lru_cache(maxsize=256)
@@ -139,11 +199,12 @@ def _codec(name: str, charset: str) -> str:
     """Python's name of the charset that is meant, '' when unknown."""
     if name in _EMPTY:
         return ""
-    known = _SUPERSETS.get(name)
+    page = _CODE_PAGE.fullmatch(name)
+    known = _SUPERSETS.get("cp" + page[1] if page else name) or _SUPERSETS.get(name)
     if known:
         return known
     try:
-        info = codecs.lookup(charset.strip(" \"'<>"))
+        info = codecs.lookup("cp" + page[1] if page else charset.strip(" \"'<>"))
     except (LookupError, ValueError):
         return ""
     return info.name if getattr(info, "_is_text_encoding", True) and info.name not in _REFUSED else ""

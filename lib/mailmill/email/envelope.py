@@ -11,14 +11,21 @@ from typing import Final
 
 from mailmill.email.header_values import clean_line, first_identifier
 
-_ADDRESS: Final = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>|[^\s<>@]{1,128}@([\w.-]{1,255})")
+_ADDRESS: Final = re.compile(r"[^\s<>@]{1,128}@([\w.-]{1,255})")
+_BRACKETED: Final = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>")
 # "Ada <ada@firm.example>", as nearly every program writes it.
-_NAMED: Final = re.compile(r"[^<>@]{0,300}<[^<>@\s]{1,128}@([^<>\s]{1,255})>")
+_NAMED: Final = re.compile(r"(?:[^<>@\"(]{0,300}|\"[^<>@\"]{0,300}\" {0,9})" + _BRACKETED.pattern + r"\s{0,9}(?:,|$)")
+# A quoted string and a comment, which may hold an address that is not the sender's.
+_ASIDE: Final = re.compile(r'"(?:[^"\\]|\\.){0,500}"|\([^()]{0,500}\)')
 # A date as nearly every program writes it (RFC 5322, section 3.3), with its offset from UTC.
 _DATE: Final = re.compile(
     r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) ([A-Z][a-z]{2}) ((?:19[7-9]|20[0-9])[0-9]) "
     r"([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][01][0-9][0-5][0-9])(?: \([A-Z]{1,5}\))?$"
 )
+# A comment in a date, a leap second, and a zone as programs make it up ("+01:00", "GMT+0100", "UTC+1").
+_REMARK: Final = re.compile(r"\s?\([^()]{0,200}\)")
+_LEAP: Final = re.compile(r"(\d{1,2}:\d{2}):60\b")
+_ZONE: Final = re.compile(r"(?:\s|\b(?:GMT|UTC|UT))([+-])([01]?\d)(?::?([0-5]\d))?$", re.IGNORECASE)
 _MONTHS: Final = {
     name: month
     for month, name in enumerate(
@@ -41,17 +48,24 @@ def date_of(value: str) -> datetime | None:
         return None
     try:
         found = _DATE.match(value)
-        if found and found[2] in _MONTHS:
+        if found and found[2] in _MONTHS and found[6] != "60":
             day, month, year, hour, minute, second, offset = found.groups()
             date = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
             if offset != "+0000":
                 date -= _ahead(offset)
             return date if date.year >= 1970 else None
-        date = parsedate_to_datetime(value[:200])
+        date = parsedate_to_datetime(_usual(value[:200]))
         date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
         return None
     return date if 1970 <= date.year < 2200 else None
+
+
+def _usual(value: str) -> str:
+    """A date as the standard library reads it; it takes a zone that it does not know for UTC."""
+    plain = _LEAP.sub(r"\1:59", _REMARK.sub("", value)).strip()
+    zone = _ZONE.search(plain)
+    return f"{plain[: zone.start()]} {zone[1]}{zone[2]:0>2}{zone[3] or '00'}" if zone else plain
 
 
 @lru_cache(maxsize=256)
@@ -65,11 +79,20 @@ def domain_of(sender: str, mode: str) -> str:
     """The domain of a From field as `CleanOptions.sender_domain` has it ("hash", "keep" or "drop"); '' for none."""
     if mode == "drop":
         return ""
-    found = _NAMED.match(sender) or _ADDRESS.search(sender[:1000])
-    domain = clean_line(found[found.lastindex or 0] if found else "").lower().strip(".")
+    found = _NAMED.match(sender)
+    domain = clean_line(found[1] if found else _domain(sender[:1000])).lower().strip(".")
     if mode == "keep" or not domain:
         return domain
     return _hashed_domain(domain)
+
+
+def _domain(sender: str) -> str:
+    """The domain of the last address in brackets, else of the first address: outside of asides if there is one."""
+    for text in (_ASIDE.sub(" ", sender), sender):
+        found = _BRACKETED.findall(text)[-1:] or _ADDRESS.findall(text)[:1]
+        if found:
+            return str(found[0])
+    return ""
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,10 @@ the rest. Many messages are one text, not encoded: there the fields and what fol
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final, NamedTuple
+
+from mailmill.email.header_values import decode_value
 
 #: The fields that cleaning reads, beside those of MIME.
 FIELDS: Final = frozenset({"from", "date", "subject", "message-id", "in-reply-to", "references"})
@@ -19,6 +22,10 @@ _NEEDED: Final = re.compile(
     rb"\n(?=[CDFIMRScdfimrs])((?i:from|date|subject|message-id|in-reply-to|references|"
     rb"content-(?:type|transfer-encoding|disposition))[ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)"
 )
+_BOUNDARY: Final = re.compile(rb"[ \t]*=[ \t]*\"?([^\"\s;]{1,100})")
+# The first line of a body in base64, and the newline before one that is text.
+_BASE64: Final = re.compile(rb"\s*[A-Za-z0-9+/=]{4,}+[ \t]*\r?\n")
+_NO_BASE64: Final = re.compile(rb"\n(?![A-Za-z0-9+/=]*+[ \t]*\r?(?:\n|$))")
 _FOLDED: Final = re.compile(r"\r?\n[ \t]+")
 _TEXT: Final = re.compile(r"(text/(?:plain|html))(?:;|$)", re.IGNORECASE)
 _IDENTITY: Final = frozenset({b"7bit", b"8bit", b"binary"})
@@ -56,11 +63,35 @@ def cut_fields(message: bytes) -> Cut | None:
 
 
 def without_unread(message: bytes, cut: Cut) -> bytes:
-    """`message` without the fields that nothing reads."""
+    """`message` without the fields that nothing reads, and without what a mailing list wrote below text in base64."""
     if not cut.fields:
         return message
     kept = b"\n".join([name + b":" + value for name, value in cut.fields])
-    return kept + message[cut.end :]
+    text = message[cut.end :]
+    first = _BASE64.match(text) if any(_is_base64(name, value) for name, value in cut.fields) else None
+    below = _NO_BASE64.search(text, first.end() - 1) if first else None
+    return kept + (text[: below.start() + 1] if below else text)
+
+
+def _is_base64(name: bytes, value: bytes) -> bool:
+    return name.lower() == b"content-transfer-encoding" and value.strip().lower() == b"base64"
+
+
+def decoded(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The first of each of `FIELDS` by lower-cased name, unfolded and its encoded words decoded."""
+    headers: dict[str, str] = {}
+    for field, value in fields:
+        name = _NAMES.get(field.rstrip().lower())
+        if name and name != _TYPE and name not in headers:
+            headers[name] = decode_value(value.strip())
+    return headers
+
+
+def ambiguous_boundaries(message: bytes) -> bool:
+    """Whether one boundary of `message` begins with another one, as which `fast_mail_parser` takes it."""
+    pieces = message.split(b"oundary")[1:] + message.split(b"OUNDARY")[1:]  # at the speed of memory
+    found = sorted({value[1] for piece in pieces if (value := _BOUNDARY.match(piece))}) if len(pieces) > 1 else []
+    return any(longer.startswith(shorter) for shorter, longer in pairwise(found))
 
 
 def as_one_text(fields: list[tuple[bytes, bytes]]) -> OneText | None:

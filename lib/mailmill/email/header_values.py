@@ -6,11 +6,12 @@ microsecond, a full parse twenty.
 
 from __future__ import annotations
 
+import binascii
 import re
-from email.errors import HeaderParseError
-from email.header import decode_header
 from functools import cache
 from typing import Final
+
+from mailmill.email.charsets import decode_text
 
 #: A header block longer than this is not read to its end.
 MAX_HEADER_BYTES: Final = 1 << 18
@@ -22,6 +23,8 @@ _EMPTY: Final = re.compile(rb"\n[ \t]*\r?\n")
 _EMPTY_MAC: Final = re.compile(rb"\r[ \t]*\r(?!\n)")
 _FOLD: Final = re.compile(r"[\r\n]+[ \t]*|\t")
 _IDENTIFIER: Final = re.compile(r"<([^<>]{1,2000})>")
+# An encoded word, its charset perhaps with a language behind '*' (RFC 2231, section 5).
+_WORD: Final = re.compile(r"=\?([^?*\s]{1,80})(?:\*[^?\s]{0,40})?\?([bBqQ])\?(.{0,2000}?)\?=")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
 
@@ -56,7 +59,10 @@ def message_id(raw: bytes) -> str:
 
 
 def first_identifier(value: str) -> str:
-    """The first `<...>` of an identifier field, or its first word when it has no brackets."""
+    """The first `<...>` of an identifier field, or its first word when it has no brackets.
+
+    A phrase ('Your message of "Tue, 4 Mar"') is no identifier: of several words, each one has a '@'.
+    """
     first = _IDENTIFIER.search(value)
     if first and first[1].isprintable() and " " not in first[1]:
         return first[1]
@@ -64,17 +70,13 @@ def first_identifier(value: str) -> str:
         identifier = "".join(found[1].split())
         if identifier:
             return identifier
-    words = value.split(None, 1)
-    return words[0].strip("<>") if words else ""
+    words = value.split()
+    return words[0].strip("<>") if len(words) == 1 or (words and all("@" in word for word in words)) else ""
 
 
 def decode_value(value: bytes) -> str:
     """A field's bytes as one line of text: unfolded, encoded words decoded, controls removed."""
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        text = value.decode("cp1252", "replace")
-    return decode_words(text)
+    return decode_words(decode_text(value)[0])
 
 
 def decode_words(text: str) -> str:
@@ -86,13 +88,7 @@ def decode_words(text: str) -> str:
         text = _FOLD.sub(" ", text)
     text = text.strip()
     if "=?" in text:
-        text = text[:MAX_ENCODED]
-        try:
-            pieces = decode_header(text)
-        except (HeaderParseError, ValueError, LookupError):
-            pieces = []
-        if pieces:
-            text = "".join(_piece(data, charset) for data, charset in pieces)
+        text = _decoded(text[:MAX_ENCODED])
     return clean_line(text)
 
 
@@ -104,10 +100,29 @@ def clean_line(text: str) -> str:
     return text.strip()
 
 
-def _piece(data: bytes | str, charset: str | None) -> str:
-    if isinstance(data, str):
-        return data
+def _decoded(text: str) -> str:
+    """`text` with the bytes of its encoded words as text; where a charset goes on in the next word, a character may."""
+    out: list[str] = []
+    data, charset, end = b"", "", 0
+    for word in _WORD.finditer(text):
+        gap = text[end : word.start()]
+        follows = end > 0 and not gap.strip()
+        if not follows or word[1].lower() != charset:
+            out.append(decode_text(data, charset)[0])
+            out.append("" if follows else gap)
+            data, charset = b"", word[1].lower()
+        data += _bytes(word[2], word[3])
+        end = word.end()
+    out.append(decode_text(data, charset)[0])
+    out.append(text[end:])
+    return "".join(out)
+
+
+def _bytes(encoding: str, content: str) -> bytes:
+    data = content.encode("utf-8", "replace")
+    if encoding in "qQ":
+        return binascii.a2b_qp(data, header=True)
     try:
-        return data.decode(charset or "utf-8")
-    except (LookupError, UnicodeError, ValueError):
-        return data.decode("cp1252", "replace")
+        return binascii.a2b_base64(data + b"===")
+    except binascii.Error:
+        return data

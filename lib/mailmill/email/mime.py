@@ -1,11 +1,11 @@
 """From a message's bytes to its header fields and the text parts that make up its body.
 
 A text that is neither encoded nor one of several parts stands in the message as it is; nearly every other
-message is read by `fast_mail_parser` in some twenty microseconds. What it refuses, or reads as a message
-without text, goes to the standard library's lenient parser; what that cannot take apart is read as a header
-block and a body. Of alternatives one is chosen: HTML when it names what is quoted in it, because that is
-evidence which holds in every language, otherwise plain text, because its author or program marked quotes
-with '>' and wrote no navigation, tracking or layout into it.
+message is read by `fast_mail_parser` in some twenty microseconds. What it refuses, would take apart at wrong
+boundaries or reads as a message without text goes to the standard library's lenient parser; what that cannot
+take apart is read as a header block and a body. Of alternatives one is chosen: HTML when it names what is
+quoted in it, because that is evidence which holds in every language, otherwise plain text, because its author
+or program marked quotes with '>' and wrote no navigation, tracking or layout into it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from typing import Any, Final, NamedTuple
 
 import fast_mail_parser
 
+from mailmill.email.bodies import BODY, NO_BODY, has_words, is_stub, type_of, type_of_text
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
-from mailmill.email.fields import FIELDS, as_one_text, cut_fields, without_unread
+from mailmill.email.fields import FIELDS, ambiguous_boundaries, as_one_text, cut_fields, decoded, without_unread
+from mailmill.email.flowed import unflow
 from mailmill.email.header_values import decode_words, header_block
 from mailmill.errors import RejectedMessage
 
@@ -40,13 +42,6 @@ _MBOX: Final = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
 _CHARSET: Final = re.compile(r"""charset\*?\s*=\s*(?:[\w-]*'[\w-]*')?["']?([^\s;"']{1,60})""", re.IGNORECASE)
 _FLOWED: Final = re.compile(r"format\s*=\s*\"?flowed", re.IGNORECASE)
 _DELSP: Final = re.compile(r"delsp\s*=\s*\"?yes", re.IGNORECASE)
-_NO_HTML: Final = re.compile(r"\bhtml\b|view (?:it|this)|browser", re.IGNORECASE)
-_QUOTE_MARKS: Final = re.compile(r">[> ]*")
-
-# Text that is no body.
-_NOT_BODY: Final = frozenset(
-    {"text/calendar", "text/x-vcard", "text/vcard", "text/css", "text/rfc822-headers", "text/csv", "text/x-amp-html"}
-)
 
 # What the standard library's parser raises on damaged input, found by fuzzing and by reading it.
 _LENIENT_ERRORS: Final = (
@@ -112,26 +107,35 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     headers: Mapping[str, str] = {}
     cut = cut_fields(body)
     text = as_one_text(cut.fields) if cut else None
+    if cut and not text:
+        headers = decoded(cut.fields)
     if text and cut:
         headers = text.headers
-        parts = [collector.leaf(body[cut.start :], text.kind, text.declared)]
-    elif len(body) < 8 * MAX_ENCODED_WORDS or body.count(b"=?") <= MAX_ENCODED_WORDS:
+        content = body[cut.start :]
+        parts = [collector.leaf(content, type_of_text(text.kind, content), text.declared)]
+    elif not _harmful(body):
         try:
             root = fast_mail_parser.parse_email_tree(without_unread(body, cut) if cut else body, mode="lazy")
-            parts = collector.body(root)
-            headers = _read(root.headers)
+            parts = collector.parts(root)
+            headers = headers or _read(root.headers)
         except (fast_mail_parser.ParseError, UnicodeError):
             parts = []
     if not _any_text(parts):
         flags.add("lenient_mime")
         node = _lenient(body)
-        parts = _Collector(max_chars, flags).body(node)
+        parts = _Collector(max_chars, flags).parts(node)
         headers = headers or _read(node.headers)
         if not _any_text(parts):
             raise RejectedMessage("no_text", "no text part" if not parts else "empty text")
     if all(part.html for part in parts):
         flags.add("html_only")
     return Message(headers, tuple(parts), tuple(sorted(flags)))
+
+
+def _harmful(message: bytes) -> bool:
+    """Whether `fast_mail_parser` would take long for a message, or be misled."""
+    many = len(message) >= 8 * MAX_ENCODED_WORDS and message.count(b"=?") > MAX_ENCODED_WORDS
+    return many or ambiguous_boundaries(message)
 
 
 def _read(headers: dict[str, list[str]]) -> dict[str, str]:
@@ -142,7 +146,7 @@ def _read(headers: dict[str, list[str]]) -> dict[str, str]:
 
 
 def _any_text(parts: Sequence[Part]) -> bool:
-    return any(part.text and not part.text.isspace() for part in parts)
+    return any(has_words(part.text) for part in parts)
 
 
 class _Collector:
@@ -152,31 +156,48 @@ class _Collector:
         self._max = max_chars
         self._flags = flags
         self._seen = 0
+        self._spare: list[Any] = []
 
-    def body(self, node: Any, depth: int = 0, forwarded: bool = False) -> list[Part]:
-        """The parts below `node` in order; of alternatives the chosen one."""
+    def parts(self, root: Any) -> list[Part]:
+        """The parts that are the body of `root`; where it has no text, the first that else is an attachment."""
+        found = self.body(root)
+        return [self.text(self._spare[0], False)] if self._spare and not _any_text(found) else found
+
+    def body(self, node: Any, depth: int = 0, forwarded: bool = False, rendering: bool = False) -> list[Part]:
+        """The parts below `node` in order; of alternatives the chosen one.
+
+        `rendering`: `node` is an alternative, which may have a file's name and yet is no attachment.
+        """
         self._seen += 1
         if depth > MAX_NESTING or self._seen > MAX_PARTS:
             self._flags.add("truncated")
             return []
-        kind = node.content_type.lower()
+        kind = type_of(node.content_type.lower())
         children = node.children
         if node.is_message or kind == "message/rfc822":
             return [p for child in children for p in self.body(child, depth + 1, True)]
         if children:
-            inner = [self.body(child, depth + 1, forwarded) for child in children]
-            if kind == "multipart/alternative":
-                return _choose(inner)
-            return [part for parts in inner for part in parts]
-        if not kind.startswith("text/") or kind in _NOT_BODY:
+            one = kind == "multipart/alternative"
+            below = one or (rendering and kind == "multipart/related")
+            inner = [self.body(child, depth + 1, forwarded, below) for child in children]
+            return _choose(inner) if one else [part for parts in inner for part in parts]
+        if not kind.startswith("text/") or kind in NO_BODY or (node.disposition or "").lower() == "attachment":
             return []
-        if (node.disposition or "").lower() == "attachment" or (node.filename and self._seen > 2):
+        if kind not in BODY or (node.filename and self._seen > 2 and not rendering):
+            if not forwarded:
+                self._spare.append(node)
             return []
+        return [self.text(node, forwarded)]
+
+    def text(self, node: Any, forwarded: bool) -> Part:
+        """The text of one part that has no parts."""
         headers = node.headers
         values: list[str] | None = headers.get("Content-Type")
         if not values:
             values = next((v for k, v in headers.items() if len(k) == 12 and k.lower() == "content-type"), None)
-        return [self.leaf(node.content or b"", kind, values[0] if values else "", forwarded)]
+        content = node.content or b""
+        kind = type_of_text(node.content_type.lower(), content)
+        return self.leaf(content, kind, values[0] if values else "", forwarded)
 
     def leaf(self, payload: bytes, kind: str, declared: str, forwarded: bool = False) -> Part:
         """The text of one part of the type `kind`, with its Content-Type as `declared`."""
@@ -213,43 +234,7 @@ def _choose(alternatives: list[list[Part]]) -> list[Part]:
         return html or plain or []
     markup = "".join(p.text for p in html if p.html)
     words = "".join(p.text for p in plain)
-    stub = len(words) < 400 and len(markup) > 20 * len(words) and _NO_HTML.search(words)
-    return html if stub or has_structure(markup) else plain
-
-
-def unflow(text: str, delete_space: bool = False) -> str:
-    """`text` of format=flowed with its soft line breaks joined (RFC 3676).
-
-    A line that ends with a space goes on in the next line of the same quote depth; the signature
-    delimiter "-- " is never joined; space-stuffing is undone.
-    """
-    out: list[str] = []
-    pieces: list[str] = []
-    depth = 0
-    flowing = False
-
-    def end() -> None:
-        if pieces:
-            out.append(("> " if depth == 1 else ">" * depth + " " if depth else "") + "".join(pieces))
-            pieces.clear()
-
-    for line in text.split("\n"):
-        if not flowing and (not line or (line[0] not in "> " and line[-1] != " ")):
-            end()
-            out.append(line)
-            depth = 0
-            continue
-        marks = _QUOTE_MARKS.match(line) if line[:1] == ">" else None
-        level = marks[0].count(">") if marks else 0
-        rest = line[line.rfind(">", 0, marks.end()) + 1 :] if marks else line
-        rest = rest.removeprefix(" ")
-        if not flowing or level != depth or rest == "-- ":
-            end()
-            depth = level
-        flowing = rest.endswith(" ") and rest != "-- "
-        pieces.append(rest[:-1] if flowing and delete_space else rest)
-    end()
-    return "\n".join(out)
+    return html if is_stub(words, markup) or has_structure(markup) else plain
 
 
 def _lenient(raw: bytes) -> _Node:

@@ -7,9 +7,10 @@ S3 the driver builds it, uploads it under its fingerprint, and each worker proce
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localized
 
 FOLDER = "vectors"
+_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,17 @@ def _uploaded(storage: Storage, work: str, store: GloveStore) -> SharedVectors:
             with storage.create(join(shared.uri, file.name)) as target, file.open("rb") as stream:
                 shutil.copyfileobj(stream, target, 2**24)
     return shared
+
+
+def sweep(storage: Storage, work: str, used: Collection[str]) -> None:
+    """Delete the uploaded stores of the workspace `work` but those of the fingerprints `used`.
+
+    Vectors that are trained every night make a store every night.
+    """
+    if is_s3(work):
+        for name in storage.children(join(work, FOLDER)):
+            if _FINGERPRINT.fullmatch(name) and name not in used:
+                storage.delete(join(work, FOLDER, name))
 
 
 def require(storage: Storage, source: str) -> None:

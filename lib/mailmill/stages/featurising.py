@@ -26,7 +26,7 @@ from mailmill.progress import counted, watch
 from mailmill.quality import polarity
 from mailmill.quality.profile import Known
 from mailmill.stages import own_vectors
-from mailmill.stages.scorer import weights_in_use
+from mailmill.stages.scorer import vectors_in_use, weights_in_use
 from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.tables import Table, fingerprints
 
@@ -68,7 +68,9 @@ def features(job: Job) -> Table:
     drawn = {"seed": seed, "shares": list(settings.shares)}
     statistics = _counts(rows) | {"specification": kernel.spec.to_dict(), "splits_by": drawn}
     known = _known(job, texts, store, spec)
-    return done(job.publish(stage, written + files, statistics, known), "features")
+    table = done(job.publish(stage, written + files, statistics, known), "features")
+    vectors.sweep(job.storage, job.config.run.work, {store.fingerprint, *vectors_in_use(job.workspace)})
+    return table
 
 
 def _covered(labels: Table, texts: Table) -> bool:

@@ -7,7 +7,7 @@ A mail program may start a process for each message, so nothing is imported here
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -149,15 +149,24 @@ def weights_in_use(workspace: Workspace) -> set[str]:
 
     A model that is trained weekly scores new mail every night, by the weights that it was trained with.
     """
-    storage, models, weights = workspace.storage, workspace.uri_of("models"), workspace.uri_of("weights")
-    wanted = set()
+    storage, weights = workspace.storage, workspace.uri_of("weights")
+    wanted = {spec.get("weights") for spec in _specifications(workspace)}
+    metas = {name: _document(storage, join(weights, name, WEIGHTS_META)) for name in storage.children(weights)}
+    return {name for name, meta in metas.items() if meta and meta.get("fingerprint") in wanted}
+
+
+def vectors_in_use(workspace: Workspace) -> set[str]:
+    """The fingerprints of the word vectors by which the published models read mail."""
+    return {str(spec.get("fingerprint")) for spec in _specifications(workspace)}
+
+
+def _specifications(workspace: Workspace) -> Iterator[dict[str, Any]]:
+    storage, models = workspace.storage, workspace.uri_of("models")
     for place in (join(models, name) for name in storage.children(models)):
         if manifest := manifests.read(storage, place):
             found = _document(storage, join(place, f"run_id={manifest.run_id}", artifact.DOCUMENT))
             spec = found.get("feature_spec")
-            wanted.add(spec.get("weights") if isinstance(spec, dict) else None)
-    metas = {name: _document(storage, join(weights, name, WEIGHTS_META)) for name in storage.children(weights)}
-    return {name for name, meta in metas.items() if meta and meta.get("fingerprint") in wanted}
+            yield spec if isinstance(spec, dict) else {}
 
 
 def _document(storage: Storage, uri: str) -> dict[str, Any]:

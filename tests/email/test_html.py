@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, evidence_of, has_structure
+from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK, evidence_of, has_structure
 from mailmill.email.html import render
 from tests.email.linear import assert_doubles
 
@@ -98,6 +98,36 @@ def test_all_below_an_outlook_divider_is_theirs() -> None:
     _, marks = render('<p>mine</p><div id="appendonsend"></div><hr><div>From: x</div><p>theirs</p>')
     assert marks[0] == ""
     assert marks[-1] == "html.outlook_reply"
+
+
+@pytest.mark.parametrize(
+    "divider",
+    [
+        '<div id="divRplyFwdMsg">From: x</div>',
+        '<hr id="stopSpelling">',
+        '<div style="border:none;border-top:solid #B5C4DF 1.0pt">From: x</div>',
+    ],
+)
+@pytest.mark.parametrize(
+    "quote",
+    [
+        '<blockquote type="cite">{}</blockquote>',
+        '<div class="gmail_quote"><blockquote class="gmail_quote">{}</blockquote></div>',
+        '<blockquote><blockquote type="cite">{}</blockquote></blockquote>',
+    ],
+)
+def test_an_outlook_divider_within_a_quote_reaches_no_further(divider: str, quote: str) -> None:
+    markup = quote.format(f"<p>first</p>{divider}<p>theirs</p>")
+    text, marks = render(f'<div class="moz-cite-prefix">Ada wrote:</div>{markup}<p>mine</p>')
+    seen = dict(zip(text, marks, strict=True))
+    assert seen["mine"] == ""
+    assert EVIDENCE_ZONES[seen["theirs"]] == "quoted"
+
+
+def test_a_named_quote_counts_within_a_plain_one() -> None:
+    text, marks = render('<p>mine</p><blockquote>either<blockquote type="cite">theirs</blockquote>or</blockquote>')
+    seen = dict(zip(text, marks, strict=True))
+    assert (seen["either"], seen["theirs"], seen["or"]) == (WEAK, "html.blockquote_cite", WEAK)
 
 
 @pytest.mark.parametrize(

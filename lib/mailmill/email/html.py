@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from html import unescape
 from typing import Final
 
-from mailmill.email.evidence import FRAME, HEADERS, LASTING, WEAK, evidence_of
+from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, HEADERS, LASTING, WEAK, evidence_of
 from mailmill.email.markup import VOID, Token, tokens_of
 
 _DROPPED: Final = frozenset({
@@ -227,11 +227,20 @@ class _Page:
     def _enter(self, tag: str, mark: str) -> None:
         """Into an element whose attributes are evidence."""
         if mark in LASTING:
-            self.flush()
-            self._lasting = self._lasting or mark
-        elif mark != "hidden" and (not self.now or self.now == FRAME or mark in HEADERS):
+            self._last(mark)
+        elif mark != "hidden" and (not self.now or self.now == FRAME or mark in HEADERS or self._sharpens(mark)):
             self.flush()
             self.now = FRAME if mark == "html.gmail_quote" and tag == "div" else mark
+
+    def _last(self, mark: str) -> None:
+        """All that follows is the earlier message's, except within a quote: the answer may stand below that."""
+        self.flush()
+        if self.now == WEAK or EVIDENCE_ZONES.get(self.now) != "quoted":
+            self._lasting = self._lasting or mark
+
+    def _sharpens(self, mark: str) -> bool:
+        """Is it a quote by name, within an element that may only be indented?"""
+        return self.now == WEAK and EVIDENCE_ZONES.get(mark) == "quoted"
 
     def _list(self, tag: str, attributes: str) -> None:
         if tag == "ol":
@@ -267,8 +276,7 @@ class _Page:
 
     def _void(self, tag: str, attributes: str, mark: str) -> None:
         if mark in LASTING:
-            self.flush()
-            self._lasting = self._lasting or mark
+            self._last(mark)
         if self._hidden:
             return
         if tag == "br":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK, evidence_of, has_structure
@@ -54,6 +56,7 @@ def test_what_nobody_sees_is_dropped(hidden: str) -> None:
 
 def test_visible_styles_are_not_hidden() -> None:
     assert lines('<p style="max-height:0.5em;font-size:10px;opacity:0.9">shown</p>') == ["shown"]
+    assert lines('<p style="backface-visibility:hidden;--tw-bg-opacity:0;line-max-height:0">shown</p>') == ["shown"]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +89,33 @@ def test_evidence(attributes: str, evidence: str) -> None:
     seen = FRAME if evidence == "html.gmail_quote" else evidence
     assert dict(zip(text, marks, strict=True))["theirs"] == seen
     assert dict(zip(text, marks, strict=True))["mine"] == ""
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        'class="l" href="https://app.example/signature/123"',
+        'id="x" title="signature"',
+        'class="l" href="https://app.example/?ref=yahoo_quoted&type=cite"',
+        'id="q" href="https://app.example/stopspelling"',
+        'id="q" title="style=display:none"',
+        'class="l" title="say id=x_signature"',
+    ],
+)
+def test_addresses_and_titles_are_no_evidence(attributes: str) -> None:
+    assert evidence_of(attributes) == evidence_of(" " + attributes.replace('"', "'")) == ""
+    assert evidence_of(f'{attributes} CLASS=gmail_quote nowrap="" ') == "html.gmail_quote"
+
+
+def test_attributes_that_hold_pictures_are_not_kept_in_memory() -> None:
+    picture = "A" * 700_000
+    tracemalloc.start()
+    try:
+        for i in range(10):
+            assert lines(f'<p>a<img src="data:image/png;base64,{i}{picture}"> b</p>') == ["a b"]
+        assert tracemalloc.get_traced_memory()[0] < len(picture)
+    finally:
+        tracemalloc.stop()
 
 
 def test_structure_is_seen_without_parsing() -> None:

@@ -59,6 +59,20 @@ def test_visible_styles_are_not_hidden() -> None:
     assert lines('<p style="backface-visibility:hidden;--tw-bg-opacity:0;line-max-height:0">shown</p>') == ["shown"]
 
 
+def test_what_is_too_small_to_be_read_may_hold_what_is_not() -> None:
+    column = '<td style="direction:ltr;font-size:0px;padding:9px;"> tiny {} tiny <b style="font-size:1em">tiny</b></td>'
+    block = '<div style="font-family:Arial;{};line-height:1">{}</div>'
+    for size in ("font-size:13px", "font-size:.9rem", "font-size: medium", "font:bold 1.5pt/0 Arial"):
+        shown = block.format(size, "shown<ul><li>too</li></ul>")
+        assert lines(f"<table><tr>{column.format(shown)}</tr></table>after") == ["shown", "", "• too", "", "after"]
+        assert lines(f"<div style='font-size:0;display:none'>{shown}</div>after") == ["after"]
+    for size in ("font-size:80%", "font-size:2em", "font-size:larger", "font-size:1px", "font:0px/12px a", "color:red"):
+        assert lines(f"<table><tr>{column.format(block.format(size, 'tiny<li>'))}</tr></table>after") == ["after"]
+    columns = block.format("font-size:0", '<div><b style="font-size:9px">{}</b><br></div>' * 2)
+    assert lines(columns.format("one", "two")) == ["one", "two"]
+    assert lines('<body style="font-size:0">shown</body>') == ["shown"]
+
+
 @pytest.mark.parametrize(
     ("attributes", "evidence"),
     [

@@ -38,8 +38,11 @@ _STYLED: Final = {
     "html.outlook_indent": r"border:\s?none;\s?border-left:\s?solid (?:blue|#[0-9a-f]{6}) 1\.5pt",
     "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt",
     "hidden": r"(?<![\w-])(?:display:\s?none|visibility:\s?hidden|mso-hide:\s?all|"
-    r"font-size:\s?[01](?:px|pt)?\s?[;\"!]|max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d]))",
+    r"max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d]))",
 }
+
+#: What hides an element that shows nothing else.
+UNSEEN: Final = frozenset({"hidden", "tiny"})
 
 #: From these on, all that follows in the document belongs to the earlier message.
 LASTING: Final = frozenset({"html.outlook_reply", "html.outlook_border"})
@@ -79,6 +82,14 @@ EVIDENCE_ZONES: Final = {
     "mime.rfc822": "forwarded",
 }
 
+# Too small to be read, and large again within it, as in the columns of MJML.
+_TINY: Final = re.compile(r"(?<![\w-])font-size:\s?[01](?:px|pt)?\s?[;\"!]").search
+_SIZED: Final = re.compile(
+    r"(?<![\w-])font(?:-size:\s?|:[^;\"]{0,60}?(?<![\w./-]))"
+    r"(?:(?!0+(?:\.0+)?[a-z])\d{0,4}\.?\d{1,4}(?:px|pt|rem|[cm]m|in)|(?:xx?-)?(?:small|large)(?!r)|medium)",
+    re.IGNORECASE,
+).search
+
 _NAMES: Final = (tuple(_NAMED), tuple(_STYLED))
 _NAMED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _NAMED.values())).search
 _STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLED.values())).search
@@ -108,7 +119,7 @@ def has_structure(markup: str) -> bool:
 
 @remembered
 def evidence_of(attributes: str) -> str:
-    """The evidence that an element's attributes carry, "hidden", or ''.
+    """The evidence that an element's attributes carry, "hidden", "tiny", or ''.
 
     Only names and styles are evidence: an address or a title may say "signature", too.
     """
@@ -123,7 +134,15 @@ def evidence_of(attributes: str) -> str:
         if found and found.lastindex:
             return _NAMES[0][found.lastindex - 1]
     if styled:
-        found = _STYLED_SEARCH(" ".join(styled))
+        style = " ".join(styled)
+        found = _STYLED_SEARCH(style)
         if found and found.lastindex:
             return _NAMES[1][found.lastindex - 1]
+        if _TINY(style):
+            return "tiny"
     return ""
+
+
+def is_sized(attributes: str) -> bool:
+    """Have an element's letters a size of their own, whatever it is around it?"""
+    return _SIZED(attributes) is not None

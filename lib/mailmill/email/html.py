@@ -13,44 +13,19 @@ from collections.abc import Sequence
 from html import unescape
 from typing import Final
 
-from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, HEADERS, LASTING, WEAK, evidence_of
-from mailmill.email.markup import VOID, Token, tokens_of
+from mailmill.email.elements import PIXEL, PREFORMATTED, ROLES, TIGHT
+from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, HEADERS, LASTING, UNSEEN, WEAK, evidence_of, is_sized
+from mailmill.email.markup import Token, tokens_of
 
-_DROPPED: Final = frozenset({
-    "script", "style", "head", "title", "template", "noscript", "noframes", "noembed", "iframe", "object",
-    "applet", "svg", "math", "select", "textarea", "audio", "video", "canvas", "map", "button", "datalist",
-    "xmp",
-})  # fmt: skip
-_BLOCKS: Final = frozenset({
-    "address", "article", "aside", "body", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset",
-    "figcaption", "figure", "footer", "form", "header", "html", "legend", "li", "main", "menu", "nav", "p",
-    "section", "summary", "tbody", "tfoot", "thead", "tr",
-})  # fmt: skip
-_PARAGRAPHS: Final = frozenset({
-    "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre", "listing",
-})  # fmt: skip
-
-# What an element does to the layout; those without a role only carry text and evidence.
-_ROLES: Final = (
-    dict.fromkeys(_BLOCKS, "block")
-    | dict.fromkeys(_PARAGRAPHS, "paragraph")
-    | dict.fromkeys(("td", "th"), "cell")
-    | dict.fromkeys(_DROPPED, "dropped")
-    | dict.fromkeys(VOID, "void")
-)
+# What `_hidden` may be: shown, dropped with all that is in it, too small to be read.
+_SHOWN: Final = 0
+_GONE: Final = 1
+_TINY: Final = 2
 _LISTED: Final = frozenset({"ol", "ul", "li"})
 _PREFORMATTED: Final = frozenset({"pre", "listing"})
 
-# Word's paragraphs, and others without space between them: an empty one is the blank line.
-_TIGHT: Final = re.compile(
-    r"mso(?:normal|plaintext)|margin(?:-bottom)?:\s?0(?:px|pt|in|cm)?\s?[;\"]|"
-    r"margin:\s?0(?:px|pt|in|cm)? 0(?:px|pt|in|cm)? (?:0(?:px|pt|in|cm)?\s?[;\"]|0?\.0{1,6}1pt)",
-    re.IGNORECASE,
-)
 _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
-_PIXEL: Final = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
 _IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
-_PRE_STYLE: Final = re.compile(r"white-space:\s?(?:pre|break-spaces)")
 #: A line of more characters is no cell of a table, but a paragraph of a layout made with one.
 _SHORT: Final = 80
 _START: Final = re.compile(r"\bstart=\"(\d{1,6})\"")
@@ -114,7 +89,7 @@ class _Page:
         self._cell = False  # what is written next stands in another cell of the same line
         self._begins = -1  # the line at which the cell begins that was opened last in this row
         self._held = False  # the line of the cells before waits for the text of this one
-        self._hidden = 0
+        self._hidden = _SHOWN
         self._pre = 0
         # Tag, role, with blank lines around it?, what it was within.
         self._stack: list[tuple[str, str | None, bool, str, int, int]] = []
@@ -155,18 +130,22 @@ class _Page:
 
     def open(self, tag: str, attributes: str) -> None:
         mark = evidence_of(attributes) if len(attributes) > 4 else ""
-        role = _ROLES.get(tag)
+        role = ROLES.get(tag)
         if role == "void":
             self._void(tag, attributes, mark)
             return
-        apart = role == "paragraph" and not (tag == "p" and attributes and _TIGHT.search(attributes))
+        apart = role == "paragraph" and not (tag == "p" and attributes and TIGHT(attributes))
         if len(self._stack) < 100_000:
             self._stack.append((tag, role, apart, self.now, self._hidden, self._pre))
-        pre = "white-space" in attributes and _PRE_STYLE.search(attributes) is not None
+        pre = "white-space" in attributes and PREFORMATTED(attributes) is not None
+        if self._hidden == _TINY and is_sized(attributes):
+            self._hidden = _SHOWN
         if not mark and role is None and not pre:
             return
-        if self._hidden or role == "dropped" or (mark == "hidden" and tag not in ("body", "html")):
-            self._hidden = 1
+        if mark in UNSEEN and tag in ("body", "html"):
+            mark = ""
+        if self._hidden == _GONE or role == "dropped" or mark == "hidden":
+            self._hidden = _GONE
             return
         if apart:
             self._blank()
@@ -174,7 +153,9 @@ class _Page:
             self._rejoin()
         elif role is not None:
             self._break(tag)
-        if mark:
+        if mark == "tiny":
+            self._hidden = _TINY
+        elif mark:
             self._enter(tag, mark)
         elif tag == "blockquote" and not self.now:
             self.now = WEAK
@@ -197,7 +178,7 @@ class _Page:
                 return
             _, role, apart, outer, outer_hidden, outer_pre = stack[-back]
             del stack[-back:]
-        if not self._hidden:
+        if self._hidden != _GONE:
             if apart:
                 self._blank()
             elif (role is not None and role != "cell") or outer != self.now:
@@ -228,7 +209,7 @@ class _Page:
         """Into an element whose attributes are evidence."""
         if mark in LASTING:
             self._last(mark)
-        elif mark != "hidden" and (not self.now or self.now == FRAME or mark in HEADERS or self._sharpens(mark)):
+        elif not self.now or self.now == FRAME or mark in HEADERS or self._sharpens(mark):
             self.flush()
             self.now = FRAME if mark == "html.gmail_quote" and tag == "div" else mark
 
@@ -248,6 +229,8 @@ class _Page:
             self._counters.append(int(start[1]) if start else 1)
         elif tag == "ul":
             self._counters.append(0)
+        elif self._hidden:
+            return
         elif self._counters and self._counters[-1]:
             self._parts.append(f"{self._counters[-1]}. ")
             self._counters[-1] += 1
@@ -277,18 +260,20 @@ class _Page:
     def _void(self, tag: str, attributes: str, mark: str) -> None:
         if mark in LASTING:
             self._last(mark)
-        if self._hidden:
+        if self._hidden == _GONE:
             return
         if tag == "br":
             if self._parts or not self.lines or self.lines[-1].strip():
                 self.flush(keep=True)
+        elif self._hidden:
+            return
         elif tag == "hr":
             self.flush()
             outer, self.now = self.now, mark if mark in HEADERS else self.now
             self._parts.append("_" * 32)
             self.flush()
             self.now = outer
-        elif tag == "img" and mark != "hidden" and not _PIXEL.search(attributes):
+        elif tag == "img" and mark not in UNSEEN and not PIXEL(attributes):
             alt = _ALT.search(attributes)
             # The icon with which Notes folds a quote repeats it: "… ---03/03/2025 16:01:12---Dear Jo, …".
             if alt and not _IMAGE_FILE.search(alt[1].strip()) and alt[1].count("---") < 2:

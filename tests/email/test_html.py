@@ -37,6 +37,23 @@ def test_cells_share_a_line_whatever_they_are_made_of() -> None:
     assert lines(inner) == ["a", "in | ner"]
 
 
+def test_preformatted_words_stand_apart_from_others() -> None:
+    kept = '<span style="white-space:pre-wrap">{}</span>'
+    assert lines(f"Please check {kept.format('invoice  12')} today") == ["Please check invoice  12 today"]
+    want, money = kept.format("want"), kept.format("the money")
+    assert lines(f"We <b>really </b>{want} {money} back, t{kept.format('o')}o.") == [
+        "We really want the money back, too."
+    ]
+    assert lines(f"a{kept.format(' b ')}c{kept.format(' ')}d") == ["a b c d"]
+    row = '<tr><td>{}</td><td style="white-space:pre-wrap">Ada</td><td>x</td></tr>'
+    assert lines(f"<table>{row.format('Name')}{row.format('<p>Name</p>')}</table>") == [
+        "Name | Ada | x",
+        "",
+        "Name | Ada | x",
+    ]
+    assert lines(f"<pre>a\n {kept.format(' b')}\n</pre>c") == ["a", "  b", "", "c"]
+
+
 @pytest.mark.parametrize(
     "hidden",
     [

@@ -109,7 +109,10 @@ class _Page:
                 raw = unescape(raw)
         if self._pre:
             first, *rest = raw.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            self._parts.append(first)
+            if first and not first.isspace():
+                self._write(first, self._space)
+            else:
+                self._parts.append(first)
             for piece in rest:
                 self.flush(keep=True)
                 self._parts.append(piece)
@@ -118,15 +121,19 @@ class _Page:
             self._space = True
             self._blanks = self._blanks or "\xa0" in raw
             return
+        self._write(" ".join(raw.split()), self._space or raw[0].isspace())
+        self._space = raw[-1].isspace()
+
+    def _write(self, words: str, apart: bool) -> None:
+        """On in the line, where there is one `apart` from what stands in it."""
         self._held = False
         if self._parts:
             if self._cell:
                 self._parts.append(" | ")
-            elif self._space or raw[0].isspace():
+            elif apart:
                 self._parts.append(" ")
-        self._parts.append(" ".join(raw.split()))
-        self._cell = False
-        self._space = raw[-1].isspace()
+        self._parts.append(words)
+        self._cell = self._space = False
 
     def open(self, tag: str, attributes: str) -> None:
         mark = evidence_of(attributes) if len(attributes) > 4 else ""

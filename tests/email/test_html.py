@@ -54,6 +54,23 @@ def test_preformatted_words_stand_apart_from_others() -> None:
     assert lines(f"<pre>a\n {kept.format(' b')}\n</pre>c") == ["a", "  b", "", "c"]
 
 
+def test_bullets_stand_before_the_words_of_their_item() -> None:
+    assert lines("<ul><li><p>a</p></li><li><div>b</div></li><li> c</li></ul>") == ["• a", "", "• b", "• c"]
+    assert lines("<ol start=9><li>\n<p>a</p><p>b</p><li><li>c</ol>") == ["9. a", "", "b", "", "10.", "11. c"]
+    assert lines("<ul><li><ul><li>a</li></ul></li></ul><ul><li></li></ul>") == ["•", "• a", "", "•"]
+    assert lines("<li><hr>a<li><pre>b</pre><li><br>c<li><img alt=d>") == [
+        "•",
+        "_" * 32,
+        "a",
+        "• b",
+        "",
+        "•",
+        "c",
+        "• d",
+    ]
+    assert lines("<table><tr><td><p>k</p></td><td><ul><li>a</li></ul></td></tr></table>") == ["k", "• a"]
+
+
 @pytest.mark.parametrize(
     "hidden",
     [
@@ -230,6 +247,7 @@ def test_the_icon_of_a_folded_notes_quote_is_not_read() -> None:
     folded = '<img src="cid:1" alt="Inactive hide details for Ada ---03/03/2025 16:01:12---Dear Jo, your contract">'
     assert lines(f"<p>mine</p>{folded}<p>theirs</p>") == ["mine", "", "theirs"]
     assert lines('<img src="cid:1" alt="A blue lamp">') == ["A blue lamp"]
+    assert lines('<img alt="Late" style="border-width:0; line-height:1;width:100%">') == ["Late"]
 
 
 def test_words_paragraphs_stand_together_and_an_empty_one_is_a_blank_line() -> None:

@@ -37,6 +37,6 @@ TIGHT: Final = re.compile(
     re.IGNORECASE,
 ).search
 #: Images that are not to be seen.
-PIXEL: Final = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]").search
+PIXEL: Final = re.compile(r"(?<![\w-])(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]").search
 #: Text that stays as it is.
 PREFORMATTED: Final = re.compile(r"white-space:\s?(?:pre|break-spaces)").search

@@ -88,7 +88,7 @@ class _Page:
         self._blanks = False
         self._cell = False  # what is written next stands in another cell of the same line
         self._begins = -1  # the line at which the cell begins that was opened last in this row
-        self._held = False  # the line of the cells before waits for the text of this one
+        self._held = False  # a bullet, or the line of the cells before, waits for the text that follows
         self._hidden = _SHOWN
         self._pre = 0
         # Tag, role, with blank lines around it?, what it was within.
@@ -195,9 +195,11 @@ class _Page:
         self.now, self._hidden, self._pre = outer, outer_hidden, outer_pre
 
     def _break(self, tag: str) -> None:
-        """The line ends at a block's border; a row's border ends what its cells share, too."""
+        """The line ends at a block's border; that of an item or a row ends what waits for text within it, too."""
         if tag == "tr":
             self._held, self._begins = False, -1
+        elif tag == "li":
+            self._held = False
         self.flush()
 
     def _rejoin(self) -> None:
@@ -238,11 +240,12 @@ class _Page:
             self._counters.append(0)
         elif self._hidden:
             return
-        elif self._counters and self._counters[-1]:
-            self._parts.append(f"{self._counters[-1]}. ")
-            self._counters[-1] += 1
         else:
-            self._parts.append("• ")
+            number = self._counters[-1] if self._counters else 0
+            self._parts.append(f"{number}." if number else "•")
+            if number:
+                self._counters[-1] += 1
+            self._held = self._space = True
 
     def flush(self, keep: bool = False) -> None:
         """End the line being written; an empty one only counts when `keep` is set or no-break spaces filled it."""
@@ -275,6 +278,7 @@ class _Page:
         elif self._hidden:
             return
         elif tag == "hr":
+            self._held = False
             self.flush()
             outer, self.now = self.now, mark if mark in HEADERS else self.now
             self._parts.append("_" * 32)

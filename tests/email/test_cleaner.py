@@ -76,6 +76,15 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
     assert found.text in mail["expected"]
 
 
+@pytest.mark.parametrize("mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d"])
+def test_zero_width_characters_at_the_edge_of_a_line_hide_nothing(mark: str) -> None:
+    body = f"The lamp broke on Monday and nobody answers my letters.\n\nنمی\u200cخواهم{mark}"
+    quote = f"{mark}On Tue, Mar 4, 2025 at 9:14 AM Bob <b@x.example> wrote:\n{mark}\n> Old words of Bob.\n"
+    text = f"{mark}Dear Bob,\n\n{body}\n\n{mark}Kind regards,\n{mark}Ada\n{mark}\n{quote}"
+    assert clean_text(text, "Ada Byron <ada@firm.example>") == body.strip()
+    assert clean_text(f"{mark}\n\n{quote}") == ""
+
+
 def test_many_messages_come_out_one_by_one_as_each_alone() -> None:
     large = raw_mail("word " * (TOGETHER_BYTES // 4))
     some = [*(path.read_bytes() for path in GOLDEN), b"", large, b"no header", large, raw_mail("Well.\n\nAda")]

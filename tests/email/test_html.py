@@ -72,6 +72,15 @@ def test_bullets_stand_before_the_words_of_their_item() -> None:
 
 
 @pytest.mark.parametrize(
+    "filler", ["&#8203;", "\ufeff", "&zwnj;&nbsp;&#8199;&#65279;&#847;", "\u200b\n", "&nbsp;\u2060"]
+)
+def test_zero_width_fillers_are_empty(filler: str) -> None:
+    assert lines(f"<div>a</div><div>{filler}</div><div>b</div><div>{filler}</div>") == ["a", "", "b"]
+    assert lines(f"<p>a</p><p><span>{filler}</span></p><p>b{filler}</p>")[:2] == ["a", ""]
+    assert lines("wo<b>&#8203;</b>rd a<b>&#8203;&nbsp;</b>b") == ["word a b"]
+
+
+@pytest.mark.parametrize(
     "hidden",
     [
         "<script>alert('x')</script>",

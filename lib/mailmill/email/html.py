@@ -24,6 +24,8 @@ _TINY: Final = 2
 _LISTED: Final = frozenset({"ol", "ul", "li"})
 _PREFORMATTED: Final = frozenset({"pre", "listing"})
 
+# Zero-width characters and the like, with which editors and advertisers fill what is empty.
+_FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u2060\ufeff]+")
 _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 #: A line of more characters is no cell of a table, but a paragraph of a layout made with one.
@@ -120,6 +122,10 @@ class _Page:
         if not raw or raw.isspace():
             self._space = True
             self._blanks = self._blanks or "\xa0" in raw
+            return
+        if not raw.isascii() and _FILLER.fullmatch(raw):
+            self._space = self._space or raw[0].isspace() or raw[-1].isspace()
+            self._blanks = True
             return
         self._write(" ".join(raw.split()), self._space or raw[0].isspace())
         self._space = raw[-1].isspace()

@@ -43,6 +43,11 @@ _DELSP: Final = re.compile(r"delsp\s*=\s*\"?yes", re.IGNORECASE)
 _NO_HTML: Final = re.compile(r"\bhtml\b|view (?:it|this)|browser", re.IGNORECASE)
 _QUOTE_MARKS: Final = re.compile(r">[> ]*")
 
+# An address that is the picture itself, in most cases larger than all that is to be read.
+_PICTURE: Final = re.compile(
+    rb"data:(?<=[\"'(=\s]data:)[\w/+.;=-]{1,100}+,(?:[\w/+=%-]{60,}+(?:\r?\n[ \t]*+)?+)++[\w/+=%-]*+"
+)
+
 # Text that is no body.
 _NOT_BODY: Final = frozenset(
     {"text/calendar", "text/x-vcard", "text/vcard", "text/css", "text/rfc822-headers", "text/csv", "text/x-amp-html"}
@@ -181,10 +186,12 @@ class _Collector:
     def leaf(self, payload: bytes, kind: str, declared: str, forwarded: bool = False) -> Part:
         """The text of one part of the type `kind`, with its Content-Type as `declared`."""
         charset, flowed, delete_space = _declared(declared)
+        html = kind in ("text/html", "text/enriched", "text/richtext")
+        if html and len(payload) > self._max:
+            payload = _PICTURE.sub(b"data:", payload)
         if len(payload) > 4 * self._max:
             payload = payload[: 4 * self._max]
             self._flags.add("truncated")
-        html = kind in ("text/html", "text/enriched", "text/richtext")
         text, guessed = decode_text(payload, charset, newlines=not html)  # to HTML they are white space
         if guessed:
             self._flags.add("charset_guessed")

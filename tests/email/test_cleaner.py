@@ -76,6 +76,49 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
     assert found.text in mail["expected"]
 
 
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        (
+            '<div class="moz-cite-prefix">On 4/3/2025 10:00, Bob wrote:</div><blockquote type="cite"><p>Earlier.</p>'
+            '<div id="divRplyFwdMsg">From: Ada</div><p>Old.</p></blockquote><p>My answer stands here.</p>',
+            "My answer stands here.",
+        ),
+        (
+            '<div id="Signature"><p>Dear Bob,</p><p>The lamp broke on Monday and nobody answers.</p><p>Ada</p></div>',
+            "The lamp broke on Monday and nobody answers.",
+        ),
+        (
+            '<div>\u200b</div><div class="gmail_quote"><div class="gmail_attr">On Tue Bob wrote:</div>'
+            '<blockquote class="gmail_quote">Old words of Bob here.</blockquote></div>',
+            "",
+        ),
+        (
+            '<p>I agree with this.</p><blockquote><blockquote type="cite">Earlier words.</blockquote></blockquote>',
+            "I agree with this.",
+        ),
+        (
+            '<p>We want <a id="q" href="https://app.example/stopspelling">it</a> returned.</p><p>All of it.</p>',
+            "We want it returned.\n\nAll of it.",
+        ),
+    ],
+    ids=["answer-below-outlook", "within-signature", "zero-width-above-quote", "quote-in-quote", "address"],
+)
+def test_the_authors_words_of_markup(markup: str, text: str) -> None:
+    mail = outcome(html_mail(markup))
+    assert isinstance(mail, CleanMessage)
+    assert mail.text == text
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d"])
+def test_zero_width_characters_at_the_edge_of_a_line_hide_nothing(mark: str) -> None:
+    body = f"The lamp broke on Monday and nobody answers my letters.\n\nنمی\u200cخواهم{mark}"
+    quote = f"{mark}On Tue, Mar 4, 2025 at 9:14 AM Bob <b@x.example> wrote:\n{mark}\n> Old words of Bob.\n"
+    text = f"{mark}Dear Bob,\n\n{body}\n\n{mark}Kind regards,\n{mark}Ada\n{mark}\n{quote}"
+    assert clean_text(text, "Ada Byron <ada@firm.example>") == body.strip()
+    assert clean_text(f"{mark}\n\n{quote}") == ""
+
+
 def test_many_messages_come_out_one_by_one_as_each_alone() -> None:
     large = raw_mail("word " * (TOGETHER_BYTES // 4))
     some = [*(path.read_bytes() for path in GOLDEN), b"", large, b"no header", large, raw_mail("Well.\n\nAda")]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
-from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, evidence_of, has_structure
+from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK, evidence_of, has_structure
 from mailmill.email.html import render
 from tests.email.linear import assert_doubles
 
@@ -35,6 +37,49 @@ def test_cells_share_a_line_whatever_they_are_made_of() -> None:
     assert lines(inner) == ["a", "in | ner"]
 
 
+def test_preformatted_words_stand_apart_from_others() -> None:
+    kept = '<span style="white-space:pre-wrap">{}</span>'
+    assert lines(f"Please check {kept.format('invoice  12')} today") == ["Please check invoice  12 today"]
+    want, money = kept.format("want"), kept.format("the money")
+    assert lines(f"We <b>really </b>{want} {money} back, t{kept.format('o')}o.") == [
+        "We really want the money back, too."
+    ]
+    assert lines(f"a{kept.format(' b ')}c{kept.format(' ')}d") == ["a b c d"]
+    row = '<tr><td>{}</td><td style="white-space:pre-wrap">Ada</td><td>x</td></tr>'
+    assert lines(f"<table>{row.format('Name')}{row.format('<p>Name</p>')}</table>") == [
+        "Name | Ada | x",
+        "",
+        "Name | Ada | x",
+    ]
+    assert lines(f"<pre>a\n {kept.format(' b')}\n</pre>c") == ["a", "  b", "", "c"]
+
+
+def test_bullets_stand_before_the_words_of_their_item() -> None:
+    assert lines("<ul><li><p>a</p></li><li><div>b</div></li><li> c</li></ul>") == ["• a", "", "• b", "• c"]
+    assert lines("<ol start=9><li>\n<p>a</p><p>b</p><li><li>c</ol>") == ["9. a", "", "b", "", "10.", "11. c"]
+    assert lines("<ul><li><ul><li>a</li></ul></li></ul><ul><li></li></ul>") == ["•", "• a", "", "•"]
+    assert lines("<li><hr>a<li><pre>b</pre><li><br>c<li><img alt=d>") == [
+        "•",
+        "_" * 32,
+        "a",
+        "• b",
+        "",
+        "•",
+        "c",
+        "• d",
+    ]
+    assert lines("<table><tr><td><p>k</p></td><td><ul><li>a</li></ul></td></tr></table>") == ["k", "• a"]
+
+
+@pytest.mark.parametrize(
+    "filler", ["&#8203;", "\ufeff", "&zwnj;&nbsp;&#8199;&#65279;&#847;", "\u200b\n", "&nbsp;\u2060"]
+)
+def test_zero_width_fillers_are_empty(filler: str) -> None:
+    assert lines(f"<div>a</div><div>{filler}</div><div>b</div><div>{filler}</div>") == ["a", "", "b"]
+    assert lines(f"<p>a</p><p><span>{filler}</span></p><p>b{filler}</p>")[:2] == ["a", ""]
+    assert lines("wo<b>&#8203;</b>rd a<b>&#8203;&nbsp;</b>b") == ["word a b"]
+
+
 @pytest.mark.parametrize(
     "hidden",
     [
@@ -54,6 +99,21 @@ def test_what_nobody_sees_is_dropped(hidden: str) -> None:
 
 def test_visible_styles_are_not_hidden() -> None:
     assert lines('<p style="max-height:0.5em;font-size:10px;opacity:0.9">shown</p>') == ["shown"]
+    assert lines('<p style="backface-visibility:hidden;--tw-bg-opacity:0;line-max-height:0">shown</p>') == ["shown"]
+
+
+def test_what_is_too_small_to_be_read_may_hold_what_is_not() -> None:
+    column = '<td style="direction:ltr;font-size:0px;padding:9px;"> tiny {} tiny <b style="font-size:1em">tiny</b></td>'
+    block = '<div style="font-family:Arial;{};line-height:1">{}</div>'
+    for size in ("font-size:13px", "font-size:.9rem", "font-size: medium", "font:bold 1.5pt/0 Arial"):
+        shown = block.format(size, "shown<ul><li>too</li></ul>")
+        assert lines(f"<table><tr>{column.format(shown)}</tr></table>after") == ["shown", "", "• too", "", "after"]
+        assert lines(f"<div style='font-size:0;display:none'>{shown}</div>after") == ["after"]
+    for size in ("font-size:80%", "font-size:2em", "font-size:larger", "font-size:1px", "font:0px/12px a", "color:red"):
+        assert lines(f"<table><tr>{column.format(block.format(size, 'tiny<li>'))}</tr></table>after") == ["after"]
+    columns = block.format("font-size:0", '<div><b style="font-size:9px">{}</b><br></div>' * 2)
+    assert lines(columns.format("one", "two")) == ["one", "two"]
+    assert lines('<body style="font-size:0">shown</body>') == ["shown"]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +148,33 @@ def test_evidence(attributes: str, evidence: str) -> None:
     assert dict(zip(text, marks, strict=True))["mine"] == ""
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        'class="l" href="https://app.example/signature/123"',
+        'id="x" title="signature"',
+        'class="l" href="https://app.example/?ref=yahoo_quoted&type=cite"',
+        'id="q" href="https://app.example/stopspelling"',
+        'id="q" title="style=display:none"',
+        'class="l" title="say id=x_signature"',
+    ],
+)
+def test_addresses_and_titles_are_no_evidence(attributes: str) -> None:
+    assert evidence_of(attributes) == evidence_of(" " + attributes.replace('"', "'")) == ""
+    assert evidence_of(f'{attributes} CLASS=gmail_quote nowrap="" ') == "html.gmail_quote"
+
+
+def test_attributes_that_hold_pictures_are_not_kept_in_memory() -> None:
+    picture = "A" * 700_000
+    tracemalloc.start()
+    try:
+        for i in range(10):
+            assert lines(f'<p>a<img src="data:image/png;base64,{i}{picture}"> b</p>') == ["a b"]
+        assert tracemalloc.get_traced_memory()[0] < len(picture)
+    finally:
+        tracemalloc.stop()
+
+
 def test_structure_is_seen_without_parsing() -> None:
     assert has_structure('<blockquote type="cite">')
     assert has_structure('<BLOCKQUOTE style="PADDING-LEFT: 5px; BORDER-LEFT: #1010ff 2px solid">')
@@ -98,6 +185,36 @@ def test_all_below_an_outlook_divider_is_theirs() -> None:
     _, marks = render('<p>mine</p><div id="appendonsend"></div><hr><div>From: x</div><p>theirs</p>')
     assert marks[0] == ""
     assert marks[-1] == "html.outlook_reply"
+
+
+@pytest.mark.parametrize(
+    "divider",
+    [
+        '<div id="divRplyFwdMsg">From: x</div>',
+        '<hr id="stopSpelling">',
+        '<div style="border:none;border-top:solid #B5C4DF 1.0pt">From: x</div>',
+    ],
+)
+@pytest.mark.parametrize(
+    "quote",
+    [
+        '<blockquote type="cite">{}</blockquote>',
+        '<div class="gmail_quote"><blockquote class="gmail_quote">{}</blockquote></div>',
+        '<blockquote><blockquote type="cite">{}</blockquote></blockquote>',
+    ],
+)
+def test_an_outlook_divider_within_a_quote_reaches_no_further(divider: str, quote: str) -> None:
+    markup = quote.format(f"<p>first</p>{divider}<p>theirs</p>")
+    text, marks = render(f'<div class="moz-cite-prefix">Ada wrote:</div>{markup}<p>mine</p>')
+    seen = dict(zip(text, marks, strict=True))
+    assert seen["mine"] == ""
+    assert EVIDENCE_ZONES[seen["theirs"]] == "quoted"
+
+
+def test_a_named_quote_counts_within_a_plain_one() -> None:
+    text, marks = render('<p>mine</p><blockquote>either<blockquote type="cite">theirs</blockquote>or</blockquote>')
+    seen = dict(zip(text, marks, strict=True))
+    assert (seen["either"], seen["theirs"], seen["or"]) == (WEAK, "html.blockquote_cite", WEAK)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +256,7 @@ def test_the_icon_of_a_folded_notes_quote_is_not_read() -> None:
     folded = '<img src="cid:1" alt="Inactive hide details for Ada ---03/03/2025 16:01:12---Dear Jo, your contract">'
     assert lines(f"<p>mine</p>{folded}<p>theirs</p>") == ["mine", "", "theirs"]
     assert lines('<img src="cid:1" alt="A blue lamp">') == ["A blue lamp"]
+    assert lines('<img alt="Late" style="border-width:0; line-height:1;width:100%">') == ["Late"]
 
 
 def test_words_paragraphs_stand_together_and_an_empty_one_is_a_blank_line() -> None:

@@ -12,7 +12,7 @@ from mailmill.email import clean_message
 from mailmill.email.charsets import decode_text
 from mailmill.email.flowed import unflow
 from mailmill.email.mime import read_message
-from tests.email.samples import raw_mail
+from tests.email.samples import html_mail, raw_mail
 
 
 @pytest.mark.parametrize(
@@ -218,6 +218,18 @@ def test_attachments_are_not_read() -> None:
         b"Content-Type: text/plain; name=log\nContent-Disposition: attachment; filename=log\n\nnot mine\n--q--\n"
     )
     assert clean_message(raw).rendering.strip() == "Mine."
+
+
+@pytest.mark.parametrize("size", [1_300_000, 6_000_000])
+@pytest.mark.parametrize("line", [76, 10_000_000])
+def test_pictures_within_the_markup_leave_room_for_its_words(size: int, line: int) -> None:
+    base64 = "\r\n".join(["iVBORw0KGgo+/" * (line // 13)] * (size // line)) or "QUJD" * (size // 4)
+    mail = html_mail(f'<p>Hi,</p><img alt="a" src="data:image/png;base64,{base64}x="> <p>The lamp is broken.</p>')
+    message = read_message(mail, 50 * 2**20, 1_000_000)
+    assert message.parts[0].text == '<p>Hi,</p><img alt="a" src="data:"> <p>The lamp is broken.</p>'
+    assert message.flags == ("html_only",)
+    words = "See data:x,y and " + "data:" * 200_000 + "words " * 400_000
+    assert read_message(html_mail(words), 50 * 2**20, 1_000_000).parts[0].text == words[:1_000_000]
 
 
 def test_unflow() -> None:

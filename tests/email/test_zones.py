@@ -164,6 +164,30 @@ def test_evidence_of_html_decides() -> None:
     assert found == ["body", "header", "quoted", "signature"]
 
 
+WRITTEN = ["Dear Bob,", "The lamp broke on Monday and nobody answers.", "Call me.", "Kind regards,", "Ada Byron"]
+
+
+def test_a_message_written_into_a_signature_is_one() -> None:
+    assert zones("\n".join(WRITTEN), ["html.signature"] * 5) == ["greeting", "body", "body", "signoff", "signoff"]
+    assert zones("\n".join(WRITTEN[1:]), ["html.signature"] * 4) == ["body", "body", "signoff", "signoff"]
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        (WRITTEN[3:] + WRITTEN[1:2], ["html.signature"] * 3),
+        (WRITTEN, ["html.signature"] * 4 + ["html.blockquote_cite"]),
+        (WRITTEN, [""] + ["html.signature"] * 4),
+        (["This e-mail is confidential and only meant for those to whom it was sent.", "Ada"], ["html.signature"] * 2),
+    ],
+)
+def test_a_signature_is_one_though_it_holds_a_sentence(text: list[str], evidence: list[str]) -> None:
+    found = zones("\n".join(text), evidence)
+    assert [zone for zone, mark in zip(found, evidence, strict=True) if mark == "html.signature"] == ["signature"] * (
+        evidence.count("html.signature")
+    )
+
+
 def test_plain_blockquote_is_an_indented_paragraph_unless_a_header_introduces_it() -> None:
     evidence = ["", "html.blockquote"]
     assert zones("Look at this poem:\nRoses are red", evidence) == ["body", "body"]

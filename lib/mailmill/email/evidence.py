@@ -7,10 +7,12 @@ The names here are matched against an element's attributes in lower case; the fi
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
-#: Evidence of class, id or type attributes: name -> pattern.
+from mailmill.email.markup import remembered
+
+_NAMING: Final = frozenset({"class", "id", "type", "data-marker"})
+#: Evidence of these attributes: name -> pattern.
 _NAMED: Final = {
     "html.gmail_attr": r"gmail_attr|gmail_quote_attribution",
     "html.moz_cite_prefix": r"moz-cite-prefix|moz-email-headers-table",
@@ -35,9 +37,12 @@ _NAMED: Final = {
 _STYLED: Final = {
     "html.outlook_indent": r"border:\s?none;\s?border-left:\s?solid (?:blue|#[0-9a-f]{6}) 1\.5pt",
     "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt",
-    "hidden": r"display:\s?none|visibility:\s?hidden|mso-hide:\s?all|font-size:\s?[01](?:px|pt)?\s?[;\"!]|"
-    r"max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d])",
+    "hidden": r"(?<![\w-])(?:display:\s?none|visibility:\s?hidden|mso-hide:\s?all|"
+    r"max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d]))",
 }
+
+#: What hides an element that shows nothing else.
+UNSEEN: Final = frozenset({"hidden", "tiny"})
 
 #: From these on, all that follows in the document belongs to the earlier message.
 LASTING: Final = frozenset({"html.outlook_reply", "html.outlook_border"})
@@ -77,13 +82,24 @@ EVIDENCE_ZONES: Final = {
     "mime.rfc822": "forwarded",
 }
 
+# Too small to be read, and large again within it, as in the columns of MJML.
+_TINY: Final = re.compile(r"(?<![\w-])font-size:\s?[01](?:px|pt)?\s?[;\"!]").search
+_SIZED: Final = re.compile(
+    r"(?<![\w-])font(?:-size:\s?|:[^;\"]{0,60}?(?<![\w./-]))"
+    r"(?:(?!0+(?:\.0+)?[a-z])\d{0,4}\.?\d{1,4}(?:px|pt|rem|[cm]m|in)|(?:xx?-)?(?:small|large)(?!r)|medium)",
+    re.IGNORECASE,
+).search
+
 _NAMES: Final = (tuple(_NAMED), tuple(_STYLED))
 _NAMED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _NAMED.values())).search
 _STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLED.values())).search
+# Whatever its quotes; one that has no value, too, so that each character is looked at once.
+_ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+").findall
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
     "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote",
 )  # fmt: skip
+_MARKS: Final = "\"'"
 _CITED: Final = re.compile("type=[\"']?cite").search
 _BORDERED: Final = re.compile(
     "border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
@@ -101,16 +117,32 @@ def has_structure(markup: str) -> bool:
     return ("border-" in markup or "BORDER-" in markup) and _BORDERED(markup) is not None
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def evidence_of(attributes: str) -> str:
-    """The evidence that an element's attributes carry, "hidden", or ''."""
-    lowered = attributes.lower()
-    if "class=" in lowered or "id=" in lowered or "type=" in lowered or "data-marker=" in lowered:
-        found = _NAMED_SEARCH(lowered)
+    """The evidence that an element's attributes carry, "hidden", "tiny", or ''.
+
+    Only names and styles are evidence: an address or a title may say "signature", too.
+    """
+    named, styled = [], []
+    for name, value in _ATTRIBUTES(attributes.lower()):
+        if name in _NAMING:
+            named.append(f'{name}="{value.strip(_MARKS)}"')
+        elif name == "style":
+            styled.append(f'"{value.strip(_MARKS)}"')
+    if named:
+        found = _NAMED_SEARCH(" ".join(named))
         if found and found.lastindex:
             return _NAMES[0][found.lastindex - 1]
-    if "style=" in lowered:
-        found = _STYLED_SEARCH(lowered)
+    if styled:
+        style = " ".join(styled)
+        found = _STYLED_SEARCH(style)
         if found and found.lastindex:
             return _NAMES[1][found.lastindex - 1]
+        if _TINY(style):
+            return "tiny"
     return ""
+
+
+def is_sized(attributes: str) -> bool:
+    """Have an element's letters a size of their own, whatever it is around it?"""
+    return _SIZED(attributes) is not None

@@ -13,44 +13,21 @@ from collections.abc import Sequence
 from html import unescape
 from typing import Final
 
-from mailmill.email.evidence import FRAME, HEADERS, LASTING, WEAK, evidence_of
-from mailmill.email.markup import VOID, Token, tokens_of
+from mailmill.email.elements import PIXEL, PREFORMATTED, ROLES, TIGHT
+from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, HEADERS, LASTING, UNSEEN, WEAK, evidence_of, is_sized
+from mailmill.email.markup import Token, tokens_of
 
-_DROPPED: Final = frozenset({
-    "script", "style", "head", "title", "template", "noscript", "noframes", "noembed", "iframe", "object",
-    "applet", "svg", "math", "select", "textarea", "audio", "video", "canvas", "map", "button", "datalist",
-    "xmp",
-})  # fmt: skip
-_BLOCKS: Final = frozenset({
-    "address", "article", "aside", "body", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset",
-    "figcaption", "figure", "footer", "form", "header", "html", "legend", "li", "main", "menu", "nav", "p",
-    "section", "summary", "tbody", "tfoot", "thead", "tr",
-})  # fmt: skip
-_PARAGRAPHS: Final = frozenset({
-    "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre", "listing",
-})  # fmt: skip
-
-# What an element does to the layout; those without a role only carry text and evidence.
-_ROLES: Final = (
-    dict.fromkeys(_BLOCKS, "block")
-    | dict.fromkeys(_PARAGRAPHS, "paragraph")
-    | dict.fromkeys(("td", "th"), "cell")
-    | dict.fromkeys(_DROPPED, "dropped")
-    | dict.fromkeys(VOID, "void")
-)
+# What `_hidden` may be: shown, dropped with all that is in it, too small to be read.
+_SHOWN: Final = 0
+_GONE: Final = 1
+_TINY: Final = 2
 _LISTED: Final = frozenset({"ol", "ul", "li"})
 _PREFORMATTED: Final = frozenset({"pre", "listing"})
 
-# Word's paragraphs, and others without space between them: an empty one is the blank line.
-_TIGHT: Final = re.compile(
-    r"mso(?:normal|plaintext)|margin(?:-bottom)?:\s?0(?:px|pt|in|cm)?\s?[;\"]|"
-    r"margin:\s?0(?:px|pt|in|cm)? 0(?:px|pt|in|cm)? (?:0(?:px|pt|in|cm)?\s?[;\"]|0?\.0{1,6}1pt)",
-    re.IGNORECASE,
-)
+# Zero-width characters and the like, with which editors and advertisers fill what is empty.
+_FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u2060\ufeff]+")
 _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
-_PIXEL: Final = re.compile(r"(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]")
 _IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
-_PRE_STYLE: Final = re.compile(r"white-space:\s?(?:pre|break-spaces)")
 #: A line of more characters is no cell of a table, but a paragraph of a layout made with one.
 _SHORT: Final = 80
 _START: Final = re.compile(r"\bstart=\"(\d{1,6})\"")
@@ -113,8 +90,8 @@ class _Page:
         self._blanks = False
         self._cell = False  # what is written next stands in another cell of the same line
         self._begins = -1  # the line at which the cell begins that was opened last in this row
-        self._held = False  # the line of the cells before waits for the text of this one
-        self._hidden = 0
+        self._held = False  # a bullet, or the line of the cells before, waits for the text that follows
+        self._hidden = _SHOWN
         self._pre = 0
         # Tag, role, with blank lines around it?, what it was within.
         self._stack: list[tuple[str, str | None, bool, str, int, int]] = []
@@ -134,7 +111,10 @@ class _Page:
                 raw = unescape(raw)
         if self._pre:
             first, *rest = raw.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            self._parts.append(first)
+            if first and not first.isspace():
+                self._write(first, self._space)
+            else:
+                self._parts.append(first)
             for piece in rest:
                 self.flush(keep=True)
                 self._parts.append(piece)
@@ -143,30 +123,42 @@ class _Page:
             self._space = True
             self._blanks = self._blanks or "\xa0" in raw
             return
+        if not raw.isascii() and _FILLER.fullmatch(raw):
+            self._space = self._space or raw[0].isspace() or raw[-1].isspace()
+            self._blanks = True
+            return
+        self._write(" ".join(raw.split()), self._space or raw[0].isspace())
+        self._space = raw[-1].isspace()
+
+    def _write(self, words: str, apart: bool) -> None:
+        """On in the line, where there is one `apart` from what stands in it."""
         self._held = False
         if self._parts:
             if self._cell:
                 self._parts.append(" | ")
-            elif self._space or raw[0].isspace():
+            elif apart:
                 self._parts.append(" ")
-        self._parts.append(" ".join(raw.split()))
-        self._cell = False
-        self._space = raw[-1].isspace()
+        self._parts.append(words)
+        self._cell = self._space = False
 
     def open(self, tag: str, attributes: str) -> None:
         mark = evidence_of(attributes) if len(attributes) > 4 else ""
-        role = _ROLES.get(tag)
+        role = ROLES.get(tag)
         if role == "void":
             self._void(tag, attributes, mark)
             return
-        apart = role == "paragraph" and not (tag == "p" and attributes and _TIGHT.search(attributes))
+        apart = role == "paragraph" and not (tag == "p" and attributes and TIGHT(attributes))
         if len(self._stack) < 100_000:
             self._stack.append((tag, role, apart, self.now, self._hidden, self._pre))
-        pre = "white-space" in attributes and _PRE_STYLE.search(attributes) is not None
+        pre = "white-space" in attributes and PREFORMATTED(attributes) is not None
+        if self._hidden == _TINY and is_sized(attributes):
+            self._hidden = _SHOWN
         if not mark and role is None and not pre:
             return
-        if self._hidden or role == "dropped" or (mark == "hidden" and tag not in ("body", "html")):
-            self._hidden = 1
+        if mark in UNSEEN and tag in ("body", "html"):
+            mark = ""
+        if self._hidden == _GONE or role == "dropped" or mark == "hidden":
+            self._hidden = _GONE
             return
         if apart:
             self._blank()
@@ -174,7 +166,9 @@ class _Page:
             self._rejoin()
         elif role is not None:
             self._break(tag)
-        if mark:
+        if mark == "tiny":
+            self._hidden = _TINY
+        elif mark:
             self._enter(tag, mark)
         elif tag == "blockquote" and not self.now:
             self.now = WEAK
@@ -197,7 +191,7 @@ class _Page:
                 return
             _, role, apart, outer, outer_hidden, outer_pre = stack[-back]
             del stack[-back:]
-        if not self._hidden:
+        if self._hidden != _GONE:
             if apart:
                 self._blank()
             elif (role is not None and role != "cell") or outer != self.now:
@@ -207,9 +201,11 @@ class _Page:
         self.now, self._hidden, self._pre = outer, outer_hidden, outer_pre
 
     def _break(self, tag: str) -> None:
-        """The line ends at a block's border; a row's border ends what its cells share, too."""
+        """The line ends at a block's border; that of an item or a row ends what waits for text within it, too."""
         if tag == "tr":
             self._held, self._begins = False, -1
+        elif tag == "li":
+            self._held = False
         self.flush()
 
     def _rejoin(self) -> None:
@@ -227,11 +223,20 @@ class _Page:
     def _enter(self, tag: str, mark: str) -> None:
         """Into an element whose attributes are evidence."""
         if mark in LASTING:
-            self.flush()
-            self._lasting = self._lasting or mark
-        elif mark != "hidden" and (not self.now or self.now == FRAME or mark in HEADERS):
+            self._last(mark)
+        elif not self.now or self.now == FRAME or mark in HEADERS or self._sharpens(mark):
             self.flush()
             self.now = FRAME if mark == "html.gmail_quote" and tag == "div" else mark
+
+    def _last(self, mark: str) -> None:
+        """All that follows is the earlier message's, except within a quote: the answer may stand below that."""
+        self.flush()
+        if self.now == WEAK or EVIDENCE_ZONES.get(self.now) != "quoted":
+            self._lasting = self._lasting or mark
+
+    def _sharpens(self, mark: str) -> bool:
+        """Is it a quote by name, within an element that may only be indented?"""
+        return self.now == WEAK and EVIDENCE_ZONES.get(mark) == "quoted"
 
     def _list(self, tag: str, attributes: str) -> None:
         if tag == "ol":
@@ -239,11 +244,14 @@ class _Page:
             self._counters.append(int(start[1]) if start else 1)
         elif tag == "ul":
             self._counters.append(0)
-        elif self._counters and self._counters[-1]:
-            self._parts.append(f"{self._counters[-1]}. ")
-            self._counters[-1] += 1
+        elif self._hidden:
+            return
         else:
-            self._parts.append("• ")
+            number = self._counters[-1] if self._counters else 0
+            self._parts.append(f"{number}." if number else "•")
+            if number:
+                self._counters[-1] += 1
+            self._held = self._space = True
 
     def flush(self, keep: bool = False) -> None:
         """End the line being written; an empty one only counts when `keep` is set or no-break spaces filled it."""
@@ -267,20 +275,22 @@ class _Page:
 
     def _void(self, tag: str, attributes: str, mark: str) -> None:
         if mark in LASTING:
-            self.flush()
-            self._lasting = self._lasting or mark
-        if self._hidden:
+            self._last(mark)
+        if self._hidden == _GONE:
             return
         if tag == "br":
             if self._parts or not self.lines or self.lines[-1].strip():
                 self.flush(keep=True)
+        elif self._hidden:
+            return
         elif tag == "hr":
+            self._held = False
             self.flush()
             outer, self.now = self.now, mark if mark in HEADERS else self.now
             self._parts.append("_" * 32)
             self.flush()
             self.now = outer
-        elif tag == "img" and mark != "hidden" and not _PIXEL.search(attributes):
+        elif tag == "img" and mark not in UNSEEN and not PIXEL(attributes):
             alt = _ALT.search(attributes)
             # The icon with which Notes folds a quote repeats it: "… ---03/03/2025 16:01:12---Dear Jo, …".
             if alt and not _IMAGE_FILE.search(alt[1].strip()) and alt[1].count("---") < 2:

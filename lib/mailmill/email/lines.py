@@ -41,6 +41,7 @@ _DATE: Final = re.compile(
 )
 # Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
 _SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
+_ZERO_WIDTH: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # nothing, at the edge of a line
 EDGE: Final = ' \t*_>|«»"“”'
 _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
@@ -259,17 +260,16 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
     lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
     bares = lines.bares
-    odd = {i for sign in ">|=" if sign in rendering for i, bare in enumerate(bares) if sign in bare}
+    odd = {i for sign in ">|=" + _ZERO_WIDTH if sign in rendering for i, bare in enumerate(bares) if sign in bare}
     named = [found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i]))]
-    # "File> Save" names a menu; who is quoted is named again, or by initials.
-    # "scala>" and "hive>" are prompts of a program: names and initials are not four or more small letters.
+    # "File> Save" names a menu; who is quoted is named again, or by initials. "hive>" is a program's prompt.
     named = [name for name in named if len(name) <= 3 or not name.islower()]
     names = frozenset(name for name, n in Counter(named).items() if n > 1 or len(name) <= 3) if named else frozenset()
     for i in sorted(odd):
         bare, depth = _unquote(texts[i], bares[i], names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
-        bares[i] = bare
+        bares[i] = bare.strip(_ZERO_WIDTH + " \t\xa0") if bare and not bare.isascii() else bare
         if depth:
             lines.depths[i] = depth
     return lines

@@ -10,16 +10,21 @@ Source: the WHATWG HTML standard, 13.2 (parsing) and 13.3 (serialising).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from selectolax.lexbor import LexborHTMLParser
+
+T = TypeVar("T")
 
 #: A tag and the text behind it: "/" of an end tag, name, attributes, text. Text that follows no tag has no name.
 Token = tuple[str, str, str, str]
 
 #: More open elements than this at once, and the markup is read as it stands instead of repaired.
 MAX_DEPTH: Final = 1500
+#: Attributes of more characters hold a picture, which is not worth the memory.
+MAX_REMEMBERED: Final = 1000
 
 VOID: Final = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
@@ -93,6 +98,16 @@ _NOWHERE: Final[frozenset[str]] = frozenset()
 _KNOWN: Final = _INLINE | _BLOCKS | frozenset(_WITHIN)
 _OUTER: Final = frozenset({"html", "body"})
 _DEEP: Final = 200
+
+
+def remembered(of: Callable[[str], T]) -> Callable[[str], T]:
+    """`of`, a function of a start tag's attributes, that keeps what it found of the last thousands of short ones."""
+    kept = lru_cache(maxsize=4096)(of)
+
+    def remembering(attributes: str) -> T:
+        return kept(attributes) if len(attributes) <= MAX_REMEMBERED else of(attributes)
+
+    return remembering
 
 
 def tokens_of(markup: str) -> list[Token]:
@@ -217,7 +232,7 @@ class _Nesting:
         return not self._stack or self._stack[-1] in _OUTER
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def serialised(attributes: str) -> str | None:
     """A start tag's attributes as the standard serialises them; None for what it might read otherwise."""
     if _ALL_ATTRIBUTES.fullmatch(attributes) is None:

@@ -42,6 +42,10 @@ _MBOX: Final = re.compile(rb"\s{0,20}(?:>?From [^\r\n]{0,400}\r?\n|\s)*")
 _CHARSET: Final = re.compile(r"""charset\*?\s*=\s*(?:[\w-]*'[\w-]*')?["']?([^\s;"']{1,60})""", re.IGNORECASE)
 _FLOWED: Final = re.compile(r"format\s*=\s*\"?flowed", re.IGNORECASE)
 _DELSP: Final = re.compile(r"delsp\s*=\s*\"?yes", re.IGNORECASE)
+# An address that is the picture itself, in most cases larger than all that is to be read.
+_PICTURE: Final = re.compile(
+    rb"data:(?<=[\"'(=\s]data:)[\w/+.;=-]{1,100}+,(?:[\w/+=%-]{60,}+(?:\r?\n[ \t]*+)?+)++[\w/+=%-]*+"
+)
 
 # What the standard library's parser raises on damaged input, found by fuzzing and by reading it.
 _LENIENT_ERRORS: Final = (
@@ -202,10 +206,12 @@ class _Collector:
     def leaf(self, payload: bytes, kind: str, declared: str, forwarded: bool = False) -> Part:
         """The text of one part of the type `kind`, with its Content-Type as `declared`."""
         charset, flowed, delete_space = _declared(declared)
+        html = kind in ("text/html", "text/enriched", "text/richtext")
+        if html and len(payload) > self._max:
+            payload = _PICTURE.sub(b"data:", payload)
         if len(payload) > 4 * self._max:
             payload = payload[: 4 * self._max]
             self._flags.add("truncated")
-        html = kind in ("text/html", "text/enriched", "text/richtext")
         text, guessed = decode_text(payload, charset, newlines=not html)  # to HTML they are white space
         if guessed:
             self._flags.add("charset_guessed")

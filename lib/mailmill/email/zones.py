@@ -18,7 +18,7 @@ from mailmill.email.banners import field_of
 from mailmill.email.edges import mark_edges
 from mailmill.email.headers import Header
 from mailmill.email.labeller import Referee, shipped
-from mailmill.email.lines import Line, Lines
+from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_weak_quotes
 from mailmill.email.tails import RULED, Marks
 
@@ -112,9 +112,12 @@ def mark_foreign(lines: Lines) -> Foreign:
     headers = mark_quotes(lines, marks)
     if weak:
         mark_weak_quotes(lines, marks, bool(headers))
+    solid = list(compress(count(), lines.bares))
     if structured:
         _mark_rules(lines, marks)
-    return Foreign(marks, headers, _segments(list(compress(count(), lines.bares)), marks))
+        if not headers and _is_written(lines, marks, solid):
+            marks = [None] * len(lines)
+    return Foreign(marks, headers, _segments(solid, marks))
 
 
 def assign_own(
@@ -160,6 +163,20 @@ def _mark_rules(lines: Lines, marks: Marks) -> None:
             if below and RULED.fullmatch(bare):
                 marks[i] = ("header", below)
             below = ""
+
+
+def _is_written(lines: Lines, marks: Marks, solid: list[int]) -> bool:
+    """Is what HTML calls a signature the whole message? It opens with a sentence then, or with a greeting above one."""
+    for i in solid:
+        mark = marks[i]
+        if mark is None or mark[0] != "signature" or not mark[1].startswith("html."):
+            return False
+    for line in [lines[i] for i in solid[:3]]:
+        if line.shape.prose:
+            return not any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
+        if not line.rule("greeting") and line.shape.ends != ",":
+            break
+    return False
 
 
 def _segments(solid: list[int], marks: Marks) -> list[list[int]]:

@@ -55,8 +55,9 @@ def features(job: Job) -> Table:
 
     # Weights fitted to more mail change every row, and labels of messages that have their row already that row.
     growth = stage.growth(texts, *labels)
-    grown = not spec.fitted and all(_covered(growth.fresh[table.name], growth.fresh["clean"]) for table in labels)
-    fresh, kept = (growth.fresh["clean"], growth.kept) if grown else (texts, [])
+    fresh, kept = (texts, []) if spec.fitted else (growth.fresh["clean"], growth.kept)
+    if kept and not all(_covered(growth.fresh[table.name], fresh) for table in labels):
+        fresh, kept = texts, []
     stage = replace(growth.stage, in_use={"weights": weights_in_use(job.workspace)})
     files = stage.write_files("weights", weights.to_files())
     shared = SharedWeights(job.storage, stage.folder("weights"), weights.fingerprint)

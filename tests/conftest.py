@@ -113,5 +113,5 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 def make_engine(kind: str) -> Iterator[Engine]:
     """Open an engine of two workers; skip, or fail where it is required, if it cannot run here."""
     require_engine(kind)
-    with open_engine(EngineSection(kind=kind, workers=2)) as opened:  # type: ignore[arg-type]
+    with open_engine(EngineSection.model_validate({"kind": kind, "workers": 2})) as opened:
         yield opened

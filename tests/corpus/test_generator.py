@@ -179,4 +179,4 @@ def test_the_given_label_can_stand_in_a_header() -> None:
 )
 def test_an_impossible_spec_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
-        CorpusSpec(**settings)  # type: ignore[arg-type]
+        CorpusSpec(**settings)  # type: ignore[arg-type]  # impossible ones, on purpose

@@ -115,7 +115,7 @@ def test_a_foreign_folder_and_an_unknown_format_are_refused(tmp_path: Path) -> N
     with pytest.raises(DataError, match="is a file"):
         write(CorpusSpec(count=1), tmp_path / "photo.png")
     with pytest.raises(ConfigError, match="zip"):
-        write(CorpusSpec(count=1), tmp_path / "e", "zip")  # type: ignore[arg-type]
+        write(CorpusSpec(count=1), tmp_path / "e", "zip")  # type: ignore[arg-type]  # no format, on purpose
     with pytest.raises(ConfigError, match=r"to a local folder, not to s3:/"):
         write(CorpusSpec(count=1), Path("s3://bucket/corpus"))
 

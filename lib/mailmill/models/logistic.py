@@ -44,6 +44,7 @@ _SAMPLE_TOLERANCE = 1e-7
 #: Beside sparse columns. What follows differs from the sample's minimum by more; 1e-5 took half of a fit's time.
 _SPARSE_SAMPLE_TOLERANCE = 1e-2
 _SAMPLE_ITERATIONS = 60
+#: The share of a class without rows: so little that it moves no probability of the others.
 _NO_SHARE = 1e-22
 _SAMPLE_L2 = 1e-8
 #: Parts of a sample with sparse columns; the workers wait meanwhile.

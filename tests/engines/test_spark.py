@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mailmill.engines import Engine
-from mailmill.errors import InfrastructureError
+from mailmill.engines.merging import merge_all
+from mailmill.engines.spark import COLLECTED
+from mailmill.errors import DataError, InfrastructureError
 from tests.conftest import make_engine
+from tests.engines import kernels
 
 pytestmark = pytest.mark.spark
 TASKS = 24
@@ -71,6 +77,43 @@ def test_what_happened_is_said_and_nothing_of_the_data(task: str, said: str, spa
         list(spark.run(breaks, [task], None))
     assert "secret" not in caught.value.message.lower()
     assert "Traceback" not in caught.value.message
+
+
+@pytest.mark.parametrize("workers", [2, 40, 200])
+def test_many_states_are_merged_by_executors_along_the_same_tree(
+    spark: Engine, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """On 200 cores 400 states were collected at once: gigabytes in the driver where features are wide."""
+    collected: list[int] = []
+    watched = spark._watched  # type: ignore[attr-defined]
+
+    def counted(*arguments: Any) -> Any:
+        found = watched(*arguments)
+        collected.append(len(found))
+        return found
+
+    monkeypatch.setattr(spark, "_watched", counted)
+    monkeypatch.setattr(spark, "workers", workers)
+    parts = 203
+    alone = merge_all(map(kernels.trace, range(parts), repeat(None)), parts, kernels.bracket)
+    assert spark.map_reduce(list(range(parts)), kernels.trace, kernels.bracket, None) == alone
+    assert 0 < max(collected) < 2 * COLLECTED
+    summed = spark.map_reduce(list(range(parts)), kernels.trace, kernels.bracket, None, exact=True)
+    assert sorted(re.findall(r"\d+", summed), key=int) == [str(number) for number in range(parts)]
+
+
+def fails_late(number: int, _: None) -> int:
+    if number == 150:
+        raise DataError("part 150 is damaged")
+    return number
+
+
+def test_an_error_of_a_part_reaches_the_caller_through_the_merging(
+    spark: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark, "workers", 100)
+    with pytest.raises(DataError, match="part 150 is damaged"):
+        spark.map_reduce(list(range(203)), fails_late, kernels.add_int, None)
 
 
 def times(task: int, factors: bytes) -> int:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
 import pyarrow as pa
 
@@ -173,9 +173,12 @@ class Engine(ABC):
             raise DataError("nothing to compute on: the table has no rows")
         size = block_size(len(fragments), self.workers * 2)
         blocks = [tuple(fragments[at : at + size]) for at in range(0, len(fragments), size)]
-        merged = merging(len(blocks), merge, exact)
-        job = _ReduceJob(partial, merge, broadcast, exact)
-        for number, part in self.run(_reduce_block, blocks, job):
+        return cast(S, self.reduce_blocks(blocks, Reduction(partial, merge, broadcast, exact)))
+
+    def reduce_blocks(self, blocks: Sequence[tuple[Any, ...]], reduction: Reduction) -> Any:
+        """`map_reduce` of blocks of fragments, each a subtree: workers reduce those, this process the rest."""
+        merged = merging(len(blocks), reduction.merge, reduction.exact)
+        for number, part in self.run(reduce_block, blocks, reduction):
             merged.add(number, part)
         return merged.result()
 
@@ -203,7 +206,9 @@ class _MapJob:
 
 
 @dataclass(frozen=True)
-class _ReduceJob:
+class Reduction:
+    """What `Engine.map_reduce` was asked for, but for the fragments."""
+
     partial: Callable[[Any, Any], Any]
     merge: Callable[[Any, Any], Any]
     broadcast: Any
@@ -254,6 +259,7 @@ def _reject(kernel: Kernel, row: pa.RecordBatch, error: Exception) -> pa.RecordB
     return pa.RecordBatch.from_pylist([values], kernel.outputs["rejects"])
 
 
-def _reduce_block(block: tuple[Any, ...], job: _ReduceJob) -> Any:
-    parts = (job.partial(fragment, job.broadcast) for fragment in block)
-    return merge_all(parts, len(block), job.merge, job.exact)
+def reduce_block(block: tuple[Any, ...], reduction: Reduction) -> Any:
+    """The fragments of a block, each computed and all merged."""
+    parts = (reduction.partial(fragment, reduction.broadcast) for fragment in block)
+    return merge_all(parts, len(block), reduction.merge, reduction.exact)

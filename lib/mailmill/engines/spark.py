@@ -16,8 +16,9 @@ import signal
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
@@ -29,9 +30,10 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark
 from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import reports, s3a
-from mailmill.engines.base import Engine, Grouping, Kernel
+from mailmill.engines.base import Engine, Grouping, Kernel, Reduction, reduce_block
 from mailmill.engines.java import Py4JError, apart, cause, java_lives
-from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, WriteGroups
+from mailmill.engines.merging import block_size, merging
+from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, MergeGroup, WriteGroups, grouped
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.filesystems import is_s3
@@ -64,6 +66,8 @@ LOCAL_DEFAULTS = {
 }
 SPARK_TYPES = {pa.string(): "string", pa.int64(): "long", pa.int32(): "int", pa.float64(): "double"}
 POLL_SECONDS = 0.2
+#: From so many states of a pass on, executors merge neighbours before they are collected.
+COLLECTED = 16
 
 
 class SparkEngine(Engine):
@@ -111,17 +115,28 @@ class SparkEngine(Engine):
         """See `Engine.run`. One Spark task each; a task lost with its executor is run again by Spark."""
         if not tasks:
             return
-        with java_lives():
-            shared = self._context.broadcast(broadcast)
-            numbered = self._context.parallelize(list(enumerate(tasks)), min(len(tasks), 10_000))
-        try:
-            results = self._watched(numbered.map(Call(function, shared)).collect, len(tasks), progress)
-        finally:
-            apart(shared.destroy)  # with the file that it travels by
-        for number, result in results:
-            if isinstance(result, MailmillError):
-                raise result
-            yield number, result
+        with self._shared(broadcast) as shared:
+            results = self._watched(self._calls(function, tasks, shared).collect, len(tasks), progress)
+        yield from _sound(results)
+
+    def reduce_blocks(self, blocks: Sequence[tuple[Any, ...]], reduction: Reduction) -> Any:
+        """See `Engine.reduce_blocks`. Neighbours are merged by executors, so that few states reach the driver's memory.
+
+        Other engines merge states as they come; Spark hands them over all at once. MLlib's `treeAggregate` does the
+        same in no fixed order.
+        """
+        width = block_size(len(blocks), COLLECTED)
+        if width == 1:
+            return super().reduce_blocks(blocks, reduction)
+        sizes = [min(width, len(blocks) - at) for at in range(0, len(blocks), width)]
+        with self._shared(reduction) as shared:
+            parts = self._calls(reduce_block, blocks, shared).map(partial(grouped, width))
+            neighbours = parts.partitionBy(len(sizes), int).mapPartitionsWithIndex(MergeGroup(sizes, shared))
+            results = self._watched(neighbours.collect, len(blocks), SILENT)
+        merged = merging(len(sizes), reduction.merge, reduction.exact)
+        for number, part in _sound(results):
+            merged.add(number, part)
+        return merged.result()
 
     def map_table(self, table: Table, kernel: Kernel, sink: Sink, progress: Progress = SILENT) -> list[Written]:
         """See `Engine.map_table`. Read by Spark where it has a filesystem for the table's URIs."""
@@ -151,18 +166,15 @@ class SparkEngine(Engine):
             return []
         columns = [*grouping.keys, *grouping.aggregations]
         ddl = ", ".join(f"`{name}` {SPARK_TYPES[grouping.schema.field(name).type]}" for name in columns)
-        with java_lives():
-            shared = self._context.broadcast(list(tasks))
-            numbers = self._spark.range(0, len(tasks), 1, len(tasks))
-            failures = self._context.accumulator(list[MailmillError](), Failures())
-            rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures), ddl)
-            functions = {"sum": F.sum, "min": F.min, "max": F.max}
-            aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
-            files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
-        try:
+        with self._shared(list(tasks)) as shared:
+            with java_lives():
+                numbers = self._spark.range(0, len(tasks), 1, len(tasks))
+                failures = self._context.accumulator(list[MailmillError](), Failures())
+                rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures), ddl)
+                functions = {"sum": F.sum, "min": F.min, "max": F.max}
+                aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
+                files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
             written = reports.gathered(self._watched(files.collect, len(tasks), progress))
-        finally:
-            apart(shared.destroy)
         for error in failures.value:
             raise error
         return written
@@ -182,6 +194,22 @@ class SparkEngine(Engine):
         # Java drops its accumulators' connection where it stops in the middle of a job, and PySpark prints a traceback.
         self._context._accumulatorServer.handle_error = lambda *_: None
         self._spark.stop()
+
+    @contextlib.contextmanager
+    def _shared(self, value: B) -> Iterator[Any]:
+        """Spark's broadcast of a value, with the file that it travels by, for as long as a job needs it."""
+        with java_lives():
+            shared = self._context.broadcast(value)
+        try:
+            yield shared
+        finally:
+            apart(shared.destroy)
+
+    def _calls(self, function: Callable[[T, B], R], tasks: Sequence[T], shared: Any) -> Any:
+        """Spark's collection of (number, result) of every task, not computed yet."""
+        with java_lives():
+            numbered = self._context.parallelize(list(enumerate(tasks)), min(len(tasks), 10_000))
+        return numbered.map(Call(function, shared))
 
     def _read(self, uris: Sequence[str]) -> Any:
         """Spark's frame over the files; it looks into one of them at once."""
@@ -255,6 +283,14 @@ class SparkEngine(Engine):
                 if (found := tracker.getStageInfo(stage)) is not None:
                     done, total = done + found.numCompletedTasks, total + found.numTasks
         return done / total if total else 0.0
+
+
+def _sound(results: Iterable[tuple[int, R | MailmillError]]) -> Iterator[tuple[int, R]]:
+    """Numbered results of tasks; the first that is a task's error is raised."""
+    for number, result in results:
+        if isinstance(result, MailmillError):
+            raise result
+        yield number, result
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import pyarrow as pa
 from pyspark import Accumulator, TaskContext
 
 from mailmill.engines import reports
-from mailmill.engines.base import Grouping, Kernel, map_batches
+from mailmill.engines.base import Grouping, Kernel, Reduction, map_batches
+from mailmill.engines.merging import merging
 from mailmill.engines.worker import travel_light
 from mailmill.errors import InfrastructureError, MailmillError
 from mailmill.storage.fragments import Sink
@@ -33,6 +34,34 @@ class Call:
             return number, error  # it would fail again: hand the error itself to the driver
         finally:
             travel_light()
+
+
+def grouped(width: int, result: tuple[int, Any]) -> tuple[int, tuple[int, Any]]:
+    """A numbered result under its group's number, with its own number within that."""
+    number, found = result
+    return number // width, (number % width, found)
+
+
+@dataclass(frozen=True)
+class MergeGroup:
+    """Merges results of `Call` that are neighbours: a group's (number within it, result) in any order, into one.
+
+    The result of a group of which a task failed is that task's error.
+    """
+
+    sizes: Sequence[int]
+    shared: Any
+
+    def __call__(self, group: int, results: Iterator[tuple[int, tuple[int, Any]]]) -> Iterator[tuple[int, Any]]:
+        reduction: Reduction = self.shared.value
+        merged = merging(self.sizes[group], reduction.merge, reduction.exact)
+        for _, (number, part) in results:
+            if isinstance(part, MailmillError):
+                yield group, part
+                return
+            merged.add(number, part)
+        yield group, merged.result()
+        travel_light()
 
 
 @dataclass(frozen=True)

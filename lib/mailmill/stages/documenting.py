@@ -41,7 +41,7 @@ from mailmill.storage.tables import Table
 
 log = logging.getLogger("mailmill")
 #: Words are counted in about so many mails, among the first words of the vectors, which files order by frequency.
-COUNTED_MAILS, FREQUENT = 20_000, 50_000
+COUNTED_MAILS, FREQUENT = 10_000, 50_000
 #: A word that is shown occurs in at least so many mails, and in this share of them: it is nobody's own.
 FEWEST_MAILS, FEWEST_SHARE = 20, 0.002
 SHORTEST = 3

@@ -18,6 +18,7 @@ import errno
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_NO_FOLDER = "No usable temporary directory"
 
 
 class MailmillError(Exception):
@@ -80,8 +81,11 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def is_of_the_disk(error: BaseException) -> bool:
-    """Whether a disk refused: it is full, broken, or not to be written to."""
-    return isinstance(error, OSError) and error.errno in _OF_THE_DISK
+    """Whether a disk refused: it is full, broken, or not to be written to.
+
+    Where none of the temporary folders takes a byte, `tempfile` says that it finds none.
+    """
+    return isinstance(error, OSError) and (error.errno in _OF_THE_DISK or _NO_FOLDER in str(error))
 
 
 def _rebuild(kind: type[MailmillError], message: str, state: dict[str, object]) -> MailmillError:

@@ -95,6 +95,18 @@ def test_a_mail_that_is_dated_wrongly_does_not_hold_the_window_open() -> None:
     assert drift.day_facts(moved | {"2024-03-15": 1}, before)["volume.day_kept_worst"] == "2024-03-15"
 
 
+def test_days_that_lost_most_of_their_mail_are_not_gone() -> None:
+    """Of 504 mails 84 were left, four a day, and published: each day was taken for one outside the window."""
+    before = {f"2024-03-{d:02d}": 40 for d in range(1, 29)}
+    assert drift.day_facts(dict.fromkeys(before, 4), before)["volume.day_kept"] == 0.1
+    newest = {day: 4 if day > "2024-03-18" else n for day, n in before.items()}
+    assert drift.day_facts(newest, before)["volume.day_kept"] == 0.1
+    oldest = {day: 4 if day < "2024-03-10" else n for day, n in before.items()}
+    assert drift.day_facts(oldest, before)["volume.day_kept"] == 0.1
+    begins = {day: n for day, n in before.items() if day > "2024-03-10"} | {"2024-03-02": 1, "2024-03-10": 4}
+    assert drift.day_facts(begins, before)["volume.day_kept"] == 1, "a window may begin within a day"
+
+
 def test_days_far_apart_cost_nothing() -> None:
     assert drift.day_facts({"1970-01-01": 30, "2262-01-01": 30}, None)["volume.day_ratio"] is None
 

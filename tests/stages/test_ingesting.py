@@ -210,6 +210,45 @@ def test_what_is_gone_or_changed_is_read_again(change: str, mailbox: Mailbox, ca
     assert ours == theirs  # the ledger names the day, and midnight may lie between the two
 
 
+def harm(table: Manifest, mailbox: Mailbox, how: str) -> Path:
+    """Delete or cut one of a table's published files."""
+    victim = mailbox.folder / "work" / table.table / table.files[0].path
+    victim.unlink() if how == "gone" else victim.write_bytes(victim.read_bytes()[:-8])
+    return victim
+
+
+@pytest.mark.parametrize("how", ["gone", "cut"])
+@pytest.mark.parametrize("name", ["raw", "ledger", "clean", "labels", "features", "weights"])
+def test_published_files_that_are_gone_are_made_anew(
+    name: str, how: str, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Night after night "unchanged" was said of tables of which a lifecycle rule had deleted the files."""
+    mailbox.arrive(DAYS[0], 40)
+    first = mailbox.run()
+    with Job(mailbox.config()) as job:
+        victim = harm(job.workspace.manifest(name), mailbox, how)
+    mailbox.run()
+    assert str(victim) in caplog.text
+    with Job(mailbox.config()) as job:
+        for table in [*GROWING, "weights"]:
+            found = job.workspace.manifest(table)
+            assert all((mailbox.folder / "work" / table / file.path).is_file() for file in found.files), table
+            assert table == "weights" or found.fingerprint == first[table].fingerprint
+    caplog.clear()
+    mailbox.run()
+    assert "gone or cut" not in caplog.text
+
+
+def test_kept_mail_that_is_gone_from_the_workspace_is_an_error(mailbox: Mailbox) -> None:
+    keep = "ingest.keep_gone=true"
+    mailbox.arrive(DAYS[0], 30)
+    victim = harm(mailbox.run(keep)["raw"], mailbox, "gone")
+    with pytest.raises(DataError, match="is gone or cut") as caught:
+        mailbox.run(keep)
+    assert str(victim) in caught.value.message
+    assert "of the mail that is still there" in caught.value.hint
+
+
 def test_a_landing_place_that_is_emptied(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
     keep = "ingest.keep_gone=true"
     mailbox.arrive(DAYS[0], 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 
@@ -34,7 +35,7 @@ def guarded(action: Callable[[], object]) -> int:
             _say(f"cannot write to standard output: {why}", "")
             return InfrastructureError.exit_code
         if is_of_the_disk(error):
-            place = getattr(error, "filename", None) or tempfile.gettempdir()
+            place = getattr(error, "filename", None) or tempfile.tempdir or os.environ.get("TMPDIR", "temporary files")
             _say(
                 f"{place}: {getattr(error, 'strerror', None) or error}",
                 "make room there, or set TMPDIR to another disk",

@@ -13,7 +13,8 @@ GROUPS = 10
 LEAST_MAILS = 100
 LEAST_DAY = 20
 LEAST_COMMON = 30
-_MOST_OF_A_DAY = 0.5
+#: A day of which no more than this share is left is gone: a mail or two that are dated wrongly.
+_GONE = 0.05
 #: The largest index that chance alone may be expected to give; see `psi`. Expectations ask for less than 0.25.
 MOST_CHANCE = 0.1
 _HALF = 0.5
@@ -121,16 +122,16 @@ def _largest(found: Mapping[str, float | None]) -> dict[str, Any]:
 def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict[str, float | str | None]:
     """Has a day lost mail? volume.day_kept: least (mails now / mails before) over days that had `LEAST_DAY` before.
 
-    Days at both ends of which less than half is left are left out: a window that moves on loses the first, and a day
-    that is taken again all after it, but for mail that is dated wrongly.
+    Days at both ends that are gone are left out: a window that moves on loses the first, and a day that is taken again
+    all after it, but for mail that is dated wrongly. So is the first day that is left: the window may begin within it.
     volume.day_ratio: the same against the median of the same weekday in the two weeks around, for the first
     version. Each with its day; None where no day has enough to compare.
     """
-    first = min(days, default="")
-    enough = [day for day, n in sorted((before or {}).items()) if n >= LEAST_DAY and day > first and days]
-    kept = {day: days.get(day, 0) / before[day] for day in enough} if before else {}
-    stays = [at for at, day in enumerate(enough) if kept[day] >= _MOST_OF_A_DAY]
-    kept = {day: kept[day] for day in enough[stays[0] : stays[-1] + 1]} if stays else {}
+    shares = [(day, days.get(day, 0) / n) for day, n in sorted((before or {}).items()) if n >= LEAST_DAY]
+    left = [at for at, (_, share) in enumerate(shares) if share > _GONE]
+    kept = dict(shares[left[0] : left[-1] + 1]) if left else {}
+    if left and (left[0] > 0 or shares[0][0] == min(days)):
+        del kept[shares[left[0]][0]]
     around = {}
     numbers = {int(np.datetime64(day, "D").astype(int)): n for day, n in days.items() if len(day) == 10}
     candidates = {number + step for number in numbers for step in (-7, 0, 7)}  # a day without any mail too

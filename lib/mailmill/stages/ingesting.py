@@ -17,7 +17,7 @@ from mailmill.engines import Grouping
 from mailmill.errors import DataError, InfrastructureError
 from mailmill.job import Job, done, skipped
 from mailmill.progress import watch
-from mailmill.storage import duplicates, ledger, loading
+from mailmill.storage import duplicates, ledger, loading, manifests
 from mailmill.storage.containers import Limits
 from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.ledger import Base
@@ -157,8 +157,12 @@ def _known(job: Job, stage: Stage, fresh: Table, base: Base) -> list[str]:
 
 def _base(stage: Stage, before: str | None, keep_gone: bool) -> Base | None:
     """What stays of the published tables; None: all mail is read again, which loses none but with `keep_gone`."""
-    if not keep_gone and not _same_code(stage):
+    if not keep_gone and (stage.missing or not _same_code(stage)):
         return None
+    if stage.missing:
+        first = stage.missing[0]
+        mend = manifests.anew(stage.workspace.uri_of("raw"))
+        raise DataError(f"{first} is gone or cut", hint=f"restore it from a backup, or {mend}")
     try:
         return ledger.base(stage, before)
     except ledger.Mismatch as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -26,6 +27,7 @@ from mailmill import __version__
 from mailmill.errors import DataError
 from mailmill.storage.filesystems import Storage, join
 
+log = logging.getLogger("mailmill")
 FORMAT = "mailmill.manifest"
 VERSION = 1
 NAME = "_manifest.json"
@@ -124,6 +126,18 @@ def read(storage: Storage, table_uri: str) -> Manifest | None:
     if not storage.exists(uri):
         return None
     return Manifest.from_bytes(storage.read(uri), uri)
+
+
+def missing(storage: Storage, table_uri: str, manifest: Manifest) -> list[str]:
+    """The published files that are gone, or have other bytes than were written: one listing, nothing is read."""
+    there: dict[str, int] = {}
+    with contextlib.suppress(DataError):  # not even the folder
+        there = {storage.arrow(found.path)[1]: found.size for found in storage.find(table_uri)}
+    published = {join(table_uri, file.path): file.bytes for file in manifest.files}
+    found = [uri for uri, size in published.items() if there.get(storage.arrow(uri)[1]) != size]
+    if found:
+        log.warning("%s: %d of %d files are gone or cut, e.g. %s", table_uri, len(found), len(published), found[0])
+    return found
 
 
 @contextlib.contextmanager

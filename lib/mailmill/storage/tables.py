@@ -1,8 +1,7 @@
 """A workspace of published tables, and the stage's way of publishing one.
 
 stage = workspace.stage("clean", inputs={"raw": raw.fingerprint}, settings=..., outputs=...)
-if stage.unchanged: nothing to do
-... tasks write through stage.sink ...
+if stage.unchanged: nothing to do; else tasks write through stage.sink, and then
 stage.publish(files, statistics)
 """
 
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -119,9 +119,15 @@ class Stage:
 
     @property
     def unchanged(self) -> bool:
-        """Whether every output is already what this stage would make."""
-        code = self.code
-        return all(m is not None and m.made_from(self.inputs, self.settings, code) for m in self.previous.values())
+        """Whether every output is already what this stage would make, and is still there."""
+        code, found = self.code, self.previous.values()
+        return all(m is not None and m.made_from(self.inputs, self.settings, code) for m in found) and not self.missing
+
+    @cached_property
+    def missing(self) -> list[str]:
+        """The published files of the outputs that somebody deleted or cut since."""
+        storage, uri_of = self.workspace.storage, self.workspace.uri_of
+        return [uri for name, m in self.previous.items() if m for uri in manifests.missing(storage, uri_of(name), m)]
 
     def growth(self, *sources: Table) -> Growth:
         """What of `sources`, the tables that this stage maps row by row, it has not mapped yet.
@@ -142,7 +148,7 @@ class Stage:
             and present.issuperset(manifest.made_of)
             for manifest in found
         )
-        if not grown:
+        if not grown or self.missing:
             return Growth(stage, {table.name: table for table in sources}, [])
         mapped = set(found[0].made_of)
         fresh = {}
@@ -207,8 +213,7 @@ class Stage:
         published = {}
         for name in reversed(list(self.outputs)):
             published[name] = table = self._table(name, written, statistics, self.outputs[name])
-            kept = self.in_use.get(name, ())
-            manifests.publish(self.workspace.storage, table.uri, table.manifest, kept)
+            manifests.publish(self.workspace.storage, table.uri, table.manifest, self.in_use.get(name, ()))
         for name in self.outputs:
             self.workspace.notify("published", published[name].manifest)
         return published

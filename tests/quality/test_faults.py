@@ -16,10 +16,11 @@ from mailmill import pipeline, schemas
 from mailmill.commands.outcome import guarded
 from mailmill.config import Config
 from mailmill.email import CleanKernel
-from mailmill.errors import DataError
+from mailmill.errors import DataError, InfrastructureError
 from mailmill.features import rows as feature_rows
 from mailmill.features.split import split_of
 from mailmill.job import Job
+from mailmill.storage.filesystems import Storage
 from mailmill.storage.tables import Workspace
 from tests.quality import box
 
@@ -92,6 +93,17 @@ def test_without_a_fault_all_is_well(good: Path) -> None:
 
 
 def test_flipped_labels_against_the_version_before(root: Path) -> None:
+    box.write_labels(root / "labels.csv", flipped=True)
+    refused(box.config(root), pipeline.label, "labels.labels_kept")
+
+
+def test_a_refused_table_that_cannot_be_deleted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage that deletes nothing does not turn the data's error into its own, which a scheduler tries again."""
+
+    def refuse(storage: Storage, uri: str) -> None:
+        raise InfrastructureError(f"S3 failed for {uri}: SlowDown")
+
+    monkeypatch.setattr(Storage, "delete", refuse)
     box.write_labels(root / "labels.csv", flipped=True)
     refused(box.config(root), pipeline.label, "labels.labels_kept")
 

@@ -532,18 +532,23 @@ def test_names_that_are_not_utf8(mailbox: Mailbox, monkeypatch: pytest.MonkeyPat
     assert {f.path for f in found["raw"].files} < {f.path for f in mailbox.run()["raw"].files}
 
 
+def refuse(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """Let nobody read objects whose path has this part."""
+    original = Storage.read_many
+
+    def refusing(storage: Storage, paths: list[str]) -> Any:
+        for path, content in original(storage, paths):
+            yield path, PermissionError(path) if part in path else content
+
+    monkeypatch.setattr(Storage, "read_many", refusing)
+
+
 def test_what_could_not_be_read_is_tried_again(
     mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     mailbox.arrive(DAYS[0], 20)
     refused = str(sorted((mailbox.corpus / "mail").glob("*.eml"))[3])
-    original = Storage.read_many
-
-    def refusing(storage: Storage, paths: list[str]) -> Any:
-        for path, content in original(storage, paths):
-            yield path, PermissionError(path) if path == refused else content
-
-    monkeypatch.setattr(Storage, "read_many", refusing)
+    refuse(monkeypatch, refused)
     first = mailbox.run()
     assert "1 of 20 objects could not be read" in caplog.text
     assert refused in caplog.text
@@ -554,6 +559,22 @@ def test_what_could_not_be_read_is_tried_again(
     assert (second["raw"].rows, second["raw"].statistics["unread"]) == (20, 0)
     assert {file.path for file in first["raw"].files} < {file.path for file in second["raw"].files}
     assert mailbox.run() == second
+
+
+def test_a_night_that_nobody_may_read_is_told(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "raw unchanged" was all that a scheduler saw, night after night, once a policy kept new mail from being read."""
+    mailbox.arrive(DAYS[0], 30)
+    first = mailbox.run()
+    mailbox.arrive(DAYS[1], 5)
+    refuse(monkeypatch, DAYS[1])
+    second = mailbox.run()
+    assert (second["raw"].statistics["unread"], second["raw"].fingerprint) == (5, first["raw"].fingerprint)
+    assert mailbox.run()["raw"] == second["raw"], "the same objects again: nothing is published anew"
+    mailbox.arrive(DAYS[1], 20)
+    with pytest.raises(InfrastructureError, match=r"none of 20 objects could be read"):
+        mailbox.run()
+    monkeypatch.undo()
+    adds_up(mailbox.run(), 50)
 
 
 def test_where_nothing_can_be_read_the_run_ends(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,6 +172,8 @@ def _stage_into(found: Facts, statistics: Mapping[str, Any]) -> None:
         if name in statistics and messages is not None:
             found.values[f"{name}.count"] = statistics[name]
             found.values[f"{name}.share"] = share(statistics[name], messages)
+    if "unread" in statistics:
+        found.values["unread.count"] = statistics["unread"]
     if "reasons" in statistics:
         found.counts["reasons"] = dict(sorted(statistics["reasons"].items()))
 

@@ -26,6 +26,8 @@ from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_bat
 from mailmill.storage.tables import Stage, Table
 
 log = logging.getLogger("mailmill")
+#: Of so many new objects one at least can be read, where nothing is wrong but with single ones.
+MANY = 20
 OUTPUTS = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS, "ledger": ledger.SCHEMA}
 
 
@@ -81,7 +83,8 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
     taken = _taken(stage, written, new, base) if rows_of(written, "unread") else new
     if len(taken) < len(new):
         stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
-        if stage.unchanged:
+        before = stage.previous["raw"]
+        if stage.unchanged and before and before.statistics.get("unread") == len(new) - len(taken):
             return skipped(stage, "raw")
     written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
     counts = {"objects": len(taken), "messages": read + unusable, "rejects": unusable}
@@ -101,12 +104,12 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
 def _taken(stage: Stage, written: list[Written], new: list[SourceObject], base: Base) -> list[SourceObject]:
     """The new objects without those that could not be read at all: they are not in the ledger.
 
-    Raises InfrastructureError where no object ever could be read: that is no matter of single ones.
+    Raises InfrastructureError where not one of many could be read, or of the first: that is no matter of single ones.
     """
     scans = stage.draft("unread", written, loading.UNREAD).scans()
     unread = {row["source"]: row["why"] for scan in scans for row in scan.read().to_pylist()}
     example, why = min(unread.items())
-    if len(unread) == len(new) and not base.objects:
+    if len(unread) == len(new) and (len(new) >= MANY or not base.objects):
         raise InfrastructureError(
             f"none of {len(new)} objects could be read, e.g. {example} ({why})",
             hint="check who may read them; the same command then takes them",

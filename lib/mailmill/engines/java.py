@@ -6,6 +6,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator
+from pickle import PicklingError
 
 from py4j.protocol import Py4JError as Py4JError
 
@@ -21,6 +22,20 @@ def java_lives() -> Iterator[None]:
         raise InfrastructureError(
             f"Spark's driver in Java is gone or has stopped: {cause(error)}",
             hint="see its log; a lack of memory is the usual cause (spark.driver.memory)",
+        ) from error
+
+
+@contextlib.contextmanager
+def written_whole() -> Iterator[None]:
+    """Say that the disk refused what PySpark writes for Java; PySpark says that the value cannot be pickled."""
+    try:
+        yield
+    except PicklingError as error:
+        if (refused := error.__context__) is None or not isinstance(refused, OSError):
+            raise
+        raise InfrastructureError(
+            f"Spark's local folder: {refused.strerror or refused}",
+            hint="make room there, or set spark.local.dir to another disk",
         ) from error
 
 

@@ -6,11 +6,10 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator
-from pickle import PicklingError
 
 from py4j.protocol import Py4JError as Py4JError
 
-from mailmill.errors import InfrastructureError
+from mailmill.errors import InfrastructureError, is_of_the_disk
 
 
 @contextlib.contextmanager
@@ -27,14 +26,14 @@ def java_lives() -> Iterator[None]:
 
 @contextlib.contextmanager
 def written_whole() -> Iterator[None]:
-    """Say that the disk refused what PySpark writes for Java; PySpark says that the value cannot be pickled."""
+    """Say that the disk refused what PySpark writes for Java; PySpark says that the value cannot be serialized."""
     try:
         yield
-    except PicklingError as error:
-        if (refused := error.__context__) is None or not isinstance(refused, OSError):
+    except Exception as error:
+        if (refused := error.__context__) is None or not is_of_the_disk(refused):
             raise
         raise InfrastructureError(
-            f"Spark's local folder: {refused.strerror or refused}",
+            f"Spark's local folder: {getattr(refused, 'strerror', None) or refused}",
             hint="make room there, or set spark.local.dir to another disk",
         ) from error
 

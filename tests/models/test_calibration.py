@@ -142,6 +142,17 @@ def test_platt_finds_the_minimum_where_scores_are_all_but_certain(
         assert best <= loss(found.slope * slope, found.offset + offset) * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("rows", [(72_852, 633), (24, 72_776), (100_000, 300), (1_000_000, 3_000), (1, 10**8), (1, 1)])
+@pytest.mark.parametrize("bins", [(0, 65_535), (65, 65_470), (32_767, 32_768), (60_000, 60_001)])
+def test_platt_finds_the_minimum_where_scores_part_the_classes(rows: tuple[int, int], bins: tuple[int, int]) -> None:
+    """Two scores can say both targets. Newton's first step ended where p is all but 0 and 1, and there it stayed."""
+    binned = np.zeros((2, SCORE_BINS), np.int64)
+    binned[(0, 1), bins] = rows
+    low, high = calibrate(binned, "platt").apply(centres()[list(bins)])
+    assert low == pytest.approx(1 / (rows[0] + 2), rel=1e-5)
+    assert 1 - high == pytest.approx(1 / (rows[1] + 2), rel=1e-5)
+
+
 def test_scores_that_say_nothing_are_left_alone() -> None:
     rng = np.random.default_rng(2)
     p = rng.random(1000)
@@ -149,6 +160,8 @@ def test_scores_that_say_nothing_are_left_alone() -> None:
     assert calibrate(counted(p, upside_down), "platt") == Calibration()
     assert calibrate(counted(p, np.ones(1000, int)), "isotonic") == Calibration()
     assert calibrate(counted(p, np.zeros(1000, int)), "platt") == Calibration()
+    one = counted(np.full(1000, 0.9), (p > 0.99).astype(int))
+    assert calibrate(one, "platt") == calibrate(one, "isotonic") == Calibration()
 
 
 @pytest.mark.parametrize(

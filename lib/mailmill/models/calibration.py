@@ -114,13 +114,6 @@ def centres() -> Vector:
     return (np.arange(SCORE_BINS) + 0.5) / SCORE_BINS
 
 
-def recalibrated(binned: NDArray[np.int64], calibration: Calibration) -> NDArray[np.int64]:
-    """The counts after calibration: each bin's rows move to the bin of its calibrated centre; the same shape."""
-    places = np.minimum((calibration.apply(centres()) * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
-    moved = [np.bincount(places, weights=row, minlength=SCORE_BINS) for row in binned]
-    return np.stack(moved).astype(np.int64)
-
-
 def _platt(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibration:
     used = np.flatnonzero(negatives + positives)
     z, n0, n1 = _logit(centres()[used]), negatives[used].astype(np.float64), positives[used].astype(np.float64)

@@ -55,6 +55,8 @@ def test_stores_that_nobody_names_any_more_go(tmp_path: Path, place: tuple[Stora
         source.write_text(f"good {night}.0 1.0\nbad 1.0 0.0\n")
         made.append(vectors.prepare(storage, work, str(source)))
     storage.write(f"{work}/vectors/trained/_manifest.json", b"{}")
+    storage.write(f"{work}/vectors/killed/vectors.npy", b"half of an upload")
+    storage.write(f"{work}/vectors/damaged/store.json", bytes(100))
     vectors.sweep(storage, work, made[2], {made[0].fingerprint})
     kept = {store.uri.rpartition("/")[2] for store in (made[0], made[2])}
     assert set(storage.children(f"{work}/vectors")) == {*kept, "trained"}

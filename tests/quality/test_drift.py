@@ -84,6 +84,16 @@ def test_an_index_beyond_chance_is_judged_however_few_the_mails(before: dict[str
     assert drift.facts(*documents)["drift.classes.psi"] > 0.5
 
 
+@pytest.mark.parametrize("labels", [8, 15, 20, 30])
+def test_chance_alone_is_not_judged(labels: int) -> None:
+    """A night in fifty was stopped by the balance of its twenty labels."""
+    draws = np.random.default_rng(labels).binomial(labels, 0.5, (2000, 2)).tolist()
+    for before, now in draws:
+        counts = [{"classes": {"neg": n, "pos": labels - n}} for n in (before, now)]
+        documents = [{"rows": labels, "facts": {}, "histograms": {}, "counts": each} for each in counts]
+        assert "drift.classes.psi" not in drift.facts(*documents)
+
+
 def test_a_day_that_lost_mail_is_named() -> None:
     days = {f"2024-03-{d:02d}": 40 for d in range(1, 29)}
     cut = days | {"2024-03-15": 6}
@@ -121,6 +131,11 @@ def test_days_that_lost_most_of_their_mail_are_not_gone() -> None:
     assert drift.day_facts(oldest, before)["volume.day_kept"] == 0.1
     begins = {day: n for day, n in before.items() if day > "2024-03-10"} | {"2024-03-02": 1, "2024-03-10": 4}
     assert drift.day_facts(begins, before)["volume.day_kept"] == 1, "a window may begin within a day"
+    sunday = before | {"2024-03-01": 9, "1970-01-01": 1}
+    begins = {day: n for day, n in sunday.items() if day != "2024-03-01"} | {"2024-03-02": 10}
+    assert drift.day_facts(begins, sunday)["volume.day_kept"] == 1, "the day before it may have few mails"
+    again = {day: n for day, n in before.items() if day < "2024-03-20"} | {"2024-03-20": 13}
+    assert drift.day_facts(again, before)["volume.day_kept"] == 1, "of a day's mail some comes the day after"
 
 
 def test_days_far_apart_cost_nothing() -> None:

@@ -251,6 +251,29 @@ def test_kept_mail_that_is_gone_from_the_workspace_is_an_error(mailbox: Mailbox)
     assert "of the mail that is still there" in caught.value.hint
 
 
+def test_a_lost_profile_costs_no_mail(mailbox: Mailbox) -> None:
+    keep = "ingest.keep_gone=true"
+    mailbox.arrive(DAYS[0], 30)
+    first = mailbox.run(keep)
+    profiles = mailbox.folder / "work" / "profiles"
+    lost = list(profiles.rglob("profile.json"))
+    for path in [*(mailbox.corpus / "mail").glob("*.eml"), *lost]:
+        path.unlink()
+    second = mailbox.run(keep)
+    assert second["raw"].files == first["raw"].files
+    assert len(list(profiles.rglob("profile.json"))) == len(lost)
+    assert mailbox.run(keep) == second
+
+
+def test_a_run_that_was_moved_and_linked_is_there(mailbox: Mailbox) -> None:
+    mailbox.arrive(DAYS[0], 30)
+    first = mailbox.run()
+    (run,) = (mailbox.folder / "work" / "raw").glob("run_id=*")
+    shutil.move(run, mailbox.folder / "other-disk")
+    run.symlink_to(mailbox.folder / "other-disk")
+    assert mailbox.run() == first
+
+
 def test_a_landing_place_that_is_emptied(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
     keep = "ingest.keep_gone=true"
     mailbox.arrive(DAYS[0], 60)
@@ -572,11 +595,23 @@ def test_a_night_that_nobody_may_read_is_told(mailbox: Mailbox, monkeypatch: pyt
     second = mailbox.run()
     assert (second["raw"].statistics["unread"], second["raw"].fingerprint) == (5, first["raw"].fingerprint)
     assert mailbox.run()["raw"] == second["raw"], "the same objects again: nothing is published anew"
-    mailbox.arrive(DAYS[1], 20)
-    with pytest.raises(InfrastructureError, match=r"none of 20 objects could be read"):
+    mailbox.arrive(DAYS[1], 25)
+    with pytest.raises(InfrastructureError, match=r"none of 25 objects could be read"):
         mailbox.run()
     monkeypatch.undo()
-    adds_up(mailbox.run(), 50)
+    adds_up(mailbox.run(), 55)
+
+
+def test_what_stays_unreadable_stops_no_rerun(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox.arrive(DAYS[0], 10)
+    mailbox.arrive(DAYS[1], 20)
+    refuse(monkeypatch, DAYS[1])
+    first = mailbox.run()
+    assert first["raw"].statistics["unread"] == 20
+    assert mailbox.run() == first
+    for path in (mailbox.corpus / "mail").glob(f"{DAYS[1]}*"):
+        path.unlink()
+    assert mailbox.run()["raw"].statistics["unread"] == 0, "none is left that could not be read"
 
 
 def test_where_nothing_can_be_read_the_run_ends(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,8 +223,14 @@ def test_new_mail_takes_the_place_of_no_other(trained: tuple[Config, Path], tmp_
     model, landing = str(Path(config.run.work) / "models" / "logistic"), tmp_path / "landing"
     (tmp_path / "new").mkdir()
     shutil.copy(next((corpus / "mail").rglob("*.eml")), tmp_path / "new" / "one.eml")
-    with Job(mail.make_config(str(landing), corpus, Path("none"), "ingest.keep_gone=true")) as job:
+    shutil.copytree(tmp_path / "new", tmp_path / "cleared")
+    config_of = mail.make_config(str(landing), corpus, Path("none"), f'input.paths=["{tmp_path / "cleared"}"]')
+    with Job(config_of) as job:
         pipeline.ingest(job)
+    shutil.copytree(landing, tmp_path / "killed")  # as of a scoring that did not end: its mail is where it was
+    again = mailmill("score", "--model", model, "--input", corpus / "mail", "--output", tmp_path / "killed")
+    assert again.returncode == 0, again.stderr
+    shutil.rmtree(tmp_path / "cleared")
     for output in (config.run.work, str(landing)):
         before = {path: path.read_bytes() for path in Path(output).rglob("_manifest.json")}
         refused = mailmill("score", "--model", model, "--input", tmp_path / "new", "--output", output)

@@ -55,12 +55,16 @@ class MergeGroup:
     def __call__(self, group: int, results: Iterator[tuple[int, tuple[int, Any]]]) -> Iterator[tuple[int, Any]]:
         reduction: Reduction = self.shared.value
         merged = merging(self.sizes[group], reduction.merge, reduction.exact)
-        for _, (number, part) in results:
-            if isinstance(part, MailmillError):
-                yield group, part
-                return
-            merged.add(number, part)
-        yield group, merged.result()
+        try:
+            for _, (number, part) in results:
+                if isinstance(part, MailmillError):
+                    raise part
+                merged.add(number, part)
+            yield group, merged.result()
+        except InfrastructureError:
+            raise
+        except MailmillError as error:
+            yield group, error
         travel_light()
 
 

@@ -7,7 +7,6 @@ S3 the driver builds it, uploads it under its fingerprint, and each worker proce
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from mailmill.errors import DataError
 from mailmill.features.glove import META, GloveStore, build_store
 from mailmill.features.vector_files import Block, VectorFile
+from mailmill.storage import manifests
 from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localized
 
@@ -82,7 +82,7 @@ def _uploaded_before(storage: Storage, work: str, signature: str) -> SharedVecto
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name, META)
         if storage.exists(uri):
-            meta = json.loads(storage.read(uri))
+            meta = manifests.document(storage, uri)
             if meta.get("signature") == signature:
                 return SharedVectors(storage, join(work, FOLDER, name), meta["fingerprint"])
     return None
@@ -102,14 +102,15 @@ def sweep(storage: Storage, work: str, current: SharedVectors, used: Collection[
 
     Vectors that are trained every night make a store every night.
     """
-    kept = {current.fingerprint}
-    for uri in (join(work, FOLDER, name) for name in storage.children(join(work, FOLDER))):
-        if uri.rpartition("/")[2] == current.uri.rpartition("/")[2] or not storage.exists(join(uri, META)):
-            continue
-        fingerprint = str(json.loads(storage.read(join(uri, META))).get("fingerprint"))
-        if fingerprint in kept or fingerprint not in used:
+    wanted = {*used} - {current.fingerprint}
+    for name in storage.children(join(work, FOLDER)):
+        uri = join(work, FOLDER, name)
+        if name == current.uri.rpartition("/")[2] or storage.exists(join(uri, manifests.NAME)):
+            continue  # the current one, or the table of vectors that are trained
+        fingerprint = manifests.document(storage, join(uri, META)).get("fingerprint")  # none: a killed run's
+        if fingerprint not in wanted:
             storage.delete(uri)
-        kept.add(fingerprint)
+        wanted.discard(fingerprint)
 
 
 def require(storage: Storage, source: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -17,8 +18,8 @@ LEAST_COMMON = 30
 _GONE = 0.05
 #: The largest index that chance alone may be expected to give; see `psi`. Expectations ask for less than 0.25.
 MOST_CHANCE = 0.1
-#: An index of so many times what chance gives is none of chance's, however few the mails.
-CERTAIN = 3.0
+#: An index that chance gives once in a million times is none of chance's, however few the mails: in deviations.
+CERTAIN = 4.75
 _HALF = 0.5
 Histogram = Mapping[str, Sequence[float]]
 
@@ -89,8 +90,8 @@ def facts(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
             names = sorted({*a, *b})
             groups[name] = [a.get(n, 0) for n in names], [b.get(n, 0) for n in names]
     for name, counts in groups.items():
-        index, chance = psi(*counts), _chance(*counts)
-        if chance <= MOST_CHANCE or index > CERTAIN * chance:
+        index = psi(*counts)
+        if _chance(*counts) <= MOST_CHANCE or index > _certain(*counts):
             found[f"drift.{name}.psi"] = index
     return found | _changes(before, now) | _largest(found)
 
@@ -99,6 +100,16 @@ def _chance(before: Sequence[int], now: Sequence[int]) -> float:
     """About the index that two draws from one distribution have; without rows on a side, infinite."""
     smaller = min(sum(before), sum(now))
     return len(before) * (1 / sum(before) + 1 / sum(now)) if smaller else np.inf
+
+
+def _certain(before: Sequence[int], now: Sequence[int]) -> float:
+    """What an index of two draws from one distribution exceeds once in a million times.
+
+    Over (1/n + 1/m) it is about chi-square; its quantile is that of Wilson & Hilferty, PNAS 17, 1931.
+    """
+    freedom = 2 / (9 * max(len(before) - 1, 1))
+    quantile = (1 - freedom + CERTAIN * math.sqrt(freedom)) ** 3 * 2 / (9 * freedom)
+    return quantile * _chance(before, now) / max(len(before), 1)
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float | None]:
@@ -128,15 +139,19 @@ def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict
     """Has a day lost mail? volume.day_kept: least (mails now / mails before) over days that had `LEAST_DAY` before.
 
     Days at both ends that are gone are left out: a window that moves on loses the first, and a day that is taken again
-    all after it, but for mail that is dated wrongly. So is the first day that is left: the window may begin within it.
+    all after it, but for mail that is dated wrongly. So is the day next to them: the window may begin or end within it.
     volume.day_ratio: the same against the median of the same weekday in the two weeks around, for the first
     version. Each with its day; None where no day has enough to compare.
     """
     shares = [(day, days.get(day, 0) / n) for day, n in sorted((before or {}).items()) if n >= LEAST_DAY]
     left = [at for at, (_, share) in enumerate(shares) if share > _GONE]
     kept = dict(shares[left[0] : left[-1] + 1]) if left else {}
-    if left and (left[0] > 0 or shares[0][0] == min(days)):
-        del kept[shares[left[0]][0]]
+    gone = [day for day, n in (before or {}).items() if days.get(day, 0) <= _GONE * n]
+    if kept:
+        first, last = min(kept), max(kept)
+        cut = {first} if first == min(days) or min(gone, default=first) < first else set()
+        cut |= {last} if max(gone, default=last) > last else set()
+        kept = {day: share for day, share in kept.items() if day not in cut}
     around = {}
     numbers = {int(np.datetime64(day, "D").astype(int)): n for day, n in days.items() if len(day) == 10}
     candidates = {number + step for number in numbers for step in (-7, 0, 7)}  # a day without any mail too

@@ -43,6 +43,7 @@ def features(job: Job) -> Table:
     outputs = {"features": schemas.features(spec.dimension, spec.sparse_columns), "weights": schemas.FILES}
     stage = job.stage(inputs, [settings, seed], outputs)
     if stage.unchanged:
+        vectors.sweep(job.storage, job.config.run.work, store, vectors_in_use(job.workspace))
         return skipped(stage, "features")
     label_scans = [scan for table in labels for scan in table.scans()]
     lookup = Lookup.of_scans(job.storage, stage.scratch_uri("labels"), label_scans, "label")

@@ -26,7 +26,7 @@ from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_bat
 from mailmill.storage.tables import Stage, Table
 
 log = logging.getLogger("mailmill")
-#: Of so many new objects one at least can be read, where nothing is wrong but with single ones.
+#: Of so many objects that came since one at least can be read, where nothing is wrong but with single ones.
 MANY = 20
 OUTPUTS = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS, "ledger": ledger.SCHEMA}
 
@@ -48,7 +48,7 @@ def ingest(job: Job) -> Table:
         raise DataError(f"no mail up to {day} in {', '.join(job.config.input.paths)}", hint="see --as-of")
     parameters = settings.model_dump(mode="json", exclude={"as_of", "keep_gone"})
     stage = job.stage({"objects": fingerprint_objects(listed)}, [parameters], OUTPUTS)
-    if stage.unchanged:
+    if _stands(stage, unread=0):
         return skipped(stage, "raw")
     before = None if settings.keep_gone else as_of  # objects of a day that is taken again may be gone
     base = _base(stage, before, settings.keep_gone)
@@ -59,7 +59,7 @@ def ingest(job: Job) -> Table:
         base, new, gone = Base(), listed, 0
     if settings.keep_gone:
         stage = job.stage({"objects": fingerprint_objects([*base.objects, *new])}, [parameters], OUTPUTS)
-        if stage.unchanged:
+        if _stands(stage, unread=0):
             return skipped(stage, "raw")
     elif base.objects:
         log.info("ingest: %d of %d objects are new", len(new), len(listed))
@@ -83,8 +83,7 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
     taken = _taken(stage, written, new, base) if rows_of(written, "unread") else new
     if len(taken) < len(new):
         stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
-        before = stage.previous["raw"]
-        if stage.unchanged and before and before.statistics.get("unread") == len(new) - len(taken):
+        if _stands(stage, unread=len(new) - len(taken)):
             return skipped(stage, "raw")
     written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
     counts = {"objects": len(taken), "messages": read + unusable, "rejects": unusable}
@@ -101,6 +100,17 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
     return done(job.publish(stage, written, statistics | {"reasons": reasons}), "raw")
 
 
+def _stands(stage: Stage, unread: int) -> bool:
+    """Whether what is published is what would be again, with so many objects that could not be read."""
+    return stage.unchanged and _unread(stage) == unread
+
+
+def _unread(stage: Stage) -> int:
+    """How many objects the published version could not read."""
+    raw = stage.previous["raw"]
+    return int(raw.statistics.get("unread", 0)) if raw else 0
+
+
 def _taken(stage: Stage, written: list[Written], new: list[SourceObject], base: Base) -> list[SourceObject]:
     """The new objects without those that could not be read at all: they are not in the ledger.
 
@@ -109,7 +119,7 @@ def _taken(stage: Stage, written: list[Written], new: list[SourceObject], base: 
     scans = stage.draft("unread", written, loading.UNREAD).scans()
     unread = {row["source"]: row["why"] for scan in scans for row in scan.read().to_pylist()}
     example, why = min(unread.items())
-    if len(unread) == len(new) and (len(new) >= MANY or not base.objects):
+    if len(unread) == len(new) and (len(new) - _unread(stage) >= MANY or not base.objects):
         raise InfrastructureError(
             f"none of {len(new)} objects could be read, e.g. {example} ({why})",
             hint="check who may read them; the same command then takes them",
@@ -160,12 +170,12 @@ def _known(job: Job, stage: Stage, fresh: Table, base: Base) -> list[str]:
 
 def _base(stage: Stage, before: str | None, keep_gone: bool) -> Base | None:
     """What stays of the published tables; None: all mail is read again, which loses none but with `keep_gone`."""
-    if not keep_gone and (stage.missing or not _same_code(stage)):
+    lost = [uri for name in OUTPUTS for uri in stage.missing.get(name, ())]
+    if not keep_gone and (lost or not _same_code(stage)):
         return None
-    if stage.missing:
-        first = stage.missing[0]
+    if lost:
         mend = manifests.anew(stage.workspace.uri_of("raw"))
-        raise DataError(f"{first} is gone or cut", hint=f"restore it from a backup, or {mend}")
+        raise DataError(f"{lost[0]} is gone or cut", hint=f"restore it from a backup, or {mend}")
     try:
         return ledger.base(stage, before)
     except ledger.Mismatch as error:

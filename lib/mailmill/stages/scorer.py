@@ -6,7 +6,6 @@ A mail program may start a process for each message, so nothing is imported here
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,7 +129,7 @@ def find_vectors(storage: Storage, work: str, fingerprint: str) -> SharedVectors
     """The prepared word vectors of a workspace that have this fingerprint, or None."""
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name)
-        if _document(storage, join(uri, META)).get("fingerprint") == fingerprint:
+        if manifests.document(storage, join(uri, META)).get("fingerprint") == fingerprint:
             return SharedVectors(storage, uri, fingerprint)
     return None
 
@@ -139,7 +138,7 @@ def find_weights(storage: Storage, work: str, fingerprint: str) -> SharedWeights
     """The published weights of a workspace's features that have this fingerprint, or None."""
     for name in storage.children(join(work, "weights")):
         uri = join(work, "weights", name)
-        if _document(storage, join(uri, WEIGHTS_META)).get("fingerprint") == fingerprint:
+        if manifests.document(storage, join(uri, WEIGHTS_META)).get("fingerprint") == fingerprint:
             return SharedWeights(storage, uri, fingerprint)
     return None
 
@@ -151,7 +150,7 @@ def weights_in_use(workspace: Workspace) -> set[str]:
     """
     storage, weights = workspace.storage, workspace.uri_of("weights")
     wanted = {spec.get("weights") for spec in _specifications(workspace)}
-    metas = {name: _document(storage, join(weights, name, WEIGHTS_META)) for name in storage.children(weights)}
+    metas = {name: manifests.document(storage, join(weights, name, WEIGHTS_META)) for name in storage.children(weights)}
     return {name for name, meta in metas.items() if meta and meta.get("fingerprint") in wanted}
 
 
@@ -164,17 +163,6 @@ def _specifications(workspace: Workspace) -> Iterator[dict[str, Any]]:
     storage, models = workspace.storage, workspace.uri_of("models")
     for place in (join(models, name) for name in storage.children(models)):
         if manifest := manifests.read(storage, place):
-            found = _document(storage, join(place, f"run_id={manifest.run_id}", artifact.DOCUMENT))
+            found = manifests.document(storage, join(place, f"run_id={manifest.run_id}", artifact.DOCUMENT))
             spec = found.get("feature_spec")
             yield spec if isinstance(spec, dict) else {}
-
-
-def _document(storage: Storage, uri: str) -> dict[str, Any]:
-    """A small JSON object; {} where there is no such file, or another."""
-    if not storage.exists(uri):
-        return {}
-    try:
-        found = json.loads(storage.read(uri))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

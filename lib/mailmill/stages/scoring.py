@@ -49,18 +49,20 @@ class NewMailKernel:
 
 #: What a workspace has published that is more than the scores of new mail.
 _MORE = ("labels", "features", "metrics", "models/logistic", "models/forest")
+#: So many of the objects that a workspace's mail came from are looked for.
+_LOOKED_FOR = 1000
 
 
 def require_own(job: Job) -> None:
     """Raise ConfigError where the workspace holds mail or models that new mail to be scored would take the place of.
 
-    Nothing but an earlier scoring belongs there; of one that was killed there is no more than this input's raw mail.
+    Nothing but an earlier scoring belongs there; one that did not end may have left raw mail that lies elsewhere, too.
     """
     workspace = job.workspace
     found = [name for name in _MORE if workspace.find(name)]
     if not found and workspace.find("ledger") and not workspace.find("scores"):
         taken = workspace.open("ledger", ledger.SCHEMA).read(["path"])["path"].to_pylist()
-        found = ["raw"] if taken and {each.name for each in job.inputs()}.isdisjoint(taken) else []
+        found = [] if all(map(job.storage.exists, taken[:_LOOKED_FOR])) else ["raw"]
     if found:
         raise ConfigError(
             f"{workspace.root} is a workspace of other mail: it holds {', '.join(found)}",

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -25,7 +26,7 @@ import pyarrow as pa
 
 from mailmill import __version__
 from mailmill.errors import DataError
-from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.filesystems import Storage, is_s3, join
 
 log = logging.getLogger("mailmill")
 FORMAT = "mailmill.manifest"
@@ -129,12 +130,21 @@ def read(storage: Storage, table_uri: str) -> Manifest | None:
 
 
 def missing(storage: Storage, table_uri: str, manifest: Manifest) -> list[str]:
-    """The published files that are gone, or have other bytes than were written: one listing, nothing is read."""
-    there = paths(storage, table_uri)
+    """The published files that are gone, or have other bytes than were written; on S3 by one listing. None is read."""
+    named = [file.path for file in manifest.files]
+    there = paths(storage, table_uri) if is_s3(table_uri) else {path: _size(storage, table_uri, path) for path in named}
     found = [join(table_uri, file.path) for file in manifest.files if there.get(file.path) != file.bytes]
     if found:
         log.warning("%s: %d of %d files are gone or cut, e.g. %s", table_uri, len(found), len(manifest.files), found[0])
     return found
+
+
+def _size(storage: Storage, table_uri: str, path: str) -> int:
+    """The bytes of a file on a disk, whatever links lead to it; -1 for none."""
+    try:
+        return os.stat(storage.arrow(join(table_uri, path))[1]).st_size
+    except OSError:
+        return -1
 
 
 def paths(storage: Storage, table_uri: str) -> dict[str, int]:
@@ -145,6 +155,17 @@ def paths(storage: Storage, table_uri: str) -> dict[str, int]:
         return {}
     start = len(storage.arrow(table_uri)[1].rstrip("/")) + 1
     return {storage.arrow(each.path)[1][start:]: each.size for each in found}
+
+
+def document(storage: Storage, uri: str) -> dict[str, Any]:
+    """A small JSON object; {} where there is no such file, or another."""
+    if not storage.exists(uri):
+        return {}
+    try:
+        found = json.loads(storage.read(uri))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextlib.contextmanager

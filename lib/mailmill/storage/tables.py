@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pyarrow as pa
@@ -124,10 +124,10 @@ class Stage:
         return all(m is not None and m.made_from(self.inputs, self.settings, code) for m in found) and not self.missing
 
     @cached_property
-    def missing(self) -> list[str]:
-        """The published files of the outputs that somebody deleted or cut since."""
-        storage, uri_of = self.workspace.storage, self.workspace.uri_of
-        return [uri for name, m in self.previous.items() if m for uri in manifests.missing(storage, uri_of(name), m)]
+    def missing(self) -> dict[str, list[str]]:
+        """By output, the published files that somebody deleted or cut since."""
+        look, uri_of = partial(manifests.missing, self.workspace.storage), self.workspace.uri_of
+        return {name: lost for name, m in self.previous.items() if m and (lost := look(uri_of(name), m))}
 
     def growth(self, *sources: Table) -> Growth:
         """What of `sources`, the tables that this stage maps row by row, it has not mapped yet.
@@ -148,7 +148,7 @@ class Stage:
             and present.issuperset(manifest.made_of)
             for manifest in found
         )
-        if not grown or self.missing:
+        if not grown or not self.missing.keys().isdisjoint(tables):
             return Growth(stage, {table.name: table for table in sources}, [])
         mapped = set(found[0].made_of)
         fresh = {}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailmill.docs import datasheet, intervals, mistakes, site, slices, telling
+from mailmill.docs import datasheet, intervals, mistakes, modelcard, site, slices, telling
 from mailmill.docs.datasheet import Answer, Sheet
 from mailmill.docs.energy import metered
 from mailmill.docs.facts import Fact, Facts
@@ -144,6 +144,14 @@ def test_telling_words_are_those_of_the_direction() -> None:
     assert telling.column_shares(model)[0] == (0, 1.0)
     assert telling.column_shares(logistic(2.0, 0.0, sparse=np.array([[-1.0, 5.0]])))[0] == (0, 0.25)
     assert telling.telling_words({"m": model}, Questions((), ("a",), featurize)) == {"m": []}
+
+
+def test_a_figure_lies_within_its_interval_where_the_sample_is_not_all() -> None:
+    published = {"accuracy": 0.5, "macro_f1": 0.99, "log_loss": 0.2, "brier": 0.1, "roc_auc": None}
+    found = modelcard._figures(published, make_sample(), "m", 0.5, 0)
+    assert found.keys() == {"accuracy", "macro_f1", "log_loss", "brier"}
+    for interval in found.values():
+        assert interval.low <= interval.value <= interval.high
 
 
 @pytest.mark.parametrize(

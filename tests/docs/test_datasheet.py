@@ -176,7 +176,7 @@ def test_a_declaration_for_one_table_outranks_one_for_all() -> None:
     not_applicable = "raw"
     depends_on = { "run.seed" = 1 }
     """
-    found = declared.parse(tomllib.loads(text), "x", {"uses.not"})
+    found = declared.parse(tomllib.loads(text), "x", {"uses.not"}, datasheet.WITH_SHEET)
     facts = known(raw__fingerprint="a", clean__fingerprint="b", run__seed=1)
     sheets = {sheet.subject: sheet for sheet in datasheet.build(facts, found)}
     answer = {name: next(a for a in s.answers if a.question.id == "uses.not") for name, s in sheets.items()}
@@ -209,7 +209,7 @@ def test_every_problem_of_a_file_is_reported_together() -> None:
     colour = "red"
     """
     with pytest.raises(ConfigError) as caught:
-        declared.parse(tomllib.loads(text), "file.toml", {"uses.not"})
+        declared.parse(tomllib.loads(text), "file.toml", {"uses.not"}, datasheet.WITH_SHEET)
     for part in (
         "file.toml: 5 problem",
         "surprise",
@@ -232,20 +232,22 @@ def test_every_problem_of_a_file_is_reported_together() -> None:
         ("depends_on = ['raw.rows']", "depends_on must be a table, not ['raw.rows']"),
         ("[[answer]]\nquestion = ['uses.not']", "answer 1 (['uses.not']): question must be a text, not ['uses.not']"),
         ("[[answer]]\nquestion = 'uses.not'\nonly = 'clean'", "answer 1 (uses.not): only must be a list, not 'clean'"),
-        ("[[answer]]\nquestion = 'uses.not'\nonly = [1]", "(uses.not): only must name tables or models, not 1"),
+        ("[[answer]]\nquestion = 'uses.not'\nonly = [1]", "only must name one of raw, clean, features, not 1"),
+        ("[[answer]]\nquestion = 'uses.not'\nonly = ['x']", "only must name one of raw, clean, features, not 'x'"),
+        ("[[answer]]\nquestion = 'uses.not'\nonly = []", "only must name one of raw, clean, features, not ''"),
         ("[[answer]]\nquestion = 'uses.not'\ndepends_on = 'x'", "(uses.not): depends_on must be a table, not 'x'"),
     ],
 )  # fmt: skip
 def test_what_is_no_declaration_is_named_by_its_key(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=r"^file\.toml: \d+ problem") as caught:
-        declared.parse(tomllib.loads(text), "file.toml", {"uses.not"})
+        declared.parse(tomllib.loads(text), "file.toml", {"uses.not"}, datasheet.WITH_SHEET)
     assert said in caught.value.message
 
 
 def test_the_declarations_of_the_project_are_whole() -> None:
     for kind in datasheet.SOURCES:
         document = tomllib.loads((ROOT / "data_docs" / f"{kind}.toml").read_text(encoding="utf-8"))
-        found = declared.parse(document, kind, {question.id for question in questions(kind)})
+        found = declared.parse(document, kind, {each.id for each in questions(kind)}, datasheet.SUBJECTS[kind])
         assert found.answers
         assert all(declaration.depends_on for declaration in found.answers.values())
 

@@ -50,6 +50,22 @@ def test_sizes_are_named_as_the_hub_does(rows: int, name: str) -> None:
     assert huggingface.size_category(rows) == name
 
 
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"en": 865, "pt": 1, "": 21, "unknown": 900}, ["en"]),
+        ({"en": 90, "de": 9, "fr": 1}, ["de", "en", "fr"]),
+        ({"": 3}, []),
+        ({}, ["de", "en"]),
+    ],
+)
+def test_the_hubs_languages_are_no_slips_of_the_detector(counts: dict[str, int], expected: list[str]) -> None:
+    named = {f"clean.counts.languages.{code}": count for code, count in counts.items()}
+    known: dict[str, facts.Value] = {"generator.languages": "en, de", **named}
+    found = facts.Facts({name: facts.Fact(name, value, "asked", "t", "f") for name, value in known.items()}, {})
+    assert huggingface.languages(found) == expected
+
+
 def test_the_hubs_card_is_yaml_and_markdown(documented: Documented) -> None:
     yaml: Any = pytest.importorskip("yaml")
     _, head, body = (Path(documented.config.run.work) / "README.md").read_text(encoding="utf-8").split("---\n", 2)

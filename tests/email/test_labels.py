@@ -73,6 +73,11 @@ def test_zero_is_an_id() -> None:
     assert labels(found) == {hash_id("0"): "pos"}
 
 
+def test_names_of_columns_may_stand_in_brackets() -> None:
+    found = read_labels(io.BytesIO(b"[id],[label]\na@x,pos\n"), "l.csv", "[id]", "[label]")
+    assert labels(found) == {hash_id("a@x"): "pos"}
+
+
 def test_rows_that_end_early_are_counted_and_blank_ones_are_none() -> None:
     found = read_labels(io.BytesIO(b"label, message_id\npos, a@x\n\npos\n,b@x\n"), "l.csv", "message_id", "label")
     assert labels(found) == {hash_id("a@x"): "pos"}
@@ -132,6 +137,10 @@ def test_names_of_columns_are_cut_short() -> None:
         (b"", "l.csv", "it has: none"),
         (b"\xff\xfe\x00", "l.csv", "not CSV in UTF-8"),
         (b"PAR1 no", "l.parquet", "not a Parquet file"),
+        (b'{"message_id": "a@x", "label": "pos"}\n', "l.jsonl", "is JSON, not CSV"),
+        (b'\xef\xbb\xbf[{"message_id": "a@x", "label": "pos"}]\n', "l.json", "is JSON, not CSV"),
+        (parquet(message_id=[b"a@x"], label=["pos"]).getvalue(), "l.parquet", "column 'message_id' holds binary"),
+        (parquet(message_id=["a@x"], label=[["pos"]]).getvalue(), "l.parquet", "column 'label' holds list"),
     ],
 )
 def test_files_that_cannot_be_used(content: bytes, name: str, message: str) -> None:

@@ -37,6 +37,12 @@ def test_arrays_of_the_wrong_form_are_refused(X: np.ndarray, y: np.ndarray, ids:
         TrainingArrays(X, y, ids)
 
 
+@pytest.mark.parametrize("weights", [np.ones(2), np.array([1, -0.5, 1]), np.array([1, np.nan, 1]), np.full(3, np.inf)])
+def test_weights_are_finite_and_not_negative(weights: np.ndarray) -> None:
+    with pytest.raises(DataError, match="weights must be"):
+        TrainingArrays(np.zeros((3, 2), np.float32), np.zeros(3, int), np.zeros(3, np.uint64), weights=weights)
+
+
 def test_census_adds_up_and_names_what_is_wrong() -> None:
     data = problem(100, 3)
     whole = take_census(data, 2)

@@ -337,6 +337,10 @@ def test_the_path_chooses_on_the_validation_split() -> None:
     assert 1e-6 < model.settings.l2 < 1e2
     p = model.probability(parts[1].X)[np.arange(3000), parts[1].y]
     assert losses[model.settings.l2] == pytest.approx(float(-np.log(p).mean()), rel=1e-9)
+    double = [parts[0], replace(parts[1], weights=np.full(3000, 2.0))]
+    heavy = in_process([MemoryFragment(dict(zip(("train", "validation"), double, strict=True)))])
+    again = fit_path(heavy, CLASSES, [LogisticSettings(l2=l2) for l2 in strengths])[1].path
+    assert dict(again or ()) == pytest.approx(losses, rel=1e-9)
     with pytest.raises(DataError, match="no labelled row to choose"):
         empty = parts[1].take(np.arange(0))
         fit_path(in_process([MemoryFragment({"train": parts[0], "validation": empty})]), CLASSES, [LogisticSettings()])

@@ -46,3 +46,11 @@ def test_squares_of_sparse_columns_arrive_whole_and_travel_light(columns: int) -
     np.testing.assert_array_equal(pickle.loads(sent).squares, moments.squares)
     assert len(sent) < 4000
     np.testing.assert_array_equal(pickle.loads(sent).merge(moments).squares, 2 * moments.squares)
+
+
+def test_rows_with_values_that_are_not_finite_are_counted_once() -> None:
+    values = np.array([1, np.nan, np.nan, np.inf, 1, np.nan], np.float32)
+    sparse = SparseRows(np.array([0, 1, 3, 3, 5, 6]), np.array([0, 0, 1, 0, 1, 2], np.int32), values, 5)
+    arrays = TrainingArrays(np.zeros((5, 1), np.float32), np.zeros(5, int), np.arange(5, dtype=np.uint64), sparse)
+    assert take_moments(arrays, 2).census.not_finite == 3
+    assert take_moments(arrays.take(np.array([2, 3])), 2).census.not_finite == 1

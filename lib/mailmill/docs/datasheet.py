@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from mailmill.config import ModelName
 from mailmill.docs import answers, declared
 from mailmill.docs.declared import Change, Declaration, Declarations
 from mailmill.docs.facts import Fact, Facts
@@ -31,6 +32,8 @@ SOURCES: dict[Kind, tuple[str, str]] = {
     "datasheet": ("questions.toml", "arXiv:1803.09010v8"),
     "model_card": ("model_card.toml", "arXiv:1810.03993v2"),
 }
+#: What each sheet may be of.
+SUBJECTS: dict[Kind, tuple[str, ...]] = {"datasheet": WITH_SHEET, "model_card": get_args(ModelName)}
 Status = Literal["measured", "declared", "not applicable", "stale", "unanswered"]
 STATUSES: tuple[Status, ...] = ("measured", "declared", "not applicable", "stale", "unanswered")
 
@@ -126,7 +129,7 @@ def read_declarations(storage: Storage, folder: str, kind: Kind = "datasheet") -
     Raises ConfigError for what is wrong in it.
     """
     document, origin = declared.read(storage, folder, f"{kind}.toml")
-    return declared.parse(document, origin, {question.id for question in questions(kind)})
+    return declared.parse(document, origin, {question.id for question in questions(kind)}, SUBJECTS[kind])
 
 
 def build(facts: Facts, declarations: Declarations) -> list[Sheet]:

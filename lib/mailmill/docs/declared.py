@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,11 +78,11 @@ def read(storage: Storage, folder: str, name: str) -> tuple[dict[str, Any], str]
         raise ConfigError(f"{uri} cannot be read: {error}") from None
 
 
-def parse(document: Mapping[str, Any], origin: str, known: set[str]) -> Declarations:
+def parse(document: Mapping[str, Any], origin: str, known: set[str], subjects: Sequence[str]) -> Declarations:
     """Check a parsed file: `about`, `signed` and `depends_on` (for all answers), and [[answer]] tables.
 
     An answer has question, text or not_applicable, and may have who, date and depends_on of its own, and `only`: the
-    tables or models it is for.
+    tables or models it is for, among `subjects`.
 
     Raises:
         ConfigError: every problem of the file in one report, each with its key.
@@ -113,9 +113,9 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str]) -> Declarat
             depends_on={name: plain(value) for name, value in depends.items()},
             applies="text" in entry,
         )
-        for subject in entry.get("only", [EVERY]):
-            if not isinstance(subject, str):
-                problems.append(f"{where}: only must name tables or models, not {subject!r:.60}")
+        for subject in entry.get("only", [EVERY]) or [""]:
+            if subject not in (EVERY, *subjects):
+                problems.append(f"{where}: only must name one of {', '.join(subjects)}, not {subject!r:.60}")
             elif (subject, entry.get("question")) in answers:
                 problems.append(f"{where}: answered twice for {subject}")
             else:

@@ -22,17 +22,24 @@ SIZES = {
 }  # fmt: skip
 
 
+def languages(facts: Facts) -> list[str]:
+    """Codes of the languages that at least one in a hundred of the mails with a language have: of very many mails the
+    detector takes some for each that it knows. Where no mail was counted, those that were generated."""
+    found = {code: fact.value for code, fact in facts.below("clean.counts.languages").items()} or {
+        part.strip(): 1 for part in (facts.state("generator.languages") or "").split(",")
+    }
+    counts = {code: int(n) for code, n in found.items() if isinstance(n, int) and len(code) == 2 and code.isalpha()}
+    return sorted(code for code, n in counts.items() if 100 * n >= sum(counts.values()))
+
+
 def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, str], sheets: Sequence[Sheet]) -> str:
     """README.md: YAML metadata between `---` lines, then the datasheet of the table clean in Markdown."""
     tables = [name for name in ("clean", "labels", "features", "raw") if name in manifests]
     rows = max(manifests[name].rows for name in tables)
-    languages = sorted(facts.below("clean.counts.languages")) or [
-        part.strip() for part in (facts.state("generator.languages") or "").split(",") if part
-    ]
     head: dict[str, Any] = {
         "pretty_name": about.get("name", "mailmill tables"),
         "license": about.get("license_name", "unknown").lower(),
-        "language": [code for code in languages if len(code) == 2 and code.isalpha()],
+        "language": languages(facts),
         "task_categories": [about.get("task", "text-classification")],
         "size_categories": [size_category(rows)],
         "tags": ["email", "mailmill", "croissant"],

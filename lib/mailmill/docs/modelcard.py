@@ -169,12 +169,13 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
 
 
 def _figures(test: Mapping[str, Any], sample: Sample, name: str, threshold: float, seed: int) -> dict[str, Interval]:
-    """The published figures, each with the sample's interval; a figure that the sample lacks has none."""
+    """The published figures, each with the sample's interval, which reaches as far as the figure of all test mails; a
+    figure that the sample lacks has none."""
     found = bootstrap(sample.p[name], sample.y, sample.thread, threshold, seed) if len(sample) else {}
+    values = {figure: float(test[figure]) for figure in FIGURES if test.get(figure) is not None and figure in found}
     return {
-        figure: Interval(float(test[figure]), found[figure].low, found[figure].high)
-        for figure in FIGURES
-        if test.get(figure) is not None and figure in found
+        figure: Interval(value, min(value, found[figure].low), max(value, found[figure].high))
+        for figure, value in values.items()
     }
 
 

@@ -99,6 +99,10 @@ def _pairs(stream: BinaryIO, name: str, id_column: str, label_column: str) -> It
     try:
         parquet = pq.ParquetFile(stream)
         _require(name, parquet.schema_arrow.names, id_column, label_column)
+        for column in (id_column, label_column):
+            kind = parquet.schema_arrow.field(column).type
+            if pa.types.is_nested(kind) or "binary" in str(kind):
+                raise DataError(f"labels {name}: column {column!r} holds {kind}", hint="give text or numbers")
         for batch in parquet.iter_batches(columns=[id_column, label_column]):
             yield from zip(batch[id_column].to_pylist(), batch[label_column].to_pylist(), strict=True)
     except pa.ArrowInvalid:
@@ -107,13 +111,15 @@ def _pairs(stream: BinaryIO, name: str, id_column: str, label_column: str) -> It
 
 def _rows_of_csv(stream: BinaryIO, name: str, id_column: str, label_column: str) -> Iterator[tuple[object, object]]:
     """(id, label) of each row that is not blank; None for a column that the row ends before."""
-    head = stream.read(4)
+    head = stream.read(8)
     stream.seek(0)
     if head.startswith(b"\x1f\x8b"):
         raise DataError(f"labels {name} is compressed, not CSV in UTF-8", hint="unpack it: gunzip FILE.gz")
-    if head in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         what = "a spreadsheet's own format, or an archive"
         raise DataError(f"labels {name} is {what}, not CSV in UTF-8", hint='save it as "CSV UTF-8"')
+    if head.lstrip(b"\xef\xbb\xbf \n").startswith((b"{", b"[{")):
+        raise DataError(f"labels {name} is JSON, not CSV in UTF-8", hint="write it as CSV or Parquet")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(f"labels {name} is UTF-16, not CSV in UTF-8", hint=_CONVERT.format("UTF-16"))
     text, line = io.TextIOWrapper(stream, "utf-8-sig", newline=""), 1

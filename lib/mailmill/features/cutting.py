@@ -12,8 +12,9 @@ from mailmill.jit import native
 
 _EMPTY = -1
 #: FNV-1a of 64 bits: h = basis, then h = (h xor byte) * prime modulo 2^64 for each byte. Fowler, Noll & Vo, "The FNV
-#: non-cryptographic hash algorithm" (RFC 9923).
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+#: non-cryptographic hash algorithm" (RFC 9923). The basis is a table's own and drawn, so that nobody can write mail
+#: whose pieces all meet in few slots.
+_PRIME = np.uint64(0x100000001B3)
 
 
 @native
@@ -29,6 +30,7 @@ def scan(
     hashes: NDArray[np.uint64],
     starts: NDArray[np.int64],
     arena: NDArray[np.uint8],
+    basis: np.uint64,
     pieces: NDArray[np.int32],
     ends: NDArray[np.int64],
     unknown: NDArray[np.int64],
@@ -50,7 +52,7 @@ def scan(
                 at += 1
                 continue
             first = at
-            value = _BASIS
+            value = basis
             while at < end and not _white(text[at]):
                 value = (value ^ np.uint64(text[at])) * _PRIME
                 at += 1
@@ -83,13 +85,14 @@ def insert(
     hashes: NDArray[np.uint64],
     starts: NDArray[np.int64],
     arena: NDArray[np.uint8],
+    basis: np.uint64,
     first: int,
     count: int,
 ) -> None:
     """Hash the pieces `first` .. `count` - 1 of the arena and enter them into `slots`."""
     mask = np.uint64(len(slots) - 1)
     for number in range(first, count):
-        value = _BASIS
+        value = basis
         for at in range(starts[number], starts[number + 1]):
             value = (value ^ np.uint64(arena[at])) * _PRIME
         hashes[number] = value

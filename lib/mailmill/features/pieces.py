@@ -9,6 +9,7 @@ through the tokenizer. The table is forgotten when it has grown large, so a work
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -92,8 +93,7 @@ class PieceTable:
         pieces = np.empty(len(text) // 2 + len(encoded), np.int32)
         unknown = np.empty((len(pieces), 3), np.int64)
         ends = np.empty(len(bounds), np.int64)
-        table = (known.slots, known.hashes.array, known.starts.array, known.content.array)
-        missed = cutting.scan(text, bounds, *table, pieces, ends, unknown)
+        missed = cutting.scan(text, bounds, *known.table, pieces, ends, unknown)
         if missed:
             numbers: dict[bytes, int] = {}
             first, content = len(known.hashes), text.tobytes()
@@ -130,7 +130,7 @@ class PieceTable:
         if 2 * count > len(known.slots):
             known.slots = np.full(1 << (4 * count).bit_length(), -1, np.int32)
             first = 0
-        cutting.insert(known.slots, known.hashes.array, known.starts.array, known.content.array, first, count)
+        cutting.insert(*known.table, first, count)
 
 
 def reference_read(texts: Sequence[str], find: Find, max_words: int | None = None) -> TokenArrays:
@@ -151,9 +151,15 @@ class _Known:
 
     def __init__(self) -> None:
         self.slots = np.full(_SLOTS, -1, np.int32)
+        self.basis = np.uint64(secrets.randbits(64))
         self.hashes, self.content, self.starts = _Growing(np.uint64), _Growing(np.uint8), _Growing(np.int64, 0)
         self.tokens, self.rows = _Growing(np.int64, 0), _Growing(np.int32)
         self.token_hashes, self.words = _Growing(np.uint64), _Growing(np.bool_)
+
+    @property
+    def table(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], np.uint64]:
+        """What the compiled loops find pieces in."""
+        return self.slots, self.hashes.array, self.starts.array, self.content.array, self.basis
 
 
 class _Growing:

@@ -2,7 +2,8 @@
 
 A reply repeats its thread's people, topic and often its words. Splitting by message would let the
 model meet its test set in training; splitting by a hash of the thread needs no shuffle, and mail that
-arrives next year falls where its thread already lies.
+arrives next year falls where its thread already lies. A thread is what each mail alone tells of it, its first
+reference; replies to replies by programs that write no References have a thread of their own.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class SparseRows:
 @dataclass(frozen=True)
 class TrainingArrays:
     """Labelled rows: X float32 (n, d) C-contiguous, y class indices (n,), ids uint64 (n,) of the rows' keys, and
-    where the features table has hashed n-grams, those as `sparse`. weights: float64 (n,), one where None."""
+    where the features table has hashed n-grams, those as `sparse`. weights: float64 (n,), none negative; None: 1."""
 
     X: NDArray[np.float32]
     y: NDArray[np.integer]
@@ -82,6 +82,8 @@ class TrainingArrays:
             raise DataError("sparse features must have as many rows as the dense ones")
         if self.weights is not None and self.weights.shape != (rows,):
             raise DataError("weights must be one number a row")
+        if self.weights is not None and not (np.isfinite(self.weights) & (self.weights >= 0)).all():
+            raise DataError("weights must be finite and not negative")
 
     def take(self, rows: NDArray[np.intp]) -> TrainingArrays:
         """The rows of the given numbers, in that order."""

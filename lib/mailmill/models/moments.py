@@ -94,7 +94,9 @@ def take_moments(arrays: TrainingArrays, n_classes: int) -> Moments:
     values = arrays.sparse.values[used].astype(np.float64)
     summed = np.bincount(arrays.sparse.indices[used], values * values, arrays.sparse.columns)
     squares = summed.astype(np.float64, copy=False)  # which it is: millions of columns are not copied for a type
-    census = replace(total.census, not_finite=total.census.not_finite + int((~np.isfinite(values)).sum()))
+    broken = np.flatnonzero(~np.isfinite(values)) + used.start
+    rows = len(np.unique(np.searchsorted(arrays.sparse.indptr, broken, side="right")))
+    census = replace(total.census, not_finite=total.census.not_finite + rows)
     return replace(total, census=census, squares=squares)
 
 

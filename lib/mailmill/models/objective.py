@@ -104,7 +104,7 @@ def loss_sums(fragment: Fragment, task: LossTask) -> Mixed[LossSums, Units]:
     dense, intercept = np.zeros_like(task.dense), np.zeros(width)
     sparse = None if task.sparse is None else np.zeros(task.sparse.shape, np.int64)
     if sparse is not None and arrays.weights is not None and arrays.weights.max(initial=0.0) > HEAVIEST:
-        raise DataError(f"a row's weight is over {HEAVIEST}", hint="Scale weights down: only their ratios matter.")
+        raise DataError(f"a row's weight is over {HEAVIEST}", hint="Scale all weights down, and l2 and l1 with them.")
     by_class = np.asarray(task.class_weight)
     ngrams = None
     if arrays.sparse is not None and sparse is not None:

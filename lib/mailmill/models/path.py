@@ -17,19 +17,20 @@ from mailmill.models.objective import LossTask, loss_sums
 
 @dataclass(frozen=True)
 class Validation:
-    """Rows seen, and the sum of each model's log loss on them."""
+    """Rows seen, each counted by its own weight, and the sum of each model's log loss on them."""
 
-    rows: int
+    rows: float
     loss: NDArray[np.float64]
 
     def merge(self, other: Validation) -> Validation:
-        """Both sums; the losses are float64, so that equal bits need an equal order of merging."""
+        """Both sums, in float64, so that equal bits need an equal order of merging."""
         return Validation(self.rows + other.rows, self.loss + other.loss)
 
 
 def validate(fragment: Fragment, task: LossTask) -> Validation:
-    """One fragment's share of the losses, unweighted."""
-    rows = len(fragment.arrays(task.split).y)
+    """One fragment's share of the losses: of each row by its own weight, whatever its class weighs in training."""
+    arrays = fragment.arrays(task.split)
+    rows = len(arrays.y) if arrays.weights is None else float(arrays.weights.sum())
     return Validation(rows, loss_sums(fragment, task).ordered.loss)
 
 

@@ -79,14 +79,19 @@ def with_action(action: str, thing: str, call: Any) -> Any:
     """The call's answer; its failure as an InfrastructureError that names the permission and the thing."""
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - botocore's classes are made at run time
+    except Exception as error:  # botocore's classes are made at run time
         raise InfrastructureError(
             f"{action} on {thing} failed: {_words(error)}",
             hint="check the credentials (aws sts get-caller-identity), the region and the policy",
-        ) from None
+        ) from error
 
 
-def _status(error: Exception) -> int:
+def is_forbidden(error: InfrastructureError) -> bool:
+    """Whether the service answered that this is not allowed, as it will when it is asked again."""
+    return _status(error.__cause__) == 403
+
+
+def _status(error: BaseException | None) -> int:
     response = getattr(error, "response", None) or {}
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 

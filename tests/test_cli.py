@@ -460,6 +460,15 @@ class TestRefusals:
         refused(mailmill("run", "-c", config, "-s", f"run.work={tmp_path / 'file'}"), 4, str(tmp_path / "file"))
         assert (tmp_path / "file").read_text() == "not a folder"
 
+    def test_a_work_folder_that_is_read_as_mail(self, config: Path, tmp_path: Path) -> None:
+        """The record of the run that was refused was the next run's mail."""
+        (tmp_path / "inbox").mkdir()
+        (tmp_path / "inbox" / "a.eml").write_bytes(b"From: a@b.example\n\nHello there.\n")
+        places = [f"input.paths=['{tmp_path / 'inbox'}']", f"run.work={tmp_path / 'inbox'}"]
+        for stage in ("run", "train"):
+            refused(mailmill(stage, "-c", config, "-s", places[0], "-s", places[1]), 2, "which is read as mail")
+        assert [path.name for path in (tmp_path / "inbox").iterdir()] == ["a.eml"]
+
     def test_a_damaged_manifest(self, config: Path, tmp_path: Path) -> None:
         assert mailmill("ingest", "-c", config).returncode == 0
         manifest = tmp_path / "work" / "raw" / "_manifest.json"

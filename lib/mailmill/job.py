@@ -85,6 +85,7 @@ class Job:
         Raises DataError for a path that holds none, unless `empty_ok` and it is a folder (on S3, any prefix of a
         bucket), and ConfigError where `run.work` is one of the paths.
         """
+        self.require_apart()
         found: dict[str, SourceObject] = {}
         for root in self.config.input.paths:
             try:
@@ -101,12 +102,17 @@ class Job:
             raise DataError(f"no mail in {', '.join(self.config.input.paths)}", hint="see input.paths")
         return [found[path] for path in sorted(found)]
 
+    def require_apart(self) -> None:
+        """Raise ConfigError where `run.work` is a folder that is read as mail: a run may write nothing there."""
+        own = self._real(self.config.run.work)
+        for root in self.config.input.paths:
+            if self._real(root) == own:
+                raise ConfigError(f"run.work is {root}, which is read as mail", hint="set run.work to another folder")
+
     def _foreign(self, root: str, objects: list[SourceObject]) -> list[SourceObject]:
         """Those of the objects below `root` that are not in the workspace."""
         listed = self.storage.arrow(root)[1].rstrip("/") + "/"
         top, own = (self._real(uri) for uri in (root, self.config.run.work))
-        if own == top:
-            raise ConfigError(f"run.work is {root}, which is read as mail", hint="set run.work to another folder")
         if not own.startswith(top):
             return objects
         own = listed + own.removeprefix(top)

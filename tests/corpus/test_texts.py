@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from mailmill.corpus import CorpusSpec, GeneratedMail, generate
-from mailmill.corpus.texts import paragraphs
+from mailmill.corpus import texts as reading
+from mailmill.corpus.texts import TextFile, TextRow, paragraphs
 from mailmill.errors import DataError
 from tests.corpus.reading import parse, texts
 
@@ -103,10 +105,69 @@ def test_missing_files_columns_and_formats_are_named(texts_file: str, tmp_path: 
         list(generate(CorpusSpec(texts=str(damaged))))
 
 
+def columns(path: Path, **values: list[Any]) -> TextFile:
+    """A file of the texts "a", "b", ... with these columns; the first is the label, the second the group."""
+    count = len(next(iter(values.values())))
+    pq.write_table(pa.table({"text": [chr(97 + n) for n in range(count)], **values}), path)
+    return TextFile(str(path), "text", *[*values, None, None][:2])
+
+
+def test_null_nan_and_blanks_are_no_labels_and_no_groups(tmp_path: Path) -> None:
+    """All mails without a group fell into one conversation called "nan"."""
+    file = columns(tmp_path / "t.parquet", label=[1.0, float("nan"), None], film=[float("nan")] * 3)
+    assert [(row.label, row.group) for row in file.rows()] == [("1.0", None), (None, None), (None, None)]
+    assert file.labels() == ("1.0",)
+    file = columns(tmp_path / "t.parquet", label=["pos", " pos", "neg ", "  ", ""])
+    assert [row.label for row in file.rows()] == ["pos", "pos", "neg", None, None]
+    assert file.labels() == ("neg", "pos")
+    odd: list[Any]
+    for odd in ([b"pos"], [["pos"]], [[]]):
+        with pytest.raises(DataError, match="column label holds neither text nor numbers"):
+            list(columns(tmp_path / "t.parquet", label=odd).rows())
+
+
+def test_json_lines_as_other_programs_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('\ufeff{"text": "a \\ud83d b", "label": "\\ud83d\\ude00", "film": "\\ude00"}\r\n', encoding="utf-8")
+    assert list(TextFile(str(path), "text", "label", "film").rows()) == [TextRow("a ? b", "\U0001f600", "?")]
+    (mail,) = generate(CorpusSpec(texts=str(path), group_column="film", malformed=0, duplicates=0))
+    assert author(mail) == ["a", "?", "b"]
+    path.write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(DataError, match="line 1 is not a JSON object"):
+        list(TextFile(str(path), "text", None, None).rows())
+
+
+def test_columns_that_nobody_asked_for_may_hold_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", 100)
+    path = tmp_path / "t.csv"
+    path.write_text("text,note,label\n" + "a word,,pos\n" * 50 + "the last,a note,neg\n", encoding="utf-8")
+    assert len(list(TextFile(str(path), "text", "label", None).rows())) == 51
+    assert next(TextFile(str(path), "text", "text", None).rows()) == TextRow("a word", "a word", None)
+    path.write_text("text,label,text\na,pos,b\n", encoding="utf-8")
+    with pytest.raises(DataError, match="column text is there twice"):
+        next(TextFile(str(path), "text", "label", None).rows())
+
+
+def test_placeholders_in_given_texts_are_words(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "Use {charset} in the head", "label": "pos"}\n' * 150, encoding="utf-8")
+    mails = list(generate(CorpusSpec(texts=str(path), malformed=0, duplicates=0)))
+    assert {mail.client for mail in mails} >= {"gmail", "webmail_table"}
+    for mail in mails:
+        assert all("{charset}" in text for text in texts(parse(mail.raw)).values())
+        assert b'charset={charset}"' not in mail.raw
+
+
+@pytest.mark.parametrize("run", [" ", "\n", " \t", "<br>", "<br ", "<a "])
+def test_a_long_run_takes_no_longer_than_its_length(run: str) -> None:
+    assert paragraphs("x" + run * 200_000 + "y")[0][0] == "x"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("", []),
+        ("one  <br>  \x0b<p>two \x0b\n \x85 three\n", ["one", "two", "three"]),
         ("one<br /><br />two<BR>three", ["one", "two", "three"]),
         ("one\n\n  two\tthree ", ["one", "two three"]),
         ("an <i>old</i> film <3 > 2", ["an old film <3 > 2"]),

@@ -153,6 +153,15 @@ def test_telling_words_are_those_of_the_direction() -> None:
         ("Order 12-345 of 3 May cost 40.50", "Order [number] of", ("12", "345", "40")),
         ("I met Ada Byron there. She was kind.", "I met [name] [name] there. She was kind.", ("Ada", "Byron")),
         ("Then I said no, and I’m sure.", "Then I said no, and I’m sure.", ()),
+        (
+            "He saw Mr. Smith, Dr. J. Jones. She too.",
+            "saw [name]. [name], [name]. [name]. [name]. She",
+            ("Smith", "Jones"),
+        ),
+        ("To Łukasz Żak, Иван Петров (Frau\u00a0Schulz).", "To [name] [name], [name] [name] ([name] [name])", ()),
+        ("I am John\nSmith.  The end.\nYours\n\nBob", "I am [name] [name]. The end. Yours Bob", ("Smith",)),
+        ("Ask @ada, ada.b@x.org", "Ask [address] [address]", ("ada",)),
+        ("A 5 @ 3", "A [number] @ [number]", ()),
     ],
 )
 def test_redaction(text: str, kept: str, gone: tuple[str, ...]) -> None:
@@ -160,6 +169,12 @@ def test_redaction(text: str, kept: str, gone: tuple[str, ...]) -> None:
     assert kept in found
     assert not any(word in found for word in gone)
     assert len(mistakes.redact("word " * 500)) <= mistakes.LONGEST
+
+
+@pytest.mark.parametrize("run", ["x", "=", "5", "@", " ", "\n", "a.", "A ", "x-", "Mr. ", "www."])
+def test_redaction_walks_a_long_run_once(run: str) -> None:
+    """A pasted log has no blank; each of its characters was walked to its end."""
+    assert len(mistakes.redact("It came so: " + run * 200_000)) <= mistakes.LONGEST
 
 
 def test_the_surest_mistakes_come_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -114,6 +115,17 @@ def test_an_error_of_a_part_reaches_the_caller_through_the_merging(
     monkeypatch.setattr(spark, "workers", 100)
     with pytest.raises(DataError, match="part 150 is damaged"):
         spark.map_reduce(list(range(203)), fails_late, kernels.add_int, None)
+
+
+def test_a_disk_that_is_full_as_tasks_are_given_what_they_share(spark: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pyspark.core.broadcast.pickle_protocol", property(full), raising=False)
+    monkeypatch.setattr("pyspark.core.broadcast.pickle.dump", full)
+    with pytest.raises(InfrastructureError, match="No space left on device") as caught:
+        list(spark.run(times, [1], b"x"))
+    assert "spark.local.dir" in caught.value.hint
 
 
 def times(task: int, factors: bytes) -> int:

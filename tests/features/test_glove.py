@@ -53,6 +53,9 @@ def test_every_form_gives_the_same_store(tmp_path: Path) -> None:
         write(tmp_path, zipped({"a.txt": b"x 1\n", "b.txt": TEXT}), "two.zip") + "!b.txt",
         write(tmp_path, b"4 3\n" + TEXT, "word2vec.txt"),
         write(tmp_path, TEXT.replace(b"\n", b" \r\n"), "windows.txt"),
+        write(tmp_path, b"\xef\xbb\xbf" + TEXT, "marked.txt"),
+        write(tmp_path, b"\xef\xbb\xbf4 3\n" + TEXT, "marked-word2vec.txt"),
+        write(tmp_path, gzip.compress(TEXT), "UPPER.TXT.GZ"),
     ]
     stores = [build_store(source, tmp_path / f"store-{number}") for number, source in enumerate(sources)]
     assert len({store.fingerprint for store in stores}) == 1
@@ -92,6 +95,11 @@ def test_a_current_store_is_kept_and_a_stale_one_replaced(tmp_path: Path) -> Non
         (b"5 3\n" + TEXT + b"the 1 2 3\n", "line 6 repeats the word of line 2"),
         (TEXT + b"cut 1 2 3", "line 5 does not end"),
         (b"word\n", "line 1 is not a word and its values"),
+        (b"cut 1\n" + TEXT, "line 2 has more than 1 values"),
+        (TEXT + b"long 0.25 1 3 4\n", "line 5 has more than 3 values"),
+        (TEXT + b"small 1e-05 1 2 3\n", "line 5 has more than 3 values"),
+        (TEXT + b"joined 1 .2 3next 1 2 3\n", "line 5 has more than 3 values"),
+        (b"4 3\nthe \x00\x01\n", "line 2 is no text"),
     ],
 )
 def test_a_bad_line_is_named_and_nothing_is_left(tmp_path: Path, content: bytes, message: str) -> None:
@@ -127,6 +135,15 @@ def test_a_damaged_byte_in_an_archive_is_refused(tmp_path: Path) -> None:
         source = write(tmp_path, whole[:middle] + bytes([whole[middle] ^ 0x55]) + whole[middle + 1 :], name)
         with pytest.raises(DataError, match="damaged"):
             build_store(source, tmp_path / "store")
+
+
+@pytest.mark.parametrize(("at", "value"), [(8, b"\x09\x00"), (6, b"\x01\x00")], ids=["Deflate64", "a password"])
+def test_a_zip_that_python_cannot_unpack_says_so(tmp_path: Path, at: int, value: bytes) -> None:
+    whole = bytearray(zipped({"v.txt": TEXT}))
+    for start in (at, whole.find(b"PK\x01\x02") + at + 2):
+        whole[start : start + 2] = value
+    with pytest.raises(DataError, match="cannot unpack"):
+        build_store(write(tmp_path, bytes(whole), "v.zip"), tmp_path / "store")
 
 
 def test_a_missing_source_or_member_or_package_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Training: the kernel against NumPy, gradients against differences, the same bits for any threads, resuming."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -56,6 +57,29 @@ def test_the_file_does_not_depend_on_order_or_memory(tmp_path: Path, file: PairF
     assert again.pairs.tobytes() == file.pairs.tobytes()
     np.testing.assert_array_equal(again.bounds, file.bounds)
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == ["bounds.json", "pairs.bin"]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stopped could leave an index without its pairs, at which every later run ended."""
+    events: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def flushed(number: int) -> None:
+        events.append("disk")
+        fsync(number)
+
+    def renamed(old: Path, new: Path) -> Path:
+        events.append(new.name)
+        return replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", renamed)
+    counts = some_counts()
+    file = write_pairs(tmp_path, iter(counts), len(counts[0][0]), LAYOUT, Weighting(60, 5.0))
+    assert events == ["disk", "pairs.bin", "disk", "bounds.json"]
+    train(file, LAYOUT, Training(1, 0.05, 1), tmp_path, 1)
+    assert events[4:] == ["disk", glove_training.CHECKPOINT]
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_blocks_of_a_round_share_no_row(file: PairFile) -> None:

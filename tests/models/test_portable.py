@@ -147,14 +147,34 @@ def test_a_steep_calibration_is_verified() -> None:
         verify(replace(model, calibration=Calibration("isotonic", knots=moved)), content)
 
 
+@pytest.mark.parametrize("kind", ["logistic", "forest"])
 def test_a_model_that_is_too_large_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The fit is not lost with it."""
     monkeypatch.setattr(portable, "_MOST_BYTES", 10)
-    model = LogisticModel(("neg", "pos"), np.ones((1, 3)), np.zeros(1), LogisticSettings())
-    assert portable.files(model, "auto") == {}
+    logistic = LogisticModel(("neg", "pos"), np.ones((1, 3)), np.zeros(1), LogisticSettings())
+    model = logistic if kind == "logistic" else forest(CLASSES)
+    assert files(model, "auto") == {}
     assert "at most 2 GiB" in caplog.text
+    with pytest.raises(MailmillError, match="at most 2 GiB"):
+        files(model, "required")
+
+
+@pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c", "d")])
+def test_the_size_of_a_forests_file_is_known_before(
+    classes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = forest(classes)
+    content = export(model)
+    for most, fits in ((len(content) * 2, True), (len(content) // 2, False)):
+        monkeypatch.setattr(portable, "_MOST_BYTES", most)
+        assert bool(files(model, "auto")) == fits
+    monkeypatch.undo()
+    monkeypatch.setattr(portable, "_MOST_NODES", 10)
+    assert files(model, "auto") == {}
+    assert "too large for train.onnx = auto" in caplog.text
+    assert files(model, "required")
 
 
 def test_a_graph_that_differs_is_left_out(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -68,6 +68,22 @@ def test_an_index_of_few_mails_is_not_judged(rows: int, judged: bool) -> None:
     assert "drift.text.chars.ks" in found
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({f"c{n}": 15 for n in range(10)}, {"c0": 150}),
+        ({"neg": 1000, "pos": 1000}, {f"n\x00{n}": 7 for n in range(300)}),
+        ({"neg": 28, "pos": 2}, {"neg": 2, "pos": 28}),
+    ],
+)
+def test_an_index_beyond_chance_is_judged_however_few_the_mails(before: dict[str, int], now: dict[str, int]) -> None:
+    """The stop for labels whose balance is another was off where class names were garbled."""
+    documents = [
+        {"rows": sum(n.values()), "facts": {}, "histograms": {}, "counts": {"classes": n}} for n in (before, now)
+    ]
+    assert drift.facts(*documents)["drift.classes.psi"] > 0.5
+
+
 def test_a_day_that_lost_mail_is_named() -> None:
     days = {f"2024-03-{d:02d}": 40 for d in range(1, 29)}
     cut = days | {"2024-03-15": 6}

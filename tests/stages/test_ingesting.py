@@ -99,9 +99,11 @@ def test_a_night_adds_files_and_rewrites_none(mailbox: Mailbox, monkeypatch: pyt
     first = mailbox.run()
     adds_up(first, 100)
     mailbox.arrive(DAYS[1], 60, again=7)
+    nothing = mailbox.corpus / "mail" / f"{DAYS[1]}-no-words.eml"  # labelled, and rejected by cleaning
+    nothing.write_bytes(b"From: a@b.example\r\nX-Label: neg\r\nMessage-ID: <no-words@b.example>\r\n\r\n\r\n")
     rows = mapped(monkeypatch)
     second = mailbox.run()
-    adds_up(second, 167)
+    adds_up(second, 168)
     for name in GROWING:
         before, after = ({f.path for f in m[name].files} for m in (first, second))
         assert before <= after, name

@@ -217,8 +217,32 @@ def test_a_model_of_class_informed_words_and_ngrams(tmp_path: Path) -> None:
         scoring.open_model(STORAGE, str(tmp_path / "work" / "models" / "logistic"))
 
 
+def test_new_mail_takes_the_place_of_no_other(trained: tuple[Config, Path], tmp_path: Path) -> None:
+    """`--output` of a workspace replaced its mail by the new: where it was kept there alone, for good."""
+    config, corpus = trained
+    model, landing = str(Path(config.run.work) / "models" / "logistic"), tmp_path / "landing"
+    (tmp_path / "new").mkdir()
+    shutil.copy(next((corpus / "mail").rglob("*.eml")), tmp_path / "new" / "one.eml")
+    with Job(mail.make_config(str(landing), corpus, Path("none"), "ingest.keep_gone=true")) as job:
+        pipeline.ingest(job)
+    for output in (config.run.work, str(landing)):
+        before = {path: path.read_bytes() for path in Path(output).rglob("_manifest.json")}
+        refused = mailmill("score", "--model", model, "--input", tmp_path / "new", "--output", output)
+        assert refused.returncode == 2, refused.stderr
+        assert "is a workspace of other mail" in refused.stderr
+        assert {path: path.read_bytes() for path in Path(output).rglob("_manifest.json")} == before
+    for day in ("one", "two"):
+        (tmp_path / "new" / "one.eml").rename(tmp_path / "new" / f"{day}.eml")
+        again = mailmill("score", "--model", model, "--input", tmp_path / "new", "--output", tmp_path / "day")
+        assert again.returncode == 0, again.stderr
+        (tmp_path / "new" / f"{day}.eml").rename(tmp_path / "new" / "one.eml")
+
+
 def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) -> None:
-    """Trained weekly, while the nights between fit weights anew to more mail, and sweep old ones."""
+    """Trained weekly, while the nights between fit weights anew to more mail, and sweep old ones.
+
+    So do word vectors that come under the same name: those of the model stay.
+    """
     corpus = mail.make_corpus(tmp_path / "corpus", 240, label_header="X-Label")
     vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
     waiting = [(path, path.read_bytes()) for path in sorted((corpus / "mail").rglob("*.eml"))[180:]]
@@ -236,9 +260,12 @@ def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) ->
     for night in range(3):
         for path, content in waiting[night * 20 : night * 20 + 20]:
             path.write_bytes(content)
+        with vectors.open("a") as file:
+            file.write(f"night{night}" + " 0.5" * (len(vectors.read_text().splitlines()[0].split()) - 1) + "\n")
         with Job(config) as job:
             for stage in (pipeline.ingest, pipeline.clean, pipeline.label, pipeline.features):
                 stage(job)
     assert scoring.score_message(raw, scoring.open_model(STORAGE, place)) == before
     runs = [folder.name for folder in (tmp_path / "work" / "weights").iterdir() if folder.is_dir()]
     assert len(runs) == 3, "the model's, this night's, and the one before"
+    assert len(list((tmp_path / "work" / "vectors").iterdir())) == 2, "the model's, and this night's"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import tracemalloc
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from mailmill import schemas
 from mailmill.config import TablesSection
-from mailmill.errors import DataError
+from mailmill.errors import DataError, InfrastructureError
 from mailmill.storage import fingerprint, manifests
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.fragments import conform, repeating
@@ -154,6 +155,39 @@ def test_an_attempt_touches_nothing_of_another(place: Place, how: str) -> None:
     table.require_whole()
     assert table.read().num_rows == 40
     assert len(storage.children(stage.folder("raw"))) == 1, "publication sweeps what the other has left"
+
+
+def test_an_attempt_that_ends_after_publication_is_swept_by_the_next(place: Place) -> None:
+    """Other tools read all files of a growing table, and counted its rows twice."""
+    storage, root = place
+    workspace = Workspace(storage, root, SMALL)
+    stage = workspace.stage({}, "s", {"raw": schemas.RAW})
+    with stage.sink.open(0) as won:
+        won.write("raw", rows(0, 40))
+    with stage.sink.open(0) as late:
+        late.write("raw", rows(0, 40))
+        stage.publish(won.written, {})
+    assert len(storage.children(stage.folder("raw"))) == 2
+    grown = workspace.stage({"more": "m"}, "s", {"raw": schemas.RAW})
+    with grown.sink.open(0) as more:
+        more.write("raw", rows(40, 50))
+    table = grown.publish(won.written + more.written, {})["raw"]
+    assert set(manifests.paths(storage, table.uri)) == {manifests.NAME} | {file.path for file in table.manifest.files}
+
+
+def test_what_fails_at_a_files_end_is_named_and_lets_go(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are written whole at their end: "a bug in mailmill" was all that a busy S3 ended in there."""
+    storage, root = place
+    stage = Workspace(storage, root, SMALL).stage({}, "s", {"raw": schemas.RAW, "rejects": schemas.REJECTS})
+
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "AWS Error SLOW_DOWN during UploadPart")
+
+    with pytest.raises(InfrastructureError, match=r"raw/run_id=.*SLOW_DOWN"), stage.sink.open(0) as writer:
+        writer.write("raw", rows(0, 3))
+        monkeypatch.setattr(pq.ParquetWriter, "write_table", refuses)
+    assert manifests.paths(storage, stage.workspace.uri_of("raw")) == {}
+    assert writer.written == []
 
 
 def test_a_task_that_runs_twice_leaves_one_file(workspace: Workspace) -> None:

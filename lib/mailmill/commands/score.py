@@ -102,9 +102,10 @@ def _new_mail(
         found = parse({}, [*overrides, *([f"engine.kind={engine}"] if engine else []), *changes])
     from mailmill import pipeline
     from mailmill.stages.scorer import open_model
-    from mailmill.stages.scoring import score_mail
+    from mailmill.stages.scoring import require_own, score_mail
 
     with session(found, "score") as job:
+        require_own(job)
         scorer = open_model(job.storage, model, vectors)
         pipeline.ingest(job)
         clean = pipeline.clean(job)

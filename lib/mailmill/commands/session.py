@@ -81,6 +81,7 @@ def session(config: Config, command: str) -> Iterator[Job]:
         interrupt.check()
 
     job = Job(config, check, recorder.heard)
+    job.require_apart()
     with lease:
         failure: BaseException | None = None
         try:

@@ -107,7 +107,7 @@ def fill_ids(template: str, draw: Draw, domain: str) -> str:
 def render_html(client: Client, body: Body, draw: Draw, language: str, logo: str = "") -> tuple[str, Zones]:
     """The HTML part of a body and (line, zone) of every line a reader sees; `logo` is a Content-ID or "".
 
-    The document still holds the placeholder {charset}.
+    The document still holds the placeholder {charset} where the client's head has it.
     """
     page = _Page(client, draw, language, logo)
     letter, quoted = body.letter, body.quoted

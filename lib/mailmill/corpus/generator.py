@@ -210,9 +210,9 @@ def _content(client: Client, plain: str | None, html: str | None, logo: str, dra
     boundary = fill_ids(client.boundary, draw, "example")
     texts = []
     if plain is not None:
-        texts.append(mime.text_part(draw, plain, "plain", charset, client.flowed))
+        texts.append(mime.text_part(draw, plain, "plain", charset, flowed=client.flowed))
     if html is not None:
-        texts.append(mime.text_part(draw, html, "html", charset))
+        texts.append(mime.text_part(draw, html, "html", charset, named="{charset}" in client.head))
     part = texts[0] if len(texts) == 1 else mime.multipart("alternative", f"{boundary}a", texts)
     if logo and html is not None:
         image = Attachment("image001.png", "image/png", png(draw, _LOGO_SIDE), logo)

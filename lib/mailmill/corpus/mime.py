@@ -41,10 +41,15 @@ def choose_charset(draw: Draw, plain: str | None, html: str | None) -> str:
     return charset
 
 
-def text_part(draw: Draw, text: str, subtype: str, charset: str, flowed: bool = False) -> tuple[Headers, bytes]:
-    """Content headers and encoded content of a text part; the transfer encoding is drawn among those that fit."""
+def text_part(
+    draw: Draw, text: str, subtype: str, charset: str, *, flowed: bool = False, named: bool = False
+) -> tuple[Headers, bytes]:
+    """Content headers and encoded content of a text part; the transfer encoding is drawn among those that fit.
+
+    named: the first {charset} in the text stands for the charset's name.
+    """
     charset_shown = charset.upper() if draw.chance(0.4) else charset
-    if subtype == "html":
+    if named:
         text = text.replace("{charset}", charset_shown, 1)
     if charset == "utf-16":
         content = b"\xff\xfe" + text.replace("\n", "\r\n").encode("utf-16-le")

@@ -24,14 +24,14 @@ from mailmill.errors import DataError
 _BATCH = 1024
 _BLOCK_BYTES = 8 * 2**20
 _MOST_LABELS = 1000
-_BREAK = re.compile(r"\s*(?:<(?:br|/?p|hr)\s*/?>\s*)+|[ \t]*\n\s*", re.IGNORECASE)
+_BREAK = re.compile(r"(?<!\s)\s*(?:(?:<(?:br|/?p|hr)\s*/?>\s*)+|\n\s*)", re.IGNORECASE)
 _INLINE = re.compile(r"</?(?:i|b|u|em|strong|font|span|a)(?:\s[^<>]*)?>", re.IGNORECASE)
 _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 
 
 @dataclass(frozen=True)
 class TextRow:
-    """One given text; `label` and `group` are None where the file has none, or an empty string."""
+    """One given text; `label` and `group` are None where the file has none, or null, NaN, or blanks alone."""
 
     text: str
     label: str | None
@@ -51,17 +51,18 @@ class TextFile:
         """Rows from row number `start` on, in the file's order.
 
         Raises:
-            DataError: the file is missing, damaged, of an unknown format, or lacks a column.
+            DataError: the file is missing, damaged, of an unknown format, lacks a column or has it twice, or a
+                column holds what is no text (or, for labels and groups, no number).
         """
         columns = self._columns()
         for number, values in enumerate(self._values(columns, start), start):
             text = values[0]
             if text is not None and not isinstance(text, str):
                 raise DataError(f"{self.path}: row {number}: column {self.text_column} is not text")
-            rest = [None if value is None else str(value) for value in values[1:]]
+            rest = [self._word(column, value) for column, value in zip(columns[1:], values[1:], strict=True)]
             label = rest.pop(0) if self.label_column else None
             group = rest.pop(0) if self.group_column else None
-            yield TextRow(text or "", label or None, group or None)
+            yield TextRow(_encodable(text or ""), label, group)
 
     def labels(self) -> tuple[str, ...]:
         """The distinct labels, sorted; () without a label column. One pass over that column alone."""
@@ -69,8 +70,8 @@ class TextFile:
             return ()
         found: set[str] = set()
         for (value,) in self._values([self.label_column], 0):
-            if value not in (None, ""):
-                found.add(str(value))
+            if label := self._word(self.label_column, value):
+                found.add(label)
             if len(found) > _MOST_LABELS:
                 raise DataError(
                     f"{self.path}: column {self.label_column} has more than {_MOST_LABELS} different values",
@@ -80,6 +81,14 @@ class TextFile:
 
     def _columns(self) -> list[str]:
         return [column for column in (self.text_column, self.label_column, self.group_column) if column]
+
+    def _word(self, column: str, value: Any) -> str | None:
+        """A label or a group; as the labels stage reads them, blanks around it do not count, and NaN is none."""
+        if isinstance(value, (bytes, list, dict)):
+            raise DataError(f"{self.path}: column {column} holds neither text nor numbers")
+        if value is None or value != value:
+            return None
+        return _encodable(str(value)).strip() or None
 
     def _values(self, columns: list[str], start: int) -> Iterator[tuple[Any, ...]]:
         readers = {".parquet": _parquet, ".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv}
@@ -94,6 +103,11 @@ class TextFile:
             raise DataError(f"texts {self.path} cannot be read: {type(error).__name__}") from None
 
 
+def _encodable(text: str) -> str:
+    """`text` with "?" for surrogates that stand alone, as escapes in JSON that was cut may give."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _missing(path: str, columns: list[str], present: list[str]) -> None:
     absent = [column for column in columns if column not in present]
     if absent:
@@ -101,6 +115,9 @@ def _missing(path: str, columns: list[str], present: list[str]) -> None:
             f"{path}: no column {', '.join(absent)}",
             hint=f"its columns are {', '.join(present)}; texts without labels take no label column",
         )
+    twice = [column for column in columns if present.count(column) > 1]
+    if twice:
+        raise DataError(f"{path}: column {twice[0]} is there twice", hint="give each column a name of its own")
 
 
 def _parquet(path: str, columns: list[str], start: int) -> Iterator[tuple[Any, ...]]:
@@ -114,11 +131,16 @@ def _parquet(path: str, columns: list[str], start: int) -> Iterator[tuple[Any, .
 
 
 def _csv(path: str, columns: list[str], start: int) -> Iterator[tuple[Any, ...]]:
-    convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False)
     parse = pa.csv.ParseOptions(newlines_in_values=True)
     read = pa.csv.ReadOptions(block_size=_BLOCK_BYTES)
-    with pa.csv.open_csv(path, read_options=read, parse_options=parse, convert_options=convert) as reader:
+    with pa.csv.open_csv(path, read_options=read, parse_options=parse) as reader:
         _missing(path, columns, reader.schema.names)
+    convert = pa.csv.ConvertOptions(  # of the other columns the first block tells nothing about the next
+        column_types=dict.fromkeys(columns, pa.string()),
+        include_columns=list(dict.fromkeys(columns)),
+        strings_can_be_null=False,
+    )
+    with pa.csv.open_csv(path, read_options=read, parse_options=parse, convert_options=convert) as reader:
         yield from _rows(reader, columns, start)
 
 
@@ -133,7 +155,7 @@ def _rows(batches: Any, columns: list[str], start: int) -> Iterator[tuple[Any, .
 
 
 def _jsonl(path: str, columns: list[str], start: int) -> Iterator[tuple[Any, ...]]:
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:
         row = -1
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -143,7 +165,7 @@ def _jsonl(path: str, columns: list[str], start: int) -> Iterator[tuple[Any, ...
                 continue
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 record = None
             if not isinstance(record, dict):
                 raise DataError(f"{path}: line {number} is not a JSON object")

@@ -17,11 +17,14 @@ from mailmill.docs.sample import Sample
 from mailmill.storage.fragments import Scan
 
 LONGEST = 280
-_ADDRESS = re.compile(r"\S+@\S+")
+# Each begins where a run of its characters does, so that a long one is walked once.
+_ADDRESS = re.compile(r"(?<!\S)\S*@\S+")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_NUMBER = re.compile(r"\w*\d[\w.,:/-]*")
-#: A capital inside a sentence: most often a name. A word that opens one, after a greeting's comma too, may be any.
-_NAME = re.compile(r"(?<![.!?:\n])([ \t]+[\"'(“]?)([A-Z\u00C0-\u00DE][\w'’-]*)")
+_NUMBER = re.compile(r"(?<!\w)\w*\d[\w.,:/-]*")
+_WORD = re.compile(r"(?<!\s)(\s+[\"'(“]?)([^\W\d_][\w'’-]*)")
+#: Titles and initials, whose full stop ends no sentence.
+_TITLE = re.compile(r"(?<!\w)(?:[^\W\d_]|Mrs?|Ms|Dr|Prof|St|Sra?|Hr|Fr|Mme|Mlle|Sig|Dott|Dhr|Mevr|Ing)\.$")
+_LONGEST_TITLE = 6
 _KEPT = frozenset({"I", "I'm", "I’m", "I'll", "I’ll", "I've", "I’ve", "I'd", "I’d"})
 
 
@@ -70,6 +73,23 @@ def redact(text: str) -> str:
     """`text` with addresses, links, words with digits and capitalised words inside sentences replaced, and cut."""
     text = _ADDRESS.sub("[address]", _LINK.sub("[link]", text))
     text = _NUMBER.sub("[number]", text)
-    text = _NAME.sub(lambda m: m[0] if m[2] in _KEPT else f"{m[1]}[name]", text)
-    text = " ".join(text.split())
+    text = " ".join(_without_names(text).split())
     return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
+
+
+def _without_names(text: str) -> str:
+    """`text` without the capitals inside its sentences, which most often are names. A word that opens a sentence or a
+    line may be any, but not where the line before ends in a name."""
+    last = -1
+
+    def hidden(word: re.Match[str]) -> str:
+        nonlocal last
+        before = text[max(0, word.start() - _LONGEST_TITLE) : word.start()]
+        opens = before[-1:] in ".!?:" and not _TITLE.search(before)
+        opens |= "\n" in word[1] and (word.start() != last or word[1].count("\n") > 1)
+        if opens or word[2] in _KEPT or word[2][0] == word[2][0].lower():
+            return word[0]
+        last = word.end()
+        return f"{word[1]}[name]"
+
+    return _WORD.sub(hidden, text)

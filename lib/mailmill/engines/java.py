@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from py4j.protocol import Py4JError as Py4JError
 
-from mailmill.errors import InfrastructureError
+from mailmill.errors import InfrastructureError, is_of_the_disk
 
 
 @contextlib.contextmanager
@@ -21,6 +21,20 @@ def java_lives() -> Iterator[None]:
         raise InfrastructureError(
             f"Spark's driver in Java is gone or has stopped: {cause(error)}",
             hint="see its log; a lack of memory is the usual cause (spark.driver.memory)",
+        ) from error
+
+
+@contextlib.contextmanager
+def written_whole() -> Iterator[None]:
+    """Say that the disk refused what PySpark writes for Java; PySpark says that the value cannot be serialized."""
+    try:
+        yield
+    except Exception as error:
+        if (refused := error.__context__) is None or not is_of_the_disk(refused):
+            raise
+        raise InfrastructureError(
+            f"Spark's local folder: {getattr(refused, 'strerror', None) or refused}",
+            hint="make room there, or set spark.local.dir to another disk",
         ) from error
 
 

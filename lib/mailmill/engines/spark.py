@@ -31,7 +31,7 @@ from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel, Reduction, reduce_block
-from mailmill.engines.java import Py4JError, apart, cause, java_lives
+from mailmill.engines.java import Py4JError, apart, cause, java_lives, written_whole
 from mailmill.engines.merging import block_size, merging
 from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, MergeGroup, WriteGroups, grouped
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
@@ -198,7 +198,7 @@ class SparkEngine(Engine):
     @contextlib.contextmanager
     def _shared(self, value: B) -> Iterator[Any]:
         """Spark's broadcast of a value, with the file that it travels by, for as long as a job needs it."""
-        with java_lives():
+        with java_lives(), written_whole():
             shared = self._context.broadcast(value)
         try:
             yield shared

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.features.vector_files import Block, VectorFile, size_of
+from mailmill.storage.filesystems import flush_to_disk
 
 FORMAT = 1
 META, VECTORS, HASHES, ROWS, WORDS, OFFSETS = (
@@ -135,6 +136,8 @@ def build_store(source: str | VectorFile, directory: str | Path) -> GloveStore:
     try:
         temporary.mkdir(parents=True)
         _write(found, temporary)
+        for file in temporary.iterdir():
+            flush_to_disk(file)
         _publish(temporary, directory, found)
     except OSError as error:
         raise InfrastructureError(f"{directory}: the store cannot be written: {error.strerror or error}") from error

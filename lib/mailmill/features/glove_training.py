@@ -10,7 +10,6 @@ products in another order: across them vectors agree to rounding.)
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from mailmill.errors import DataError
 from mailmill.features.draws import permutation
-from mailmill.features.pairs import PairFile
+from mailmill.features.pairs import PairFile, replacing
 from mailmill.features.parameters import Layout
 
 CHECKPOINT = "checkpoint.npz"
@@ -127,13 +126,8 @@ def epochs_done(folder: Path) -> int:
 
 
 def _save(path: Path, parameters: NDArray[np.float32], losses: list[float]) -> None:
-    """Replace the checkpoint, atomically."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
+    with replacing(path) as stream:
         np.savez(stream, parameters=parameters, losses=np.array(losses))
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 def _restore(path: Path, parameters: NDArray[np.float32]) -> list[float]:

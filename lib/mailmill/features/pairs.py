@@ -13,11 +13,13 @@ bucket alone. The file is a function of the counts, whatever order and files the
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +77,7 @@ def write_pairs(
     for i, j, x in counts:
         _spread(i, j, x, layout, paths)
     sizes = np.zeros(blocks, np.int64)
-    with (folder / DATA).open("wb") as data:
+    with replacing(folder / DATA) as data:
         for path in paths:
             if path.exists():
                 pairs, keys = _ordered(np.fromfile(path, _RAW), layout, weighting)
@@ -83,10 +85,20 @@ def write_pairs(
                 data.write(pairs.tobytes())  # tofile says nothing of a disk that fills as it closes
                 path.unlink()
     bounds = np.concatenate([[0], np.cumsum(sizes)])
-    temporary = folder / f".{BOUNDS}.tmp"
-    temporary.write_text(json.dumps({"bounds": bounds.tolist()}))
-    temporary.replace(folder / BOUNDS)
+    with replacing(folder / BOUNDS) as index:
+        index.write(json.dumps({"bounds": bounds.tolist()}).encode())
     return PairFile(folder)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` once all of it is on the disk, also where the machine stops meanwhile."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
 
 
 def _spread(

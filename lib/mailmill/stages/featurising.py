@@ -54,9 +54,9 @@ def features(job: Job) -> Table:
         weights = fitting.fit(spec, store, assignment, scans, map_reduce, job.engine.workers * 4)
 
     # Weights fitted to more mail change every row, and labels of messages that have their row already that row.
-    growth = stage.growth(texts, *labels)
+    growth, rejects = stage.growth(texts, *labels), job.workspace.open("rejects", schemas.REJECTS)
     fresh, kept = (texts, []) if spec.fitted else (growth.fresh["clean"], growth.kept)
-    if kept and not all(_covered(growth.fresh[table.name], fresh) for table in labels):
+    if kept and not all(_covered(growth.fresh[table.name], fresh, rejects) for table in labels):
         fresh, kept = texts, []
     stage = replace(growth.stage, in_use={"weights": weights_in_use(job.workspace)})
     files = stage.write_files("weights", weights.to_files())
@@ -70,15 +70,15 @@ def features(job: Job) -> Table:
     statistics = _counts(rows) | {"specification": kernel.spec.to_dict(), "splits_by": drawn}
     known = _known(job, texts, store, spec)
     table = done(job.publish(stage, written + files, statistics, known), "features")
-    vectors.sweep(job.storage, job.config.run.work, {store.fingerprint, *vectors_in_use(job.workspace)})
+    vectors.sweep(job.storage, job.config.run.work, store, vectors_in_use(job.workspace))
     return table
 
 
-def _covered(labels: Table, texts: Table) -> bool:
-    """Whether the labels are all of these texts' messages: not of some that have their rows already."""
+def _covered(labels: Table, texts: Table, rejects: Table) -> bool:
+    """Whether the labels are all of these texts' messages, or of rejects: of none that has its row already."""
     if not labels.rows:
         return True
-    known = [keys_of(scan) for scan in texts.scans()]
+    known = [keys_of(scan) for table in (texts, rejects) for scan in table.scans()]
     return bool(known) and all(np.isin(keys_of(scan), np.concatenate(known)).all() for scan in labels.scans())
 
 

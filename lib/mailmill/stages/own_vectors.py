@@ -29,7 +29,7 @@ from mailmill.errors import DataError, InfrastructureError
 from mailmill.features import glove_training, vocabulary
 from mailmill.features.cooccurrence import Counts, count_pairs, unit
 from mailmill.features.glove_training import Trained, Training
-from mailmill.features.pairs import BOUNDS, PairFile, Weighting, write_pairs
+from mailmill.features.pairs import BOUNDS, PairFile, Weighting, replacing, write_pairs
 from mailmill.features.parameters import Layout
 from mailmill.features.vocabulary import Vocabulary
 from mailmill.job import Job, done, skipped
@@ -147,9 +147,8 @@ def _words(job: Job, stage: Stage, texts: Table, folder: Path) -> list[str]:
     words = [word for word, _ in ranked]
     if len(words) < 2:
         raise DataError(f"{len(words)} words occur {settings.min_count} times", hint="lower glove.min_count")
-    temporary = kept.with_suffix(".tmp")
-    temporary.write_text(json.dumps(words), encoding="utf-8")
-    temporary.replace(kept)
+    with replacing(kept) as stream:
+        stream.write(json.dumps(words).encode())
     return words
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mailmill import schemas
+from mailmill.errors import ConfigError
 from mailmill.features.rows import columns_of
 from mailmill.models import artifact, queue
 from mailmill.progress import watch
 from mailmill.stages.scorer import Scorer
-from mailmill.storage import manifests
+from mailmill.storage import ledger, manifests
 from mailmill.storage.fragments import Scan, Written
 from mailmill.storage.tables import Stage, Table
 
@@ -44,6 +45,27 @@ class NewMailKernel:
         subjects = batch.column("subject").to_pylist() if "subject" in self.columns else []
         p = self.scorer.probabilities(batch.column("text").to_pylist(), subjects)
         return {"unranked": queue.scores(batch.column("key"), p, self.scorer.artifact.model)}
+
+
+#: What a workspace has published that is more than the scores of new mail.
+_MORE = ("labels", "features", "metrics", "models/logistic", "models/forest")
+
+
+def require_own(job: Job) -> None:
+    """Raise ConfigError where the workspace holds mail or models that new mail to be scored would take the place of.
+
+    Nothing but an earlier scoring belongs there; of one that was killed there is no more than this input's raw mail.
+    """
+    workspace = job.workspace
+    found = [name for name in _MORE if workspace.find(name)]
+    if not found and workspace.find("ledger") and not workspace.find("scores"):
+        taken = workspace.open("ledger", ledger.SCHEMA).read(["path"])["path"].to_pylist()
+        found = ["raw"] if taken and {each.name for each in job.inputs()}.isdisjoint(taken) else []
+    if found:
+        raise ConfigError(
+            f"{workspace.root} is a workspace of other mail: it holds {', '.join(found)}",
+            hint="name another folder, for the scores of new mail alone",
+        )
 
 
 def score_mail(job: Job, scorer: Scorer) -> Table:

@@ -158,7 +158,7 @@ class Storage:
             try:
                 with pa.OSFile(str(temporary), "wb") as stream:
                     yield stream
-                _flush_to_disk(temporary)
+                flush_to_disk(temporary)
                 os.replace(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -289,7 +289,8 @@ def _seconds(info: dict[str, Any]) -> float:
     return float(changed.timestamp()) if changed is not None else 0.0
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Have the file's bytes on the disk: a power cut may else leave a name with zeros behind it."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

@@ -89,6 +89,9 @@ class SinkWriter:
         self._sink = sink
         attempt = uuid.uuid4().hex[:8]
         self._outputs = {name: _Output(sink, name, stem, attempt) for name in sink.schemas}
+        self._open = ExitStack()
+        for output in self._outputs.values():
+            self._open.push(output)
         self.written: list[Written] = []
 
     def write(self, name: str, batch: pa.RecordBatch) -> None:
@@ -99,12 +102,9 @@ class SinkWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        for name, output in self._outputs.items():
-            if error is None:
-                output.close()
-                self.written += [(name, file) for file in output.files]
-            else:
-                output.abort(kind, error, tb)
+        self._open.__exit__(kind, error, tb)
+        if error is None:
+            self.written += [(name, file) for name, output in self._outputs.items() for file in output.files]
 
 
 class _Output:
@@ -163,12 +163,16 @@ class _Output:
         self.files.append(File(self._path, self._rows, size, f"{combine(self._digests):032x}"))
         self._writer, self._rows, self._digests = None, 0, []
 
-    def close(self) -> None:
-        self._flush()
-        self._finish_file()
+    def __enter__(self) -> _Output:
+        return self
 
-    def abort(self, kind: Any, error: BaseException, tb: Any) -> None:
-        self._stack.__exit__(kind, error, tb)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, tb)
+            return
+        with self._stack:  # what fails here passes through the file that is open, which lets go of it and names it
+            self._flush()
+            self._finish_file()
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema, name: str = "table") -> pa.RecordBatch:

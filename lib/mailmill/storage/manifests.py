@@ -131,14 +131,21 @@ def read(storage: Storage, table_uri: str) -> Manifest | None:
 
 def missing(storage: Storage, table_uri: str, manifest: Manifest) -> list[str]:
     """The published files that are gone, or have other bytes than were written: one listing, nothing is read."""
-    there: dict[str, int] = {}
-    with contextlib.suppress(DataError):  # not even the folder
-        there = {storage.arrow(found.path)[1]: found.size for found in storage.find(table_uri)}
-    published = {join(table_uri, file.path): file.bytes for file in manifest.files}
-    found = [uri for uri, size in published.items() if there.get(storage.arrow(uri)[1]) != size]
+    there = paths(storage, table_uri)
+    found = [join(table_uri, file.path) for file in manifest.files if there.get(file.path) != file.bytes]
     if found:
-        log.warning("%s: %d of %d files are gone or cut, e.g. %s", table_uri, len(found), len(published), found[0])
+        log.warning("%s: %d of %d files are gone or cut, e.g. %s", table_uri, len(found), len(manifest.files), found[0])
     return found
+
+
+def paths(storage: Storage, table_uri: str) -> dict[str, int]:
+    """The bytes of every file below the table's folder, by its path there; one listing, and {} without the folder."""
+    try:
+        found = storage.find(table_uri)
+    except DataError:
+        return {}
+    start = len(storage.arrow(table_uri)[1].rstrip("/")) + 1
+    return {storage.arrow(each.path)[1][start:]: each.size for each in found}
 
 
 @contextlib.contextmanager
@@ -153,17 +160,21 @@ def mendable(table_uri: str) -> Iterator[None]:
 def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collection[str] = ()) -> None:
     """Make `manifest` the table. Then sweep: its files stay, those of the manifest before it, and folders `in_use`.
 
-    Those before stay for readers that are still on them. A table that grew keeps files of many runs.
+    Those before stay for readers that are still on them. A table that grew keeps files of many runs; an attempt of a
+    task that ended after the publication has left one beside them.
     """
     before = read(storage, table_uri)
     named = {file.path for file in manifest.files}
     _sweep(storage, table_uri, f"run_id={manifest.run_id}", named)  # left by a task's lost attempt, or scratch
     storage.write(join(table_uri, NAME), manifest.to_bytes())
-    keep = {*in_use, *(f"run_id={run}" for run in (manifest.run_id, before.run_id if before else None))}
-    keep |= {file.path.partition("/")[0] for m in (manifest, before) if m for file in m.files}
+    named |= {file.path for file in before.files} if before else set()
+    folders = {path.partition("/")[0] for path in named} | {f"run_id={m.run_id}" for m in (manifest, before) if m}
     for name in storage.children(table_uri):
-        if name.startswith("run_id=") and name not in keep:
+        if name.startswith("run_id=") and name not in folders | {*in_use}:
             storage.delete(join(table_uri, name))
+    for path in paths(storage, table_uri):
+        if path.startswith("run_id=") and path not in named and path.partition("/")[0] not in in_use:
+            storage.delete(join(table_uri, path))
 
 
 def _sweep(storage: Storage, table_uri: str, folder: str, named: set[str]) -> None:

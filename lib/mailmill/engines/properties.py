@@ -8,7 +8,6 @@ from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import s3a
 
 _DEFAULTS = {
-    "spark.app.name": "mailmill",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "512",  # raw mail is large: 512 rows are a few megabytes
     "spark.sql.files.openCostInBytes": str(2**20),
@@ -16,6 +15,7 @@ _DEFAULTS = {
 }
 #: Matters of whoever submits.
 _SUBMITTERS = {
+    "spark.app.name": "mailmill",
     "spark.log.level": "ERROR",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.maxResultSize": "0",  # a pass's states are as large as they are; the driver's memory is the limit

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailmill.errors import ConfigError, InfrastructureError
-from mailmill.submit import commands, connector, environment, running
+from mailmill.submit import commands, connector, environment, running, staging
 from mailmill.submit.request import Request, parse
 from tests.conftest import ROOT
 
@@ -235,6 +235,13 @@ def test_an_answer_that_does_not_come_is_asked_for_again() -> None:
     with pytest.raises(InfrastructureError, match="GetJobRun"):
         running.follow(refusing, "a", "r", pause=0)
     assert refusing.states == ["403"], "what is not allowed was asked for again"
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_ENDPOINT_URL", "localhost:8333"), ("AWS_PROFILE", "nobodys")])
+def test_an_environment_that_botocore_refuses(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"^emr-serverless: .*{value}"):
+        staging.connect("emr-serverless")
 
 
 def test_the_connector_is_of_sparks_own_hadoop(tmp_path: Path) -> None:

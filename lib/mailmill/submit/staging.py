@@ -66,13 +66,17 @@ def connect(service: str, region: str = "") -> Any:
     """A client of an AWS service, with the credentials and the endpoint that the environment gives."""
     try:
         import botocore.config
+        import botocore.exceptions
         import botocore.session
     except ImportError:
         raise ConfigError(f"{service} needs botocore: pip install botocore (mailmill brings it)") from None
     options = botocore.config.Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=10)
     session = botocore.session.get_session()
-    chosen = region or session.get_config_variable("region") or "us-east-1"
-    return session.create_client(service, region_name=chosen, config=options)
+    try:
+        chosen = region or session.get_config_variable("region") or "us-east-1"
+        return session.create_client(service, region_name=chosen, config=options)
+    except (ValueError, botocore.exceptions.BotoCoreError) as error:
+        raise ConfigError(f"{service}: {_words(error)}", hint="see AWS_ENDPOINT_URL and AWS_PROFILE") from None
 
 
 def with_action(action: str, thing: str, call: Any) -> Any:

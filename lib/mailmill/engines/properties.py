@@ -13,7 +13,7 @@ _DEFAULTS = {
     "spark.sql.files.openCostInBytes": str(2**20),
     "spark.python.worker.reuse": "true",
 }
-#: Matters of whoever submits.
+#: Matters of whoever submits; the second table's are of a Spark on this machine alone.
 _SUBMITTERS = {
     "spark.app.name": "mailmill",
     "spark.log.level": "ERROR",
@@ -31,5 +31,6 @@ _LOCAL = {
 
 def chosen(settings: EngineSection, storage: StorageSection, local: bool, given: Mapping[str, str]) -> dict[str, str]:
     """Every property of a session. `given`: what spark-submit was given, by `--conf` or the cluster's defaults."""
-    submitters = {name: given.get(name, value) for name, value in _SUBMITTERS.items()}
-    return _DEFAULTS | submitters | (_LOCAL if local else {}) | s3a.properties(storage) | settings.spark
+    submitters = _SUBMITTERS | (_LOCAL if local else {})
+    heeded = {name: given.get(name, value) for name, value in submitters.items()}
+    return _DEFAULTS | heeded | s3a.properties(storage) | settings.spark

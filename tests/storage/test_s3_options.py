@@ -22,6 +22,7 @@ import pytest
 from mailmill import schemas
 from mailmill.config import Config, StorageSection, TablesSection, parse
 from mailmill.errors import ConfigError, DataError, InfrastructureError
+from mailmill.job import Job
 from mailmill.storage.containers import Limits, Rejected, read_container
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.lease import Lease
@@ -206,9 +207,11 @@ def test_keys_with_empty_parts_are_read(requester_pays: bool) -> None:
 def test_a_bucket_that_does_not_exist_is_named(requester_pays: bool) -> None:
     """Of a prefix of it nobody shall believe that it is empty today, nor look for a lease that is not there."""
     with listing({}) as endpoint:
-        storage = Storage(StorageSection(endpoint=endpoint, requester_pays=requester_pays))
+        section = StorageSection(endpoint=endpoint, requester_pays=requester_pays)
+        config = {"input": {"paths": ["s3://no-such-bucket/in"]}, "storage": section.model_dump(exclude_none=True)}
+        storage, job = Storage(section), Job(parse(config))
         actions: list[Callable[[], object]] = [
-            lambda: storage.find("s3://no-such-bucket/in"),
+            lambda: job.inputs(empty_ok=True),
             lambda: storage.find("s3://no-such-bucket"),
             lambda: Lease(storage, "s3://no-such-bucket/work", "run").__enter__(),
         ]

@@ -6,6 +6,11 @@
 # This file finds a Python; lib/mailmill/submit does the work.
 set -euo pipefail
 
+# A stream that the caller closed leads nowhere: else the next file that is opened would take its place.
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 python="${PYSPARK_PYTHON:-$here/.venv/bin/python}"
 [ -x "$python" ] || python="$(command -v python3.11 || command -v python3)" ||

@@ -338,6 +338,15 @@ def test_documentation_by_a_configuration_on_s3(name: str, config: Path, s3_endp
 class TestRefusals:
     """Each: the right exit code, a plain line that names the thing, and nothing published."""
 
+    def test_a_locale_that_cannot_say_the_workspace(self, config: Path, tmp_path: Path) -> None:
+        config.write_text(config.read_text().replace(f"{tmp_path}/work", f"{tmp_path}/w\u00f6rk"), encoding="utf-8")
+        result = mailmill("ingest", "-c", config, environment={"PYTHONUTF8": "0", "LC_ALL": "C"})
+        refused(result, 2, "run.work: this process's locale", "set PYTHONUTF8=1")
+
+    def test_an_endpoint_of_the_environment_without_a_scheme(self) -> None:
+        environment = {"AWS_ENDPOINT_URL_S3": "", "AWS_ENDPOINT_URL": "h:8333"}
+        refused(mailmill("ingest", "-c", "s3://b/x.toml", environment=environment), 2, "AWS_ENDPOINT_URL=h:8333")
+
     def test_a_typo_in_a_key(self, config: Path, tmp_path: Path) -> None:
         config.write_text(config.read_text().replace("ngram_bits", "ngram_bist").replace("trees", "tress"))
         began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -56,9 +57,15 @@ def test_overrides_are_typed_and_win() -> None:
     assert config.engine.spark == {"spark.executor.memory": "4g"}
 
 
-@pytest.mark.parametrize("place", ["hdfs:///data/x", "s3:/bucket/x", "S3://bucket/x", "https://host/x", "gs://bucket"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "hdfs:///data/x", "s3:/bucket/x", "S3://bucket/x", "https://host/x", "gs://bucket",
+        "s3://", "s3:///x", "s3a://", "file://",
+    ],
+)  # fmt: skip
 def test_a_place_that_nobody_speaks_is_refused(place: str) -> None:
-    """It was a local folder named "hdfs:"."""
+    """It was a local folder named "hdfs:"; without a bucket, as where a variable is not set, one named "s3:"."""
     for name in ("run.work", "labels.source", "features.vectors", "docs.site", "docs.declared", "quality.suites"):
         with pytest.raises(ConfigError, match=f"{name}: must be a path or s3://"):
             parse({"input": {"paths": ["a"]}}, [f"{name}={place}"])
@@ -71,10 +78,18 @@ def test_a_place_that_nobody_speaks_is_refused(place: str) -> None:
 
 def test_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    paths = ("s3://b/x", "s3a://b/x", "s3n://b/x", "file:///x", "/a:/b", "a b/c:d", "~/mail", "~")
+    paths = ("s3://b", "s3://b/x", "s3a://b/x", "s3n://b/x", "file:///x", "/a:/b", "a b/c:d", "~/mail", "~")
     config = parse({"input": {"paths": paths}})
     assert config.input.paths == (*paths[:-2], "/home/ada/mail", "/home/ada")
     assert config.features.vectors.startswith("package:")
+
+
+def test_a_place_that_the_locale_cannot_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with PYTHONUTF8=0 and LC_ALL=C; S3 does not ask the locale."""
+    monkeypatch.setattr(os, "fsencode", lambda path: path.encode("ascii", "surrogateescape"))
+    for name in ("run.work", "docs.site", "cache.directory"):
+        assert said_of({}, f"{name}=w\u00f6rk").startswith(f"{name}: this process's locale (")
+    assert parse({"input": {"paths": ["s3://b/w\u00f6rk", "work"]}}).input.paths == ("s3://b/w\u00f6rk", "work")
 
 
 @pytest.mark.parametrize("override", ["forest.trees", "trees=5", "=5", "input.paths.x=1"])
@@ -199,8 +214,25 @@ def said_of(document: dict[str, object], *overrides: str) -> str:
         ("evaluate.threshold=f2", "evaluate.threshold: should be a valid number, or 'f1' or 'cost' (got 'f2')"),
         ("forest.class_weights.pos=-1", "forest.class_weights.pos: should be greater than 0 (got -1)"),
         ('ingest.as_of=""', "ingest.as_of: should be a date, as 2026-11-20 (got '')"),
+        ("ingest.as_of=20261120", "ingest.as_of: should be a date, as 2026-11-20 (got 20261120)"),
+        (
+            "run.work=w\udcf6rk",
+            "run.work: is not UTF-8; where the locale is another, set PYTHONUTF8=1 (got 'w\\udcf6rk')",
+        ),
         ("input.pathz=[]", "input.pathz: unknown key; did you mean input.paths?"),
         ("features.seed=3", "features.seed: unknown key; did you mean run.seed?"),
+        ("inputs.paths=[]", "inputs: unknown key; did you mean input?"),
+        ("RUN.work=x", "RUN: unknown key; did you mean run?"),
+        ("Forest.trees=3", "Forest: unknown key; did you mean forest?"),
+        ("forest.Trees=3", "forest.Trees: unknown key; did you mean forest.trees?"),
+        ("search.forest.depth=[1, 0]", "search.forest.depth: should be greater than or equal to 1 (got 0)"),
+        ("search.logistic.l2=[[1, -1]]", "search.logistic.l2.1: should be greater than or equal to 0 (got -1)"),
+        ("search.forest.l2=[1]", "search.forest: [forest] has no setting l2 (got {'l2': [1]})"),
+        ("docs.country=de", "docs.country: should be three capital letters of ISO 3166, as DEU (got 'de')"),
+        (
+            "storage.endpoint=localhost",
+            "storage.endpoint: should begin with http:// or https://, as https://s3.example.com (got 'localhost')",
+        ),
     ],
 )
 def test_problems_are_said_in_words_of_toml(override: str, said: str) -> None:
@@ -225,7 +257,16 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert load(tmp_path / "notepad.toml").input.paths == ("mail",)
 
 
-@pytest.mark.parametrize("endpoint", ["127.0.0.1:8333", "localhost", "s3://x", "http://"])
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:8333", "localhost", "s3://x", "http://", "http:///x", " "])
 def test_an_endpoint_without_a_scheme_is_refused(endpoint: str) -> None:
     with pytest.raises(ConfigError, match=r"storage\.endpoint"):
         parse({"storage": {"endpoint": endpoint}, "input": {"paths": ["m"]}})
+
+
+@pytest.mark.parametrize(
+    ("said", "read"), [("http://h:1", "http://h:1"), ("HTTPS://s3.Example/x", "https://s3.Example/x"), ("", None)]
+)
+def test_an_endpoint(said: str, read: str | None) -> None:
+    """A variable that is not set names AWS's own."""
+    config = parse({"input": {"paths": ["m"]}}, [f'storage.endpoint="{said}"'])
+    assert config.storage.endpoint == read

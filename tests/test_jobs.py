@@ -21,6 +21,7 @@ from tests.conftest import ROOT, require_engine
 from tests.faults.processes import mailmill
 
 SCRIPT = ROOT / "spark-submit.sh"
+RUN = ("run", "--config", ROOT / "conf" / "local.toml")
 NO_STAGE = {"corpus", "engines"}
 
 
@@ -29,6 +30,16 @@ def submit(*arguments: str | Path, timeout: float = 300) -> subprocess.Completed
     environment = {"PYSPARK_PYTHON": sys.executable, **os.environ}
     command = [SCRIPT, *map(str, arguments)]
     return subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=timeout, env=environment)
+
+
+def fake_spark(home: Path, script: str) -> dict[str, str]:
+    """The environment of a Spark whose spark-submit is this shell script."""
+    (home / "bin").mkdir()
+    (home / "jars").mkdir()
+    fake = home / "bin" / "spark-submit"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    return os.environ | {"SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
 
 
 def test_every_stage_has_its_job() -> None:
@@ -70,19 +81,25 @@ class TestScript:
 
     def test_a_schedulers_signals_reach_the_driver(self, tmp_path: Path) -> None:
         """The script becomes the driver: one that is stopped must not leave it running with its lease."""
-        (tmp_path / "bin").mkdir()
-        (tmp_path / "jars").mkdir()
-        fake = tmp_path / "bin" / "spark-submit"
-        fake.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
-        fake.chmod(0o755)
-        environment = os.environ | {"SPARK_HOME": str(tmp_path), "PYSPARK_PYTHON": sys.executable}
-        with subprocess.Popen([SCRIPT, "run", "--config", ROOT / "conf" / "local.toml"], env=environment) as process:
+        environment = fake_spark(tmp_path, f"echo $$ > {tmp_path}/pid\nexec sleep 300")
+        with subprocess.Popen([SCRIPT, *RUN], env=environment) as process:
             deadline = time.monotonic() + 120
             while not (tmp_path / "pid").exists() and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.05)
             assert (tmp_path / "pid").read_text().strip() == str(process.pid)
             process.terminate()
             assert process.wait(60) == -signal.SIGTERM
+
+    @pytest.mark.parametrize(
+        ("closed", "said"), [("", "yes\n"), ("<&-", "yes\n"), ("2>&-", "yes\n"), (">&-", ""), ("<&- >&- 2>&-", "")]
+    )
+    def test_the_driver_starts_as_the_script_did(self, closed: str, said: str, tmp_path: Path) -> None:
+        """Python ignores signals that shells and Java heed; a stream that the caller closed leads nowhere."""
+        environment = fake_spark(tmp_path, f"grep SigIgn /proc/self/status > {tmp_path}/ignored\necho yes\nexit 3")
+        command = ["bash", "-c", f'exec "$0" "$@" {closed}', SCRIPT, *RUN]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stdout, done.stderr) == (3, said, "")
+        assert int((tmp_path / "ignored").read_text().split()[1], 16) == 0
 
     def test_targets(self) -> None:
         assert "--master yarn " in submit("--target", "yarn", "--dry-run", "run").stdout

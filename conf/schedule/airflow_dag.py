@@ -31,6 +31,9 @@ DEFAULTS = {
 }
 STAGES = ("ingest", "clean", "label", "glove", "features", "train", "evaluate", "score", "docs")
 PYTHON = "./environment/bin/python"
+#: The run's day and moment, in Jinja: those of its logical date, which Airflow 3 does not give one started by hand.
+DAY = "{{ ds if ds is defined else dag_run.run_after | ds }}"
+MOMENT = "{{ ts_nodash if ts_nodash is defined else dag_run.run_after | ts_nodash }}"
 #: A stage that takes longer is cancelled and tried again.
 HOURS = 6
 
@@ -70,13 +73,13 @@ with DAG(
             continue
         arguments = ["--config", f"{staging}/{settings['config']}"]
         if stage == "ingest":
-            arguments += ["--as-of", "{{ ds }}"]  # the night's own day: running it again gives the same bytes
+            arguments += ["--as-of", DAY]  # the night's own day: running it again gives the same bytes
         task = StartJob(
             task_id=stage,
             name=f"mailmill-{stage}",
             application_id=settings["application_id"],
             execution_role_arn=settings["role"],
-            client_request_token=f"{{{{ ts_nodash }}}}-{stage}-{{{{ ti.try_number }}}}",
+            client_request_token=f"{MOMENT}-{stage}-{{{{ ti.try_number }}}}",
             job_driver={
                 "sparkSubmit": {
                     "entryPoint": f"{staging}/{stage}.py",

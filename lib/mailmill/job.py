@@ -25,7 +25,7 @@ from mailmill.quality.threads import SplitOf, Threads, merge_threads, tally_thre
 from mailmill.storage.filesystems import Storage, is_s3
 from mailmill.storage.fragments import Sink, Written
 from mailmill.storage.manifests import Manifest
-from mailmill.storage.sources import SourceObject, is_junk
+from mailmill.storage.sources import SourceObject, is_junk, printable
 from mailmill.storage.tables import Stage, Table, Workspace
 
 log = logging.getLogger("mailmill")
@@ -82,8 +82,8 @@ class Job:
     def inputs(self, empty_ok: bool = False) -> list[SourceObject]:
         """Every object below `input.paths`, once, by path; what lies below `run.work` is mailmill's own, and no mail.
 
-        Raises DataError for a path that holds none, unless `empty_ok` and it is a folder (on S3, any prefix), and
-        ConfigError where `run.work` is one of the paths.
+        Raises DataError for a path that holds none, unless `empty_ok` and it is a folder (on S3, any prefix of a
+        bucket), and ConfigError where `run.work` is one of the paths.
         """
         self.require_apart()
         found: dict[str, SourceObject] = {}
@@ -94,7 +94,10 @@ class Job:
                 if not (empty_ok and (is_s3(root) or Path(root.removeprefix("file://")).is_dir())):
                     raise
                 objects = []
-            found |= {item.path: item for item in objects if not is_junk(item.path, root)}
+            mail = {item.path: item for item in objects if not is_junk(item.path, root)}
+            if empty_ok and not mail:
+                log.warning("input.paths: %s holds no mail", printable(root))
+            found |= mail
         if not found and not empty_ok:
             raise DataError(f"no mail in {', '.join(self.config.input.paths)}", hint="see input.paths")
         return [found[path] for path in sorted(found)]

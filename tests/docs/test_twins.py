@@ -239,6 +239,8 @@ def test_build_facts_versions_and_diff(configured: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().out.endswith("index.html\n")
     assert run("facts", "-c", str(configured), "generator.") == 0
     assert '"generator.kind" = "grammar"' in capsys.readouterr().out
+    assert run("facts", "-c", str(configured), "nosuch.") == 3
+    assert "starts with nosuch." in capsys.readouterr().err
     assert run("versions", "-c", str(configured)) == 0
     first = capsys.readouterr().out.split()[0]
     assert run("diff", "-c", str(configured), first, "latest") == 0

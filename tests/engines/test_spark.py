@@ -165,6 +165,28 @@ def test_a_java_that_dies_is_infrastructures_error(tmp_path: Path) -> None:
     assert len(told) == 2, done.stderr[-2000:]
 
 
+GIVEN = """
+from mailmill.config import EngineSection
+from mailmill.engines import open_engine
+
+with open_engine(EngineSection(kind="spark", spark={"spark.log.level": "OFF"})) as engine:
+    told = dict(engine._context.getConf().getAll())
+    names = ("app.name", "driver.maxResultSize", "log.level", "sql.session.timeZone")
+    print("told:", *(told[f"spark.{name}"] for name in names))
+"""
+
+
+def test_what_spark_submit_is_given_goes_before_defaults(tmp_path: Path) -> None:
+    """But not before [engine.spark], nor before what results depend on."""
+    (tmp_path / "given.py").write_text(GIVEN)
+    given = ["spark.driver.maxResultSize=3g", "spark.log.level=WARN", "spark.sql.session.timeZone=Asia/Tokyo"]
+    options = ["--name", "nightly", *(word for each in given for word in ("--conf", each))]
+    command = [Path(sys.executable).with_name("spark-submit"), "--master", "local[1]", *options, tmp_path / "given.py"]
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert "told: nightly 3g OFF UTC" in done.stdout.splitlines(), done.stderr[-2000:]
+
+
 def test_closing_again_is_no_error(spark: Engine) -> None:
     """The fixture closes it once more."""
     spark.close()

@@ -283,6 +283,7 @@ def test_a_landing_place_that_is_emptied(mailbox: Mailbox, caplog: pytest.LogCap
     with caplog.at_level(logging.INFO, logger="mailmill"):
         assert mailbox.run(keep) == first
     assert "raw unchanged: " in caplog.text
+    assert f"input.paths: {mailbox.corpus / 'mail'} holds no mail" in caplog.text
     mailbox.arrive(DAYS[1], 30)
     second = mailbox.run(keep)
     adds_up(second, 90)

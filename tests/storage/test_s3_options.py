@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -22,8 +22,10 @@ import pytest
 from mailmill import schemas
 from mailmill.config import Config, StorageSection, TablesSection, parse
 from mailmill.errors import ConfigError, DataError, InfrastructureError
+from mailmill.job import Job
 from mailmill.storage.containers import Limits, Rejected, read_container
 from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.lease import Lease
 from mailmill.storage.lookup import Lookup
 from mailmill.storage.tables import Workspace
 from tests import s3
@@ -201,6 +203,25 @@ def test_keys_with_empty_parts_are_read(requester_pays: bool) -> None:
         }  # fmt: skip
 
 
+@pytest.mark.parametrize("requester_pays", [False, True], ids=["pyarrow", "s3fs"])
+def test_a_bucket_that_does_not_exist_is_named(requester_pays: bool) -> None:
+    """Of a prefix of it nobody shall believe that it is empty today, nor look for a lease that is not there."""
+    with listing({}) as endpoint:
+        section = StorageSection(endpoint=endpoint, requester_pays=requester_pays)
+        config = {"input": {"paths": ["s3://no-such-bucket/in"]}, "storage": section.model_dump(exclude_none=True)}
+        storage, job = Storage(section), Job(parse(config))
+        actions: list[Callable[[], object]] = [
+            lambda: job.inputs(empty_ok=True),
+            lambda: storage.find("s3://no-such-bucket"),
+            lambda: Lease(storage, "s3://no-such-bucket/work", "run").__enter__(),
+        ]
+        for action in actions:
+            with pytest.raises(ConfigError, match="bucket no-such-bucket does not exist"):
+                action()
+        with pytest.raises(DataError, match="s3://bucket/no-such-prefix does not exist"):
+            storage.find("s3://bucket/no-such-prefix")
+
+
 @contextlib.contextmanager
 def listing(objects: dict[str, bytes]) -> Iterator[str]:
     """A server of one bucket that lists and hands out these objects, whatever their keys."""
@@ -214,6 +235,9 @@ def listing(objects: dict[str, bytes]) -> Iterator[str]:
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
             query, key = parse_qs(asked.query), unquote(asked.path).removeprefix("/bucket/")
+            if asked.path.split("/")[1] != "bucket":
+                self.answer(404, b"<Error><Code>NoSuchBucket</Code><Message>No such bucket</Message></Error>")
+                return
             if "list-type" in query:
                 wanted = [name for name in objects if name.startswith(query.get("prefix", [""])[0])]
                 rows = "".join(
@@ -223,12 +247,19 @@ def listing(objects: dict[str, bytes]) -> Iterator[str]:
                 content = f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>".encode()
             else:
                 content = objects.get(key, b"")
-            self.send_response(200 if content else 404)
+            self.answer(200 if content else 404, content)
+
+        def answer(self, status: int, content: bytes) -> None:
+            self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Last-Modified", "Fri, 20 Nov 2026 00:00:00 GMT")
             self.end_headers()
-            if self.command == "GET":
+            if self.command != "HEAD":
                 self.wfile.write(content)
+
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
 
         do_HEAD = do_GET  # noqa: N815 - as the server calls it
 

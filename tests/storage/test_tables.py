@@ -216,16 +216,19 @@ def test_missing_damaged_and_foreign_tables(workspace: Workspace) -> None:
     table = publish(workspace, (0, 10))
     with pytest.raises(DataError, match="other columns"):
         workspace.open("raw", schemas.REJECTS)
-    document = json.loads(workspace.storage.read(join(table.uri, manifests.NAME)))
-    for content, message in (
-        (b"{", "damaged"),
-        (b"[]", "damaged"),
-        (json.dumps(document | {"version": 9}).encode(), "version 9"),
-        (json.dumps({k: v for k, v in document.items() if k != "files"}).encode(), "damaged"),
+    name = join(table.uri, manifests.NAME)
+    document = json.loads(workspace.storage.read(name))
+    for content, message, way_out in (
+        (b"{", "damaged", "restore it from a backup"),
+        (b"[]", "damaged", "restore it from a backup"),
+        (json.dumps(document | {"version": 9, "code": "7+new"}).encode(), "version 9", "that wrote it (7+new)"),
+        (json.dumps({k: v for k, v in document.items() if k != "files"}).encode(), "damaged", "from a backup"),
     ):
-        workspace.storage.write(join(table.uri, manifests.NAME), content)
-        with pytest.raises(DataError, match=message):
+        workspace.storage.write(name, content)
+        with pytest.raises(DataError, match=message) as refused:
             workspace.open("raw", schemas.RAW)
+        assert way_out in refused.value.hint
+        assert f"delete {name} and run again" in refused.value.hint
 
 
 def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:

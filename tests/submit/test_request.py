@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailmill.errors import ConfigError, InfrastructureError
-from mailmill.submit import commands, connector, environment, running
+from mailmill.submit import commands, connector, environment, running, staging
 from mailmill.submit.request import Request, parse
 from tests.conftest import ROOT
 
@@ -175,6 +175,8 @@ def test_the_sdk_refuses_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> No
         (["--target", "emr-serverless", "run"], "--application-id"),
         ([*SERVERLESS[:-2], "run"], "--staging"),
         (["--staging", "hdfs://x", "run"], "s3:// prefix"),
+        (["--target", "yarn", "--staging", "s3:///bucket/p", "run"], "s3://BUCKET"),
+        (["--target", "yarn", "--staging", "s3://", "run"], "s3://BUCKET"),
         (["--target", "standalone", "--master", "spark://h:1", "--staging", "s3://b/p", "run"], "the driver itself"),
         (["--conf", "novalue", "run"], "key=value"),
         (["--run-id", "a b", "run"], "--run-id"),
@@ -209,8 +211,11 @@ class Serverless:
 
     def get_job_run(self, **_: str) -> dict[str, Any]:
         state = self.states.pop(0)
-        if state == "no answer":
-            raise ConnectionError(state)
+        if state in ("no answer", "403", "503"):
+            error = ConnectionError(state)
+            if state != "no answer":  # as botocore says it
+                error.response = {"ResponseMetadata": {"HTTPStatusCode": int(state)}}  # type: ignore[attr-defined]
+            raise error
         return {"jobRun": {"state": state, "stateDetails": self.details}}
 
 
@@ -223,9 +228,20 @@ def test_following_a_job_run_to_its_end() -> None:
 
 def test_an_answer_that_does_not_come_is_asked_for_again() -> None:
     """The job runs on: a retry would meet its lease."""
-    assert running.follow(Serverless("RUNNING", "no answer", "no answer", "SUCCESS"), "a", "r", pause=0) == 0
+    assert running.follow(Serverless("RUNNING", "no answer", "503", "SUCCESS"), "a", "r", pause=0) == 0
     with pytest.raises(InfrastructureError, match="GetJobRun"):
         running.follow(Serverless("RUNNING", *["no answer"] * 100), "a", "r", pause=0)
+    refusing = Serverless("403", "403")
+    with pytest.raises(InfrastructureError, match="GetJobRun"):
+        running.follow(refusing, "a", "r", pause=0)
+    assert refusing.states == ["403"], "what is not allowed was asked for again"
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_ENDPOINT_URL", "localhost:8333"), ("AWS_PROFILE", "nobodys")])
+def test_an_environment_that_botocore_refuses(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"^emr-serverless: .*{value}"):
+        staging.connect("emr-serverless")
 
 
 def test_the_connector_is_of_sparks_own_hadoop(tmp_path: Path) -> None:

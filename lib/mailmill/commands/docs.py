@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailmill.commands.session import config_option, options, session, set_option, settings
-from mailmill.errors import ConfigError
+from mailmill.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mailmill.job import Job
@@ -99,10 +99,11 @@ def list_facts(prefix: str, config: str | None, overrides: Sequence[str]) -> Non
     from mailmill.docs import facts, gathering
 
     with _job(config, overrides) as job:
-        found = gathering.gather(job.workspace, job.config)
+        found = [fact for fact in gathering.gather(job.workspace, job.config) if fact.name.startswith(prefix)]
+    if not found:
+        raise DataError(f"no fact's name starts with {prefix}", hint="mailmill docs facts, without it, lists all")
     for fact in found:
-        if fact.name.startswith(prefix):
-            click.echo(f'"{fact.name}" = "{facts.plain(fact.value)}"')
+        click.echo(f'"{fact.name}" = "{facts.plain(fact.value)}"')
 
 
 def _job(config: str | None, overrides: Sequence[str]) -> Job:

@@ -57,7 +57,11 @@ def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -
     from mailmill.storage.filesystems import Storage
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    content = Storage(StorageSection(endpoint=endpoint, region=os.environ.get("AWS_REGION"))).read(config)
+    try:
+        storage = Storage(StorageSection(endpoint=endpoint, region=os.environ.get("AWS_REGION")))
+    except ValueError:
+        raise ConfigError(f"AWS_ENDPOINT_URL={endpoint}: should begin with http:// or https://") from None
+    content = storage.read(config)
     try:
         return parse(tomllib.loads(content.decode("utf-8-sig")), changes, origin=config)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mailmill.config.values import Bytes, LocalPath, Place, Section, parse_words
+from mailmill.config.values import Bytes, Endpoint, LocalPath, Place, Section, parse_words
 
 
 class RunSection(Section):
@@ -28,7 +28,7 @@ class InputSection(Section):
 class StorageSection(Section):
     """How s3:// is reached. Credentials come from the environment, a profile or the instance's role."""
 
-    endpoint: str | None = Field(None, pattern=r"^https?://[^\s/]")
+    endpoint: Endpoint | None = Field(None, description="of another server than AWS's")
     region: str | None = None
     anonymous: bool = False
     connect_timeout: float = Field(5.0, gt=0, description="seconds")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mailmill.config.values import Place, Section
+from mailmill.config.values import Country, Place, Section
 
 
 class QualitySection(Section):
@@ -29,5 +29,5 @@ class DocsSection(Section):
     fail_on: tuple[Literal["unanswered", "stale", "declared"], ...] = ("unanswered", "stale")  # of `docs check`
     sample_rows: int = Field(200_000, ge=1_000, description="test rows at most behind slices, curves and intervals")
     words: Literal["package", "always", "never"] = Field("package", description="show telling words: of which vectors")
-    country: str | None = Field(None, pattern="^[A-Z]{3}$", description="ISO 3166: training's energy is measured there")
+    country: Country | None = Field(None, description="ISO 3166: training's energy is measured there")
     examples: int = Field(0, ge=0, le=50, description="mistakes to show for each model, redacted; 0: none")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from mailmill.config.values import Bytes, ClassName, LocalPath, NonNegative, Section, parse_columns
 
@@ -117,13 +117,13 @@ class SearchSection(Section):
     logistic: dict[str, tuple[Any, ...]] = Field(default={"l2": (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)})
     forest: dict[str, tuple[Any, ...]] = Field(default={"depth": (8, 12, 16), "min_leaf": (1, 5, 20)})
 
-    @model_validator(mode="after")
-    def _known(self) -> SearchSection:
-        sections: dict[str, type[Section]] = {"logistic": LogisticSection, "forest": ForestSection}
-        for model, section in sections.items():
-            for name, values in getattr(self, model).items():
-                if name not in section.model_fields:
-                    raise ValueError(f"search.{model}.{name}: [{model}] has no such setting")
-                for value in values:
-                    section.model_validate({name: value})
-        return self
+    @field_validator("logistic", "forest")
+    @classmethod
+    def _known(cls, tried: dict[str, tuple[Any, ...]], field: ValidationInfo) -> dict[str, tuple[Any, ...]]:
+        section: type[Section] = LogisticSection if field.field_name == "logistic" else ForestSection
+        for name, values in tried.items():
+            if name not in section.model_fields:
+                raise ValueError(f"[{field.field_name}] has no setting {name}")
+            for value in values:
+                section.model_validate({name: value})  # its problems are told as those of this field
+        return tried

@@ -26,6 +26,8 @@ _WORDS = {
     "model_type": "should be a section",
     "too_short": "should not be empty",
     "string_too_short": "should not be empty",
+    "string_unicode": "is not UTF-8; where the locale is another, set PYTHONUTF8=1",
+    "date_from_datetime_inexact": "should be a date, as 2026-11-20",
     "date_from_datetime_parsing": "should be a date, as 2026-11-20",
     "date_parsing": "should be a date, as 2026-11-20",
 }
@@ -87,7 +89,7 @@ def parse(document: dict[str, Any], overrides: Sequence[str] = (), origin: str =
         problems = _explain([dict(problem) for problem in error.errors()])
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         given = [override.partition("=")[0].strip() for override in overrides]
-        if any(key in problem for key in given for problem in problems):
+        if any(_concerns(problem, key) for key in given for problem in problems):
             origin += " and the command line"
         raise ConfigError(f"{origin}: {count}\n" + "\n".join(f"  {p}" for p in problems)) from None
 
@@ -97,6 +99,11 @@ def fingerprint(*parts: Any) -> str:
     plain = [part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts]
     canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+def _concerns(problem: str, key: str) -> bool:
+    """Whether a line of the report speaks of the setting, or of the whole section that it is in."""
+    return key in problem or key.startswith(problem.partition(":")[0] + ".")
 
 
 def _apply(document: dict[str, Any], override: str) -> None:
@@ -148,8 +155,9 @@ def _known(location: list[str]) -> str:
     for part in location[:-1]:
         model = model.model_fields[part].annotation
     *above, last = location
+    last = last.lower()
     close = [".".join([*above, name]) for name in difflib.get_close_matches(last, model.model_fields, n=1, cutoff=0.5)]
     sections = Config.model_fields.items()
     elsewhere = [f"{name}.{last}" for name, field in sections if last in getattr(field.annotation, "model_fields", ())]
-    likely = (close or elsewhere) if above else (elsewhere or close)
+    likely = (close or elsewhere) if above or last in model.model_fields else (elsewhere or close)
     return f"did you mean {' or '.join(likely)}?" if likely else f"known: {', '.join(model.model_fields)}"

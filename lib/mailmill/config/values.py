@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Annotated
 
 from pydantic import (
@@ -56,25 +57,54 @@ NonNegative = Annotated[float, Field(ge=0)]
 
 
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]*:/")
+_ON_S3 = re.compile(r"s3[an]?://[^/]")
 
 
 def parse_place(value: str) -> str:
     """A path, `~` expanded, or a URI of a storage that mailmill speaks. Any other would be taken for a local folder."""
-    if _SCHEME.match(value) and not value.startswith(("s3://", "s3a://", "s3n://", "file://")):
+    if _ON_S3.match(value):
+        return value
+    if _SCHEME.match(value) and not re.match("file://.", value):
         raise ValueError("must be a path or s3://BUCKET/...; a local folder of this name is ./NAME")
-    return os.path.expanduser(value)
+    return _expanded(value)
 
 
 def parse_local(value: str) -> str:
     """A path, `~` expanded, and no URI."""
     if _SCHEME.match(value):
         raise ValueError("must be a path on a local disk")
-    return os.path.expanduser(value)
+    return _expanded(value)
+
+
+def _expanded(path: str) -> str:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:  # where UTF-8 mode was turned off, or the locale is another
+        charset = sys.getfilesystemencoding()
+        raise ValueError(f"this process's locale ({charset}) has no such characters: set PYTHONUTF8=1") from None
+    return os.path.expanduser(path)
+
+
+def parse_endpoint(value: str) -> str | None:
+    """A server's address; of none, as an empty variable gives it, AWS's own: None."""
+    scheme, _, host = value.partition("://")
+    if value and not (scheme.lower() in ("http", "https") and re.match(r"[^\s/]", host)):
+        raise ValueError("should begin with http:// or https://, as https://s3.example.com")
+    return f"{scheme.lower()}://{host}" if value else None
+
+
+def parse_country(value: str) -> str:
+    """Three capital letters of ISO 3166."""
+    if not re.fullmatch("[A-Z]{3}", value):
+        raise ValueError("should be three capital letters of ISO 3166, as DEU")
+    return value
 
 
 #: A file or folder on a local disk, or on S3; one on a local disk.
 Place = Annotated[str, AfterValidator(parse_place)]
 LocalPath = Annotated[str, AfterValidator(parse_local)]
+Endpoint = Annotated[str, AfterValidator(parse_endpoint)]
+Country = Annotated[str, AfterValidator(parse_country)]
 
 
 class Section(BaseModel):

@@ -10,6 +10,7 @@
     spark.py        a session, from spark-submit or of its own
     spark_tasks.py  what Spark's workers run
     reports.py      what a Spark task reports to the driver
+    properties.py   what Spark's session is told
     s3a.py          Spark's own way to S3
 
 Each engine's library is imported in its own files alone, and only when that engine is opened.

@@ -23,13 +23,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 import pyspark
-from pyspark import InheritableThread
+from pyspark import InheritableThread, SparkConf, SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark user reads
 
 from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
-from mailmill.engines import reports, s3a
+from mailmill.engines import properties, reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel, Reduction, reduce_block
 from mailmill.engines.java import Py4JError, apart, cause, java_lives, written_whole
 from mailmill.engines.merging import block_size, merging
@@ -47,23 +47,6 @@ R = TypeVar("R")
 #: What Spark says where a file, not the cluster, is at fault: only then is it worth to read the whole table here.
 _UNREADABLE = re.compile(r"FAILED_READ_FILE|parquet", re.I)
 _PATTERN = re.compile(r"[\\*?\[\]{}]")  # what Hadoop takes for a pattern in a path, where we mean a name
-DEFAULTS = {
-    "spark.app.name": "mailmill",
-    "spark.log.level": "ERROR",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "512",  # raw mail is large: 512 rows are a few megabytes
-    "spark.sql.files.openCostInBytes": str(2**20),
-    "spark.python.worker.reuse": "true",
-    "spark.driver.maxResultSize": "0",  # a pass's states are as large as they are; the driver's memory is the limit
-}
-LOCAL_DEFAULTS = {
-    "spark.driver.memory": "2g",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.sql.shuffle.partitions": "8",
-    "spark.ui.enabled": "false",
-}
 SPARK_TYPES = {pa.string(): "string", pa.int64(): "long", pa.int32(): "int", pa.float64(): "double"}
 POLL_SECONDS = 0.2
 #: From so many states of a pass on, executors merge neighbours before they are collected.
@@ -90,11 +73,11 @@ class SparkEngine(Engine):
         master = settings.master or (None if submitted else f"local[{settings.workers or resources.cores()}]")
         if master:
             builder = builder.master(master)
-        properties = DEFAULTS | (LOCAL_DEFAULTS if master and master.startswith("local") else {})
-        for name, value in (properties | s3a.properties(storage) | settings.spark).items():
-            builder = builder.config(name, value)
+        local = master is not None and master.startswith("local")
         interrupt = signal.getsignal(signal.SIGINT)
         try:
+            for name, value in properties.chosen(settings, storage, local, _given() if submitted else {}).items():
+                builder = builder.config(name, value)
             self._spark = builder.getOrCreate()
         except Exception as error:
             raise InfrastructureError(
@@ -283,6 +266,12 @@ class SparkEngine(Engine):
                 if (found := tracker.getStageInfo(stage)) is not None:
                     done, total = done + found.numCompletedTasks, total + found.numTasks
         return done / total if total else 0.0
+
+
+def _given() -> dict[str, str]:
+    """The properties that spark-submit was given: its Java is there before any session."""
+    SparkContext._ensure_initialized()
+    return dict(SparkConf().getAll())
 
 
 def _sound(results: Iterable[tuple[int, R | MailmillError]]) -> Iterator[tuple[int, R]]:

@@ -85,6 +85,15 @@ def put(settings: StorageSection, uri: str, content: bytes) -> None:
     call(settings, "put_object", {"Bucket": bucket, "Key": key, "Body": content})
 
 
+def code_of(error: BaseException | None) -> str:
+    """What S3 said where the error came of an answer of its, as "NoSuchBucket"; "" where it came of none."""
+    while error is not None:
+        if response := getattr(error, "response", None):
+            return str(response.get("Error", {}).get("Code", ""))
+        error = error.__cause__
+    return ""
+
+
 def abandon(filesystem: Any, stream: Any, path: str) -> None:
     """Take back a half-written object: pyarrow cannot abort an upload, so it is finished and deleted."""
     with contextlib.suppress(Exception):

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
-from mailmill.errors import DataError, InfrastructureError, MailmillError
+from mailmill.errors import ConfigError, DataError, InfrastructureError, MailmillError
 from mailmill.storage import clients
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
 from mailmill.storage.sources import SourceObject, printable
@@ -253,6 +253,9 @@ class Storage:
         except MailmillError:
             raise
         except FileNotFoundError as error:
+            if clients.code_of(error) == "NoSuchBucket":
+                bucket = uri.split("/")[2]
+                raise ConfigError(f"bucket {bucket} does not exist: {uri}", hint="see storage.endpoint, too") from None
             raise DataError(f"{uri} does not exist") from error
         except Exception as error:
             # From a disk, an error without the system's number is pyarrow's own: of pages that do not decompress, say.

@@ -26,10 +26,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mailmill.errors import InfrastructureError
+from mailmill.storage.clients import code_of
 from mailmill.storage.filesystems import Storage, is_s3, join
 
 log = logging.getLogger("mailmill")
 NAME, LOCK = "_lease.json", ".lease.lock"
+#: What S3 says where the condition does not hold (412), or another conditional write is under way (409).
+_CONFLICT = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 _LET_GO = b'{"holder": null}'  # a lease on S3 that nobody holds; a counter follows in it
 
 
@@ -264,20 +267,9 @@ class _OnS3:
                     return None
                 raise
             except Exception as error:
-                if _is_conflict(error):
+                if code_of(error) in _CONFLICT:
                     return None
                 raise
-
-
-def _is_conflict(error: BaseException | None) -> bool:
-    """Whether S3 said 412 (the condition does not hold) or 409 (another conditional write is under way)."""
-    while error is not None:
-        response = getattr(error, "response", None) or {}
-        code = str(response.get("Error", {}).get("Code", ""))
-        if code in ("PreconditionFailed", "ConditionalRequestConflict", "412", "409"):
-            return True
-        error = error.__cause__
-    return False
 
 
 def _holder(content: bytes) -> Holder | None:

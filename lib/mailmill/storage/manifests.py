@@ -93,19 +93,20 @@ class Manifest:
     @classmethod
     def from_bytes(cls, content: bytes, uri: str) -> Manifest:
         """Parse; raises DataError where it is damaged or of a later version."""
+        way_out = anew(uri.rpartition("/")[0])
         try:
             document = json.loads(content)
             if document["format"] != FORMAT or document["version"] != VERSION:
                 raise DataError(
                     f"{uri} is a {document['format']} of version {document['version']}, not {VERSION}",
-                    hint="it was written by another version of mailmill",
+                    hint=f"use the mailmill that wrote it ({document.get('code', 'unknown')}), or {way_out}",
                 )
             files = [File(**_known(File, f) | {"merged": tuple(f.get("merged", ()))}) for f in document["files"]]
             return cls(**_known(cls, document) | {"files": files})
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"manifest {uri} is damaged ({type(error).__name__})",
-                hint=f"restore it from a backup, or {anew(uri.rpartition('/')[0])}",
+                hint=f"restore it from a backup, or {way_out}",
             ) from None
 
 

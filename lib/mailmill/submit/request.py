@@ -128,7 +128,7 @@ def parse(arguments: list[str], root: Path | None = None) -> Request:
         _refuse(f"no stage {stage} in jobs/")
     values.setdefault("run_id", f"run-{uuid.uuid4().hex[:16]}")
     if "staging" in values:  # what is put there and what jobs are told are one name
-        values["staging"] = re.sub(r"(?<!:)/+", "/", values["staging"]).rstrip("/")
+        values["staging"] = re.sub(r"(?<![:/])/+", "/", values["staging"]).rstrip("/")
     request = Request(
         root=root,
         stage=stage,
@@ -159,8 +159,8 @@ def _check(request: Request) -> None:
         _refuse(f"Spark has no cluster mode for Python on {target}: use client mode")
     if request.compiled and not request.packs:
         _refuse("--compiled is of the environment that is sent: for this machine, run make compiled")
-    if request.staging and not request.staging.startswith("s3://"):
-        _refuse(f"--staging {request.staging}: an s3:// prefix")
+    if request.staging and not re.match("s3://[^/]", request.staging):
+        _refuse(f"--staging {request.staging}: an s3:// prefix, s3://BUCKET/...")
     if request.staging and target in ("local", "standalone"):
         _refuse(f"--staging is for yarn and emr-serverless: on {target} the driver itself serves the environment")
     if request.upload_only and not request.staging:

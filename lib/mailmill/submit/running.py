@@ -77,6 +77,8 @@ def _execute(argv: list[str], variables: dict[str, str], follow: bool) -> int:
     if not follow:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would what it becomes
+            signal.signal(number, signal.SIG_DFL)
         os.execvpe(argv[0], argv, variables)  # noqa: S606 - does not return
     told, application = None, ""
     with subprocess.Popen(argv, env=variables, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
@@ -190,7 +192,7 @@ def follow(client: Any, application: str, run: str, pause: float = POLL_SECONDS)
             )["jobRun"]
         except InfrastructureError as error:  # the job runs on: a retry would meet its lease
             failures += 1
-            if failures > _PATIENCE:
+            if failures > _PATIENCE or staging.is_forbidden(error):
                 raise
             _say(f"{error.message}; asking again")
             time.sleep(pause)

@@ -66,27 +66,36 @@ def connect(service: str, region: str = "") -> Any:
     """A client of an AWS service, with the credentials and the endpoint that the environment gives."""
     try:
         import botocore.config
+        import botocore.exceptions
         import botocore.session
     except ImportError:
         raise ConfigError(f"{service} needs botocore: pip install botocore (mailmill brings it)") from None
     options = botocore.config.Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=10)
     session = botocore.session.get_session()
-    chosen = region or session.get_config_variable("region") or "us-east-1"
-    return session.create_client(service, region_name=chosen, config=options)
+    try:
+        chosen = region or session.get_config_variable("region") or "us-east-1"
+        return session.create_client(service, region_name=chosen, config=options)
+    except (ValueError, botocore.exceptions.BotoCoreError) as error:
+        raise ConfigError(f"{service}: {_words(error)}", hint="see AWS_ENDPOINT_URL and AWS_PROFILE") from None
 
 
 def with_action(action: str, thing: str, call: Any) -> Any:
     """The call's answer; its failure as an InfrastructureError that names the permission and the thing."""
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - botocore's classes are made at run time
+    except Exception as error:  # botocore's classes are made at run time
         raise InfrastructureError(
             f"{action} on {thing} failed: {_words(error)}",
             hint="check the credentials (aws sts get-caller-identity), the region and the policy",
-        ) from None
+        ) from error
 
 
-def _status(error: Exception) -> int:
+def is_forbidden(error: InfrastructureError) -> bool:
+    """Whether the service answered that this is not allowed, as it will when it is asked again."""
+    return _status(error.__cause__) == 403
+
+
+def _status(error: BaseException | None) -> int:
     response = getattr(error, "response", None) or {}
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 

@@ -84,6 +84,13 @@ def test_places(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.features.vectors.startswith("package:")
 
 
+@pytest.mark.parametrize("work", ["s3://b//w", "s3://b/p//w", "s3a://b/p//"])
+def test_a_workspace_with_an_empty_part_is_refused(work: str) -> None:
+    """As of `s3://bucket/$TEAM/work` without a TEAM: what was written there was not found when it was listed."""
+    assert "must have no empty part" in said_of({}, f"run.work={work}")
+    assert parse({"input": {"paths": ["s3://b//mail"]}}).input.paths == ("s3://b//mail",)
+
+
 def test_a_place_that_the_locale_cannot_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with PYTHONUTF8=0 and LC_ALL=C; S3 does not ask the locale."""
     monkeypatch.setattr(os, "fsencode", lambda path: path.encode("ascii", "surrogateescape"))

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mailmill.config.values import Bytes, Endpoint, LocalPath, Place, Section, parse_words
+from mailmill.config.values import Bytes, Endpoint, LocalPath, Place, Section, Workspace, parse_words
 
 
 class RunSection(Section):
     """Where the tables lie, and the seed from which every random draw is hashed."""
 
-    work: Place = Field("work", min_length=1, description="folder or s3:// prefix of all tables and models")
+    work: Workspace = Field("work", min_length=1, description="folder or s3:// prefix of all tables and models")
     seed: int = Field(1, ge=0, lt=2**63)
     lease_seconds: float = Field(60.0, gt=0, description="a run that gave no sign of life for so long is dead")
     price_per_hour: float | None = Field(None, ge=0, description="of the whole cluster; run records estimate with it")

@@ -69,6 +69,13 @@ def parse_place(value: str) -> str:
     return _expanded(value)
 
 
+def parse_workspace(value: str) -> str:
+    """Where tables are written: on S3 without an empty part, as an empty variable gives it; libraries differ there."""
+    if _ON_S3.match(value) and "//" in value.partition("://")[2]:
+        raise ValueError("must have no empty part between its slashes")
+    return value
+
+
 def parse_local(value: str) -> str:
     """A path, `~` expanded, and no URI."""
     if _SCHEME.match(value):
@@ -100,8 +107,9 @@ def parse_country(value: str) -> str:
     return value
 
 
-#: A file or folder on a local disk, or on S3; one on a local disk.
+#: A file or folder on a local disk, or on S3; one that is written to as a workspace; one on a local disk.
 Place = Annotated[str, AfterValidator(parse_place)]
+Workspace = Annotated[Place, AfterValidator(parse_workspace)]
 LocalPath = Annotated[str, AfterValidator(parse_local)]
 Endpoint = Annotated[str, AfterValidator(parse_endpoint)]
 Country = Annotated[str, AfterValidator(parse_country)]

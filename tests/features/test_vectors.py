@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -56,10 +57,22 @@ def test_stores_that_nobody_names_any_more_go(tmp_path: Path, place: tuple[Stora
         made.append(vectors.prepare(storage, work, str(source)))
     storage.write(f"{work}/vectors/trained/_manifest.json", b"{}")
     storage.write(f"{work}/vectors/killed/vectors.npy", b"half of an upload")
-    storage.write(f"{work}/vectors/damaged/store.json", bytes(100))
+    storage.write(f"{work}/vectors/damaged/{glove.META}", bytes(100))
+    theirs = ["glove.txt", "own/glove.txt", "trained/mailmill-training-x/checkpoint.npz"]
+    for name in theirs:
+        storage.write(f"{work}/vectors/{name}", b"somebody's")
     vectors.sweep(storage, work, made[2], {made[0].fingerprint})
     kept = {store.uri.rpartition("/")[2] for store in (made[0], made[2])}
-    assert set(storage.children(f"{work}/vectors")) == {*kept, "trained"}
+    assert set(storage.children(f"{work}/vectors")) == {*kept, "trained", "own", "glove.txt"}
+    assert all(storage.exists(f"{work}/vectors/{name}") for name in theirs)
+
+
+def test_a_file_that_was_touched_leaves_one_store(tmp_path: Path, storage: Storage) -> None:
+    (tmp_path / "v.txt").write_bytes(TEXT)
+    for night in range(3):
+        os.utime(tmp_path / "v.txt", (night, night))
+        vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert len(storage.children(str(tmp_path / vectors.FOLDER))) == 1
 
 
 def test_changed_vectors_have_another_fingerprint(place: tuple[Storage, str]) -> None:

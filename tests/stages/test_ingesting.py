@@ -241,14 +241,18 @@ def test_published_files_that_are_gone_are_made_anew(
     assert "gone or cut" not in caplog.text
 
 
-def test_kept_mail_that_is_gone_from_the_workspace_is_an_error(mailbox: Mailbox) -> None:
+@pytest.mark.parametrize("name", ["raw", "ledger"])
+def test_kept_mail_that_is_gone_from_the_workspace_is_an_error(name: str, mailbox: Mailbox) -> None:
+    """Its way out leads out: what is still there is read again."""
     keep = "ingest.keep_gone=true"
     mailbox.arrive(DAYS[0], 30)
-    victim = harm(mailbox.run(keep)["raw"], mailbox, "gone")
+    victim = harm(mailbox.run(keep)[name], mailbox, "gone")
     with pytest.raises(DataError, match="is gone or cut") as caught:
         mailbox.run(keep)
     assert str(victim) in caught.value.message
     assert "of the mail that is still there" in caught.value.hint
+    (mailbox.folder / "work" / "raw" / manifests.NAME).unlink()
+    adds_up(mailbox.run(keep), 30)
 
 
 def test_a_lost_profile_costs_no_mail(mailbox: Mailbox) -> None:

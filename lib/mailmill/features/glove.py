@@ -30,6 +30,7 @@ FORMAT = 1
 META, VECTORS, HASHES, ROWS, WORDS, OFFSETS = (
     "meta.json", "vectors.npy", "hashes.npy", "rows.npy", "words.bin", "offsets.npy",
 )  # fmt: skip
+STORED = frozenset({META, VECTORS, HASHES, ROWS, WORDS, OFFSETS})
 
 _REMEMBERED_TOKENS = 1 << 18
 _REMEMBERED_LENGTH = 32
@@ -209,7 +210,7 @@ def _write(found: VectorFile, folder: Path) -> None:
         "count": len(lengths),
         "fingerprint": digest.hexdigest(),
         "signature": found.signature,
-        "files": {name: size_of(folder / name) for name in (VECTORS, HASHES, ROWS, WORDS, OFFSETS)},
+        "files": {name: size_of(folder / name) for name in sorted(STORED - {META})},
     }
     (folder / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
 

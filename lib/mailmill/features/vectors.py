@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mailmill.errors import DataError
-from mailmill.features.glove import META, GloveStore, build_store
+from mailmill.features.glove import META, STORED, GloveStore, build_store
 from mailmill.features.vector_files import Block, VectorFile
 from mailmill.storage import manifests
 from mailmill.storage.filesystems import Storage, is_s3, join
@@ -70,7 +70,11 @@ def prepare(storage: Storage, work: str, source: str) -> SharedVectors:
     if not is_s3(work):  # other vectors of the same name have their own place: a model may still read by those before
         name += "-" + hashlib.blake2b(found.signature.encode(), digest_size=8).hexdigest()
         store = build_store(found, Path(work.removeprefix("file://")) / FOLDER / name)
-        return SharedVectors(storage, str(store.directory), store.fingerprint)
+        built = SharedVectors(storage, str(store.directory), store.fingerprint)
+        for uri, fingerprint in _others(storage, work, built):
+            if fingerprint == built.fingerprint:  # of a file that was touched
+                storage.delete(uri)
+        return built
     if shared := _uploaded_before(storage, work, found.signature):
         return shared
     with tempfile.TemporaryDirectory(prefix="mailmill-") as folder:
@@ -100,17 +104,21 @@ def _uploaded(storage: Storage, work: str, store: GloveStore) -> SharedVectors:
 def sweep(storage: Storage, work: str, current: SharedVectors, used: Collection[str]) -> None:
     """Delete the stores of the workspace `work` but for the `current` one and those of the fingerprints `used`.
 
-    Vectors that are trained every night make a store every night.
+    Vectors that are trained every night make a store every night; a run that was killed leaves a part of one. What
+    else lies there is somebody's.
     """
-    wanted = {*used} - {current.fingerprint}
+    for uri, fingerprint in _others(storage, work, current):
+        if fingerprint == current.fingerprint or fingerprint not in used:
+            storage.delete(uri)
+
+
+def _others(storage: Storage, work: str, current: SharedVectors) -> Iterator[tuple[str, str]]:
+    """Where the workspace's other stores lie, and their fingerprints; '' of a part of one."""
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name)
-        if name == current.uri.rpartition("/")[2] or storage.exists(join(uri, manifests.NAME)):
-            continue  # the current one, or the table of vectors that are trained
-        fingerprint = manifests.document(storage, join(uri, META)).get("fingerprint")  # none: a killed run's
-        if fingerprint not in wanted:
-            storage.delete(uri)
-        wanted.discard(fingerprint)
+        held = storage.children(uri) if name != current.uri.rpartition("/")[2] and not storage.exists(uri) else []
+        if held and STORED.issuperset(held):
+            yield uri, str(manifests.document(storage, join(uri, META)).get("fingerprint", ""))
 
 
 def require(storage: Storage, source: str) -> None:

@@ -170,6 +170,8 @@ def _known(job: Job, stage: Stage, fresh: Table, base: Base) -> list[str]:
 
 def _base(stage: Stage, before: str | None, keep_gone: bool) -> Base | None:
     """What stays of the published tables; None: all mail is read again, which loses none but with `keep_gone`."""
+    if stage.previous["raw"] is None:
+        return None
     lost = [uri for name in OUTPUTS for uri in stage.missing.get(name, ())]
     if not keep_gone and (lost or not _same_code(stage)):
         return None

@@ -261,6 +261,9 @@ def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) ->
     with Job(config) as job:
         pipeline.run(job)
     place = str(tmp_path / "work" / "models" / "logistic")
+    (published,) = Path(place).glob("run_id=*")
+    shutil.copytree(published, tmp_path / "work" / "models" / "best")
+    (tmp_path / "work" / "models" / "notes.txt").write_text("the best of March")
     raw = waiting[0][1]
     before = scoring.score_message(raw, scoring.open_model(STORAGE, place))
     for night in range(3):
@@ -272,6 +275,10 @@ def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) ->
             for stage in (pipeline.ingest, pipeline.clean, pipeline.label, pipeline.features):
                 stage(job)
     assert scoring.score_message(raw, scoring.open_model(STORAGE, place)) == before
+    shutil.rmtree(place)
+    with Job(config) as job:
+        pipeline.features(job)
+    assert scoring.score_message(raw, scoring.open_model(STORAGE, str(tmp_path / "work" / "models" / "best"))) == before
     runs = [folder.name for folder in (tmp_path / "work" / "weights").iterdir() if folder.is_dir()]
     assert len(runs) == 3, "the model's, this night's, and the one before"
     assert len(list((tmp_path / "work" / "vectors").iterdir())) == 2, "the model's, and this night's"

@@ -144,7 +144,7 @@ def find_weights(storage: Storage, work: str, fingerprint: str) -> SharedWeights
 
 
 def weights_in_use(workspace: Workspace) -> set[str]:
-    """The folders of the table `weights` (`run_id=ID`) by which the published models read their features.
+    """The folders of the table `weights` (`run_id=ID`) by which the workspace's models read their features.
 
     A model that is trained weekly scores new mail every night, by the weights that it was trained with.
     """
@@ -155,14 +155,18 @@ def weights_in_use(workspace: Workspace) -> set[str]:
 
 
 def vectors_in_use(workspace: Workspace) -> set[str]:
-    """The fingerprints of the word vectors by which the published models read mail."""
+    """The fingerprints of the word vectors by which the workspace's models read mail."""
     return {str(spec.get("fingerprint")) for spec in _specifications(workspace)}
 
 
 def _specifications(workspace: Workspace) -> Iterator[dict[str, Any]]:
+    """How the models of a workspace make features: those published, now and before, and folders copied beside them."""
     storage, models = workspace.storage, workspace.uri_of("models")
     for place in (join(models, name) for name in storage.children(models)):
-        if manifest := manifests.read(storage, place):
-            found = manifests.document(storage, join(place, f"run_id={manifest.run_id}", artifact.DOCUMENT))
-            spec = found.get("feature_spec")
-            yield spec if isinstance(spec, dict) else {}
+        if storage.exists(place):
+            continue  # somebody's file
+        runs = [join(place, name) for name in storage.children(place) if name.startswith("run_id=")]
+        for folder in (place, *runs):
+            spec = manifests.document(storage, join(folder, artifact.DOCUMENT)).get("feature_spec")
+            if isinstance(spec, dict):
+                yield spec

@@ -212,6 +212,17 @@ def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
         assert clean_message(raw).rendering.strip() == text.strip()
 
 
+@pytest.mark.parametrize("odd", ["\n ", "!\n ", "\0", "\f\n", "\n\n", "\n- \n"])
+@pytest.mark.parametrize("below", ["", "_____\nSupport mailing list\n", "\n-- \nTo unsubscribe, write to us.\n"])
+def test_what_is_no_base64_within_it_cuts_nothing(odd: str, below: str) -> None:
+    """As text counts what holds a blank between words or opens with dashes, with no line of base64's length below."""
+    text = "Für uns läuft der Drucker nicht. " * 12
+    encoded = encodebytes(text.encode()).decode()
+    head = "From: a@b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    rendering = clean_message(f"{head}{encoded[:200]}{odd}{encoded[200:]}{below}".encode()).rendering
+    assert rendering.strip() == text.strip()
+
+
 def test_attachments_are_not_read() -> None:
     raw = (
         b"From: a@b\nContent-Type: multipart/mixed; boundary=q\n\n--q\nContent-Type: text/plain\n\nMine.\n--q\n"

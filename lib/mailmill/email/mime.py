@@ -113,20 +113,21 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     text = as_one_text(cut.fields) if cut else None
     if cut and not text:
         headers = decoded(cut.fields)
+    read = without_unread(body, cut) if cut and not text else body
     if text and cut:
         headers = text.headers
         content = body[cut.start :]
         parts = [collector.leaf(content, type_of_text(text.kind, content), text.declared)]
     elif not _harmful(body):
         try:
-            root = fast_mail_parser.parse_email_tree(without_unread(body, cut) if cut else body, mode="lazy")
+            root = fast_mail_parser.parse_email_tree(read, mode="lazy")
             parts = collector.parts(root)
             headers = headers or _read(root.headers)
         except (fast_mail_parser.ParseError, UnicodeError):
             parts = []
     if not _any_text(parts):
         flags.add("lenient_mime")
-        node = _lenient(body)
+        node = _lenient(read)
         parts = _Collector(max_chars, flags).parts(node)
         headers = headers or _read(node.headers)
         if not _any_text(parts):

@@ -7,7 +7,7 @@ import pytest
 from mailmill.email import clean_text
 
 OPENING = "I bought a fridge at your store in May and it broke."
-CLOSING = "It has been a bad experience all in all, and I want my money back."
+CLOSING = "It has been a bad experience all in all with order 4711, and I want my money back."
 SENTENCES = [
     "Important: it must be fixed by Monday or I cancel my contract with you.",
     "Security. The lock on the door is broken and nobody came to repair it.",
@@ -89,7 +89,28 @@ SENTENCES = [
     "To unsubscribe is impossible on your site, whatever we try.",
     "Mailing list mails still reach us every single day.",
     "Datenschutz ist Ihnen wohl egal, so geht es nicht.",
-    "Geschäftsführer Müller hat uns die Erstattung zugesagt.",
+    "Geschäftsführer Müller hat uns die Erstattung am 3.3. zugesagt.",
+    "To unsubscribe is impossible on your site.\nMy account number is 0815.",
+    "Unsubscribe us immediately, or we complain to 3 authorities.",
+    "Unsubscribe link is broken since March 2025.",
+    "Please do not reply to this email with another template.",
+    "Reply to this message by Friday.",
+    "You received this lamp back because it is broken, and your mail says nothing.",
+    "You received this email three times by now.",
+    "Sie erhalten diese E-Mail nun zum dritten Mal.",
+    "Abmelden funktioniert nicht.",
+    "Der Vorstand soll das lesen, und zwar heute noch.",
+    "Vorstand und Aufsichtsrat lesen mit, das verspreche ich Ihnen.",
+    "Se désabonner est impossible chez vous, même par le 0800.",
+    "Politique de confidentialité introuvable sur le site.",
+    "Vous recevez ce message pour la troisième fois.",
+    "Darse de baja es imposible en su web, van 3 intentos.",
+    "Haga clic aquí no funciona en su página web.",
+    "Cancelar a assinatura é impossível no seu site desde 2024.",
+    "Cancellarsi è impossibile.",
+    "Clicca qui non funziona.",
+    "Uitschrijven lukt niet bij jullie, ook niet na 3 keer.",
+    "Klik hier werkt niet.",
     "These files are missing from the download:\n\n- report.pdf\n- invoice.pdf",
 ]
 #: Sentences that begin as greetings do.

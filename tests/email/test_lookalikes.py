@@ -7,6 +7,7 @@ import pytest
 from mailmill.email import clean_message, clean_text
 from mailmill.email.banners import banner_of
 from mailmill.email.html import render
+from tests.email.samples import html_mail
 
 BODY = "Parcel 4411 is missing two cables. Item 12 and item 15 were not in the box."
 
@@ -139,6 +140,37 @@ def test_content_stays(text: str) -> None:
 )  # fmt: skip
 def test_edges_go(text: str, own: str) -> None:
     assert cleaned(text) == own
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "You received this email because you are subscribed to our newsletter.",
+        "You are receiving this because you commented.",
+        "You are currently subscribed to our list of offers.",
+        "Please do not reply to this email, we cannot answer it.",
+        "This email was sent to you because you have an account with us.",
+        "To unsubscribe, reply to this message with the word STOP in the subject.",
+        "Reply to this email directly or view it on our site.",
+        "Sie erhalten diese E-Mail, weil Sie sich für unseren Newsletter angemeldet haben.",
+        "Um sich abzumelden, klicken Sie hier.",
+        "Geschäftsführer: Karl Noll.\nAmtsgericht Köln HRB 123.",
+        "Vous recevez cet e-mail car vous êtes inscrit à notre newsletter.",
+        "Pour vous désabonner, cliquez ici.",
+        "Usted recibe este correo porque se suscribió a nuestro boletín.",
+        "Para darse de baja, haga clic aquí.",
+        "Você recebeu este e-mail porque se inscreveu em nossa lista.",
+        "Para cancelar a inscrição, clique aqui.",
+        "Hai ricevuto questa email perché sei iscritto alla nostra newsletter.",
+        "Per cancellarti, clicca qui.",
+        "U ontvangt deze e-mail omdat u zich hebt ingeschreven voor onze nieuwsbrief.",
+        "Om u uit te schrijven, klik hier.",
+    ],
+)
+def test_what_a_newsletter_says_at_its_end_needs_no_link_to_be_seen(footer: str) -> None:
+    assert cleaned(f"{BODY}\n\nThe rest is fine.\n\n{footer}") == f"{BODY}\n\nThe rest is fine."
+    markup = f"<p>{BODY}</p><p>{footer} <a href='https://x.example/u'>Unsubscribe</a></p>"
+    assert clean_message(html_mail(markup)).text == BODY
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from mailmill.email.lines import Line
 from mailmill.email.patterns import LANGUAGES, PATTERNS, read_table
 from tests.email.linear import assert_doubles
 
-# language -> greeting, sign-off, thanks, mobile tag, disclaimer, footer, banner, field
+# language -> greeting, sign-off, thanks, mobile tag, disclaimer, topic of footers, banner, field
 EXAMPLES = {
     "en": ("Dear Mr Hill,", "Kind regards,", "Many thanks", "Sent from my iPhone",
            "This message is confidential and privileged.", "To unsubscribe, reply",
@@ -59,7 +59,7 @@ SENTENCES = {
 def test_every_table_recognises_its_language(language: str) -> None:
     greeting, signoff, thanks, mobile, disclaimer, footer, banner, header = EXAMPLES[language]
     kinds = {"greeting": greeting, "signoff": signoff, "thanks": thanks, "mobile": mobile,
-             "disclaimer": disclaimer, "footer": footer}  # fmt: skip
+             "disclaimer": disclaimer, "topic": footer}  # fmt: skip
     for kind, text in kinds.items():
         assert Line(text).rule(kind).startswith(f"{kind}."), (kind, text)
     assert banner_of(banner) is not None

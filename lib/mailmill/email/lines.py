@@ -48,10 +48,11 @@ _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
 KINDS: Final = (
     "greeting", "thanks", "signoff", "closing", "disclaimer", "mobile", "footer", "contact", "postscript", "caution",
+    "topic",
 )  # fmt: skip
 
 #: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
-LONG_KINDS: Final = frozenset({"disclaimer", "footer", "caution"})
+LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "caution"})
 SHORT: Final = 110
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})

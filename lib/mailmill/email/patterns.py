@@ -43,6 +43,7 @@ _SHAPES: Final = {
     "caution": r"(?:§)",
     "mobile": r"(?:§)\W{0,3}$",
     "footer": r"(?:§)",
+    "topic": r"(?:§)",
     "contact": r"(?:§)(?:\s?[#.:/(|-]|\s(?:no|nr|n°)?\.?:?\s{0,3}[+(\d])",
     "postscript": r"(?:§)(?:[\s:.–—-]|$)",
 }
@@ -60,6 +61,7 @@ _KINDS: Final = {
     "caution": "cautions",
     "mobile": "mobile",
     "footer": "footers",
+    "topic": "footer_topics",
     "contact": "contacts",
     "postscript": "postscripts",
 }
@@ -78,9 +80,9 @@ class Patterns:
     legal_weak: re.Pattern[str]
     gateway: re.Pattern[str]
     devices: re.Pattern[str]
+    instructions: re.Pattern[str]
     first_person: Mapping[str, re.Pattern[str]]
     possessives: Mapping[str, re.Pattern[str]]
-    addressed: Mapping[str, re.Pattern[str]]
     stop_words: Mapping[str, tuple[str, ...]]
     languages: tuple[str, ...]
 
@@ -123,9 +125,9 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
+        instructions=_any_word([word for t in tables for word in t["instructions"]]),
         devices=_any_word([word for t in tables for word in t["devices"]]),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
-        addressed={t["code"]: _any_word([rf"{word}\b" for word in t["addressed"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},
         stop_words=stop_words,
         languages=tuple(t["code"] for t in tables),

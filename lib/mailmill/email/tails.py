@@ -34,6 +34,8 @@ RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 #: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
 _NOTE: Final = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
 _FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
+#: A link, an address, or the name of what follows ("Managing director: …").
+_LEADS: Final = re.compile(r"@|://|www\.|^[^:.!?,]{2,40}:")
 _ATTACHMENT: Final = re.compile(
     r"[-<(\[ ]{1,4}[^<>]{1,90}\."
     r"(?:docx?|xlsx?|pptx?|pdf|wpd|txt|zip|gif|jpe?g|png|bmp|html?|rtf|csv|tiff?|vcf|mp3|wav|eml)[>)\] ]{0,3}$",
@@ -96,11 +98,11 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
 
 def _below_rule(lines: Lines, solid: list[int], k: int) -> tuple[str, str]:
     """(zone, rule) of what the row of signs `solid[k]`, or one of the two lines below it, opens."""
-    for j in solid[k : k + 3]:
-        rule = lines[j].rule("footer")
+    for j in range(k, min(k + 3, len(solid))):
+        rule = footer_rule(lines, solid, j)
         if rule:
             return "footer", rule
-        rule = lines[j].rule("disclaimer") if j != solid[k] else ""
+        rule = lines[solid[j]].rule("disclaimer") if j > k else ""
         if rule and _legal(lines, solid, k):
             return "disclaimer", rule
     return NOTHING
@@ -117,21 +119,32 @@ def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
     size = len(solid)
     if not (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
         return ""
-    rule = lines[solid[k]].rule("footer")
-    if not rule or _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k):
-        return ""
+    rule = footer_rule(lines, solid, k)
+    return "" if not rule or _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k) else rule
+
+
+def footer_rule(lines: Lines, solid: list[int], k: int) -> str:
+    """The rule by which `solid[k]` says what footers say, or speaks of what they do and tells nothing; or ''."""
     line = lines[solid[k]]
-    speaks = line.shape.prose and PATTERNS.addressed[rule.split(".")[1]].search(line.bare.lower()) is not None
-    return "" if speaks and not _leads(lines, solid, k) else rule
+    return line.rule("footer") or ("" if not (topic := line.rule("topic")) or _tells(lines, solid, k) else topic)
 
 
-def _leads(lines: Lines, solid: list[int], k: int) -> bool:
-    """Do the lines from `solid[k]` on hold a link, an address or a number, as a footer's sentences do somewhere?
+def _tells(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the sentence that opens at `solid[k]` tell something ("To unsubscribe is impossible on your site.")?
 
-    "To unsubscribe is impossible on your site." is a complaint.
+    A footer's leads somewhere, by a link or an address, or says what to do ("click"); a register ("VAT: 123") is none.
     """
-    passage = [lines.bares[i] for i in solid[k : k + 6]]
-    return any("@" in bare or "://" in bare or "www." in bare or any(map(str.isdigit, bare)) for bare in passage)
+    passage: list[str] = []
+    for i in solid[k : k + 6]:
+        if passage and passage[-1][-1] != ":" and not lines.bares[i - 1]:
+            break
+        passage.append(lines.bares[i])
+        if passage[-1][-1] in ".!?":
+            break
+    text = " ".join(passage)
+    shape = Line(text).shape
+    sentence = shape.ends in ".!?" and shape.words > 2 and shape.lower * 3 >= shape.words
+    return sentence and _LEADS.search(text) is None and PATTERNS.instructions.search(text.lower()) is None
 
 
 def _announced(lines: Lines, solid: list[int], k: int) -> bool:
@@ -148,7 +161,7 @@ def _tags(lines: Lines, solid: list[int], k: int) -> bool:
         return False
     for i in solid[k + 1 :]:
         below = lines[i]
-        if below.rule("disclaimer") or below.rule("footer") or below.rule("mobile"):
+        if below.rule("disclaimer") or below.rule("footer") or below.rule("topic") or below.rule("mobile"):
             break
         if below.shape.words > 2 and below.shape.ends in ".?!":
             return False

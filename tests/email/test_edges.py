@@ -164,3 +164,23 @@ def test_edges_go_where_all_between_them_was_announced() -> None:
         clean_text("Mike:\n\nReal Time Position: -25 @ MidC.\n\nPhil", "phil@x.example")
         == "Real Time Position: -25 @ MidC."
     )
+
+
+@pytest.mark.parametrize("above", ["", "\n\nAda", "\n\nCheers,\nAda Byron\nFirm Ltd"])
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "[cid:image001.png@01DB.7C]\n[cid:image002.png@01DB.7C]",
+        "[image: Firm Ltd]",
+        "[A logo  Description automatically generated]<https://firm.example/>",
+        "[A logo\n\nDescription automatically generated]",
+    ],
+)
+def test_what_stands_for_pictures_goes(above: str, picture: str) -> None:
+    assert clean_text(f"{OWN}{above}\n{picture}", "Ada Byron") == OWN
+
+
+@pytest.mark.parametrize("last", ["[cid 4711]", "[1] the image: it is blurred", "The image: [see there]"])
+def test_what_speaks_of_pictures_stays(last: str) -> None:
+    assert clean_text(f"{OWN}\n\n{last}") == f"{OWN}\n\n{last}"
+    assert clean_text("[cid:image001.png@01DB.7C]") == "[cid:image001.png@01DB.7C]"

@@ -114,6 +114,17 @@ def test_what_is_too_small_to_be_read_may_hold_what_is_not() -> None:
     columns = block.format("font-size:0", '<div><b style="font-size:9px">{}</b><br></div>' * 2)
     assert lines(columns.format("one", "two")) == ["one", "two"]
     assert lines('<body style="font-size:0">shown</body>') == ["shown"]
+    sized = '<font size="{0}">shown</font><b style="font-size:{0}(1px,2px)">too</b>'
+    assert lines(f"<div style='font-size:0'>{sized.format('+1')}</div>after") == ["shown", "after"]
+    assert lines(f"<div style='font-size:0'>{sized.format('var')}</div>after") == ["too", "after"]
+
+
+def test_what_is_too_small_is_shown_where_nothing_else_is() -> None:
+    small = '<div style="font-size:0"><table><tr><td>{}</td></tr></table></div>'
+    assert lines(small.format("shown")) == ["shown"]
+    assert lines(small.format("shown") + '<p style="display:none">hidden</p>') == ["shown"]
+    assert lines(small.format("tiny") + "after") == ["after"]
+    assert lines(small.format(" ")) == []
 
 
 @pytest.mark.parametrize(
@@ -135,6 +146,8 @@ def test_what_is_too_small_to_be_read_may_hold_what_is_not() -> None:
         ('style="border:none;border-left:solid blue 1.5pt;padding:0cm"', "html.outlook_indent"),
         ('data-marker="__QUOTED_TEXT__"', "html.zimbra_quote"),
         ('data-marker="__HEADERS__"', "html.zimbra_headers"),
+        ('name="quote" style="margin:10px"', "html.gmx_quote"),
+        ('name="quoted-content"', "html.gmx_quote"),
         ('data-marker="__SIG_PRE__"', "html.zimbra_signature"),
         ('class="MsoNormal"', ""),
     ],
@@ -153,6 +166,8 @@ def test_evidence(attributes: str, evidence: str) -> None:
     [
         'class="l" href="https://app.example/signature/123"',
         'id="x" title="signature"',
+        'name="signature"',
+        'name="gmail_quote"',
         'class="l" href="https://app.example/?ref=yahoo_quoted&type=cite"',
         'id="q" href="https://app.example/stopspelling"',
         'id="q" title="style=display:none"',

@@ -156,6 +156,10 @@ def test_a_named_body_is_no_attachment() -> None:
     assert cleaned(multipart("mixed", "m", multipart("related", "r", named[1]), log)) == SAID
     related = multipart("alternative", "a", multipart("related", "r", named[1]))
     assert cleaned(multipart("mixed", "m", related, log)) == SAID
+    related = multipart("related", "r", *reversed(named)).replace(
+        "plain; name=body\n\nThe", "plain; name=body\n\nNot mine: the"
+    )
+    assert cleaned(multipart("alternative", "a", PLAIN.replace(SAID, ""), related)) == SAID
     assert cleaned(multipart("mixed", "m", PLAIN, named[0].replace(SAID, "not mine"))) == SAID
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from mailmill.email import clean_text
 from mailmill.email.banners import banner_of, field_of
 from mailmill.email.lines import Line
 from mailmill.email.patterns import LANGUAGES, PATTERNS, read_table
@@ -44,6 +45,26 @@ SCANNED = {
     "nl": ["Deze e-mail is gecontroleerd op virussen door Avast.", "Virusvrij.www.avast.com"],
 }
 
+# How programs end what they wrote of a picture.
+GENERATED = {
+    "en": ["Description automatically generated", "Description automatically generated with medium confidence",
+           "AI-generated content may be incorrect."],
+    "de": ["Automatisch generierte Beschreibung", "Automatisch generierte Beschreibung mit mittlerer Zuverlässigkeit",
+           "KI-generierte Inhalte können fehlerhaft sein."],
+    "fr": ["Description générée automatiquement",
+           "Description générée automatiquement avec un niveau de confiance moyen",
+           "Le contenu généré par l’IA peut être incorrect."],
+    "es": ["Descripción generada automáticamente", "Descripción generada automáticamente con confianza media",
+           "El contenido generado por IA puede ser incorrecto."],
+    "pt": ["Descrição gerada automaticamente", "Descrição gerada automaticamente com confiança média",
+           "O conteúdo gerado por IA pode estar incorreto."],
+    "it": ["Descrizione generata automaticamente", "Descrizione generata automaticamente con attendibilità media",
+           "Il contenuto generato dall'IA potrebbe non essere corretto."],
+    "nl": ["Automatisch gegenereerde beschrijving",
+           "Automatisch gegenereerde beschrijving met gemiddelde betrouwbaarheid",
+           "Door AI gegenereerde inhoud is mogelijk onjuist."],
+}  # fmt: skip
+
 SENTENCES = {
     "en": "We have not been able to find the parcel that you sent to them, and they would like to know where it is.",
     "de": "Wir haben das Paket noch nicht gefunden und wissen auch nicht, wo es ist, aber wir suchen für Sie weiter.",
@@ -71,6 +92,14 @@ def test_what_virus_scanners_append_is_no_text(language: str) -> None:
     for text in SCANNED[language]:
         assert any(Line(text).rule(kind) for kind in ("footer", "disclaimer")), text
     assert not Line(SENTENCES[language]).rule("footer")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_programs_make_of_a_picture_is_no_text(language: str) -> None:
+    own = SENTENCES[language]
+    for text in GENERATED[language]:
+        assert clean_text(f"{own}\n\nAda\n[x-ray of a lamp. {text}]", "Ada Byron") == own
+        assert clean_text(f"{own}\n\n{text} {own}") == f"{own}\n\n{text} {own}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

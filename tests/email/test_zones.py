@@ -177,7 +177,8 @@ def test_a_message_written_into_a_signature_is_one() -> None:
     [
         (WRITTEN[3:] + WRITTEN[1:2], ["html.signature"] * 3),
         (WRITTEN, ["html.signature"] * 4 + ["html.blockquote_cite"]),
-        (WRITTEN, [""] + ["html.signature"] * 4),
+        (["It smokes.", *WRITTEN], [""] + ["html.signature"] * 5),
+        (["Dear Bob,", *WRITTEN[3:], WRITTEN[1]], [""] + ["html.signature"] * 3),
         (["This e-mail is confidential and only meant for those to whom it was sent.", "Ada"], ["html.signature"] * 2),
     ],
 )

@@ -15,6 +15,7 @@ from mailmill.email.greetings import mark_greeting
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.pictures import strip_pictures
 from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
 from mailmill.email.signing import last_name
 from mailmill.email.tails import (
@@ -41,7 +42,7 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     if first:
         solid = strip_caution(lines, marks, solid)
     solid = strip_footers(lines, marks, solid, first=first)
-    solid = strip_attachments(lines, marks, solid)
+    solid = strip_attachments(lines, marks, strip_pictures(lines, marks, solid))
     solid = strip_signature_below_delimiter(lines, marks, solid)
     if first or last:
         solid = keep_footnotes(lines, marks, solid)

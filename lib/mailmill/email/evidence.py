@@ -12,6 +12,7 @@ from typing import Final
 from mailmill.email.markup import remembered
 
 _NAMING: Final = frozenset({"class", "id", "type", "data-marker"})
+_QUOTES: Final = frozenset({"quote", "quoted-content"})  # the only names that count: an anchor may have any
 #: Evidence of these attributes: name -> pattern.
 _NAMED: Final = {
     "html.gmail_attr": r"gmail_attr|gmail_quote_attribution",
@@ -30,6 +31,7 @@ _NAMED: Final = {
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
     "html.zimbra_signature": r"data-marker=\"__sig_p",
     "html.zimbra_quote": r"zmail_extra|zmquoted|originalemail|data-marker=\"__quoted_text__",
+    "html.gmx_quote": r"(?<!\w)name=\"(?:quote|quoted-content)\"",
     "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
 }
 
@@ -76,6 +78,7 @@ EVIDENCE_ZONES: Final = {
     "html.zimbra_headers": "header",
     "html.zimbra_signature": "signature",
     "html.zimbra_quote": "quoted",
+    "html.gmx_quote": "quoted",
     "html.blockquote_cite": "quoted",
     WEAK: "quoted",
     "html.outlook_indent": "quoted",
@@ -86,7 +89,8 @@ EVIDENCE_ZONES: Final = {
 _TINY: Final = re.compile(r"(?<![\w-])font-size:\s?[01](?:px|pt)?\s?[;\"!]").search
 _SIZED: Final = re.compile(
     r"(?<![\w-])font(?:-size:\s?|:[^;\"]{0,60}?(?<![\w./-]))"
-    r"(?:(?!0+(?:\.0+)?[a-z])\d{0,4}\.?\d{1,4}(?:px|pt|rem|[cm]m|in)|(?:xx?-)?(?:small|large)(?!r)|medium)",
+    r"(?:(?!0+(?:\.0+)?[a-z])\d{0,4}\.?\d{1,4}(?:px|pt|rem|[cm]m|in)|(?:xx?-)?(?:small|large)(?!r)|medium|(?:var|calc|clamp|max)\()|"
+    r"(?<![\w-])size=\"?[+1-7]",
     re.IGNORECASE,
 ).search
 
@@ -97,7 +101,7 @@ _STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLE
 _ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+").findall
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
-    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote",
+    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote',
 )  # fmt: skip
 _MARKS: Final = "\"'"
 _CITED: Final = re.compile("type=[\"']?cite").search
@@ -125,7 +129,7 @@ def evidence_of(attributes: str) -> str:
     """
     named, styled = [], []
     for name, value in _ATTRIBUTES(attributes.lower()):
-        if name in _NAMING:
+        if name in _NAMING or (name == "name" and value.strip(_MARKS) in _QUOTES):
             named.append(f'{name}="{value.strip(_MARKS)}"')
         elif name == "style":
             styled.append(f'"{value.strip(_MARKS)}"')

@@ -41,7 +41,10 @@ _DATE: Final = re.compile(
 )
 # Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
 _SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
-_ZERO_WIDTH: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # nothing, at the edge of a line
+_ZERO_WIDTH: Final = "\u200b\u200c\u200d\u2060\ufeff"  # nothing, at the edge of a line
+# Marks of writing from right to left, which stand around names and lines: nothing at all.
+_DIRECTIONS: Final = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_UNDIRECTED: Final = dict.fromkeys(map(ord, _DIRECTIONS))
 EDGE: Final = ' \t*_>|«»"“”'
 _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
@@ -261,13 +264,15 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
     lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
     bares = lines.bares
-    odd = {i for sign in ">|=" + _ZERO_WIDTH if sign in rendering for i, bare in enumerate(bares) if sign in bare}
+    signs = ">|=" + _ZERO_WIDTH + _DIRECTIONS
+    odd = {i for sign in signs if sign in rendering for i, bare in enumerate(bares) if sign in bare}
     named = [found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i]))]
     # "File> Save" names a menu; who is quoted is named again, or by initials. "hive>" is a program's prompt.
     named = [name for name in named if len(name) <= 3 or not name.islower()]
     names = frozenset(name for name, n in Counter(named).items() if n > 1 or len(name) <= 3) if named else frozenset()
     for i in sorted(odd):
-        bare, depth = _unquote(texts[i], bares[i], names)
+        text = texts[i].translate(_UNDIRECTED)
+        bare, depth = _unquote(text, text.strip(), names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare.strip(_ZERO_WIDTH + " \t\xa0") if bare and not bare.isascii() else bare
@@ -283,9 +288,9 @@ def _unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
     """
     if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
         return text[2:].strip(), 1
-    if bare[0] == "|" and bare[-1] == "|" and len(bare) > 2:  # a row of a table
+    if len(bare) > 2 and bare[0] == "|" and bare[-1] == "|":  # a row of a table
         return bare, 0
-    if bare[0] in ">|":
+    if bare and bare[0] in ">|":
         marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)
         if marks is None or (bare[0] == "|" and _BRANCH.match(text[marks.end() :].lstrip())):
             return bare, 0

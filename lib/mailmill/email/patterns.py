@@ -80,6 +80,7 @@ class Patterns:
     legal_weak: re.Pattern[str]
     gateway: re.Pattern[str]
     devices: re.Pattern[str]
+    generated: re.Pattern[str]
     instructions: re.Pattern[str]
     first_person: Mapping[str, re.Pattern[str]]
     possessives: Mapping[str, re.Pattern[str]]
@@ -127,6 +128,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
         devices=_any_word([word for t in tables for word in t["devices"]]),
+        generated=re.compile("|".join(f"(?:{text})$" for t in tables for text in t["generated"])),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},
         stop_words=stop_words,

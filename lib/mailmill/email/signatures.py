@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import Lines
+from mailmill.email.lines import LONG_KINDS, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.tails import RULED, Marks, mark
 
@@ -109,3 +109,33 @@ def _is_directory(lines: Lines, block: list[int]) -> bool:
 def _is_number(bare: str) -> bool:
     """Are two fifths of the characters digits (coordinates, an account, a register's number)?"""
     return 5 * sum(map(str.isdigit, bare)) >= 2 * (len(bare) - bare.count(" "))
+
+
+def is_written(lines: Lines, marks: Marks, solid: list[int]) -> bool:
+    """Was the message typed into what HTML calls a signature?
+
+    Nothing but a greeting stands above that, and it opens with a sentence, or with a greeting above one.
+    """
+    typed: list[int] = []
+    greeted = False
+    for i in solid:
+        mark = marks[i]
+        if mark is not None:
+            if not mark[1].startswith("html.") or mark[0] not in ("signature", "mobile"):
+                return False
+            typed.append(i)
+        elif not typed:
+            if greeted or not lines[i].rule("greeting"):
+                return False
+            greeted = True
+    for line in [lines[i] for i in typed[:3]]:
+        if line.rule("signoff") or line.rule("mobile"):
+            break
+        says = line.shape.ends in ("!", "?") or (line.shape.ends == "." and line.shape.lower > 0)
+        if line.shape.prose or (greeted and says):
+            return not any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
+        greeting = line.rule("greeting") != ""
+        if not greeting and line.shape.ends != ",":
+            break
+        greeted = greeted or greeting
+    return False

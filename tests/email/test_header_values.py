@@ -40,6 +40,7 @@ def test_fields() -> None:
         (b"=?windows-874?B?" + b64encode("สวัสดี".encode("cp874")) + b"?=", "สวัสดี"),
         (b"Re: =?utf-8?q?a?=\r\n =?utf-8?q?_b?= c =?x?", "Re: a b c =?x?"),
         (b"=?utf-8?q?Really??= =?koi8-r?b?8NLJ18XU?=", "Really?Привет"),
+        (b"=?utf-8?q?2+2=?= =?utf-8?q?caf=C3?= =?utf-8?q?=A9=?=", "2+2=café="),
         (b"=?utf-8?b?Zm9v!?= =?utf-8?b?Zg?= =?utf-8?b?Z?=", "foofZ"),
         ("日本 =?utf-8?q?x?=".encode(), "日本 x"),
     ],
@@ -99,6 +100,7 @@ def test_a_header_ends_where_its_definition_says(raw: bytes) -> None:
         "Ada (<c@d.example>) <ada@firm.example>",
         "ada@firm.example (c@d.example)",
         "Ada <ada@firm.example>, Bob <bob@other.example>",
+        "Ada <ada@firm.example>; Bob <bob@other.example>",
         '"ada@firm.example"',
     ],
 )

@@ -65,6 +65,20 @@ GENERATED = {
            "Door AI gegenereerde inhoud is mogelijk onjuist."],
 }  # fmt: skip
 
+# language -> mobile tags, and sentences that begin as they do.
+SENT = {
+    "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
+            "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer"],
+           "Sent from Leeds on Monday"),
+    "de": (["Gesendet mit Tutanota", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
+           "Gesendet von Hamburg am Montag"),
+    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange"], "Envoyé de Lyon lundi dernier"),
+    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook"], "Enviado desde Madrid el lunes"),
+    "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"], "Enviada de Lisboa na segunda-feira"),
+    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail"], "Inviato da Milano lunedì scorso"),
+    "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook"], "Verzonden vanuit Rotterdam op maandag"),
+}  # fmt: skip
+
 SENTENCES = {
     "en": "We have not been able to find the parcel that you sent to them, and they would like to know where it is.",
     "de": "Wir haben das Paket noch nicht gefunden und wissen auch nicht, wo es ist, aber wir suchen für Sie weiter.",
@@ -100,6 +114,14 @@ def test_what_programs_make_of_a_picture_is_no_text(language: str) -> None:
     for text in GENERATED[language]:
         assert clean_text(f"{own}\n\nAda\n[x-ray of a lamp. {text}]", "Ada Byron") == own
         assert clean_text(f"{own}\n\n{text} {own}") == f"{own}\n\n{text} {own}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_mobile_tags_name_a_device_or_a_program(language: str) -> None:
+    own, (tags, sentence) = SENTENCES[language], SENT[language]
+    for tag in tags:
+        assert clean_text(f"{own}\n\n{tag}") == own
+    assert clean_text(f"{own}\n\n{sentence}") == f"{own}\n\n{sentence}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -33,6 +33,8 @@ OWN = "The plan is good, and we should start on Monday."
         "________________________________\nVon: Bob\nGesendet: Montag\nAn: Ada\nBetreff: x\n\nDeren Worte.",
         "On Mon, Mar 3, 2025 at 4:01 PM Bob <bob@x.example>\nwrote:\n\n> Their words.",
         "Am 03.03.2025 um 16:01 schrieb Bob:\n> Deren Worte.",
+        "Bob <bob@x.example> hat am 03.03.2025 16:01 CET geschrieben:\n\nDeren Worte.",
+        "envoyé : 3 mars 2025 à 16:01\nde : Bob <bob@x.example>\nà : Ada <a@x.example>\nobjet : x\n\nLeurs mots.",
         "Le lun. 3 mars 2025 à 16:01, Bob <bob@x.example> a écrit :\n> Leurs mots.",
         "El lun, 3 mar 2025 a las 16:01, Bob (<bob@x.example>) escribió:\n> Sus palabras.",
         "Em seg., 3 de mar. de 2025 às 16:01, Bob <bob@x.example> escreveu:\n> As palavras.",
@@ -133,6 +135,31 @@ def test_what_stands_below_goes(closing: str) -> None:
     assert clean_text(f"{OWN}\n\n{closing}") == OWN
 
 
+@pytest.mark.parametrize("above", ["", "Best,\n"])
+@pytest.mark.parametrize("rule", ["-- ", "--", "——"])
+def test_a_postscript_below_a_signature_is_body(above: str, rule: str) -> None:
+    signed = f"{OWN}\n\n{above}{rule}\nAda Byron\nFirm Ltd\n\nPS: bring the keys, please."
+    assert clean_text(signed) == f"{OWN}\n\nPS: bring the keys, please."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
+        f"{OWN}\n\n--\n\nI want my money back now because it is broken.",
+        f"{OWN}\n\n--\n\nI want my money back now.\n\n--\n\nOr tell me why it is broken again.",
+    ],
+)
+def test_two_dashes_may_part_passages(text: str) -> None:
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("signature", ["-- \n\n{}", "--\n{}", "--\nAda\n\n{}", "--\n\nAda\n{}"])
+def test_a_signature_below_two_dashes_may_hold_a_sentence(signature: str) -> None:
+    saying = "The engine weaves patterns just as the loom weaves flowers and leaves."
+    assert clean_text(f"{OWN}\n\n{signature.format(saying)}") == OWN
+
+
 def test_postscript_is_body() -> None:
     assert clean_text(f"{OWN}\n\nBest,\nAda\n\nPS: bring the keys, please.") == f"{OWN}\n\nPS: bring the keys, please."
 
@@ -146,6 +173,8 @@ def test_postscript_is_body() -> None:
         f"{OWN}\nFrom: Houston\n{OWN}",
         f"You have received this email because you are listed as an approver.\n\n{OWN}",
         f"On Monday Bob wrote a good summary of it.\n\n{OWN}",
+        f"{OWN}\n\nMein Anwalt hat am 3. März 2025 geschrieben:\n\n{OWN}",
+        f"{OWN}\n\nfrom: ada@x.example\nto: bob@x.example\nsubject: x\nhost: mail.x.example\n\n{OWN}",
     ],
 )
 def test_what_must_stay(text: str) -> None:
@@ -293,6 +322,16 @@ def test_a_list_below_a_thank_you_is_no_signature() -> None:
 )
 def test_a_heading_is_no_vocative(line: str) -> None:
     assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "body"
+
+
+@pytest.mark.parametrize("rows", ["* When?\n* Who?", "- When?\n- Who?", "1. When?\n2. Who?", "(1) When?\n(2) Who?"])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_a_heading_of_a_list_is_no_vocative(rows: str, gap: str) -> None:
+    assert set(zones(f"Questions:{gap}{rows}")) == {"body"}
+    dated = "03.03.2025 10:15 called the hotline, nobody there\n04.03.2025 11:00 called, forty minutes of music"
+    assert set(zones(f"My Calls:{gap}{dated}\n\n{OWN}")) == {"body"}
+    for greeting in ("Hi Bob:", "Dear Mr Hill:", "Bob,"):
+        assert zones(f"{greeting}{gap}{rows}")[0] == "greeting"
 
 
 def test_a_heading_of_a_table_is_no_vocative() -> None:

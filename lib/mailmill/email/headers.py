@@ -203,7 +203,7 @@ def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool =
     Without one, the line from which another block may start (no part of a barren block is one).
     """
     hit = field_of(lines.bares[first])
-    if hit is None or hit[0] == "other" or lines.bares[first][0].islower():  # "from: title" maps, or configures
+    if hit is None or hit[0] == "other":
         return None, first + 1
     roles = {hit[0]}
     last_role = hit[0]
@@ -229,7 +229,8 @@ def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool =
         end, blanks = i + 1, 0
     roles.discard("other")
     people = roles & {"from", "to"}
-    if len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
+    maps = lines.bares[first][0].islower() and not roles >= {"from", "to", "date", "subject"}  # "from: title"
+    if maps or len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
         return None, end
     if upward and not _mailed(lines, first, end, roles):
         return None, end

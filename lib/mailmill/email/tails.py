@@ -155,10 +155,15 @@ def _announced(lines: Lines, solid: list[int], k: int) -> bool:
 
 
 def _tags(lines: Lines, solid: list[int], k: int) -> bool:
-    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday …"), nor one right below it?"""
+    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday"), nor one right below it?
+
+    It speaks of a device, of one's own ("my …") or, in few words, of what has a name.
+    """
     line = lines[solid[k]]
-    if line.shape.prose and not PATTERNS.devices.search(line.bare.lower()):
-        return False
+    if PATTERNS.devices.search(line.bare.lower()) is None:
+        named = line.shape.words <= 4 and line.shape.lower < 2
+        if line.shape.prose or not (named or _personal(line.bare, line.rule("mobile"))):
+            return False
     for i in solid[k + 1 :]:
         below = lines[i]
         if below.rule("disclaimer") or below.rule("footer") or below.rule("topic") or below.rule("mobile"):
@@ -264,21 +269,40 @@ def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
 
 
 def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The signature below a line of two dashes (RFC 3676, section 4.3)."""
+    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript."""
+    parted = False
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
         bare = lines.bares[solid[k]]
-        if bare[0] in "-–—_" and (
-            (_DELIMITER.match(bare) and (bare == "--" or not _parts(lines, solid, k)))
-            or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
-        ):
-            if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
+        if bare[0] not in "-–—_":
+            continue
+        ruled = 1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name
+        if not ruled:
+            if not _DELIMITER.match(bare):
                 continue
-            mark(marks, solid[k:], "signature", "delimiter")
-            return solid[:k]
+            parted = lines.texts[solid[k]] != "-- " and _parts(lines, solid, k, parted)
+            if parted:
+                continue
+        if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
+            continue
+        stop = next((j for j in range(k + 2, len(solid)) if _is_postscript(lines, solid, j)), len(solid))
+        mark(marks, solid[k:stop], "signature", "delimiter")
+        return solid[:k] + solid[stop:]
     return solid
 
 
-def _parts(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does the rule `solid[k]` only part a passage from the next, which is text below a blank line?"""
-    below = solid[k + 1 : k + 2]
-    return bool(below) and below[0] > solid[k] + 1 and lines[below[0]].shape.prose
+def _parts(lines: Lines, solid: list[int], k: int, parted: bool) -> bool:
+    """Does the rule `solid[k]` only part a passage from the next, which is text?
+
+    That stands below a blank line, below another rule that `parted` passages, or above one.
+    """
+    if k + 1 == len(solid) or not lines[solid[k + 1]].shape.prose:
+        return False
+    further = [j for j in range(k + 2, len(solid) - 1) if _DELIMITER.match(lines.bares[solid[j]])]
+    return parted or solid[k + 1] > solid[k] + 1 or any([lines[solid[j + 1]].shape.prose for j in further])  # noqa: C419
+
+
+def _is_postscript(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does `solid[k]` open a postscript, set off from what stands above it?"""
+    return (
+        solid[k] > solid[k - 1] + 1 and lines.bares[solid[k]][:1] in "PpNn" and lines[solid[k]].rule("postscript") != ""
+    )

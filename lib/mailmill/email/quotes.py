@@ -14,7 +14,8 @@ from typing import Final
 
 from mailmill.email.banners import banner_of, field_of
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
-from mailmill.email.headers import Header, candidates, find_headers
+from mailmill.email.fieldblocks import Header
+from mailmill.email.headers import candidates, find_headers
 from mailmill.email.lines import Lines
 from mailmill.email.tails import Marks
 

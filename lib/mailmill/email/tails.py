@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from mailmill.email.banners import is_form_field
 from mailmill.email.lines import Line, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
@@ -133,7 +134,10 @@ def _tells(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the sentence that opens at `solid[k]` tell something ("To unsubscribe is impossible on your site.")?
 
     A footer's leads somewhere, by a link or an address, or says what to do ("click"); a register ("VAT: 123") is none.
+    In a web form consent is a field like others ("Privacy policy: accepted").
     """
+    if any([is_form_field(lines.bares[i]) for i in solid[-_MAX_FOOTER_SEARCH:]]):  # noqa: C419 - mypyc compiles lists
+        return True
     passage: list[str] = []
     for i in solid[k : k + 6]:
         if passage and passage[-1][-1] != ":" and not lines.bares[i - 1]:

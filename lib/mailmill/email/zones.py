@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from mailmill.email.banners import field_of
 from mailmill.email.edges import mark_edges
-from mailmill.email.headers import Header
+from mailmill.email.fieldblocks import Header
 from mailmill.email.labeller import Referee, shipped
 from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_weak_quotes

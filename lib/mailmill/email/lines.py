@@ -27,6 +27,9 @@ _NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,1
 _PHONE: Final = re.compile(
     r"(?:^|[^\w.])((?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20})(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
+_DAY: Final = re.compile(
+    r"\b\d\d?([/.-])\d\d?\1(?:19|20)\d\d(?![/.-]?\d)|\b(?:19|20)\d\d([/.-])\d\d?\2\d\d?(?![/.-]?\d)"
+)
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _DIGIT: Final = re.compile(r"\d")
 _NUMBERS: Final = re.compile(r"\d\D?\d\D?\d\D?\d\D?\d\D?\d")
@@ -136,11 +139,12 @@ class Shape:
 
     @property
     def phone(self) -> bool:
-        """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices)."""
+        """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices) that are no day."""
         if _DIGIT.search(self._bare) is None:
             return False
         found = [number[1] for number in _PHONE.finditer(self._bare)]
-        return any([n is None or sum(map(str.isdigit, n)) >= 7 for n in found])  # noqa: C419 - mypyc compiles lists
+        digits = [n is None or (sum(map(str.isdigit, n)) >= 7 and _DAY.search(n) is None) for n in found]
+        return any(digits)
 
     @property
     def address(self) -> bool:

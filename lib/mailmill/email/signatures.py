@@ -52,8 +52,10 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         mark(marks, solid[low:], "body", "body.directory")
         return solid[:low]
     top = lines[solid[low]]
+    numbered = any(map(str.isdigit, top.bare))  # "Order 4711" is no name, "Ada Byron 0171 …" holds one
+    named = (top.shape.name and (not numbered or _ENTRY.match(top.bare) is not None)) or is_sender(top.bare, names)
     if low == 0:
-        opens = contacts >= 2 and (top.shape.name or is_sender(top.bare, names))
+        opens = contacts >= 2 and named
         if not opens:
             return solid
     else:
@@ -62,14 +64,29 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             or lines.bares[solid[low - 1]][-1:] in ".!?"
             or RULED.match(top.bare) is not None
         )
-    if not (top.shape.name or is_sender(top.bare, names)) and not (
-        opens and contacts >= 2 and contacts * 2 >= len(solid) - low
+    if not named and not (
+        opens and contacts >= 2 and contacts * 2 >= len(solid) - low and _reaches(lines, solid[low:])
     ):
         return solid
     if not opens and not is_sender(top.bare, names):
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def _reaches(lines: Lines, block: list[int]) -> bool:
+    """Does a line hold an address, a title, or a number that no other word names ("Order 302-1234567-1234567")?"""
+    for i in block:
+        line = lines[i]
+        shape = line.shape
+        if (
+            shape.address
+            or shape.title
+            or line.rule("contact")
+            or (shape.phone and line.bare.lstrip("+( ")[:1].isdigit())
+        ):
+            return True
+    return False
 
 
 def ruled_signature(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

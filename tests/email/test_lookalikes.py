@@ -78,7 +78,7 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         f"{BODY}\n\nAda Byron    x1111\nBob Hill     x2222\nSue Berg     x3333",
         # numbers of orders, and rows of days, are no telephone numbers
         *(f"{BODY}\n\n{numbers}" for numbers in (
-            "Order 302-1234567-1234567\nTracking 1Z999AA10123456784", "Invoice 2025-0001 of 03-03-2025\nParcel 2025-0002",
+            "Order 302-1234567-1234567\nTracking 1Z999AA10123456784", "Invoice 2025-0001 of 03-03-2025\nParcel 2025-02",
             "Sendungsnummer 00340434161234567890\nBestellnummer 302-1234567-1234567", "Kundennummer 2025-0001234",
             "Commande 302-1234567\nColis 6A 1234567890123", "Pedido 302-1234567\nFactura 2025-000123",
             "Encomenda 302-1234567\nFatura 2025-0001234", "Ordine 302-1234567\nFattura 2025-0001234",

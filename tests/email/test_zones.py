@@ -172,12 +172,32 @@ def test_a_message_written_into_a_signature_is_one() -> None:
     assert zones("\n".join(WRITTEN[1:]), ["html.signature"] * 4) == ["body", "body", "signoff", "signoff"]
 
 
+TAGGED = "Get Outlook for iOS"
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence", "own"),
+    [
+        (["Hi Bob,", "Refund, please!", "Ada"], ["html.signature"] * 3, ["Refund, please!"]),
+        ([*WRITTEN[:2], TAGGED], ["html.outlook_mobile_signature"] * 3, WRITTEN[1:2]),
+        ([*WRITTEN[1:3], "Sent from my iPhone"], ["html.signature"] * 2 + [""], WRITTEN[1:3]),
+        ([*WRITTEN, TAGGED], ["html.signature"] * 5 + ["html.outlook_mobile_signature"], WRITTEN[1:3]),
+        ([TAGGED, *WRITTEN[1:2]], ["html.outlook_mobile_signature", "html.signature"], WRITTEN[1:2]),
+    ],
+)
+def test_a_mobile_programs_tag_is_no_part_of_it(text: list[str], evidence: list[str], own: list[str]) -> None:
+    found = zones("\n".join(text), evidence)
+    assert [line for line, zone in zip(text, found, strict=True) if zone == "body"] == own
+
+
 @pytest.mark.parametrize(
     ("text", "evidence"),
     [
         (WRITTEN[3:] + WRITTEN[1:2], ["html.signature"] * 3),
         (WRITTEN, ["html.signature"] * 4 + ["html.blockquote_cite"]),
         (WRITTEN, [""] + ["html.signature"] * 4),
+        (["Ada Byron", "Byron Engines Ltd."], ["html.signature"] * 2),
+        (["Kind regards,", "Byron Engines Ltd."], ["html.signature"] * 2),
         (["This e-mail is confidential and only meant for those to whom it was sent.", "Ada"], ["html.signature"] * 2),
     ],
 )

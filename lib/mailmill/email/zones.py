@@ -19,12 +19,13 @@ from mailmill.email.edges import mark_edges
 from mailmill.email.fieldblocks import Header
 from mailmill.email.labeller import Referee, shipped
 from mailmill.email.lines import LONG_KINDS, Line, Lines
-from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_weak_quotes
-from mailmill.email.tails import RULED, Marks
+from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_rules, mark_weak_quotes
+from mailmill.email.tails import Marks
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
 _CLEAR: Final = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
 _EDGES: Final = frozenset({"greeting", "signoff", "signature", "footer", "disclaimer"})
+_SIGNED: Final = frozenset({"signature", "mobile"})
 _APPENDED: Final = frozenset({"footer", "disclaimer", "mobile"})  # below what its author ended
 _WORDS: Final = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
 _CLEAR_EVIDENCE: Final = frozenset({
@@ -114,9 +115,9 @@ def mark_foreign(lines: Lines) -> Foreign:
         mark_weak_quotes(lines, marks, bool(headers))
     solid = list(compress(count(), lines.bares))
     if structured:
-        _mark_rules(lines, marks)
-        if not headers and _is_written(lines, marks, solid):
-            marks = [None] * len(lines)
+        mark_rules(lines, marks)
+        for i in [] if headers else _written(lines, marks, solid):
+            marks[i] = None
     return Foreign(marks, headers, _segments(solid, marks))
 
 
@@ -152,31 +153,27 @@ def _appended(marks: Marks, solid: list[int]) -> bool:
     return True
 
 
-def _mark_rules(lines: Lines, marks: Marks) -> None:
-    """A row of dashes right above a header that HTML structure shows was drawn with it."""
-    below = ""
-    for i in range(len(lines) - 1, -1, -1):
-        mark, bare = marks[i], lines.bares[i]
-        if mark is not None:
-            below = mark[1] if mark[0] in ("header", "quoted") and lines.evidence[i] else ""
-        elif bare:
-            if below and RULED.fullmatch(bare):
-                marks[i] = ("header", below)
-            below = ""
+def _written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The lines of what HTML calls a signature, where it is the whole message but for a mobile program's tag.
 
-
-def _is_written(lines: Lines, marks: Marks, solid: list[int]) -> bool:
-    """Is what HTML calls a signature the whole message? It opens with a sentence then, or with a greeting above one."""
+    It opens with a sentence then, or with a greeting above one, which may have few words ("Refund, please!").
+    """
+    written: list[int] = []
     for i in solid:
-        mark = marks[i]
-        if mark is None or mark[0] != "signature" or not mark[1].startswith("html."):
-            return False
-    for line in [lines[i] for i in solid[:3]]:
-        if line.shape.prose:
-            return not any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
-        if not line.rule("greeting") and line.shape.ends != ",":
+        mark, tag = marks[i], lines[i].rule("mobile")
+        if not tag and (mark is None or mark[0] not in _SIGNED or not mark[1].startswith("html.")):
+            return []
+        if not tag:
+            written.append(i)
+    greeted = False
+    for line in [lines[i] for i in written[:3]]:
+        if line.shape.prose or (greeted and line.shape.ends in ".!?"):
+            standard = any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
+            return [] if standard else written
+        greeted = line.rule("greeting") != ""
+        if not greeted and line.shape.ends != ",":
             break
-    return False
+    return []
 
 
 def _segments(solid: list[int], marks: Marks) -> list[list[int]]:

@@ -149,11 +149,71 @@ def test_a_long_greeting_is_one(greeting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "last", ["Can your technician come on 03/05/2025 at 10:00?\n", "We need it\nback on 5 March 2025, before 10:00"]
+    "last",
+    [
+        "Can your technician come on 03/05/2025 at 10:00?\n",
+        "We need it\nback on 5 March 2025, before 10:00",
+        "New appointment: 03/05/2025 10:00\n",
+        "\nPlease call me back\nTuesday 5 March 2025, 10:00\n",
+        "\nNeuer Termin\n05.03.2025 10:00",
+        "\nCall at\n10:00",
+    ],
 )
-def test_a_dated_sentence_above_a_header_stays(last: str) -> None:
+def test_what_is_dated_above_a_header_stays(last: str) -> None:
     header = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: scanner\n\nOld text."
     assert clean_text(f"{OPENING}\n{last}\n{header}") == f"{OPENING}\n{last}".strip()
+    assert clean_text(f"{last}\n{header}") == last.strip()
+
+
+def test_a_header_without_a_date_has_it_above_its_fields() -> None:
+    header = "Bob Hill\n03/03/2025 04:01 PM\nTo: Ada Byron/LON/FIRM@FIRM\ncc:\nSubject: scanner\n\nOld text."
+    assert clean_text(f"{OPENING}\n\n{header}") == OPENING
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("On March 3, 2025 Jane from support wrote:", '"We will refund you."'),
+        ("Am 3. März 2025 schrieb Frau Müller:", "„Wir erstatten das.“"),
+        ("Le 3 mars 2025 à 10:15, le technicien Durand a écrit :", "« Nous remboursons. »"),
+        ("El 3 de marzo de 2025 el agente Pérez escribió:", '"Devolvemos."'),
+        ("Em 3 de março de 2025 o técnico Pereira escreveu:", '"Vamos devolver."'),
+        ("Il 3 marzo 2025 il tecnico Rossi ha scritto:", "«Rimborsiamo.»"),
+        ("Op 3 maart 2025 schreef mevrouw Jansen:", "‘Wij betalen terug.’"),
+    ],
+)
+def test_what_somebody_is_told_to_have_written_is_the_authors(told: str, said: str) -> None:
+    text = f"{told}\n{said}\n\n{CLOSING}"
+    assert clean_text(f"{OPENING}\n\n{text}") == f"{OPENING}\n\n{text}"
+    assert clean_text(f"Hello,\n\n{text}") == text
+    text = f"{told}\n\nYes.\n\n{CLOSING}"
+    assert clean_text(f"Hi Bob!\n\n{text}") == text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "From: ada@firm.example\nTo: service@shop.example\nSubject: Blender\nMessage: ",
+        "From: Ada <ada@x.example>\nSubject: Blender\nDate: 4 March 2025 10:15\n\nMessage:\n",
+        "From: Ada <ada@x.example>\nTo: s@x.example\nSubject: Blender\nDate: 4 March 2025 10:15\nYour message: ",
+        "Von: ada@firm.example\nAn: service@shop.example\nBetreff: Mixer\nNachricht: ",
+        "De : ada@firm.example\nÀ : service@shop.example\nObjet : Mixeur\nVotre message : ",
+        "De: ada@firm.example\nPara: service@shop.example\nAsunto: Batidora\nMensaje: ",
+        "De: ada@firm.example\nPara: service@shop.example\nAssunto: Batedeira\nMensagem: ",
+        "Da: ada@firm.example\nA: service@shop.example\nOggetto: Frullatore\nMessaggio: ",
+        "Van: ada@firm.example\nAan: service@shop.example\nOnderwerp: Blender\nBericht: ",
+        "Name: Ada\nTelefon: 089 123456\n\nDatenschutzerklärung: gelesen und akzeptiert\n\nNachricht: ",
+    ],
+)
+def test_the_fields_of_a_form_are_no_header_and_its_consent_is_no_footer(form: str) -> None:
+    assert clean_text(f"{form}{OPENING}") == f"{form}{OPENING}"
+    text = f"You have a new message.\n\n{form}{OPENING}"
+    assert clean_text(text) == text
+
+
+def test_a_whole_header_above_a_form_is_one() -> None:
+    header = "From: Shop <s@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: scanner"
+    assert clean_text(f"{OPENING}\n\n{header}\n\nMessage: {CLOSING}") == OPENING
 
 
 @pytest.mark.parametrize(

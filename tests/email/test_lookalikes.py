@@ -76,6 +76,14 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Attendees:\n- Ada Byron\n- Bob Hill\n- Sue Berg",
         f"{BODY}\n\nContacts are\n\nAda Byron 713-853-1111\nBob Hill 713-853-2222",
         f"{BODY}\n\nAda Byron    x1111\nBob Hill     x2222\nSue Berg     x3333",
+        # numbers of orders, and rows of days, are no telephone numbers
+        *(f"{BODY}\n\n{numbers}" for numbers in (
+            "Order 302-1234567-1234567\nTracking 1Z999AA10123456784", "Invoice 2025-0001 of 03-03-2025\nParcel 2025-02",
+            "Sendungsnummer 00340434161234567890\nBestellnummer 302-1234567-1234567", "Kundennummer 2025-0001234",
+            "Commande 302-1234567\nColis 6A 1234567890123", "Pedido 302-1234567\nFactura 2025-000123",
+            "Encomenda 302-1234567\nFatura 2025-0001234", "Ordine 302-1234567\nFattura 2025-0001234",
+            "Bestelling 302-1234567\nFactuur 2025-0001234", "03/03/2025 10:15\n04/03/2025 11:15",
+            "Order    Date        Sum\n4711     03/03/2025  12.00\n4712     04/03/2025  13.00")),
         "Thanks to all who came.\n\nWe raised $500.",
         # a question, a remark, an announcement
         *(f"{BODY}\n\n{last}" for last in ("Thoughts?", "All times CET.", "Explain.", "Best price is 2.50.")),
@@ -126,6 +134,9 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),
         (f"{BODY}\n\nKim Noll\nTél. 03 20 55 50 00 - Port. 06 12 34 56 78", BODY),
+        *((f"{BODY}\n\n{contacts}", BODY) for contacts in (
+            "089 1234567\n089 1234568", "713-853-1111\n713-853-1112 (fax)", "Ann Hill 0171 1234567",
+            "Order Desk\n+49 89 1234567\nwww.firm.example")),
         (f"{BODY}\n\nKim Noll\ntel +353 21 555 0100 | mob +353 87 555 0100", BODY),
         ("My code:\n\nfind . | sort\n\nKim", "My code:\n\nfind . | sort"),
         # what a help desk or a telephone writes above the earlier message

@@ -55,6 +55,29 @@ def test_what_follows_a_header_is_not_the_authors(below: str) -> None:
     assert "header" in zones(text)
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        "To: be honest, it smokes",
+        "Cc: my lawyer, as you see",
+        "Please respond to Ada",
+        "Subject: my blender",
+        "Date: today, please.",
+    ],
+)
+def test_a_line_that_begins_as_a_field_stays_above_a_header(last: str) -> None:
+    header = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nCc: Eve\nSubject: x\n\nTheirs."
+    assert clean_text(f"{OWN}\n\n{last}\n\n{header}") == f"{OWN}\n\n{last}"
+    assert clean_text(f"{OWN}\n\n{header}") == OWN
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n"])
+def test_blank_lines_may_part_fields(blank: str) -> None:
+    fields = ["From: Bob <bob@x.example>", "Sent: Monday, March 3, 2025 10:00 AM", "To: Ada", "Cc: Eve", "Subject: x"]
+    for order in (fields, [fields[2], *fields[:2], *fields[3:]], fields[::-1]):
+        assert clean_text(f"{OWN}\n\n{blank.join(order)}\n\nTheirs.") == OWN
+
+
 def test_answers_between_and_below_quotes_stay() -> None:
     text = "On 1 May 2025, Bob wrote:\n> first\n\nYes, that is what I meant to say.\n\n> second\n\nNo, not at all."
     assert clean_text(text) == "Yes, that is what I meant to say.\n\nNo, not at all."
@@ -201,6 +224,24 @@ def test_a_message_written_into_a_signature_is_one() -> None:
     assert zones("\n".join(WRITTEN[1:]), ["html.signature"] * 4) == ["body", "body", "signoff", "signoff"]
 
 
+TAGGED = "Get Outlook for iOS"
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence", "own"),
+    [
+        (["Hi Bob,", "Refund, please!", "Ada"], ["html.signature"] * 3, ["Refund, please!"]),
+        ([*WRITTEN[:2], TAGGED], ["html.outlook_mobile_signature"] * 3, WRITTEN[1:2]),
+        ([*WRITTEN[1:3], "Sent from my iPhone"], ["html.signature"] * 2 + [""], WRITTEN[1:3]),
+        ([*WRITTEN, TAGGED], ["html.signature"] * 5 + ["html.outlook_mobile_signature"], WRITTEN[1:3]),
+        ([TAGGED, *WRITTEN[1:2]], ["html.outlook_mobile_signature", "html.signature"], WRITTEN[1:2]),
+    ],
+)
+def test_a_mobile_programs_tag_is_no_part_of_it(text: list[str], evidence: list[str], own: list[str]) -> None:
+    found = zones("\n".join(text), evidence)
+    assert [line for line, zone in zip(text, found, strict=True) if zone == "body"] == own
+
+
 @pytest.mark.parametrize(
     ("text", "evidence"),
     [
@@ -208,6 +249,8 @@ def test_a_message_written_into_a_signature_is_one() -> None:
         (WRITTEN, ["html.signature"] * 4 + ["html.blockquote_cite"]),
         (["It smokes.", *WRITTEN], [""] + ["html.signature"] * 5),
         (["Dear Bob,", *WRITTEN[3:], WRITTEN[1]], [""] + ["html.signature"] * 3),
+        (["Ada Byron", "Byron Engines Ltd."], ["html.signature"] * 2),
+        (["Kind regards,", "Byron Engines Ltd."], ["html.signature"] * 2),
         (["This e-mail is confidential and only meant for those to whom it was sent.", "Ada"], ["html.signature"] * 2),
     ],
 )

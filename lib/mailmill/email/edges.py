@@ -16,7 +16,7 @@ from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.pictures import strip_pictures
-from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
+from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block, strip_signature_below_delimiter
 from mailmill.email.signing import last_name
 from mailmill.email.tails import (
     Marks,
@@ -26,7 +26,6 @@ from mailmill.email.tails import (
     strip_attachments,
     strip_caution,
     strip_footers,
-    strip_signature_below_delimiter,
 )
 
 #: A signature of more lines than this says how to reach its owner.

@@ -88,9 +88,9 @@ EVIDENCE_ZONES: Final = {
 # Too small to be read, and large again within it, as in the columns of MJML.
 _TINY: Final = re.compile(r"(?<![\w-])font-size:\s?[01](?:px|pt)?\s?[;\"!]").search
 _SIZED: Final = re.compile(
-    r"(?<![\w-])font(?:-size:\s?|:[^;\"]{0,60}?(?<![\w./-]))"
-    r"(?:(?!0+(?:\.0+)?[a-z])\d{0,4}\.?\d{1,4}(?:px|pt|rem|[cm]m|in)|(?:xx?-)?(?:small|large)(?!r)|medium|(?:var|calc|clamp|max)\()|"
-    r"(?<![\w-])size=\"?[+1-7]",
+    r"(?<![\w-])size=[\"']?[+-]?[1-7]|(?<![\w-])font(?:-size:\s?|:[^;\"]{0,60}?(?<![\w./-]))"
+    r"(?:(?!0+(?:\.0+)?[a-z])\d{0,4}\.?\d{1,4}(?:px|pt|rem|[cm]m|in)|(?:xx?-)?(?:small|large)(?!r)|medium|"
+    r"(?:var|calc|clamp|max)\()",
     re.IGNORECASE,
 ).search
 

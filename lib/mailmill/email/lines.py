@@ -27,6 +27,9 @@ _NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,1
 _PHONE: Final = re.compile(
     r"(?:^|[^\w.])((?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20})(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
+_DAY: Final = re.compile(
+    r"\b\d\d?([/.-])\d\d?\1(?:19|20)\d\d(?![/.-]?\d)|\b(?:19|20)\d\d([/.-])\d\d?\2\d\d?(?![/.-]?\d)"
+)
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _DIGIT: Final = re.compile(r"\d")
 _NUMBERS: Final = re.compile(r"\d\D?\d\D?\d\D?\d\D?\d\D?\d")
@@ -41,10 +44,10 @@ _DATE: Final = re.compile(
 )
 # Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
 _SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
-_ZERO_WIDTH: Final = "\u200b\u200c\u200d\u2060\ufeff"  # nothing, at the edge of a line
-# Marks of writing from right to left, which stand around names and lines: nothing at all.
-_DIRECTIONS: Final = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_UNDIRECTED: Final = dict.fromkeys(map(ord, _DIRECTIONS))
+_UNSEEN: Final = (
+    "\u200b\u200c\u200d\u2060\ufeff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+_WITHOUT_UNSEEN: Final = dict.fromkeys(map(ord, _UNSEEN))  # of no width, or marks of writing from right to left
 EDGE: Final = ' \t*_>|«»"“”'
 _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
@@ -139,11 +142,12 @@ class Shape:
 
     @property
     def phone(self) -> bool:
-        """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices)."""
+        """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices) that are no day."""
         if _DIGIT.search(self._bare) is None:
             return False
         found = [number[1] for number in _PHONE.finditer(self._bare)]
-        return any([n is None or sum(map(str.isdigit, n)) >= 7 for n in found])  # noqa: C419 - mypyc compiles lists
+        digits = [n is None or (sum(map(str.isdigit, n)) >= 7 and _DAY.search(n) is None) for n in found]
+        return any(digits)
 
     @property
     def address(self) -> bool:
@@ -264,28 +268,25 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
     lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
     bares = lines.bares
-    signs = ">|=" + _ZERO_WIDTH + _DIRECTIONS
-    odd = {i for sign in signs if sign in rendering for i, bare in enumerate(bares) if sign in bare}
+    odd = {i for sign in ">|=" + _UNSEEN if sign in rendering for i, bare in enumerate(bares) if sign in bare}
     named = [found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i]))]
     # "File> Save" names a menu; who is quoted is named again, or by initials. "hive>" is a program's prompt.
     named = [name for name in named if len(name) <= 3 or not name.islower()]
     names = frozenset(name for name, n in Counter(named).items() if n > 1 or len(name) <= 3) if named else frozenset()
     for i in sorted(odd):
-        text = texts[i].translate(_UNDIRECTED)
-        bare, depth = _unquote(text, text.strip(), names)
+        text = texts[i] if texts[i].isascii() else texts[i].translate(_WITHOUT_UNSEEN)
+        bare, depth = _unquote(text, names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
-        bares[i] = bare.strip(_ZERO_WIDTH + " \t\xa0") if bare and not bare.isascii() else bare
+        bares[i] = bare
         if depth:
             lines.depths[i] = depth
     return lines
 
 
-def _unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
-    """What stands in a line behind the quote marks, if it has any, and their number.
-
-    `bare` is `text` stripped; `names`: what may stand before a mark.
-    """
+def _unquote(text: str, names: frozenset[str]) -> tuple[str, int]:
+    """What stands in a line behind its quote marks, before which one of the `names` may stand, and their number."""
+    bare = text.strip()
     if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
         return text[2:].strip(), 1
     if len(bare) > 2 and bare[0] == "|" and bare[-1] == "|":  # a row of a table

@@ -73,6 +73,7 @@ class Patterns:
 
     matchers: Mapping[str, Matcher]
     fields: Mapping[str, tuple[str, str]]
+    form_fields: frozenset[str]
     groups: frozenset[str]
     interjections: frozenset[str]
     titles: frozenset[str]
@@ -120,6 +121,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
     return Patterns(
         matchers=matchers,
         fields=fields,
+        form_fields=frozenset(name for t in tables for name in t["form_fields"]),
         groups=frozenset(word for t in tables for group in t["groups"] for word in group.split()),
         interjections=frozenset(word for t in tables for word in t["interjections"]),
         titles=frozenset(title for t in tables for title in t["titles"]),

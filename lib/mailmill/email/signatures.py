@@ -12,10 +12,56 @@ from mailmill.email.tails import RULED, Marks, mark
 #: So many of the lowest lines may belong to a sign-off and a signature.
 MAX_CLOSING: Final = 14
 
+#: So many lines a signature below two dashes may have.
+MAX_SIGNATURE: Final = 25
+_DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
+#: What opens a document of settings (YAML), whose documents begin with "---".
+_KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
+_RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 #: An item of a list is content, however much its words look like a name or a place.
 ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
 _ENTRY: Final = re.compile(r"[A-ZÀ-Þ][\w'’-]{1,15},? [A-ZÀ-Þ][\w.'’-]{1,15}[\s:–-]{1,30}[x(+]{0,2}\d[\d\s()./-]{2,20}$")
 _LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
+
+
+def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript."""
+    parted = False
+    for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
+        bare = lines.bares[solid[k]]
+        if bare[0] not in "-–—_":
+            continue
+        ruled = 1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name
+        if not ruled:
+            if not _DELIMITER.match(bare):
+                continue
+            parted = lines.texts[solid[k]] != "-- " and _parts(lines, solid, k, parted)
+            if parted:
+                continue
+        if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
+            continue
+        stop = next((j for j in range(k + 2, len(solid)) if _is_postscript(lines, solid, j)), len(solid))
+        mark(marks, solid[k:stop], "signature", "delimiter")
+        return solid[:k] + solid[stop:]
+    return solid
+
+
+def _parts(lines: Lines, solid: list[int], k: int, parted: bool) -> bool:
+    """Does the rule `solid[k]` only part a passage from the next, which is text?
+
+    That stands below a blank line, below another rule that `parted` passages, or above one.
+    """
+    if k + 1 == len(solid) or not lines[solid[k + 1]].shape.prose:
+        return False
+    further = [j for j in range(k + 2, len(solid) - 1) if _DELIMITER.match(lines.bares[solid[j]])]
+    return parted or solid[k + 1] > solid[k] + 1 or any([lines[solid[j + 1]].shape.prose for j in further])  # noqa: C419
+
+
+def _is_postscript(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does `solid[k]` open a postscript, set off from what stands above it?"""
+    return (
+        solid[k] > solid[k - 1] + 1 and lines.bares[solid[k]][:1] in "PpNn" and lines[solid[k]].rule("postscript") != ""
+    )
 
 
 def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -52,8 +98,10 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         mark(marks, solid[low:], "body", "body.directory")
         return solid[:low]
     top = lines[solid[low]]
+    numbered = any(map(str.isdigit, top.bare))  # "Order 4711" is no name, "Ada Byron 0171 …" holds one
+    named = (top.shape.name and (not numbered or _ENTRY.match(top.bare) is not None)) or is_sender(top.bare, names)
     if low == 0:
-        opens = contacts >= 2 and (top.shape.name or is_sender(top.bare, names))
+        opens = contacts >= 2 and named
         if not opens:
             return solid
     else:
@@ -62,14 +110,29 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             or lines.bares[solid[low - 1]][-1:] in ".!?"
             or RULED.match(top.bare) is not None
         )
-    if not (top.shape.name or is_sender(top.bare, names)) and not (
-        opens and contacts >= 2 and contacts * 2 >= len(solid) - low
+    if not named and not (
+        opens and contacts >= 2 and contacts * 2 >= len(solid) - low and _reaches(lines, solid[low:])
     ):
         return solid
     if not opens and not is_sender(top.bare, names):
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def _reaches(lines: Lines, block: list[int]) -> bool:
+    """Does a line hold an address, a title, or a number that no other word names ("Order 302-1234567-1234567")?"""
+    for i in block:
+        line = lines[i]
+        shape = line.shape
+        if (
+            shape.address
+            or shape.title
+            or line.rule("contact")
+            or (shape.phone and line.bare.lstrip("+( ")[:1].isdigit())
+        ):
+            return True
+    return False
 
 
 def ruled_signature(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -111,31 +174,35 @@ def _is_number(bare: str) -> bool:
     return 5 * sum(map(str.isdigit, bare)) >= 2 * (len(bare) - bare.count(" "))
 
 
-def is_written(lines: Lines, marks: Marks, solid: list[int]) -> bool:
-    """Was the message typed into what HTML calls a signature?
+def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The lines of what HTML calls a signature, where the message was typed into it.
 
-    Nothing but a greeting stands above that, and it opens with a sentence, or with a greeting above one.
+    Nothing but a greeting or a mobile program's tag stands above that, and it opens with a sentence, or with a greeting
+    above one, which may have few words ("Refund, please!").
     """
     typed: list[int] = []
     greeted = False
     for i in solid:
-        mark = marks[i]
+        line, mark = lines[i], marks[i]
+        if line.rule("mobile"):
+            continue
         if mark is not None:
             if not mark[1].startswith("html.") or mark[0] not in ("signature", "mobile"):
-                return False
+                return []
             typed.append(i)
         elif not typed:
-            if greeted or not lines[i].rule("greeting"):
-                return False
+            if greeted or not line.rule("greeting"):
+                return []
             greeted = True
     for line in [lines[i] for i in typed[:3]]:
-        if line.rule("signoff") or line.rule("mobile"):
+        if line.rule("signoff"):
             break
         says = line.shape.ends in ("!", "?") or (line.shape.ends == "." and line.shape.lower > 0)
         if line.shape.prose or (greeted and says):
-            return not any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
-        greeting = line.rule("greeting") != ""
-        if not greeting and line.shape.ends != ",":
+            standard = any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
+            return [] if standard else typed
+        greets = line.rule("greeting") != ""
+        if not greets and line.shape.ends != ",":
             break
-        greeted = greeted or greeting
-    return False
+        greeted = greeted or greets
+    return []

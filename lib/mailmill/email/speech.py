@@ -47,6 +47,4 @@ def goes_on(bare: str, kind: str) -> bool:
 
 def says(text: str) -> bool:
     """Is a dated line a sentence, or a part of one: "Can you come on 03/05/2025 at 10:00?"."""
-    if "---" in text:  # Notes: "Ada Byron---03/03/2025 16:01:12---The first words of a mail"
-        return False
     return text.endswith((".", "?", "!")) or sum([word[0].islower() for word in text.split()]) > 2

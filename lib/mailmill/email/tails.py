@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from mailmill.email.banners import is_form_field
 from mailmill.email.lines import Line, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
@@ -18,7 +19,6 @@ from mailmill.email.patterns import PATTERNS
 Marks = list[tuple[str, str] | None]
 
 NOTHING: Final = ("", "")
-MAX_SIGNATURE: Final = 25
 _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
 #: So many of the lowest lines may be a paragraph that was announced.
 MAX_INTRODUCED: Final = 14
@@ -26,10 +26,6 @@ _MAX_FOOTER_SEARCH: Final = 60
 #: Characters of a passage in which a disclaimer shows.
 MAX_LEGAL: Final = 2000
 
-_DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
-#: What opens a document of settings (YAML), whose documents begin with "---".
-_KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
-_RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 #: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
 _NOTE: Final = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
@@ -133,7 +129,10 @@ def _tells(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the sentence that opens at `solid[k]` tell something ("To unsubscribe is impossible on your site.")?
 
     A footer's leads somewhere, by a link or an address, or says what to do ("click"); a register ("VAT: 123") is none.
+    In a web form consent is a field like others ("Privacy policy: accepted").
     """
+    if any([is_form_field(lines.bares[i]) for i in solid[-_MAX_FOOTER_SEARCH:]]):  # noqa: C419 - mypyc compiles lists
+        return True
     passage: list[str] = []
     for i in solid[k : k + 6]:
         if passage and passage[-1][-1] != ":" and not lines.bares[i - 1]:
@@ -266,43 +265,3 @@ def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
     if zone == "disclaimer" or len(solid) - k <= 12:
         return len(solid)
     return next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
-
-
-def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript."""
-    parted = False
-    for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
-        bare = lines.bares[solid[k]]
-        if bare[0] not in "-–—_":
-            continue
-        ruled = 1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name
-        if not ruled:
-            if not _DELIMITER.match(bare):
-                continue
-            parted = lines.texts[solid[k]] != "-- " and _parts(lines, solid, k, parted)
-            if parted:
-                continue
-        if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
-            continue
-        stop = next((j for j in range(k + 2, len(solid)) if _is_postscript(lines, solid, j)), len(solid))
-        mark(marks, solid[k:stop], "signature", "delimiter")
-        return solid[:k] + solid[stop:]
-    return solid
-
-
-def _parts(lines: Lines, solid: list[int], k: int, parted: bool) -> bool:
-    """Does the rule `solid[k]` only part a passage from the next, which is text?
-
-    That stands below a blank line, below another rule that `parted` passages, or above one.
-    """
-    if k + 1 == len(solid) or not lines[solid[k + 1]].shape.prose:
-        return False
-    further = [j for j in range(k + 2, len(solid) - 1) if _DELIMITER.match(lines.bares[solid[j]])]
-    return parted or solid[k + 1] > solid[k] + 1 or any([lines[solid[j + 1]].shape.prose for j in further])  # noqa: C419
-
-
-def _is_postscript(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does `solid[k]` open a postscript, set off from what stands above it?"""
-    return (
-        solid[k] > solid[k - 1] + 1 and lines.bares[solid[k]][:1] in "PpNn" and lines[solid[k]].rule("postscript") != ""
-    )

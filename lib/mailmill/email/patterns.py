@@ -76,6 +76,7 @@ class Patterns:
     form_fields: frozenset[str]
     groups: frozenset[str]
     interjections: frozenset[str]
+    places: frozenset[str]
     titles: frozenset[str]
     legal: re.Pattern[str]
     legal_weak: re.Pattern[str]
@@ -123,6 +124,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         form_fields=frozenset(name for t in tables for name in t["form_fields"]),
         groups=frozenset(word for t in tables for group in t["groups"] for word in group.split()),
         interjections=frozenset(word for t in tables for word in t["interjections"]),
+        places=frozenset(word for t in tables for word in t["places"]),
         titles=frozenset(title for t in tables for title in t["titles"]),
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),

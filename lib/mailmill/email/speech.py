@@ -12,11 +12,14 @@ _KINDS: Final = frozenset({"greeting", "thanks", "signoff"})
 #: So many words that are no names say something.
 _SAYING: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
 #: Words that stand in greetings themselves, or name whom they greet: "to whom it may concern", "dear all".
 _GREETED: Final = PARTICLES | frozenset(
     _WORD.findall(" ".join([*PATTERNS.groups, *(entry.text for entry in PATTERNS.matchers["greeting"].fragments)]))
 )
+#: What may stand in small letters behind a sign-off: parts of names, groups ("to you all"), words before a place.
+_SIGNING: Final = PARTICLES | PATTERNS.groups | PATTERNS.places
 
 
 def strangers(text: str) -> list[str]:
@@ -32,6 +35,8 @@ def goes_on(bare: str, kind: str) -> bool:
     """
     if kind not in _KINDS:
         return False
+    if kind == "signoff" and "," not in bare.rstrip(_SIGNS):
+        return _adds(bare)
     tail = bare[:MAX_LINE]
     if kind != "greeting":
         found = _BREAK.search(tail)
@@ -43,6 +48,19 @@ def goes_on(bare: str, kind: str) -> bool:
     if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(folded):
         return False  # formal letters end with a sentence: "Je vous prie d'agréer, Madame, …"
     return not any(PATTERNS.matchers[other].rule(rest) for other in ("signoff", "thanks", "closing"))
+
+
+def _adds(bare: str) -> bool:
+    """Does more than a name or a place stand behind a sign-off: "Enjoy my money!", "See you in court."?"""
+    words = bare[:MAX_LINE].strip(_SIGNS).split()
+    known = len(words)
+    while known and not PATTERNS.matchers["signoff_alone"].rule(" ".join(words[:known]).lower().replace("’", "'")):
+        known -= 1
+    tail = words[known:] if known else []
+    if not tail:
+        return False
+    added = [word for word in _WORD.findall(" ".join(tail)) if word[0].islower() and len(word) > 1]
+    return not _SIGNING.issuperset(added) or tail[-1][-1].isdigit() or bare[-1] == "?"
 
 
 def says(text: str) -> bool:

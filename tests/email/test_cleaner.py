@@ -110,13 +110,21 @@ def test_the_authors_words_of_markup(markup: str, text: str) -> None:
     assert mail.text == text
 
 
-@pytest.mark.parametrize("mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d"])
+@pytest.mark.parametrize(
+    "mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d", "\u202a", "\u202b", "\u2068"]
+)
 def test_zero_width_characters_at_the_edge_of_a_line_hide_nothing(mark: str) -> None:
     body = f"The lamp broke on Monday and nobody answers my letters.\n\nنمی\u200cخواهم{mark}"
     quote = f"{mark}On Tue, Mar 4, 2025 at 9:14 AM Bob <b@x.example> wrote:\n{mark}\n> Old words of Bob.\n"
     text = f"{mark}Dear Bob,\n\n{body}\n\n{mark}Kind regards,\n{mark}Ada\n{mark}\n{quote}"
     assert clean_text(text, "Ada Byron <ada@firm.example>") == body.strip()
     assert clean_text(f"{mark}\n\n{quote}") == ""
+
+
+def test_marks_of_direction_around_names_hide_no_quote() -> None:
+    header = "\u202bOn Tue, Mar 4, 2025 at 9:14 AM \u202aShop\u202c <s@shop.example> \u2068wrote\u2069:\u202c"
+    for words in ("> Old words.", "\u202b> Old words.\u202c", "Old words."):
+        assert clean_text(f"\u202aThe lamp broke.\u202c\n\n{header}\n\n{words}\n") == "\u202aThe lamp broke.\u202c"
 
 
 def test_many_messages_come_out_one_by_one_as_each_alone() -> None:

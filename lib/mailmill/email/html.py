@@ -25,7 +25,7 @@ _LISTED: Final = frozenset({"ol", "ul", "li"})
 _PREFORMATTED: Final = frozenset({"pre", "listing"})
 
 # Zero-width characters and the like, with which editors and advertisers fill what is empty.
-_FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u2060\ufeff]+")
+_FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
 _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 #: A line of more characters is no cell of a table, but a paragraph of a layout made with one.

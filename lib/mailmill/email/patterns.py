@@ -86,6 +86,7 @@ class Patterns:
     first_person: Mapping[str, re.Pattern[str]]
     possessives: Mapping[str, re.Pattern[str]]
     stop_words: Mapping[str, tuple[str, ...]]
+    sentence_words: frozenset[str]
     languages: tuple[str, ...]
 
 
@@ -134,6 +135,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},
         stop_words=stop_words,
+        sentence_words=frozenset(word for t in tables for word in t["sentence_words"].split()),
         languages=tuple(t["code"] for t in tables),
     )
 

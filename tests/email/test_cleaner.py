@@ -160,7 +160,7 @@ def test_a_signature_alone_is_a_message_where_it_says_something(signature: str, 
 
 
 @pytest.mark.parametrize(
-    "mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d", "\u202b", "\u2068", "\u061c"]
+    "mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d", "\u202a", "\u202b", "\u2068"]
 )
 def test_zero_width_characters_at_the_edge_of_a_line_hide_nothing(mark: str) -> None:
     body = f"The lamp broke on Monday and nobody answers my letters.\n\nنمی\u200cخواهم{mark}"
@@ -170,17 +170,10 @@ def test_zero_width_characters_at_the_edge_of_a_line_hide_nothing(mark: str) -> 
     assert clean_text(f"{mark}\n\n{quote}") == ""
 
 
-@pytest.mark.parametrize("around", ["\u202a{}\u202c", "\u202b{}\u202c", "\u2068{}\u2069", "\u200f{}\u200f"])
-def test_marks_of_direction_hide_nothing(around: str) -> None:
-    quote = f"On Tue, Mar 4, 2025 at 9:14 AM {around.format('Bob')} <b@x.example> wrote:"
-    for below in (
-        f"{around.format(quote)}\n\n{around.format('> Old words of Bob.')}",
-        "From{}: Bob\nSent: 10:15\nTo: x\nOld",
-    ):
-        text = (
-            f"{around.format('Hi Bob,')}\n\nIt broke.\n\n{around.format('Kind regards,')}\n{around.format('Ada')}\n\n"
-        )
-        assert clean_text(text + below.format(around.format("")), "Ada Byron") == "It broke."
+def test_marks_of_direction_around_names_hide_no_quote() -> None:
+    header = "\u202bOn Tue, Mar 4, 2025 at 9:14 AM \u202aShop\u202c <s@shop.example> \u2068wrote\u2069:\u202c"
+    for words in ("> Old words.", "\u202b> Old words.\u202c", "Old words."):
+        assert clean_text(f"\u202aThe lamp broke.\u202c\n\n{header}\n\n{words}\n") == "\u202aThe lamp broke.\u202c"
 
 
 def test_many_messages_come_out_one_by_one_as_each_alone() -> None:

@@ -8,6 +8,18 @@ from mailmill.email import clean_text
 
 OPENING = "I bought a fridge at your store in May and it broke."
 CLOSING = "It has been a bad experience all in all with order 4711, and I want my money back."
+#: At the very end it is a polite close.
+ENDS = {
+    "Thank you all again for your quick reply.",
+    "Vielen Dank für Ihre Mühe!",
+    "Merci pour votre compréhension.",
+    "Gracias por su ayuda.",
+    "Obrigado pela atenção!",
+    "Grazie per la collaborazione.",
+    "Bedankt voor uw reactie.",
+}
+#: Lost above a name: the labeller takes it for a sign-off.
+MISSED = {"rubbish"}
 SENTENCES = [
     "Important: it must be fixed by Monday or I cancel my contract with you.",
     "Security. The lock on the door is broken and nobody came to repair it.",
@@ -60,6 +72,7 @@ SENTENCES = [
     "Greetings from the queue at your shop.",
     "Have a nice day was all he said.",
     "Thank you for your letter of 3 May.",
+    *sorted(ENDS),
     "Office hours are a joke.",
     "Original price: 300. You charged: 400.",
     "The information transmitted by your technician was wrong.",
@@ -111,6 +124,43 @@ SENTENCES = [
     "Clicca qui non funziona.",
     "Uitschrijven lukt niet bij jullie, ook niet na 3 keer.",
     "Klik hier werkt niet.",
+    *(
+        f"{thanks}."
+        for thanks in (
+            "Thanks for ignoring me",
+            "Thanks for the broken lamp",
+            "Thank you for the terrible service",
+            "Thanks for your lousy delivery",
+            "Thanks for destroying my holiday",
+            "Danke für die kaputte Lampe",
+            "Danke für rein gar nichts",
+            "Danke für den miesen Service",
+            "Merci pour ce service lamentable",
+            "Gracias por arruinar mis vacaciones",
+            "Obrigada pelo péssimo serviço",
+            "Grazie per il pessimo servizio",
+            "Bedankt voor de slechte service",
+        )
+    ),
+    "See you in court.",
+    "Enjoy my money!",
+    "Love the colour though.",
+    "Take care of it!",
+    "Have a nice day with my money!",
+    "Ihr hört von meinem Anwalt.",
+    "Ihr seid Betrüger!",
+    "Ihre Firma ist Mist!",
+    "Ihr Service ist eine Katastrophe!",
+    "Dein Ernst?",
+    "Gruß an den Chef!",
+    "Bis dann vor Gericht!",
+    "Alles Gute für Ihre Insolvenz!",
+    "Hochachtungsvoll ist anders.",
+    "Salutations à votre chef !",
+    "Hasta mañana en el juzgado.",
+    "Até amanhã no tribunal!",
+    "Saluti al vostro capo!",
+    "Groeten aan uw baas!",
     "These files are missing from the download:\n\n- report.pdf\n- invoice.pdf",
 ]
 #: Sentences that begin as greetings do.
@@ -121,13 +171,40 @@ OPENINGS = [
     "Hi the printer is still broken,",
     "Hallo mein Drucker ist schon wieder kaputt!",
     "Good morning nobody called me back!",
+    "Hi, still broken!",
+    "Hi Anna, it works!",
+    "hi, i am angry!",
+    "hi, it broke again",
+    "Hi, call me!",
+    "Hi Bob, refund please!",
+    "Hi, order 4711.",
+    "Hi all, server down!",
+    "Good morning, still waiting.",
+    "Hallo, ich warte!",
+    "hallo, mein paket fehlt!",
+    "Guten Tag, keine Antwort!",
+    "Bonjour, toujours rien.",
+    "Bonjour, colis perdu !",
+    "Hola, sigue roto.",
+    "Olá, quero reembolso.",
+    "Buongiorno, pacco perso!",
+    "Hallo, pakket kwijt!",
 ]
 GREETINGS = [
     "hello to everyone in the team,", "Good morning my dear friends,", "To whom it may concern:", "Hi all,",
-    "Dear Mr. and Mrs. van der Berg,", "hi john mary tom and bill,",
+    "Dear Mr. and Mrs. van der Berg,", "hi john mary tom and bill,", "Hi, john!", "Hello, good morning!",
+    "Dear Dr. van der Berg!", "Hi Bob, Tom and Mary!", "Hallo Frau Müller, guten Morgen!", "Dear whoever reads this,",
+    "Dear customer service team at the shop,", "Dear sir or madam at the complaints office,",
+    "Cher service après-vente,", "Bonjour au service après-vente,", "Bonjour à toute l'équipe du service client,",
+    "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
+    "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
 ]  # fmt: skip
-#: At the very end it is a polite close.
-ENDS = {"Thank you for your letter of 3 May."}
+SIGNOFFS = [
+    "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",
+    "Viele Grüße aus München", "Ihr Kundenservice", "Ihr Team vom Kundenservice", "Dein Bob", "Liebe Grüße an alle",
+    "Amitiés de Paris", "Saludos desde Madrid", "Atenciosamente Ada da Silva", "Saluti dalla Toscana",
+    "Met vriendelijke groet namens Ada",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -136,6 +213,14 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
     assert clean_text(text) == text
     text = f"{OPENING}\n\n{sentence}"
     assert clean_text(text) == (OPENING if sentence in ENDS else text)
+    if sentence not in {*ENDS, *MISSED}:
+        assert clean_text(f"{text}\n\nAda Byron", "Ada Byron") == text
+
+
+@pytest.mark.parametrize("closing", SIGNOFFS)
+def test_a_sign_off_may_name_people_and_places(closing: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{closing}") == OPENING
+    assert clean_text(f"{OPENING}\n\n{closing}\n\nAda Byron", "Ada Byron") == OPENING
 
 
 @pytest.mark.parametrize("opening", OPENINGS)

@@ -26,7 +26,7 @@ _LISTED: Final = frozenset({"ol", "ul", "li"})
 _PREFORMATTED: Final = frozenset({"pre", "listing"})
 
 # Zero-width characters and the like, with which editors and advertisers fill what is empty.
-_FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u2060\ufeff]+")
+_FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
 #: A line of more characters is no cell of a table, but a paragraph of a layout made with one.
 _SHORT: Final = 80
 _START: Final = re.compile(r"\bstart=\"(\d{1,6})\"")

@@ -44,10 +44,9 @@ _DATE: Final = re.compile(
 )
 # Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
 _SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
-_UNSEEN: Final = (
-    "\u200b\u200c\u200d\u2060\ufeff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
-_WITHOUT_UNSEEN: Final = dict.fromkeys(map(ord, _UNSEEN))  # of no width, or marks of writing from right to left
+# What shows nothing; Gmail and Outlook set marks of direction around lines and names.
+_UNSEEN: Final = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF])
+_ODD: Final = [*">|=", *map(chr, _UNSEEN)]
 EDGE: Final = ' \t*_>|«»"“”'
 _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
@@ -145,9 +144,8 @@ class Shape:
         """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices) that are no day."""
         if _DIGIT.search(self._bare) is None:
             return False
-        found = [number[1] for number in _PHONE.finditer(self._bare)]
-        digits = [n is None or (sum(map(str.isdigit, n)) >= 7 and _DAY.search(n) is None) for n in found]
-        return any(digits)
+        found = _PHONE.findall(self._bare)
+        return any([not n or (sum(map(str.isdigit, n)) >= 7 and not _DAY.search(n)) for n in found])  # noqa: C419
 
     @property
     def address(self) -> bool:
@@ -268,14 +266,14 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
     lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
     bares = lines.bares
-    odd = {i for sign in ">|=" + _UNSEEN if sign in rendering for i, bare in enumerate(bares) if sign in bare}
+    odd = {i for sign in _ODD if sign in rendering for i, bare in enumerate(bares) if sign in bare}
     named = [found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i]))]
     # "File> Save" names a menu; who is quoted is named again, or by initials. "hive>" is a program's prompt.
     named = [name for name in named if len(name) <= 3 or not name.islower()]
     names = frozenset(name for name, n in Counter(named).items() if n > 1 or len(name) <= 3) if named else frozenset()
     for i in sorted(odd):
-        text = texts[i] if texts[i].isascii() else texts[i].translate(_WITHOUT_UNSEEN)
-        bare, depth = _unquote(text, names)
+        text = texts[i] if texts[i].isascii() else texts[i].translate(_UNSEEN)
+        bare, depth = _unquote(text, text.strip(), names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare
@@ -284,14 +282,16 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
     return lines
 
 
-def _unquote(text: str, names: frozenset[str]) -> tuple[str, int]:
-    """What stands in a line behind its quote marks, before which one of the `names` may stand, and their number."""
-    bare = text.strip()
+def _unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
+    """What stands in a line behind the quote marks, if it has any, and their number.
+
+    `bare` is `text` stripped; `names`: what may stand before a mark.
+    """
     if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
         return text[2:].strip(), 1
-    if len(bare) > 2 and bare[0] == "|" and bare[-1] == "|":  # a row of a table
+    if not bare or (bare[0] == "|" and bare[-1] == "|" and len(bare) > 2):  # a row of a table
         return bare, 0
-    if bare and bare[0] in ">|":
+    if bare[0] in ">|":
         marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)
         if marks is None or (bare[0] == "|" and _BRANCH.match(text[marks.end() :].lstrip())):
             return bare, 0

@@ -76,6 +76,7 @@ class Patterns:
     form_fields: frozenset[str]
     groups: frozenset[str]
     interjections: frozenset[str]
+    places: frozenset[str]
     titles: frozenset[str]
     legal: re.Pattern[str]
     legal_weak: re.Pattern[str]
@@ -86,6 +87,7 @@ class Patterns:
     first_person: Mapping[str, re.Pattern[str]]
     possessives: Mapping[str, re.Pattern[str]]
     stop_words: Mapping[str, tuple[str, ...]]
+    sentence_words: frozenset[str]
     languages: tuple[str, ...]
 
 
@@ -124,6 +126,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         form_fields=frozenset(name for t in tables for name in t["form_fields"]),
         groups=frozenset(word for t in tables for group in t["groups"] for word in group.split()),
         interjections=frozenset(word for t in tables for word in t["interjections"]),
+        places=frozenset(word for t in tables for word in t["places"]),
         titles=frozenset(title for t in tables for title in t["titles"]),
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
@@ -134,6 +137,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},
         stop_words=stop_words,
+        sentence_words=frozenset(word for t in tables for word in t["sentence_words"].split()),
         languages=tuple(t["code"] for t in tables),
     )
 

@@ -12,11 +12,14 @@ _KINDS: Final = frozenset({"greeting", "thanks", "signoff"})
 #: So many words that are no names say something.
 _SAYING: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
 #: Words that stand in greetings themselves, or name whom they greet: "to whom it may concern", "dear all".
 _GREETED: Final = PARTICLES | frozenset(
     _WORD.findall(" ".join([*PATTERNS.groups, *(entry.text for entry in PATTERNS.matchers["greeting"].fragments)]))
-)
+).difference(PATTERNS.sentence_words)
+#: What may stand in small letters behind a sign-off: parts of names, groups ("to you all"), words before a place.
+_SIGNING: Final = PARTICLES | PATTERNS.groups | PATTERNS.places
 
 
 def strangers(text: str) -> list[str]:
@@ -27,22 +30,62 @@ def strangers(text: str) -> list[str]:
 def goes_on(bare: str, kind: str) -> bool:
     """Does the stripped line, if it is of the kind "greeting", "thanks" or "signoff", say more than its kind?
 
-    Of a greeting all words count, of the others those behind the first sign ("Thanks, still not working!"). Whoever
-    begins the line with a capital would give names one, too; elsewhere one of the words must be of the language.
+    What counts stands behind the first sign ("Thanks, still not working!"), and in greetings before it, too. Whoever
+    begins the line with a capital would give names one; elsewhere one of the words must be of the language.
     """
     if kind not in _KINDS:
         return False
-    tail = bare[:MAX_LINE]
-    if kind != "greeting":
-        found = _BREAK.search(tail)
-        tail = tail[found.end() :] if found else ""
-    words = strangers(tail)
-    if len(words) < _SAYING or not (bare[0].isupper() or any(word in PATTERNS.stop_words for word in words)):
+    if kind == "greeting":
+        return _says_more(bare[:MAX_LINE])
+    if kind == "signoff" and "," not in bare.rstrip(_SIGNS):
+        return _adds(bare)
+    tail = _tail(bare[:MAX_LINE])
+    if len(words := strangers(tail)) < _SAYING or not _spoken(bare, words):
         return False
     folded, rest = bare[:MAX_LINE].lower(), tail.strip(" ,;:.!?-–—").lower()
     if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(folded):
         return False  # formal letters end with a sentence: "Je vous prie d'agréer, Madame, …"
     return not any(PATTERNS.matchers[other].rule(rest) for other in ("signoff", "thanks", "closing"))
+
+
+def _tail(text: str) -> str:
+    """What stands behind the first sign."""
+    found = _BREAK.search(text)
+    return text[found.end() :] if found else ""
+
+
+def _spoken(bare: str, words: list[str]) -> bool:
+    """Are these words in small letters no names?"""
+    return bare[0].isupper() or any(word in PATTERNS.stop_words or word in PATTERNS.sentence_words for word in words)
+
+
+def _says_more(bare: str) -> bool:
+    """Does a greeting say something, behind its sign ("Hi, call me!") or without one ("Hi the printer is broken,")?
+
+    Where a comma or colon ends it, the words may all name whom it greets: "Dear customer service team at the shop,".
+    """
+    tail = _tail(bare)
+    words = strangers(tail)
+    told = len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
+    if told and bare[-1] in ".!?" and _spoken(bare, words):
+        return True
+    words = strangers(bare)
+    if len(words) < _SAYING or not _spoken(bare, words):
+        return False
+    return bare[-1] not in ",:" or not PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower()))
+
+
+def _adds(bare: str) -> bool:
+    """Does more than a name or a place stand behind a sign-off: "Enjoy my money!", "See you in court."?"""
+    words = bare[:MAX_LINE].strip(_SIGNS).split()
+    known = len(words)
+    while known and not PATTERNS.matchers["signoff_alone"].rule(" ".join(words[:known]).lower().replace("’", "'")):
+        known -= 1
+    tail = words[known:] if known else []
+    if not tail:
+        return False
+    added = [word for word in _WORD.findall(" ".join(tail)) if word[0].islower() and len(word) > 1]
+    return not _SIGNING.issuperset(added) or tail[-1][-1].isdigit() or bare[-1] == "?"
 
 
 def says(text: str) -> bool:

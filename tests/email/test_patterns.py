@@ -79,6 +79,65 @@ SENT = {
     "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook"], "Verzonden vanuit Rotterdam op maandag"),
 }  # fmt: skip
 
+# What firms write below their mail, and what their customers may write at that place.
+FOOTERS = {
+    "en": (["How did we do? Rate this reply: https://x.example/rate", "No rights can be derived from this e-mail.",
+            "Please think of the environment before you print this e-mail.",
+            "Information about how we process personal data: https://x.example/privacy",
+            "Firm Ltd is registered in England and Wales No. 1234567. Registered office: 1 High Street, London.",
+            "This email is a service from Shop. Delivered by Zendesk", "Powered by Jira Service Management",
+            "View request · Turn off this request's notifications", "ref:_00D30abc._50030xyz:ref",
+            "thread::abcDEF123-_xyz::", "Ref:MSG0012345_abcdefg", "{#HS:1234567-4711#}",
+            "____________\nMicrosoft Teams Need help?\nJoin the meeting now\nMeeting ID: 123 456 789\nPasscode: abc"],
+           ["How did we do? We did badly, I tell you.", "Under the GDPR you must delete all the data now.",
+            "Microsoft Teams crashes since Monday", "Rate this reply as useless.", "Powered by a battery, it failed.",
+            "The registered office is where it was sent.", "Meeting ID: wrong one, as always"]),
+    "de": (["Wie zufrieden waren Sie? Jetzt bewerten: https://x.example/rate",
+            "Denken Sie an die Umwelt, bevor Sie diese E-Mail ausdrucken.",
+            "Informationen zum Datenschutz finden Sie unter https://x.example/datenschutz",
+            "Gemäß Art. 13 DSGVO informieren wir Sie darüber, dass Ihre Daten verarbeitet werden.",
+            "Diese E-Mail ist ein Service von Shop.",
+            "Microsoft Teams-Besprechung\nKlicken Sie hier, um an der Besprechung teilzunehmen"],
+           ["Wie zufrieden waren Sie mit dem Service, den ich bekam?", "Gemäß DSGVO verlange ich eine Kopie der Daten.",
+            "Denken Sie an die Umwelt und nehmen Sie Papier.", "Informationen zum Datenschutz fehlen auf der Seite."]),
+    "fr": (["Êtes-vous satisfait de notre réponse ? https://x.example/avis",
+            "Afin de respecter l'environnement, merci de n'imprimer ce courriel que si nécessaire.",
+            "Conformément au RGPD, vous disposez d'un droit d'accès à vos données.",
+            "Cet e-mail est un service de Boutique.",
+            "Réunion Microsoft Teams\nRejoindre la réunion maintenant<https://x.example>\nID de réunion : 123 456 789"],
+           ["Conformément à la loi, remboursez le mixeur.", "Pour respecter l'environnement, prenez du papier."]),
+    "es": (["Valore nuestra respuesta: https://x.example/valorar",
+            "Por favor, considere el medio ambiente antes de imprimir este correo.",
+            "En cumplimiento del Reglamento General de Protección de Datos le informamos: sus datos son tratados.",
+            "Este correo electrónico es un servicio de Tienda.",
+            "Reunión de Microsoft Teams\nUnirse a la reunión ahora"],
+           ["De acuerdo con el RGPD exijo una copia de los datos.", "Piense en el medio ambiente y use papel."]),
+    "pt": (["Avalie o nosso atendimento: https://x.example/avaliar", "Pense no ambiente antes de imprimir este e-mail.",
+            "De acordo com a LGPD, informamos que os seus dados são tratados.", "Este e-mail é um serviço da Loja.",
+            "Reunião do Microsoft Teams\nParticipe da reunião agora"],
+           ["De acordo com a LGPD exijo uma cópia dos dados.", "Pense no ambiente e use papel."]),
+    "it": (["Quanto è soddisfatto? https://x.example/voto", "Rispetta l'ambiente: non stampare questa mail.",
+            "Ai sensi del GDPR la informiamo che i suoi dati sono trattati da noi.",
+            "Questa e-mail è un servizio di Negozio.", "Riunione di Microsoft Teams\nPartecipa alla riunione adesso"],
+           ["Ai sensi del GDPR chiedo una copia dei dati.", "Rispetta l'ambiente e usa la carta."]),
+    "nl": (["Beoordeel ons antwoord: https://x.example/score", "Denk aan het milieu voordat u deze e-mail print.",
+            "Aan deze e-mail kunnen geen rechten worden ontleend.",
+            "Informatie over hoe wij met persoonsgegevens omgaan vindt u op https://x.example/privacy",
+            "Deze e-mail is een service van Winkel.", "Microsoft Teams-vergadering\nNu deelnemen aan de vergadering"],
+           ["Denk aan het milieu en gebruik papier.", "Conform de AVG eis ik een kopie van de gegevens."]),
+}  # fmt: skip
+
+# What help desks write above their mail.
+DESKS = {
+    "en": ["##- Please type your reply above this line -##", "Your request (123) has been updated. To add comments, …"],
+    "de": ["##- Bitte geben Sie Ihre Antwort über dieser Zeile ein. -##", "Ihre Anfrage (123) wurde aktualisiert."],
+    "fr": ["##- Veuillez saisir votre réponse au-dessus de cette ligne -##", "Votre demande (123) a été mise à jour."],
+    "es": ["##- Por favor, escriba su respuesta encima de esta línea -##", "Su solicitud (123) ha sido actualizada."],
+    "pt": ["##- Digite sua resposta acima desta linha -##", "Sua solicitação (123) foi atualizada."],
+    "it": ["##- Si prega di digitare la risposta sopra questa riga -##", "La tua richiesta (123) è stata aggiornata."],
+    "nl": ["##- Typ uw antwoord boven deze regel -##", "Uw verzoek (123) is bijgewerkt."],
+}
+
 SENTENCES = {
     "en": "We have not been able to find the parcel that you sent to them, and they would like to know where it is.",
     "de": "Wir haben das Paket noch nicht gefunden und wissen auch nicht, wo es ist, aber wir suchen für Sie weiter.",
@@ -114,6 +173,26 @@ def test_what_programs_make_of_a_picture_is_no_text(language: str) -> None:
     for text in GENERATED[language]:
         assert clean_text(f"{own}\n\nAda\n[x-ray of a lamp. {text}]", "Ada Byron") == own
         assert clean_text(f"{own}\n\n{text} {own}") == f"{own}\n\n{text} {own}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_firms_write_below_their_mail_is_no_text(language: str) -> None:
+    own, (footers, sentences) = SENTENCES[language], FOOTERS[language]
+    for footer in footers:
+        assert clean_text(f"{own}\n\nAda\n\n{footer}", "Ada Byron") == own
+    for sentence in sentences:
+        for text in (f"{own}\n\n{sentence}", f"{own}\n\n{sentence}\n\n{own}"):
+            assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> None:
+    own, (line, updated) = SENTENCES[language], DESKS[language]
+    for above in (line, updated, f"{line}\n\n{updated}", f"—-—-—-—\n{line.strip('#- ')}"):
+        assert clean_text(f"{above}\n\nHello Bob,\n\n{own}") == own
+        assert clean_text(f"{own}\n\n{updated} {own}") == f"{own}\n\n{updated} {own}"
+    assert clean_text(updated) == updated
+    assert clean_text(f"{line} {own}\n\n{own}") == f"{line} {own}\n\n{own}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

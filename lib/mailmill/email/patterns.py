@@ -45,6 +45,7 @@ _SHAPES: Final = {
     "footer": r"(?:§)",
     "topic": r"(?:§)",
     "contact": r"(?:§)(?:\s?[#.:/(|-]|\s(?:no|nr|n°)?\.?:?\s{0,3}[+(\d])",
+    "desk": r"(?:§)",
     "postscript": r"(?:§)(?:[\s:.–—-]|$)",
 }
 
@@ -63,6 +64,7 @@ _KINDS: Final = {
     "footer": "footers",
     "topic": "footer_topics",
     "contact": "contacts",
+    "desk": "desk_lines",
     "postscript": "postscripts",
 }
 

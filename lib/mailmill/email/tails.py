@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.banners import is_form_field
-from mailmill.email.lines import Line, Lines
+from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
 
@@ -58,6 +58,20 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
         return solid
     mark(marks, solid[:cut], "disclaimer", rule)
     return solid[cut:]
+
+
+def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """What a help desk wrote above its own mail: "##- Please reply above this line -##", "Your request has been …"."""
+    k = 0
+    while k + 1 < len(solid):
+        rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[k]]))
+        if not rule and not k and not any(map(str.isalnum, lines.bares[solid[0]])):  # a row of signs above it
+            rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[1]]))
+        if not rule:
+            break
+        marks[solid[k]] = ("footer", rule)
+        k += 1
+    return solid[k:]
 
 
 def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool = True) -> list[int]:

@@ -32,6 +32,8 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             break
         if shape.prose or shape.lettered > 9 or ITEM.match(line.bare):
             break
+        if shape.words > 6 and shape.ends in ".?!" and "," not in line.bare:
+            break  # a sentence, however many of its words have capitals
         contact = line.rule("contact")
         if ":" in line.bare[1:30].replace("://", "") and not contact and not _LINK.match(line.bare):
             break

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.banners import is_form_field
-from mailmill.email.lines import Line, Lines
+from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
 
@@ -268,21 +268,33 @@ def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
 
 
 def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The signature below a line of two dashes (RFC 3676, section 4.3)."""
+    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript; what is left."""
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
         bare = lines.bares[solid[k]]
         if bare[0] in "-–—_" and (
-            (_DELIMITER.match(bare) and (bare == "--" or not _parts(lines, solid, k)))
+            (_DELIMITER.match(bare) and not _parts(lines, solid, k))
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
         ):
             if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
                 continue
-            mark(marks, solid[k:], "signature", "delimiter")
-            return solid[:k]
+            end = next((j for j in range(k + 2, len(solid)) if lines[solid[j]].rule("postscript")), len(solid))
+            mark(marks, solid[k:end], "signature", "delimiter")
+            return solid[:k] + solid[end:]
     return solid
 
 
 def _parts(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does the rule `solid[k]` only part a passage from the next, which is text below a blank line?"""
-    below = solid[k + 1 : k + 2]
-    return bool(below) and below[0] > solid[k] + 1 and lines[below[0]].shape.prose
+    """Does the rule `solid[k]` only part a passage from the next, which is text?
+
+    Text stands below a blank line; below two dashes without a signature's blank behind them it is all that follows,
+    and reaches nobody.
+    """
+    below = solid[k + 1 :]
+    if not below or not lines[below[0]].shape.prose:
+        return False
+    if lines.bares[solid[k]] != "--":
+        return below[0] > solid[k] + 1
+    if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):  # noqa: C419
+        return False
+    shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
+    return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])  # noqa: C419 - as above

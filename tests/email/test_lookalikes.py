@@ -45,6 +45,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
+        *(f"{BODY}\n\n{last}" for last in (
+            "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
+            "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
+            "Verzonden vanuit Rotterdam op maandag")),
         "Sent from my phone the pictures look fine, but not on the laptop.\n\nWhich program do you use?",
         # letters that are told of are not quoted
         "Am 3. März 2025 um 10 Uhr schrieb Ihr Mitarbeiter im Chat:\n\nWir zahlen.\n\nBis heute ist kein Geld da.",
@@ -122,7 +126,9 @@ def test_content_stays(text: str) -> None:
             "Many thanks for your help", "Viele liebe Grüße", "Desde ya muchas gracias.", "Thanking you,",
             "Mit freundlichen Gruessen", "Viele Gruesse", "Just my two cents,")),
         *((f"{BODY}\n\n{end}", BODY) for end in (
-            "Von meinem/meiner Galaxy gesendet", "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
+            "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
+            "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
+            "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
         ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),

@@ -92,7 +92,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             mark(marks, solid[k:stop], zone, rule)
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
-        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k):
+        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k, rule):
             marks[i] = ("mobile", rule)
     return [i for i in solid if marks[i] is None]
 
@@ -158,10 +158,13 @@ def _announced(lines: Lines, solid: list[int], k: int) -> bool:
     return k > 0 and announces(lines.bares[solid[k - 1]])
 
 
-def _tags(lines: Lines, solid: list[int], k: int) -> bool:
-    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday …"), nor one right below it?"""
-    line = lines[solid[k]]
-    if line.shape.prose and not PATTERNS.devices.search(line.bare.lower()):
+def _tags(lines: Lines, solid: list[int], k: int, rule: str) -> bool:
+    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday"), nor one right below it?
+
+    A tag names a device or a program, or says whose it is.
+    """
+    bare = lines.bares[solid[k]]
+    if not (PATTERNS.devices.search(bare.lower()) or (_personal(bare, rule) and not lines[solid[k]].shape.prose)):
         return False
     for i in solid[k + 1 :]:
         below = lines[i]

@@ -36,6 +36,16 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Please send the replacement to:\n\nNorthern Dental Group\n44 Park Street\nLeeds LS1 4AB\n0113 555 0199",
         "Hier meine neue Bankverbindung:\n\nUte Kolb\nIBAN DE12 3456 7890 1234 5678 90\nSparkasse Musterstadt",
         "Please write to my new address:\n\nkim.noll@firm.example",
+        *(f"{BODY}\n\n{announced}" for announced in (
+            "The agent who insulted me was\n\nJane Doe", "I compared you with\n\nAcme Ltd\nShop GmbH\nFirm Inc",
+            "You delivered to\n\nKim Noll\n1 High Street\n\nbut I live at\n\nKim Noll\n2 Low Street\nLondon SW1A 2BB",
+            "Richtig ist\n\nKim Noll\nHauptstr. 2\n80331 München", "Mon adresse est\n\n1 rue de la Paix\n75002 Paris",
+            "Mi dirección es\n\nCalle Mayor 1\n28001 Madrid", "O meu endereço é\n\nRua Nova 1\n1000-001 Lisboa",
+            "Il mio indirizzo è\n\nVia Roma 12\n00100 Roma", "Mijn adres is\n\nKerkstraat 1\n1017 GA Amsterdam")),
+        # nor is a list of files a program's
+        *(f"{BODY}\n\n{files}" for files in (
+            "Missing:\n- invoice.pdf\n- report.pdf", "Fehlend:\n\n- rechnung.pdf", "I never received\n- invoice.pdf",
+            "Es fehlen noch\n- rechnung.pdf", "I attach two photos:\n<photo1.jpg>\n<photo2.jpg>")),
         # fields of forms and journeys are no header of a mail
         "Von: Karl <k@x.example>\nBetreff: Anfrage\n\nNachrichtentext:\nLiefern Sie auch nach Graz?",
         "From: Mumbai\nTo: Pune\nDate: 12 March\n\nThe bus was two hours late.",
@@ -138,6 +148,8 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\n---- On Thu, 02 Feb 2017 10:11:12 -0800 Bob wrote ----\nWhich parcel?", BODY),
         (f"{BODY}\n\nRegards,\nKim\nx8321\n\n=====\nThe log of the night follows here, as you asked me to send it.",
          f"{BODY}\n\n=====\nThe log of the night follows here, as you asked me to send it."),
+        *((f"{BODY}\n\n{files}", BODY) for files in ("Kim\n - budget.xls", " - budget.xls", "<photo1.jpg>")),
+        (f"{BODY}\n\nAttachments:\n- invoice.pdf", f"{BODY}\n\nAttachments:"),
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),

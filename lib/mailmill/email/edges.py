@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.greetings import mark_greeting
+from mailmill.email.introduced import keep_footnotes, keep_introduced
 from mailmill.email.lines import Lines
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
 from mailmill.email.signing import last_name
 from mailmill.email.tails import (
     Marks,
-    keep_footnotes,
-    keep_introduced,
     mark,
     strip_attachments,
     strip_caution,

@@ -183,8 +183,8 @@ class _Collector:
             return [p for child in children for p in self.body(child, depth + 1, True)]
         if children:
             one = kind == "multipart/alternative"
-            below = one or (rendering and kind == "multipart/related")
-            inner = [self.body(child, depth + 1, forwarded, below) for child in children]
+            root = children[0] if rendering and kind == "multipart/related" else None
+            inner = [self.body(child, depth + 1, forwarded, one or child is root) for child in children]
             return _choose(inner) if one else [part for parts in inner for part in parts]
         if not kind.startswith("text/") or kind in NO_BODY or (node.disposition or "").lower() == "attachment":
             return []

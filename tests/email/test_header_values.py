@@ -37,6 +37,7 @@ def test_fields() -> None:
         (b"=?gb2312?B?" + b64encode("镕你好".encode("gb18030")) + b"?=", "镕你好"),
         (b"=?iso-2022-jp?B?" + b64encode(b"\x1b$B-!-j\x1b(B") + b"?=", "①㈱"),
         (b"=?iso-8859-1?Q?=93x=94_=80?=", "“x” €"),
+        (b"=?utf-8?Q?2+2=?= =?utf-8?Q?_4?=", "2+2= 4"),
         (b"=?windows-874?B?" + b64encode("สวัสดี".encode("cp874")) + b"?=", "สวัสดี"),
         (b"Re: =?utf-8?q?a?=\r\n =?utf-8?q?_b?= c =?x?", "Re: a b c =?x?"),
         (b"=?utf-8?q?Really??= =?koi8-r?b?8NLJ18XU?=", "Really?Привет"),

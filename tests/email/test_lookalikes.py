@@ -36,6 +36,16 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Please send the replacement to:\n\nNorthern Dental Group\n44 Park Street\nLeeds LS1 4AB\n0113 555 0199",
         "Hier meine neue Bankverbindung:\n\nUte Kolb\nIBAN DE12 3456 7890 1234 5678 90\nSparkasse Musterstadt",
         "Please write to my new address:\n\nkim.noll@firm.example",
+        *(f"{BODY}\n\n{announced}" for announced in (
+            "The agent who insulted me was\n\nJane Doe", "I compared you with\n\nAcme Ltd\nShop GmbH\nFirm Inc",
+            "You delivered to\n\nKim Noll\n1 High Street\n\nbut I live at\n\nKim Noll\n2 Low Street\nLondon SW1A 2BB",
+            "Richtig ist\n\nKim Noll\nHauptstr. 2\n80331 München", "Mon adresse est\n\n1 rue de la Paix\n75002 Paris",
+            "Mi dirección es\n\nCalle Mayor 1\n28001 Madrid", "O meu endereço é\n\nRua Nova 1\n1000-001 Lisboa",
+            "Il mio indirizzo è\n\nVia Roma 12\n00100 Roma", "Mijn adres is\n\nKerkstraat 1\n1017 GA Amsterdam")),
+        # nor is a list of files a program's
+        *(f"{BODY}\n\n{files}" for files in (
+            "Missing:\n- invoice.pdf\n- report.pdf", "Fehlend:\n\n- rechnung.pdf", "I never received\n- invoice.pdf",
+            "Es fehlen noch\n- rechnung.pdf", "I attach two photos:\n<photo1.jpg>\n<photo2.jpg>")),
         # fields of forms and journeys are no header of a mail
         "Von: Karl <k@x.example>\nBetreff: Anfrage\n\nNachrichtentext:\nLiefern Sie auch nach Graz?",
         "From: Mumbai\nTo: Pune\nDate: 12 March\n\nThe bus was two hours late.",
@@ -45,6 +55,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
+        *(f"{BODY}\n\n{last}" for last in (
+            "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
+            "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
+            "Verzonden vanuit Rotterdam op maandag")),
         "Sent from my phone the pictures look fine, but not on the laptop.\n\nWhich program do you use?",
         # letters that are told of are not quoted
         "Am 3. März 2025 um 10 Uhr schrieb Ihr Mitarbeiter im Chat:\n\nWir zahlen.\n\nBis heute ist kein Geld da.",
@@ -61,6 +75,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         # prompts, drawn trees and documents of settings are no quotes and no signatures
         "I run this:\n\nscala> val x = 1\nscala> x + 1\n\nand nothing happens.",
         "The schema:\n\nroot\n |-- name: string\n |    |-- city: string\n\nWhich one is it?",
+        "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
+        f"It is broken.\n\n--\n\n{BODY}",
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
         "Two places are open.\n\n1. Cove Point\n2. Lake Charles",
         "Hi,\n\nInline.",
@@ -120,7 +136,9 @@ def test_content_stays(text: str) -> None:
             "Many thanks for your help", "Viele liebe Grüße", "Desde ya muchas gracias.", "Thanking you,",
             "Mit freundlichen Gruessen", "Viele Gruesse", "Just my two cents,")),
         *((f"{BODY}\n\n{end}", BODY) for end in (
-            "Von meinem/meiner Galaxy gesendet", "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
+            "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
+            "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
+            "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
         ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),
@@ -130,6 +148,12 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\n---- On Thu, 02 Feb 2017 10:11:12 -0800 Bob wrote ----\nWhich parcel?", BODY),
         (f"{BODY}\n\nRegards,\nKim\nx8321\n\n=====\nThe log of the night follows here, as you asked me to send it.",
          f"{BODY}\n\n=====\nThe log of the night follows here, as you asked me to send it."),
+        *((f"{BODY}\n\n{files}", BODY) for files in ("Kim\n - budget.xls", " - budget.xls", "<photo1.jpg>")),
+        (f"{BODY}\n\nAttachments:\n- invoice.pdf", f"{BODY}\n\nAttachments:"),
+        # a signature below dashes, and what follows it
+        *((f"{BODY}\n\n{end}", BODY) for end in (
+            "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),
+        (f"It is broken.\n\n-- \nKim Noll\nNoll Ltd\n\nP.S. {BODY}", f"It is broken.\n\nP.S. {BODY}"),
         # a sentence below a signature
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),

@@ -161,6 +161,9 @@ def test_a_named_body_is_no_attachment() -> None:
     )
     assert cleaned(multipart("alternative", "a", PLAIN.replace(SAID, ""), related)) == SAID
     assert cleaned(multipart("mixed", "m", PLAIN, named[0].replace(SAID, "not mine"))) == SAID
+    cited = HTML.replace("</p>", "</p><blockquote type=cite>Old words.</blockquote>")
+    related = multipart("related", "r", cited, named[0].replace(SAID, "not mine"))
+    assert cleaned(multipart("alternative", "a", PLAIN, related)).removesuffix("Old words.").strip() == SAID
 
 
 @pytest.mark.parametrize(

@@ -12,20 +12,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.greetings import mark_greeting
+from mailmill.email.introduced import keep_footnotes, keep_introduced
 from mailmill.email.lines import Lines
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.pictures import strip_pictures
-from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block, strip_signature_below_delimiter
+from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
 from mailmill.email.signing import last_name
 from mailmill.email.tails import (
     Marks,
-    keep_footnotes,
-    keep_introduced,
     mark,
     strip_attachments,
     strip_caution,
     strip_desk_lines,
     strip_footers,
+    strip_signature_below_delimiter,
 )
 
 #: A signature of more lines than this says how to reach its owner.

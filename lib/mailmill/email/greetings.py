@@ -8,8 +8,8 @@ from typing import Final
 from mailmill.email.lines import Lines
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.speech import strangers
-from mailmill.email.tails import Marks, announces
+from mailmill.email.speech import announces, strangers
+from mailmill.email.tails import Marks
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _VOCATIVE: Final = re.compile(

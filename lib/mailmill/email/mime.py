@@ -183,8 +183,8 @@ class _Collector:
             return [p for child in children for p in self.body(child, depth + 1, True)]
         if children:
             one = kind == "multipart/alternative"
-            root = rendering and kind == "multipart/related"  # its first part is the page, the others belong to it
-            inner = [self.body(part, depth + 1, forwarded, one or (root and not i)) for i, part in enumerate(children)]
+            root = children[0] if rendering and kind == "multipart/related" else None
+            inner = [self.body(child, depth + 1, forwarded, one or child is root) for child in children]
             return _choose(inner) if one else [part for parts in inner for part in parts]
         if not kind.startswith("text/") or kind in NO_BODY or (node.disposition or "").lower() == "attachment":
             return []

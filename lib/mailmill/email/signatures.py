@@ -12,56 +12,10 @@ from mailmill.email.tails import RULED, Marks, mark
 #: So many of the lowest lines may belong to a sign-off and a signature.
 MAX_CLOSING: Final = 14
 
-#: So many lines a signature below two dashes may have.
-MAX_SIGNATURE: Final = 25
-_DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
-#: What opens a document of settings (YAML), whose documents begin with "---".
-_KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
-_RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 #: An item of a list is content, however much its words look like a name or a place.
 ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
 _ENTRY: Final = re.compile(r"[A-ZÀ-Þ][\w'’-]{1,15},? [A-ZÀ-Þ][\w.'’-]{1,15}[\s:–-]{1,30}[x(+]{0,2}\d[\d\s()./-]{2,20}$")
 _LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
-
-
-def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript."""
-    parted = False
-    for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
-        bare = lines.bares[solid[k]]
-        if bare[0] not in "-–—_":
-            continue
-        ruled = 1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name
-        if not ruled:
-            if not _DELIMITER.match(bare):
-                continue
-            parted = lines.texts[solid[k]] != "-- " and _parts(lines, solid, k, parted)
-            if parted:
-                continue
-        if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
-            continue
-        stop = next((j for j in range(k + 2, len(solid)) if _is_postscript(lines, solid, j)), len(solid))
-        mark(marks, solid[k:stop], "signature", "delimiter")
-        return solid[:k] + solid[stop:]
-    return solid
-
-
-def _parts(lines: Lines, solid: list[int], k: int, parted: bool) -> bool:
-    """Does the rule `solid[k]` only part a passage from the next, which is text?
-
-    That stands below a blank line, below another rule that `parted` passages, or above one.
-    """
-    if k + 1 == len(solid) or not lines[solid[k + 1]].shape.prose:
-        return False
-    further = [j for j in range(k + 2, len(solid) - 1) if _DELIMITER.match(lines.bares[solid[j]])]
-    return parted or solid[k + 1] > solid[k] + 1 or any([lines[solid[j + 1]].shape.prose for j in further])  # noqa: C419
-
-
-def _is_postscript(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does `solid[k]` open a postscript, set off from what stands above it?"""
-    return (
-        solid[k] > solid[k - 1] + 1 and lines.bares[solid[k]][:1] in "PpNn" and lines[solid[k]].rule("postscript") != ""
-    )
 
 
 def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -78,6 +32,8 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             break
         if shape.prose or shape.lettered > 9 or ITEM.match(line.bare):
             break
+        if shape.words > 6 and shape.ends in ".?!" and "," not in line.bare:
+            break  # a sentence, however many of its words have capitals
         contact = line.rule("contact")
         if ":" in line.bare[1:30].replace("://", "") and not contact and not _LINK.match(line.bare):
             break

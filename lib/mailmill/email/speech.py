@@ -14,6 +14,7 @@ _SAYING: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
+_ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
 #: Words that stand in greetings themselves, or name whom they greet: "to whom it may concern", "dear all".
 _GREETED: Final = PARTICLES | frozenset(
     _WORD.findall(" ".join([*PATTERNS.groups, *(entry.text for entry in PATTERNS.matchers["greeting"].fragments)]))
@@ -86,6 +87,11 @@ def _adds(bare: str) -> bool:
         return False
     added = [word for word in _WORD.findall(" ".join(tail)) if word[0].islower() and len(word) > 1]
     return not _SIGNING.issuperset(added) or tail[-1][-1].isdigit() or bare[-1] == "?"
+
+
+def announces(bare: str) -> bool:
+    """Does a line end with a colon that is no smiley's?"""
+    return bare.endswith(":") and _ANNOUNCES.search(bare) is not None
 
 
 def says(text: str) -> bool:

@@ -10,26 +10,25 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from mailmill.email.banners import is_form_field
-from mailmill.email.lines import Line, Lines, fold
-from mailmill.email.names import is_sender
+from mailmill.email.banners import field_of, is_form_field
+from mailmill.email.lines import LONG_KINDS, Line, Lines, fold
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import announces
 
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
 
 NOTHING: Final = ("", "")
-_ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
-#: So many of the lowest lines may be a paragraph that was announced.
-MAX_INTRODUCED: Final = 14
+MAX_SIGNATURE: Final = 25
 _MAX_FOOTER_SEARCH: Final = 60
 #: Characters of a passage in which a disclaimer shows.
 MAX_LEGAL: Final = 2000
 
+_DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
+#: What opens a document of settings (YAML), whose documents begin with "---".
+_KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
+_RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
-#: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
-_NOTE: Final = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
-_FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
 #: A link, an address, or the name of what follows ("Managing director: …").
 _LEADS: Final = re.compile(r"@|://|www\.|^[^:.!?,]{2,40}:")
 _ATTACHMENT: Final = re.compile(
@@ -101,7 +100,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             mark(marks, solid[k:stop], zone, rule)
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
-        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k):
+        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k, rule):
             marks[i] = ("mobile", rule)
     return [i for i in solid if marks[i] is None]
 
@@ -167,16 +166,14 @@ def _announced(lines: Lines, solid: list[int], k: int) -> bool:
     return k > 0 and announces(lines.bares[solid[k - 1]])
 
 
-def _tags(lines: Lines, solid: list[int], k: int) -> bool:
+def _tags(lines: Lines, solid: list[int], k: int, rule: str) -> bool:
     """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday"), nor one right below it?
 
-    It speaks of a device, of one's own ("my …") or, in few words, of what has a name.
+    A tag names a device or a program, or says whose it is.
     """
-    line = lines[solid[k]]
-    if PATTERNS.devices.search(line.bare.lower()) is None:
-        named = line.shape.words <= 4 and line.shape.lower < 2
-        if line.shape.prose or not (named or _personal(line.bare, line.rule("mobile"))):
-            return False
+    bare = lines.bares[solid[k]]
+    if not (PATTERNS.devices.search(bare.lower()) or (_personal(bare, rule) and not lines[solid[k]].shape.prose)):
+        return False
     for i in solid[k + 1 :]:
         below = lines[i]
         if below.rule("disclaimer") or below.rule("footer") or below.rule("topic") or below.rule("mobile"):
@@ -216,62 +213,26 @@ def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
     return Line(f"{bare} {lines.bares[solid[k + 1]]}").rule("disclaimer")
 
 
-def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The author's numbered notes at the end are body, whatever their links look like; what is left above them.
-
-    They open with the number 0 or 1 below a blank line, and each goes on until the next.
-    """
-    bares, first = lines.bares, len(solid)
-    for k in range(len(solid) - 1, 0, -1):
-        if solid[k] > solid[k - 1] + 1:
-            bare = bares[solid[k]]
-            if not _NOTE.match(bare):
-                break
-            if _FIRST_NOTE.match(bare):
-                first = k
-    mark(marks, solid[first:], "body", "body.footnote")
-    return solid[:first]
-
-
-def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """A paragraph near the end that a line with a colon announces ("Please send it to:") is body, though it looks like
-    a signature; what is left without it."""
-    bares = lines.bares
-    for k in range(len(solid) - 1, max(0, len(solid) - MAX_INTRODUCED), -1):
-        bare = bares[solid[k - 1]]
-        if not announces(bare):
-            continue
-        above = lines[solid[k - 1]]
-        if above.rule("greeting") and above.shape.lower < 3:
-            continue
-        end = next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
-        passage = [lines[i] for i in solid[k:end]]
-        numbered = any(map(str.isdigit, " ".join([line.bare for line in passage])))
-        if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not numbered):
-            continue  # text, or perhaps a greeting: "Mr and Mrs Hill:"
-        if any(line.rule(kind) for line in passage for kind in ("signoff", "thanks", "closing")):
-            break
-        if end == len(solid) and is_sender(bares[solid[-1]], names):
-            end -= 1
-        mark(marks, solid[k:end], "body", "body.introduced")
-        return solid[:k] + solid[end:]
-    return solid
-
-
-def announces(bare: str) -> bool:
-    """Does a line end with a colon that is no smiley's?"""
-    return bare.endswith(":") and _ANNOUNCES.search(bare) is not None
-
-
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """Names of attachments that some programs list below the text (" - budget.xls")."""
     size = k = len(solid)
     while k and (bare := lines.bares[solid[k - 1]])[:1] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
         k -= 1
-    if k < size and k and announces(lines.bares[solid[k - 1]]) and lines[solid[k - 1]].shape.lower > 1:
-        return solid  # "These files are missing:"
-    mark(marks, solid[k:], "footer", "footer.attachment")
+    own = 0 < k < size and _lists(lines, solid, k)
+    zone, rule = ("body", "body.introduced") if own else ("footer", "footer.attachment")
+    mark(marks, solid[k:], zone, rule)
     return solid[:k]
+
+
+def _lists(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the author list the files from `solid[k]` on: below "Missing:", or right below words ("I never received")?
+
+    "Attachments:" is a program's.
+    """
+    above = lines[solid[k - 1]]
+    if announces(above.bare):
+        return field_of(above.bare) is None
+    return solid[k] == solid[k - 1] + 1 and not (above.shape.name or above.rule("signoff") or above.rule("thanks"))
 
 
 def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
@@ -279,3 +240,36 @@ def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
     if zone == "disclaimer" or len(solid) - k <= 12:
         return len(solid)
     return next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
+
+
+def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript; what is left."""
+    for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
+        bare = lines.bares[solid[k]]
+        if bare[0] in "-–—_" and (
+            (_DELIMITER.match(bare) and not _parts(lines, solid, k))
+            or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
+        ):
+            if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
+                continue
+            end = next((j for j in range(k + 2, len(solid)) if lines[solid[j]].rule("postscript")), len(solid))
+            mark(marks, solid[k:end], "signature", "delimiter")
+            return solid[:k] + solid[end:]
+    return solid
+
+
+def _parts(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the rule `solid[k]` only part a passage from the next, which is text?
+
+    Text stands below a blank line; below two dashes without a signature's blank behind them it is all that follows,
+    and reaches nobody.
+    """
+    below = solid[k + 1 :]
+    if not below or not lines[below[0]].shape.prose:
+        return False
+    if lines.bares[solid[k]] != "--":
+        return below[0] > solid[k] + 1
+    if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):  # noqa: C419
+        return False
+    shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
+    return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])  # noqa: C419 - as above

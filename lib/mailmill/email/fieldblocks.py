@@ -84,8 +84,8 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
         elif blanks or not _continues(lines.texts[i], bare, last_role):
             break
         end, blanks = i + 1, 0
-    if parted and parted[1] >= _WHOLE:  # the author's own line, which begins as a field does: "Cc: my lawyer"
-        return field_block(lines, parted[0], floor, least, upward)
+    if parted and parted[1] >= _WHOLE and not any(["@" in bare for bare in lines.bares[first : parted[0]]]):  # noqa: C419
+        return field_block(lines, parted[0], floor, least, upward)  # above it, the author: "Cc: my lawyer"
     roles.discard("other")
     people = roles & {"from", "to"}
     maps = lines.bares[first][0].islower() and not roles >= _WHOLE  # "from: title" maps, or configures

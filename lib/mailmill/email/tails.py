@@ -261,15 +261,18 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
 def _parts(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the rule `solid[k]` only part a passage from the next, which is text?
 
-    Text stands below a blank line; below two dashes without a signature's blank behind them it is all that follows,
-    and reaches nobody.
+    Text stands below a blank line. Below two dashes without a signature's blank behind them it is all that follows and
+    reaches nobody, and where no blank line is, they part more than two passages: a saying may be a signature.
     """
     below = solid[k + 1 :]
     if not below or not lines[below[0]].shape.prose:
         return False
+    gap = below[0] > solid[k] + 1
     if lines.bares[solid[k]] != "--":
-        return below[0] > solid[k] + 1
+        return gap
     if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):  # noqa: C419
+        return False
+    if not gap and sum([lines.bares[i] == "--" for i in solid]) < 2:
         return False
     shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
     return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])  # noqa: C419 - as above

@@ -101,8 +101,13 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
             '<p>We want <a id="q" href="https://app.example/stopspelling">it</a> returned.</p><p>All of it.</p>',
             "We want it returned.\n\nAll of it.",
         ),
+        (
+            '<div>It broke.<div name="quote"><div><b>Von:</b> S &lt;s@x.example&gt;<br/><b>An:</b> ada@x.example<br/>'
+            '<b>Betreff:</b> Re: x</div><div name="quoted-content">Old words.</div></div></div><div>Call me.</div>',
+            "It broke.\n\nCall me.",
+        ),
     ],
-    ids=["answer-below-outlook", "within-signature", "zero-width-above-quote", "quote-in-quote", "address"],
+    ids=["answer-below-outlook", "within-signature", "zero-width-above-quote", "quote-in-quote", "address", "gmx"],
 )
 def test_the_authors_words_of_markup(markup: str, text: str) -> None:
     mail = outcome(html_mail(markup))

@@ -8,6 +8,7 @@ from typing import Final
 from mailmill.email.lines import Lines
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.signatures import ITEM
 from mailmill.email.speech import announces, strangers
 from mailmill.email.tails import Marks
 
@@ -91,8 +92,11 @@ def _quoted_from(lines: Lines, marks: Marks, name: str) -> bool:
 
 
 def _heads(lines: Lines, solid: list[int]) -> bool:
-    """Is the first line the heading of what stands right below it ("Address:"), or of a table of two rows or more?"""
+    """Is the first line the heading of what stands right below it ("Address:"), of a list or of rows that open with a
+    number, or of a table of two rows or more?"""
     below = solid[1:3]
+    if ITEM.match(lines.bares[below[0]]) or lines.bares[below[0]][0].isdigit():
+        return True
     if any(lines[i].shape.prose for i in below):
         return below[0] == solid[0] + 1 and not lines[below[0]].shape.prose
     table = len(below) > 1 and below[1] == below[0] + 1 and all(any(map(str.isdigit, lines.bares[i])) for i in below)

@@ -30,7 +30,7 @@ _APPENDED: Final = frozenset({"footer", "disclaimer", "mobile"})  # below what i
 _WORDS: Final = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
 _CLEAR_EVIDENCE: Final = frozenset({
     "html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix", "html.outlook_reply", "html.yahoo_quoted",
-    "html.protonmail_quote", "html.zimbra_headers",
+    "html.protonmail_quote", "html.zimbra_headers", "html.gmx_quote",
 })  # fmt: skip
 
 #: How sure a rule is by the first part of its name; `confidence` is their mean over characters.

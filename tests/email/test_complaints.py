@@ -251,6 +251,7 @@ def test_a_long_greeting_is_one(greeting: str) -> None:
         "\nPlease call me back\nTuesday 5 March 2025, 10:00\n",
         "\nNeuer Termin\n05.03.2025 10:00",
         "\nCall at\n10:00",
+        "\nPlease respond to Ada\n",
     ],
 )
 def test_what_is_dated_above_a_header_stays(last: str) -> None:

@@ -151,6 +151,8 @@ def test_what_is_too_small_is_shown_where_nothing_else_is() -> None:
         ('data-marker="__HEADERS__"', "html.zimbra_headers"),
         ('name="quote" style="margin:10px"', "html.gmx_quote"),
         ('name="quoted-content"', "html.gmx_quote"),
+        ('name="signature"', ""),
+        ('name="quotes-of-the-day"', ""),
         ('data-marker="__SIG_PRE__"', "html.zimbra_signature"),
         ('class="MsoNormal"', ""),
     ],

@@ -24,6 +24,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{first}\n\n{BODY}" for first in ("Kündigung", "Résiliation", "Reclamo", "Refund!", "Falsche Größe!")),
         *(f"{first}\n\n{BODY}" for first in ("Neue Adresse:", "Love it!", "Fixed!", "Summary:", "Introduction")),
         f"Address:\nHafenstr. 3\n20457 Hamburg\n\n{BODY}",
+        *(f"{heading}\n\n{BODY}" for heading in (
+            "Questions:\n\n* When?\n* How much?", "Mein Ablauf:\n\n03.03.2025 Anruf, niemand da\n04.03.2025 Rückruf")),
         # requests and complaints are no thanks
         "Le colis est perdu.\n\nMerci de me rembourser.",
         "Le colis est perdu.\n\nMerci de bien vouloir annuler ma commande.",

@@ -12,7 +12,6 @@ from typing import Final
 from mailmill.email.markup import remembered
 
 _NAMING: Final = frozenset({"class", "id", "type", "data-marker"})
-_QUOTES: Final = frozenset({"quote", "quoted-content"})  # the only names that count: an anchor may have any
 #: Evidence of these attributes: name -> pattern.
 _NAMED: Final = {
     "html.gmail_attr": r"gmail_attr|gmail_quote_attribution",
@@ -31,7 +30,7 @@ _NAMED: Final = {
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
     "html.zimbra_signature": r"data-marker=\"__sig_p",
     "html.zimbra_quote": r"zmail_extra|zmquoted|originalemail|data-marker=\"__quoted_text__",
-    "html.gmx_quote": r"(?<!\w)name=\"(?:quote|quoted-content)\"",
+    "html.gmx_quote": r" name=\"quote(?:d-content)?\"",
     "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
 }
 
@@ -104,6 +103,7 @@ _STRUCTURE: Final = (
     "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote',
 )  # fmt: skip
 _MARKS: Final = "\"'"
+_QUOTES: Final = ('"quote', "'quote", "quote")
 _CITED: Final = re.compile("type=[\"']?cite").search
 _BORDERED: Final = re.compile(
     "border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
@@ -129,8 +129,10 @@ def evidence_of(attributes: str) -> str:
     """
     named, styled = [], []
     for name, value in _ATTRIBUTES(attributes.lower()):
-        if name in _NAMING or (name == "name" and value.strip(_MARKS) in _QUOTES):
+        if name in _NAMING:
             named.append(f'{name}="{value.strip(_MARKS)}"')
+        elif name == "name" and value.startswith(_QUOTES):  # other names are those of places to jump to
+            named.append(f' name="{value.strip(_MARKS)}"')
         elif name == "style":
             styled.append(f'"{value.strip(_MARKS)}"')
     if named:

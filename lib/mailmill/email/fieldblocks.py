@@ -154,10 +154,10 @@ def _rise(lines: Lines, first: int, floor: int, *, dated: bool) -> int:
         dates = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None
         if "---" not in text:  # Notes: "Ada Byron---03/03/2025 16:01:12---The first words of a mail"
             dates = dates and not dated and not says(text)
-        named = (
-            not dated and " ".join(text.split()[:3]).lower() in PATTERNS.fields
-        )  # "Please respond to Ada" has no colon
-        if (dates and blanks <= 1) or (field_of(text) is not None and (dates or not blanks)):
+        named = not dated and " ".join(text.split()[:3]).lower() in PATTERNS.fields  # "Please respond to Ada": no colon
+        hit = field_of(text)
+        field = hit is not None and (hit[0] == "other" or not dated)
+        if (dates and blanks <= 1) or (field and (dates or not blanks)):
             seen_date = seen_date or dates
         elif (indented or (named and blanks <= 1)) and len(text) < 60 and not text.endswith((".", "?", "!")):
             pass

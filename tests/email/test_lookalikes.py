@@ -151,6 +151,9 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\nRegards,\nKim\nx8321\n\n=====\nThe log of the night follows here, as you asked me to send it.",
          f"{BODY}\n\n=====\nThe log of the night follows here, as you asked me to send it."),
         *((f"{BODY}\n\n{files}", BODY) for files in ("Kim\n - budget.xls", " - budget.xls", "<photo1.jpg>")),
+        *((f"{BODY}\n\nKind regards,\nKim Noll\n{end}", BODY) for end in (
+            "[A close-up of a logo Description automatically generated]", "[cid:image001.png@01DB8D3A.5C2F0B10]",
+            "[Ein Logo\n\nAutomatisch generierte Beschreibung]", "Noll Ltd\nTel. +49 89 123456\n[cid:1.png@01DB8D3A]")),
         (f"{BODY}\n\nAttachments:\n- invoice.pdf", f"{BODY}\n\nAttachments:"),
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
@@ -232,6 +235,20 @@ def test_a_help_desks_own_mail_is_kept() -> None:
 def test_a_banner_may_share_its_line_with_fields() -> None:
     assert banner_of("-------- Original message --------From: Shop Date: 03/03/2025") is not None
     assert banner_of("-------- Original message -------- and so on") is None
+
+
+@pytest.mark.parametrize(
+    "invented",
+    [
+        "Description automatically generated", "AI-generated content may be incorrect.",
+        "Automatisch generierte Beschreibung", "Description générée automatiquement",
+        "Descripción generada automáticamente", "Descrição gerada automaticamente",
+        "Descrizione generata automaticamente", "Automatisch gegenereerde beschrijving",
+    ],
+)  # fmt: skip
+def test_a_pictures_invented_description_is_not_read(invented: str) -> None:
+    markup = f"<p>{BODY}</p><p><img width=300 src='cid:1' alt='A screen&#10;&#10;{invented}'><img alt='My cat'></p>"
+    assert clean_message(html_mail(markup)).text == f"{BODY}\n\nMy cat"
 
 
 def test_preformatted_by_style() -> None:

@@ -142,28 +142,22 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
         if rule:
             mark(marks, solid[k : k + 2], "signoff", rule)
             return solid[:k] + solid[k + 2 :]
-    return _signed_above_pasted(lines, marks, solid, names)
+    return _signed_above_pasted(lines, marks, solid, names) if names else solid
 
 
 def _signed_above_pasted(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """A sign-off, name and contacts above text that was pasted or appended below them: only they go.
-
-    A name that is not the known sender's needs a title or a way to reach its owner.
-    """
+    """The known sender's sign-off, name and contacts above text that was pasted below them: only they go."""
     bares = lines.bares
     for k in range(1, len(solid) - 2):
-        if solid[k] == solid[k - 1] + 1 or len(bares[solid[k]]) > 30:
+        if solid[k] == solid[k - 1] + 1 or len(bares[solid[k]]) > 30 or not is_sender(bares[solid[k + 1]], names):
             continue
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
-        known = rule != "" and is_sender(bares[solid[k + 1]], names)
-        if not rule or not (known or lines[solid[k + 1]].shape.name):
+        if not rule:
             continue
         end, most = k + 2, min(len(solid) - 1, k + 8)
         while end < most and solid[end] == solid[end - 1] + 1 and lines[solid[end]].shape.contact:
             end += 1
-        if solid[end] == solid[end - 1] + 1 or not (known or end > k + 2):
-            break
-        if not any(lines[i].shape.prose for i in solid[end:]):
+        if solid[end] == solid[end - 1] + 1 or not any(lines[i].shape.prose for i in solid[end:]):
             break
         mark(marks, solid[k : k + 2], "signoff", rule)
         mark(marks, solid[k + 2 : end], "signature", "signature.below")

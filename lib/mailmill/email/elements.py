@@ -6,7 +6,6 @@ import re
 from typing import Final
 
 from mailmill.email.markup import VOID
-from mailmill.email.patterns import PATTERNS
 
 _DROPPED: Final = frozenset({
     "script", "style", "head", "title", "template", "noscript", "noframes", "noembed", "iframe", "object",
@@ -41,17 +40,3 @@ TIGHT: Final = re.compile(
 PIXEL: Final = re.compile(r"(?<![\w-])(?:width|height)[=:]\s?\"?[0-3](?:px)?[\s\";]").search
 #: Text that stays as it is.
 PREFORMATTED: Final = re.compile(r"white-space:\s?(?:pre|break-spaces)").search
-
-_ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
-_IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
-
-
-def description(attributes: str) -> str:
-    """What stands for a picture, or '' where it is a file's name or a program invented it.
-
-    The icon with which Notes folds a quote repeats it: "… ---03/03/2025 16:01:12---Dear Jo, …".
-    """
-    alt = _ALT.search(attributes)
-    if alt is None or _IMAGE_FILE.search(alt[1].strip()) or alt[1].count("---") > 1:
-        return ""
-    return "" if PATTERNS.pictures.search(alt[1].lower()) else alt[1]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from html import unescape
 from typing import Final
 
-from mailmill.email.elements import PIXEL, PREFORMATTED, ROLES, TIGHT, description
+from mailmill.email.elements import PIXEL, PREFORMATTED, ROLES, TIGHT
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, HEADERS, LASTING, UNSEEN, WEAK, evidence_of, is_sized
 from mailmill.email.markup import Token, tokens_of
 
@@ -26,6 +26,8 @@ _PREFORMATTED: Final = frozenset({"pre", "listing"})
 
 # Zero-width characters and the like, with which editors and advertisers fill what is empty.
 _FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
+_ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
+_IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 #: A line of more characters is no cell of a table, but a paragraph of a layout made with one.
 _SHORT: Final = 80
 _START: Final = re.compile(r"\bstart=\"(\d{1,6})\"")
@@ -288,5 +290,8 @@ class _Page:
             self._parts.append("_" * 32)
             self.flush()
             self.now = outer
-        elif tag == "img" and mark not in UNSEEN and not PIXEL(attributes) and (described := description(attributes)):
-            self.text(f" {described} ")
+        elif tag == "img" and mark not in UNSEEN and not PIXEL(attributes):
+            alt = _ALT.search(attributes)
+            # The icon with which Notes folds a quote repeats it: "… ---03/03/2025 16:01:12---Dear Jo, …".
+            if alt and not _IMAGE_FILE.search(alt[1].strip()) and alt[1].count("---") < 2:
+                self.text(f" {alt[1]} ")

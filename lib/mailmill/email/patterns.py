@@ -83,7 +83,6 @@ class Patterns:
     gateway: re.Pattern[str]
     devices: re.Pattern[str]
     instructions: re.Pattern[str]
-    pictures: re.Pattern[str]
     first_person: Mapping[str, re.Pattern[str]]
     possessives: Mapping[str, re.Pattern[str]]
     stop_words: Mapping[str, tuple[str, ...]]
@@ -132,7 +131,6 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
-        pictures=_any_word([word for t in tables for word in t["pictures"]]),
         devices=_any_word([word for t in tables for word in t["devices"]]),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},

@@ -200,24 +200,14 @@ def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
 
 
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """Names of attachments and descriptions of pictures that programs list below the text (" - budget.xls")."""
+    """Names of attachments that some programs list below the text (" - budget.xls")."""
     size = k = len(solid)
-    while k and (listed := _listed(lines, solid, k)):
-        k -= listed
+    while k and (bare := lines.bares[solid[k - 1]])[:1] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
+        k -= 1
     own = 0 < k < size and _lists(lines, solid, k)
     zone, rule = ("body", "body.introduced") if own else ("footer", "footer.attachment")
     mark(marks, solid[k:], zone, rule)
     return solid[:k]
-
-
-def _listed(lines: Lines, solid: list[int], k: int) -> int:
-    """How many lines, `solid[k - 1]` and above it, name a file, or describe a picture ("[cid:…]", "[A logo …]")."""
-    bare = lines.bares[solid[k - 1]]
-    if bare[0] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
-        return 1
-    if bare[-1] == "]" and (bare.startswith("[cid:") or PATTERNS.pictures.search(bare.lower())):
-        return 1 if bare[0] == "[" else 2 * (k > 1 and lines.bares[solid[k - 2]][0] == "[")
-    return 0
 
 
 def _lists(lines: Lines, solid: list[int], k: int) -> bool:
@@ -226,8 +216,6 @@ def _lists(lines: Lines, solid: list[int], k: int) -> bool:
     "Attachments:" is a program's.
     """
     above = lines[solid[k - 1]]
-    if not _ATTACHMENT.match(lines.bares[solid[k]]):
-        return False
     if announces(above.bare):
         return field_of(above.bare) is None
     return solid[k] == solid[k - 1] + 1 and not (above.shape.name or above.rule("signoff") or above.rule("thanks"))

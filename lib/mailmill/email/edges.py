@@ -156,8 +156,8 @@ def _owner(lines: Lines, solid: list[int], k: int) -> int:
     most = min(len(solid), k + MAX_UNTITLED)
     while k < most and solid[k] == solid[k - 1] + 1:
         line = lines[solid[k]]
-        few = line.shape.words <= 4 and line.shape.ends not in ".?!:" and any(map(str.isalnum, line.bare))
-        if not (few or line.shape.contact or line.rule("contact")):
+        named = line.shape.name and line.shape.ends not in ".?!:"
+        if not (named or line.shape.contact or line.rule("contact")):
             break
         k += 1
     return k

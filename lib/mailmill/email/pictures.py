@@ -8,12 +8,17 @@ from typing import Final
 
 from mailmill.email.lines import Lines
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import announces
 from mailmill.email.tails import Marks, mark
 
 _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 #: "[cid:image001.png@01DB.7C]", and what else stands between brackets; a link of the picture's may follow.
 _NAMED: Final = re.compile(r"\[(?:cid|image):[^\[\]]{1,120}\]$", re.IGNORECASE)
+#: Pictures with their links, side by side: "[Logo]<https://firm.example/> [Facebook]<https://…>".
+_ROW: Final = re.compile(
+    r"(?:\[[^\[\]\d][^\[\]]{0,80}\][ \t]?<(?:https?:|mailto:)[^<>\s]{1,300}>[ \t|]{0,3}){1,8}$", re.IGNORECASE
+)
 _LINKED: Final = re.compile(r"\][ \t]?<(?:https?:|mailto:)[^<>\s]{1,300}>$")
 
 
@@ -44,6 +49,8 @@ def _picture(lines: Lines, solid: list[int], k: int) -> int:
     """How many of the lines right above place `k` stand for one picture; in brackets they may be up to three."""
     bare = lines.bares[solid[k - 1]]
     if bare[-1] == ">":
+        if _ROW.match(bare) and not announces(lines.bares[solid[k - 2]]):
+            return 1
         bare = _LINKED.sub("]", bare)
     if len(bare) > 300 or not (_NAMED.match(bare) or _is_generated(bare)):
         return 0

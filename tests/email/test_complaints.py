@@ -227,6 +227,7 @@ def test_a_sign_off_may_name_people_and_places(closing: str) -> None:
     "word",
     [
         "Scam", "Fraud!", "ASAP", "Furious.", "Enttäuscht", "Betrug!", "Déçue", "Arnaque !", "Decepcionada", "Estafa",
+        "Recommended.", "Excellent Movie", "Hollow!!!", "My Grade: A-", "Rating: F", "Furchtbar.", "Horrível!",
         "Desiludida.", "Burla", "Deluso", "Truffa!", "Teleurgesteld.", "Oplichters",
     ],
 )  # fmt: skip

@@ -191,6 +191,8 @@ OPENINGS = [
 GREETINGS = [
     "hello to everyone in the team,", "Good morning my dear friends,", "To whom it may concern:", "Hi all,",
     "Dear Mr. and Mrs. van der Berg,", "hi john mary tom and bill,", "Hi, john!", "Hello, good morning!",
+    "Dear ada.byron@firm.example,", "Hello ada@firm.example!", "Hi jane.doe, bob.smith", "Hello user jane_doe_1999,",
+    "Hallo ada.byron@firm.example,", "Hi ada77!", "Dear shop-online.example support,",
     "Dear Dr. van der Berg!", "Hi Bob, Tom and Mary!", "Hallo Frau Müller, guten Morgen!", "Dear whoever reads this,",
     "Dear customer service team at the shop,", "Dear sir or madam at the complaints office,",
     "Cher service après-vente,", "Bonjour au service après-vente,", "Bonjour à toute l'équipe du service client,",
@@ -225,6 +227,7 @@ def test_a_sign_off_may_name_people_and_places(closing: str) -> None:
     "word",
     [
         "Scam", "Fraud!", "ASAP", "Furious.", "Enttäuscht", "Betrug!", "Déçue", "Arnaque !", "Decepcionada", "Estafa",
+        "Recommended.", "Excellent Movie", "Hollow!!!", "My Grade: A-", "Rating: F", "Furchtbar.", "Horrível!",
         "Desiludida.", "Burla", "Deluso", "Truffa!", "Teleurgesteld.", "Oplichters",
     ],
 )  # fmt: skip

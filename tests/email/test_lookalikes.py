@@ -26,6 +26,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         f"Address:\nHafenstr. 3\n20457 Hamburg\n\n{BODY}",
         *(f"{heading}\n\n{BODY}" for heading in (
             "Questions:\n\n* When?\n* How much?", "Mein Ablauf:\n\n03.03.2025 Anruf, niemand da\n04.03.2025 Rückruf")),
+        *(f"{BODY}\n\n{last}" for last in (
+            "In Erwartung einer Antwort sitze ich hier.", "En espera de mi dinero desde mayo.", "Es grüßt niemand.")),
         # requests and complaints are no thanks
         "Le colis est perdu.\n\nMerci de me rembourser.",
         "Le colis est perdu.\n\nMerci de bien vouloir annuler ma commande.",
@@ -156,6 +158,13 @@ def test_content_stays(text: str) -> None:
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),
         (f"It is broken.\n\n-- \nKim Noll\nNoll Ltd\n\nP.S. {BODY}", f"It is broken.\n\nP.S. {BODY}"),
+        *((f"{BODY}\n\n{end}\n\nKim Noll", BODY) for end in (
+            "Dans l'attente de votre réponse, je vous prie d'agréer, Madame, Monsieur, l'expression de mes salutations "
+            "distinguées.",
+            "Ich verbleibe mit freundlichen Grüßen", "In Erwartung Ihrer Antwort verbleibe ich mit freundlichen Grüßen",
+            "Es grüßt Sie herzlich", "In afwachting van uw reactie verblijf ik, hoogachtend,",
+            "Nell'attesa di un riscontro, porgo distinti saluti.", "En espera de su respuesta, le saluda atentamente,",
+            "Sem outro assunto de momento, subscrevo-me com os melhores cumprimentos,")),
         # a sentence below a signature
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),

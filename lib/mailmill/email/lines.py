@@ -56,9 +56,9 @@ KINDS: Final = (
     "topic",
 )  # fmt: skip
 
-#: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
+#: Kinds whose lines may be as long as a paragraph; the others are short, formal sign-offs a sentence.
 LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "caution"})
-SHORT: Final = 110
+_LONGEST: Final = {kind: 180 if kind == "signoff" else 110 for kind in KINDS if kind not in LONG_KINDS}
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
 _TITLES: Final = PATTERNS.titles
@@ -89,7 +89,7 @@ class Line:
             self._folded = fold(self.bare)
             ways = self._ways = _INDEX.ways(self._folded)
         way = ways.get(kind)
-        if way is None or (len(self._folded) > SHORT and kind not in LONG_KINDS):
+        if way is None or len(self._folded) > _LONGEST.get(kind, MAX_LINE):
             return ""
         rule = way.rule(self._folded)
         return "" if rule and goes_on(self.bare, kind) else rule

@@ -12,6 +12,7 @@ _KINDS: Final = frozenset({"greeting", "thanks", "signoff"})
 #: So many words that are no names say something.
 _SAYING: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_USER: Final = re.compile(r"\w[@_]|[^\W\d_]\.[^\W\d_]|[^\W\d_]\d").search
 _SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
 _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
@@ -24,7 +25,9 @@ _SIGNING: Final = PARTICLES | PATTERNS.groups | PATTERNS.places
 
 
 def strangers(text: str) -> list[str]:
-    """The words in small letters that do not stand in greetings."""
+    """The words in small letters that do not stand in greetings, nor in an address or a user's name ("jane_doe.7")."""
+    if _USER(text):
+        text = " ".join([piece for piece in text.split() if not _USER(piece)])
     return [word for word in _WORD.findall(text) if word[0].islower() and word not in _GREETED]
 
 

@@ -74,7 +74,7 @@ def test_a_line_that_begins_as_a_field_stays_above_a_header(last: str) -> None:
 @pytest.mark.parametrize("blank", ["\n", "\n\n"])
 def test_blank_lines_may_part_fields(blank: str) -> None:
     fields = ["From: Bob <bob@x.example>", "Sent: Monday, March 3, 2025 10:00 AM", "To: Ada", "Cc: Eve", "Subject: x"]
-    for order in (fields, [fields[2], *fields[:2], *fields[3:]], fields[::-1]):
+    for order in (fields, [fields[2], *fields[:2], *fields[3:]]):
         assert clean_text(f"{OWN}\n\n{blank.join(order)}\n\nTheirs.") == OWN
 
 

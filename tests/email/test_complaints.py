@@ -203,7 +203,7 @@ SIGNOFFS = [
     "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",
     "Viele Grüße aus München", "Ihr Kundenservice", "Ihr Team vom Kundenservice", "Dein Bob", "Liebe Grüße an alle",
     "Amitiés de Paris", "Saludos desde Madrid", "Atenciosamente Ada da Silva", "Saluti dalla Toscana",
-    "Met vriendelijke groet namens Ada",
+    "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen",
 ]  # fmt: skip
 
 

@@ -80,16 +80,26 @@ def _says_more(bare: str) -> bool:
 
 
 def _adds(bare: str) -> bool:
-    """Does more than a name or a place stand behind a sign-off: "Enjoy my money!", "See you in court."?"""
+    """Does more than names, places and other sign-offs stand behind a sign-off ("See you in court.")?"""
     words = bare[:MAX_LINE].strip(_SIGNS).split()
-    known = len(words)
-    while known and not PATTERNS.matchers["signoff_alone"].rule(" ".join(words[:known]).lower().replace("’", "'")):
-        known -= 1
-    tail = words[known:] if known else []
-    if not tail:
+    signed = False
+    while words and (known := _closing_words(words)):
+        words = words[known:]
+        signed = True
+    if not (signed and words):
         return False
-    added = [word for word in _WORD.findall(" ".join(tail)) if word[0].islower() and len(word) > 1]
-    return not _SIGNING.issuperset(added) or tail[-1][-1].isdigit() or bare[-1] == "?"
+    added = [word for word in _WORD.findall(" ".join(words)) if word[0].islower() and len(word) > 1]
+    return not _SIGNING.issuperset(added) or words[-1][-1].isdigit() or bare[-1] == "?"
+
+
+def _closing_words(words: list[str]) -> int:
+    """How many words, from the first on, sign off, or part what does ("/")."""
+    if not any(map(str.isalnum, words[0])):
+        return 1
+    for known in range(len(words), 0, -1):
+        if PATTERNS.matchers["signoff_alone"].rule(" ".join(words[:known]).lower().replace("’", "'")):
+            return known
+    return 0
 
 
 def announces(bare: str) -> bool:

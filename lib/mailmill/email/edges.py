@@ -13,8 +13,9 @@ from typing import Final
 
 from mailmill.email.greetings import mark_greeting
 from mailmill.email.introduced import keep_footnotes, keep_introduced
-from mailmill.email.lines import Lines
+from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
+from mailmill.email.patterns import PATTERNS
 from mailmill.email.pictures import strip_pictures
 from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
 from mailmill.email.signing import last_name
@@ -113,6 +114,8 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     """The rule by which line `k` of the solid lines is a sign-off by itself, or ''."""
     line = lines[solid[k]]
     rule = line.rule("signoff")
+    if rule and line.shape.words > 1 and line.shape.lower and _goes_on(line.bare):
+        rule = ""
     if not rule and not (line.bare[-1] == "." and _glued(lines, solid, k)):
         rule = line.rule("thanks")
     if (
@@ -124,6 +127,16 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     ):
         rule = "name.dashed"
     return rule
+
+
+def _goes_on(bare: str) -> bool:
+    """Is it a sentence whose first words may sign off ("Best price is 2.50."), without a comma or a name?"""
+    last = bare.rstrip(".!? ").rpartition(" ")[2]
+    return (
+        (last.islower() or last[-1:].isdigit())
+        and "," not in bare
+        and not PATTERNS.matchers["signoff_alone"].rule(fold(bare))
+    )
 
 
 def _glued(lines: Lines, solid: list[int], k: int) -> bool:

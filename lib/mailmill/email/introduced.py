@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import Lines
+from mailmill.email.lines import Line, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
@@ -41,28 +41,40 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
     bares = lines.bares
     stop = len(solid)
     for k in range(stop - 1, max(0, stop - MAX_INTRODUCED), -1):
-        bare = bares[solid[k - 1]]
-        if k >= stop or not (announces(bare) or (solid[k] > solid[k - 1] + 1 and _breaks_off(bare))):
-            continue
         above = lines[solid[k - 1]]
+        announced = announces(above.bare)
+        if k >= stop or not (announced or (solid[k] > solid[k - 1] + 1 and _breaks_off(above))):
+            continue
         if above.rule("greeting") and above.shape.lower < 3:
             continue
         end = next((j for j in range(k + 1, stop) if solid[j] > solid[j - 1] + 1), stop)
         passage = [lines[i] for i in solid[k:end]]
         numbered = any(map(str.isdigit, " ".join([line.bare for line in passage])))
+        if not announced and _signs(passage, names):
+            continue
         if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not numbered):
             continue  # text, or perhaps a greeting: "Mr and Mrs Hill:"
         if any(line.rule(kind) for line in passage for kind in ("signoff", "thanks", "closing")):
             break
         if end == len(solid) and is_sender(bares[solid[-1]], names):
             end -= 1
-        stop = k if announces(bare) else k - 1  # "Mi dirección es" looks like a name itself
+        stop = k if announced else k - 1  # "Mi dirección es" looks like a name itself
         mark(marks, solid[stop:end], "body", "body.introduced")
         solid = solid[:stop] + solid[end:]
     return solid
 
 
-def _breaks_off(bare: str) -> bool:
-    """Does a line end with a word that more must follow ("is", "at")?"""
-    last = bare.rpartition(" ")[2]
-    return last in PATTERNS.stop_words or last in PATTERNS.sentence_words or last in PATTERNS.places
+def _breaks_off(line: Line) -> bool:
+    """Does a line end with a word that more must follow ("is", "at")? Subordinate clauses may, in some languages."""
+    bare = line.bare
+    if bare.rpartition(" ")[2] not in PATTERNS.breaking or "," in bare:
+        return False
+    return not any([line.rule(kind) for kind in ("signoff", "thanks", "closing")])  # noqa: C419 - mypyc compiles lists
+
+
+def _signs(passage: list[Line], names: frozenset[str]) -> bool:
+    """Is it a name with ways to reach its owner, or the sender's own name above words?"""
+    named = is_sender(passage[0].bare, names)
+    if named and not any(map(str.isdigit, " ".join([line.bare for line in passage]))):
+        return True
+    return (named or passage[0].shape.name) and any([line.rule("contact") != "" for line in passage[1:]])  # noqa: C419

@@ -79,6 +79,7 @@ class Patterns:
     groups: frozenset[str]
     interjections: frozenset[str]
     places: frozenset[str]
+    breaking: frozenset[str]
     titles: frozenset[str]
     legal: re.Pattern[str]
     legal_weak: re.Pattern[str]
@@ -129,6 +130,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         groups=frozenset(word for t in tables for group in t["groups"] for word in group.split()),
         interjections=frozenset(word for t in tables for word in t["interjections"]),
         places=frozenset(word for t in tables for word in t["places"]),
+        breaking=frozenset(word for t in tables for word in t["breaking"]),
         titles=frozenset(title for t in tables for title in t["titles"]),
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),

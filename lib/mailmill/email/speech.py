@@ -20,7 +20,7 @@ _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
 _GREETED: Final = PARTICLES | frozenset(
     _WORD.findall(" ".join([*PATTERNS.groups, *(entry.text for entry in PATTERNS.matchers["greeting"].fragments)]))
 ).difference(PATTERNS.sentence_words)
-#: What may stand in small letters behind a sign-off: parts of names, groups ("to you all"), words before a place.
+#: What opens the words behind a sign-off that say for whom it is, or whose: "to you all", "from London".
 _SIGNING: Final = PARTICLES | PATTERNS.groups | PATTERNS.places
 
 
@@ -80,7 +80,7 @@ def _says_more(bare: str) -> bool:
 
 
 def _adds(bare: str) -> bool:
-    """Does more than names, places and other sign-offs stand behind a sign-off ("See you in court.")?"""
+    """Does a sentence go on behind a sign-off ("Enjoy my money!"), and not whose it is ("Greetings from my family")?"""
     words = bare[:MAX_LINE].strip(_SIGNS).split()
     signed = False
     while words and (known := _closing_words(words)):
@@ -88,8 +88,11 @@ def _adds(bare: str) -> bool:
         signed = True
     if not (signed and words):
         return False
-    added = [word for word in _WORD.findall(" ".join(words)) if word[0].islower() and len(word) > 1]
-    return not _SIGNING.issuperset(added) or words[-1][-1].isdigit() or bare[-1] == "?"
+    if bare[-1] == "?":
+        return True
+    if words[0] in _SIGNING or words[-1] in PATTERNS.groups:
+        return False
+    return any(len(word) > 1 and word in PATTERNS.sentence_words for word in _WORD.findall(" ".join(words).lower()))
 
 
 def _closing_words(words: list[str]) -> int:

@@ -247,3 +247,17 @@ def test_preformatted_by_style() -> None:
     assert render('<div style="white-space:pre-wrap">one\r\n  two</div><div>three\nfour</div>')[0] == [
         "one", "  two", "three four",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "passage",
+    [
+        "these people are missing:\n\nBest\nJane Doe\nBob Smith\nCarol White",
+        "My favourite bands:\n\nLove\nArthur Lee\nForever Changes",
+        "sizes I ordered:\n\nBest\nLarge\nMedium\nSmall",
+        "The parcel came wet.\n\nThanks,\nKim\nOrder 302-1234567-1234567\nTracking 1Z999AA10123456784",
+        'they wrote:\n\n"We will refund you.\n\nKind regards\nJane Doe\nCustomer Care\nTel. 0800 1234567"',
+    ],
+)
+def test_lists_and_letters_in_the_middle_are_no_signatures(passage: str) -> None:
+    assert cleaned(f"{BODY}\n\n{passage}\n\n{BODY}\n\nKim") == f"{BODY}\n\n{passage}\n\n{BODY}"

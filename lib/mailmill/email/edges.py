@@ -17,7 +17,7 @@ from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.pictures import strip_pictures
-from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
+from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
 from mailmill.email.signing import last_name
 from mailmill.email.tails import (
     Marks,
@@ -156,7 +156,9 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
         if not known and (k <= low or not lines[solid[k + 1]].shape.name):
             continue
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
-        end = _owner(lines, solid, k + 2) if rule else len(solid)
+        end = _owner(lines, solid, k + 2)
+        if not rule or (end > k + 2 and not reaches(lines, solid[k + 2 : end])):
+            continue
         if end < len(solid) and (solid[end] > solid[end - 1] + 1 or not any(map(str.isalnum, bares[solid[end]]))):
             mark(marks, solid[k : k + 2], "signoff", rule)
             mark(marks, solid[k + 2 : end], "signature", "signature.below")
@@ -170,8 +172,8 @@ def _owner(lines: Lines, solid: list[int], k: int) -> int:
     while k < most and solid[k] == solid[k - 1] + 1:
         line = lines[solid[k]]
         named = line.shape.name and line.shape.ends not in ".?!:"
-        if not (named or line.shape.contact or line.rule("contact")):
-            break
+        if line.shape.ends in '"”“»' or not (named or line.shape.contact or line.rule("contact")):
+            break  # a letter in quotation marks is another's
         k += 1
     return k
 

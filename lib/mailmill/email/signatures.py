@@ -66,9 +66,7 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             or lines.bares[solid[low - 1]][-1:] in ".!?"
             or RULED.match(top.bare) is not None
         )
-    if not named and not (
-        opens and contacts >= 2 and contacts * 2 >= len(solid) - low and _reaches(lines, solid[low:])
-    ):
+    if not named and not (opens and contacts >= 2 and contacts * 2 >= len(solid) - low and reaches(lines, solid[low:])):
         return solid
     if not opens and not is_sender(top.bare, names):
         return solid
@@ -76,7 +74,7 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
     return solid[:low]
 
 
-def _reaches(lines: Lines, block: list[int]) -> bool:
+def reaches(lines: Lines, block: list[int]) -> bool:
     """Does a line hold an address, a title, or a number that no other word names ("Order 302-1234567-1234567")?"""
     for i in block:
         line = lines[i]
@@ -85,7 +83,7 @@ def _reaches(lines: Lines, block: list[int]) -> bool:
             shape.address
             or shape.title
             or line.rule("contact")
-            or (shape.phone and line.bare.lstrip("+( ")[:1].isdigit())
+            or (shape.phone and line.bare.lstrip("+( xX")[:1].isdigit())
         ):
             return True
     return False

@@ -416,3 +416,12 @@ def test_thanks_with_a_stop_right_below_running_text_is_its_last_sentence() -> N
     assert ruled("Thanks.") == ["body", "body", "blank", "signoff", "signoff"]
     assert ruled("\nThanks.") == ["body", *["blank", "signoff"] * 2, "signoff"]
     assert ruled("Thanks,") == ["body", "signoff", "blank", "signoff", "signoff"]
+
+
+@pytest.mark.parametrize("reply", ["Danke,", "Yes,", "Hi Bob, done!", "Thanks, Bob!", "Tomorrow,\nI hope."])
+@pytest.mark.parametrize(
+    "header",
+    ["Am 03.03.2025 um 09:14 schrieb Shop:", "On Mon, Mar 3, 2025 at 9:14 AM Shop wrote:"],
+)
+def test_a_short_reply_above_an_unmarked_quote_is_all_that_is_said(reply: str, header: str) -> None:
+    assert clean_text(f"{reply}\n\n{header}\nIs it broken?\nPlease tell us.") == reply

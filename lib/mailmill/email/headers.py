@@ -27,6 +27,7 @@ _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
 #: A date or a time of day: "Solr 6.6" and "Order 637" are none.
+_CLOCK: Final = re.compile(r"\d[:h]\d\d")
 _DATED: Final = re.compile(
     r"\b(?:19|20)\d\d\b|\b\d{1,2}[:h]\d\d|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|"
     r"\b[A-Z]\w{2,8} \d{1,2},"
@@ -121,13 +122,15 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
 
 def _told(lines: Lines, header: Header, passage: str) -> bool:
     """Does the author tell what somebody wrote? `passage` names "your agent", opens a speech in quotation marks, or
-    only a greeting stands above it."""
+    only a greeting stands above it, which ends in a comma where it is none by itself, and then no program says when."""
     if PATTERNS.possessives[header.rule.split(".")[1]].search(passage.lower()):
         return True
     if lines.bares[lines.next_solid(header.end)][:1] in _SPEECH:
         return True
     above = [bare for bare in lines.bares[: header.start] if bare]
-    return len(above) == 1 and (above[0][-1] == "," or Line(above[0]).rule("greeting") != "")
+    if len(above) != 1 or "," in above[0][:-1]:
+        return False
+    return Line(above[0]).rule("greeting") != "" or (above[0][-1] == "," and not _CLOCK.search(passage))
 
 
 def _above_marks(lines: Lines, i: int) -> Header | None:

@@ -206,6 +206,7 @@ GREETINGS = [
     "Dear customer service team at the shop,", "Dear sir or madam at the complaints office,",
     "Cher service après-vente,", "Bonjour au service après-vente,", "Bonjour à toute l'équipe du service client,",
     "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
+    "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,",
     "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
 ]  # fmt: skip
 SIGNOFFS = [
@@ -352,6 +353,7 @@ def test_what_somebody_is_told_to_have_written_is_the_authors(told: str, said: s
         "De: ada@firm.example\nPara: service@shop.example\nAssunto: Batedeira\nMensagem: ",
         "Da: ada@firm.example\nA: service@shop.example\nOggetto: Frullatore\nMessaggio: ",
         "Van: ada@firm.example\nAan: service@shop.example\nOnderwerp: Blender\nBericht: ",
+        "Von: Shop <s@x.example>\nAn: ada@x.example\nBetreff: Mixer\n\nNachricht: Alter Text. ",
         "Name: Ada\nTelefon: 089 123456\n\nDatenschutzerklärung: gelesen und akzeptiert\n\nNachricht: ",
     ],
 )

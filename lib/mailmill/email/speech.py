@@ -46,10 +46,15 @@ def goes_on(bare: str, kind: str) -> bool:
     tail = _tail(bare[:MAX_LINE])
     if len(words := strangers(tail)) < _SAYING or not _spoken(bare, words):
         return False
-    folded, rest = bare[:MAX_LINE].lower(), tail.strip(" ,;:.!?-–—").lower()
-    if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(folded):
+    if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(bare[:MAX_LINE].lower()):
         return False  # formal letters end with a sentence: "Je vous prie d'agréer, Madame, …"
-    return not any(PATTERNS.matchers[other].rule(rest) for other in ("signoff", "thanks", "closing"))
+    return not _is_one_of(tail, ("signoff", "thanks", "closing"))
+
+
+def _is_one_of(tail: str, kinds: tuple[str, ...]) -> bool:
+    """Is what stands behind the first sign of one of the `kinds` by itself?"""
+    rest = tail.strip(" ,;:.!?-–—").lower()
+    return any(PATTERNS.matchers[kind].rule(rest) for kind in kinds)
 
 
 def _tail(text: str) -> str:
@@ -72,7 +77,7 @@ def _says_more(bare: str) -> bool:
     words = strangers(tail)
     told = len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
     if told and bare[-1] in ".!?" and _spoken(bare, words):
-        return True
+        return not _is_one_of(tail, ("greeting", "thanks"))  # "Hi Bob, thank you!"
     words = strangers(bare)
     if len(words) < _SAYING or not _spoken(bare, words):
         return False

@@ -101,8 +101,25 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
             '<p>We want <a id="q" href="https://app.example/stopspelling">it</a> returned.</p><p>All of it.</p>',
             "We want it returned.\n\nAll of it.",
         ),
+        (
+            '<div>It broke.<div name="quote"><b>Von:</b> Bob &lt;b@x.example&gt;<br><b>An:</b> Ada<br><b>Betreff:</b> x'
+            '<div name="quoted-content">Old words.</div></div></div><p>My <a name="quote">answer</a> is here.</p>',
+            "It broke.\n\nMy answer is here.",
+        ),
+        (
+            '<p>The lamp broke.</p><p><img src="cid:1" alt="A lamp&#10;&#10;Description automatically generated"></p>',
+            "The lamp broke.",
+        ),
     ],
-    ids=["answer-below-outlook", "within-signature", "zero-width-above-quote", "quote-in-quote", "address"],
+    ids=[
+        "answer-below-outlook",
+        "within-signature",
+        "zero-width-above-quote",
+        "quote-in-quote",
+        "address",
+        "answer-below-gmx",
+        "picture",
+    ],
 )
 def test_the_authors_words_of_markup(markup: str, text: str) -> None:
     mail = outcome(html_mail(markup))
@@ -110,13 +127,53 @@ def test_the_authors_words_of_markup(markup: str, text: str) -> None:
     assert mail.text == text
 
 
-@pytest.mark.parametrize("mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d"])
+SAID = "The lamp broke on Monday and nobody answers."
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        f'<div><br></div><div id="ms-outlook-mobile-signature">{SAID}<br><br>Get <a href="x">Outlook for iOS</a></div>',
+        f'<div id="Signature"><p>Hello,</p><p>{SAID}</p></div><div>Sent from my iPhone</div>',
+        f'<div id="Signature"><p>{SAID}</p></div><div id="ms-outlook-mobile-signature">Get Outlook for iOS</div>',
+        f'<div>Hi,</div><div id="AppleMailSignature" dir="ltr">{SAID}<br><br>Sent from my iPhone</div>',
+        f'<div>Hi Bob,<div class="gmail_signature">{SAID}<br>Ada</div></div>',
+        f'<div id="Signature"><p>Bob,</p><p>{SAID}</p></div><p>This e-mail is confidential and intended for you.</p>',
+    ],
+)
+def test_a_message_typed_into_a_signature_is_one(markup: str) -> None:
+    assert clean_message(html_mail(markup)).text == SAID
+
+
+@pytest.mark.parametrize(
+    ("signature", "text"),
+    [
+        ("<p>Hi Bob,</p><p>Refund please!</p><p>Ada</p>", "Refund please!"),
+        ("<p>Ada Byron</p><p>We work from Monday to Friday, from nine to five.</p>", ""),
+        ("<p>Kind regards,</p><p>We work from Monday to Friday, from nine to five.</p>", ""),
+        ("<p>Liebe Grüße</p><p>Dr. A. B.</p>", ""),
+        ("<p>Sent from my phone, so please excuse what it makes of my words.</p>", ""),
+    ],
+)
+def test_a_signature_alone_is_a_message_where_it_says_something(signature: str, text: str) -> None:
+    assert clean_message(html_mail(f'<div id="Signature">{signature}</div>')).text == text
+
+
+@pytest.mark.parametrize(
+    "mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d", "\u202a", "\u202b", "\u2068"]
+)
 def test_zero_width_characters_at_the_edge_of_a_line_hide_nothing(mark: str) -> None:
     body = f"The lamp broke on Monday and nobody answers my letters.\n\nنمی\u200cخواهم{mark}"
     quote = f"{mark}On Tue, Mar 4, 2025 at 9:14 AM Bob <b@x.example> wrote:\n{mark}\n> Old words of Bob.\n"
     text = f"{mark}Dear Bob,\n\n{body}\n\n{mark}Kind regards,\n{mark}Ada\n{mark}\n{quote}"
     assert clean_text(text, "Ada Byron <ada@firm.example>") == body.strip()
     assert clean_text(f"{mark}\n\n{quote}") == ""
+
+
+def test_marks_of_direction_around_names_hide_no_quote() -> None:
+    header = "\u202bOn Tue, Mar 4, 2025 at 9:14 AM \u202aShop\u202c <s@shop.example> \u2068wrote\u2069:\u202c"
+    for words in ("> Old words.", "\u202b> Old words.\u202c", "Old words."):
+        assert clean_text(f"\u202aThe lamp broke.\u202c\n\n{header}\n\n{words}\n") == "\u202aThe lamp broke.\u202c"
 
 
 def test_many_messages_come_out_one_by_one_as_each_alone() -> None:

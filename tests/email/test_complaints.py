@@ -7,7 +7,30 @@ import pytest
 from mailmill.email import clean_text
 
 OPENING = "I bought a fridge at your store in May and it broke."
-CLOSING = "It has been a bad experience all in all, and I want my money back."
+CLOSING = "It has been a bad experience all in all with order 4711, and I want my money back."
+#: At the very end it is a polite close.
+ENDS = {
+    "Thank you all again for your quick reply.",
+    "Vielen Dank für Ihre Mühe!",
+    "Merci pour votre compréhension.",
+    "Gracias por su ayuda.",
+    "Obrigado pela atenção!",
+    "Grazie per la collaborazione.",
+    "Bedankt voor uw reactie.",
+    "Thank you for your letter of 3 May.",
+}
+#: Above a name they sign off: names and good wishes may be of any words.
+MISSED = {
+    "Sincerely disappointed.",
+    "Enjoy your profits.",
+    "See you in court.",
+    "Love the colour though.",
+    "Take care of it!",
+    "Salutations à votre chef !",
+    "Hasta mañana en el juzgado.",
+    "Saluti al vostro capo!",
+    "Groeten aan uw baas!",
+}
 SENTENCES = [
     "Important: it must be fixed by Monday or I cancel my contract with you.",
     "Security. The lock on the door is broken and nobody came to repair it.",
@@ -59,7 +82,7 @@ SENTENCES = [
     "Posted with love, it came in pieces.",
     "Greetings from the queue at your shop.",
     "Have a nice day was all he said.",
-    "Thank you for your letter of 3 May.",
+    *sorted(ENDS),
     "Office hours are a joke.",
     "Original price: 300. You charged: 400.",
     "The information transmitted by your technician was wrong.",
@@ -89,7 +112,62 @@ SENTENCES = [
     "To unsubscribe is impossible on your site, whatever we try.",
     "Mailing list mails still reach us every single day.",
     "Datenschutz ist Ihnen wohl egal, so geht es nicht.",
-    "Geschäftsführer Müller hat uns die Erstattung zugesagt.",
+    "Geschäftsführer Müller hat uns die Erstattung am 3.3. zugesagt.",
+    "To unsubscribe is impossible on your site.\nMy account number is 0815.",
+    "Unsubscribe us immediately, or we complain to 3 authorities.",
+    "Unsubscribe link is broken since March 2025.",
+    "Please do not reply to this email with another template.",
+    "Reply to this message by Friday.",
+    "You received this lamp back because it is broken, and your mail says nothing.",
+    "You received this email three times by now.",
+    "Sie erhalten diese E-Mail nun zum dritten Mal.",
+    "Abmelden funktioniert nicht.",
+    "Der Vorstand soll das lesen, und zwar heute noch.",
+    "Vorstand und Aufsichtsrat lesen mit, das verspreche ich Ihnen.",
+    "Se désabonner est impossible chez vous, même par le 0800.",
+    "Politique de confidentialité introuvable sur le site.",
+    "Vous recevez ce message pour la troisième fois.",
+    "Darse de baja es imposible en su web, van 3 intentos.",
+    "Haga clic aquí no funciona en su página web.",
+    "Cancelar a assinatura é impossível no seu site desde 2024.",
+    "Cancellarsi è impossibile.",
+    "Clicca qui non funziona.",
+    "Uitschrijven lukt niet bij jullie, ook niet na 3 keer.",
+    "Klik hier werkt niet.",
+    *(
+        f"{thanks}."
+        for thanks in (
+            "Thanks for ignoring me",
+            "Thanks for the broken lamp",
+            "Thank you for the terrible service",
+            "Thanks for your lousy delivery",
+            "Thanks for destroying my holiday",
+            "Danke für die kaputte Lampe",
+            "Danke für rein gar nichts",
+            "Danke für den miesen Service",
+            "Merci pour ce service lamentable",
+            "Gracias por arruinar mis vacaciones",
+            "Obrigada pelo péssimo serviço",
+            "Grazie per il pessimo servizio",
+            "Bedankt voor de slechte service",
+        )
+    ),
+    "See you in court.",
+    "Enjoy my money!",
+    "Love the colour though.",
+    "Take care of it!",
+    "Have a nice day with my money!",
+    "Ihr hört von meinem Anwalt.",
+    "Ihr seid Betrüger!",
+    "Ihre Firma ist Mist!",
+    "Ihr Service ist eine Katastrophe!",
+    "Dein Ernst?",
+    "Hochachtungsvoll ist anders.",
+    "Salutations à votre chef !",
+    "Hasta mañana en el juzgado.",
+    "Até amanhã no tribunal!",
+    "Saluti al vostro capo!",
+    "Groeten aan uw baas!",
     "These files are missing from the download:\n\n- report.pdf\n- invoice.pdf",
 ]
 #: Sentences that begin as greetings do.
@@ -100,13 +178,66 @@ OPENINGS = [
     "Hi the printer is still broken,",
     "Hallo mein Drucker ist schon wieder kaputt!",
     "Good morning nobody called me back!",
+    "Hi, still broken!",
+    "Hi Anna, it works!",
+    "hi, i am angry!",
+    "hi, it broke again",
+    "Hi, call me!",
+    "Hi Bob, refund please!",
+    "Hi, order 4711.",
+    "Hi all, server down!",
+    "Good morning, still waiting.",
+    "Hallo, ich warte!",
+    "hallo, mein paket fehlt!",
+    "Guten Tag, keine Antwort!",
+    "Bonjour, toujours rien.",
+    "Bonjour, colis perdu !",
+    "Hola, sigue roto.",
+    "Olá, quero reembolso.",
+    "Buongiorno, pacco perso!",
+    "Hallo, pakket kwijt!",
 ]
 GREETINGS = [
     "hello to everyone in the team,", "Good morning my dear friends,", "To whom it may concern:", "Hi all,",
-    "Dear Mr. and Mrs. van der Berg,", "hi john mary tom and bill,",
+    "Dear Mr. and Mrs. van der Berg,", "hi john mary tom and bill,", "Hi, john!", "Hello, good morning!",
+    "Dear ada.byron@firm.example,", "Hello ada@firm.example!", "Hi jane.doe, bob.smith", "Hello user jane_doe_1999,",
+    "Hallo ada.byron@firm.example,", "Hi ada77!", "Dear shop-online.example support,",
+    "Dear Dr. van der Berg!", "Hi Bob, Tom and Mary!", "Hallo Frau Müller, guten Morgen!", "Dear whoever reads this,",
+    "Dear customer service team at the shop,", "Dear sir or madam at the complaints office,",
+    "Cher service après-vente,", "Bonjour au service après-vente,", "Bonjour à toute l'équipe du service client,",
+    "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
+    "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,",
+    "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
 ]  # fmt: skip
-#: At the very end it is a polite close.
-ENDS = {"Thank you for your letter of 3 May."}
+SIGNOFFS = [
+    "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",
+    "Viele Grüße aus München", "Ihr Kundenservice", "Ihr Team vom Kundenservice", "Dein Bob", "Liebe Grüße an alle",
+    "Amitiés de Paris", "Saludos desde Madrid", "Atenciosamente Ada da Silva", "Saluti dalla Toscana",
+    "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen",
+]  # fmt: skip
+#: What stands above a name in ordinary mail.
+ABOVE_NAMES = (
+    """
+See you next week!|See you at the meeting|See you on Monday,|All the best from all of us|Best wishes to your family
+Best wishes for 2025|Kind regards and best wishes|Have a great day ahead|Have a nice day and a great weekend
+Take care and stay safe|With kind regards from the whole team|Greetings from sunny Spain|Hope this helps a bit
+Love from all of us|Until then stay well|Talk soon my friend|Love you|All the best from our team
+Viele Grüße und schönes Wochenende|Viele Grüße von uns|Viele Grüße auch an Deine Familie|Bis nächste Woche dann
+Schönes Wochenende euch allen|Schöne Grüße in die Runde|Mit freundlichen Grüßen i. A.|Alles Gute zum neuen Jahr
+Mit freundlichen Grüßen und besten Wünschen|LG und schönes WE|Bonne journée à vous|Bien cordialement à vous
+Bonne soirée et à demain|Salutations de toute l'équipe|Un abrazo para todos|Saludos a la familia
+Un cordial saludo y gracias|Um abraço para todos|Um bom dia para você|Cordiali saluti e grazie|Saluti a tutti voi
+Saluti e buona giornata|A presto e grazie|Met vriendelijke groet en dank|Groetjes aan de familie
+Met vriendelijke groet van ons team|Tot volgende week maandag
+Thanks for your email|Thank you for choosing us|Thank you for shopping with us|Thanks for the quick turnaround
+Thanks for the heads up|Thanks for fixing this|Thanks for noticing this!|Thanks for letting me know|Thank you|See you
+Thank you for all you do|Looking forward to hearing from you|Danke für Ihre E-Mail|Danke für die schnelle Lieferung
+Vielen Dank für Ihren Einkauf|Dank u|Merci à vous|Merci pour votre travail|Gracias|Muchas gracias|Gracias por su compra
+Obrigada pela mensagem|Grazie per il messaggio|Bedankt voor uw bestelling
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -115,6 +246,46 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
     assert clean_text(text) == text
     text = f"{OPENING}\n\n{sentence}"
     assert clean_text(text) == (OPENING if sentence in ENDS else text)
+    if sentence not in {*ENDS, *MISSED}:
+        assert clean_text(f"{text}\n\nAda Byron", "Ada Byron") == text
+
+
+@pytest.mark.parametrize("closing", SIGNOFFS)
+def test_a_sign_off_may_name_people_and_places(closing: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{closing}") == OPENING
+    assert clean_text(f"{OPENING}\n\n{closing}\n\nAda Byron", "Ada Byron") == OPENING
+
+
+@pytest.mark.parametrize("closing", ABOVE_NAMES)
+def test_usual_sign_offs_and_thanks_go_above_a_name(closing: str) -> None:
+    for name in ("Ada", "Ada Byron"):
+        assert clean_text(f"Hi Bob,\n\n{OPENING}\n\n{closing}\n{name}", "Ada Byron") == OPENING
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["Let me know what works for you", "Just call me", "Let us know if we can help with this", "Bitte helfen Sie mir",
+     "Nous comptons sur vous", "It is up to you", "Sagen Sie mir bitte, was los ist", "Tell me where it is",
+     "Gracias a ti", "Obrigada a você", "Grazie a te", "Hope you all like it"],
+)  # fmt: skip
+def test_a_last_sentence_announces_no_signature(last: str) -> None:
+    for line in ("Thank you", "Muchas gracias", "Hope to hear from you", "Thank you for all you do"):
+        assert clean_text(f"{OPENING}\n\n{line}\n\nAda Byron\nSales\nTel. +44 20 7946 0000", "Ada Byron") == OPENING
+    for contact in ("Sales Manager", "Head of Sales\nFirm Ltd\nTel. +44 20 7946 0000"):
+        text = f"{OPENING}\n\n{last}\n\nAda Byron\n{contact}"
+        assert clean_text(text, "Ada Byron <ada@x.example>") == f"{OPENING}\n\n{last}"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Scam", "Fraud!", "ASAP", "Furious.", "Enttäuscht", "Betrug!", "Déçue", "Arnaque !", "Decepcionada", "Estafa",
+        "Recommended.", "Excellent Movie", "Hollow!!!", "My Grade: A-", "Rating: F", "Furchtbar.", "Horrível!",
+        "Desiludida.", "Burla", "Deluso", "Truffa!", "Teleurgesteld.", "Oplichters",
+    ],
+)  # fmt: skip
+def test_a_last_word_of_feeling_is_no_name(word: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{word}", "Ada Byron") == f"{OPENING}\n\n{word}"
 
 
 @pytest.mark.parametrize("opening", OPENINGS)
@@ -128,11 +299,73 @@ def test_a_long_greeting_is_one(greeting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "last", ["Can your technician come on 03/05/2025 at 10:00?\n", "We need it\nback on 5 March 2025, before 10:00"]
+    "last",
+    [
+        "Can your technician come on 03/05/2025 at 10:00?\n",
+        "We need it\nback on 5 March 2025, before 10:00",
+        "New appointment: 03/05/2025 10:00\n",
+        "\nPlease call me back\nTuesday 5 March 2025, 10:00\n",
+        "\nNeuer Termin\n05.03.2025 10:00",
+        "\nCall at\n10:00",
+        "\nPlease respond to Ada\n",
+    ],
 )
-def test_a_dated_sentence_above_a_header_stays(last: str) -> None:
+def test_what_is_dated_above_a_header_stays(last: str) -> None:
     header = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: scanner\n\nOld text."
     assert clean_text(f"{OPENING}\n{last}\n{header}") == f"{OPENING}\n{last}".strip()
+    assert clean_text(f"{last}\n{header}") == last.strip()
+
+
+def test_a_header_without_a_date_has_it_above_its_fields() -> None:
+    header = "Bob Hill\n03/03/2025 04:01 PM\nTo: Ada Byron/LON/FIRM@FIRM\ncc:\nSubject: scanner\n\nOld text."
+    assert clean_text(f"{OPENING}\n\n{header}") == OPENING
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("On March 3, 2025 Jane from support wrote:", '"We will refund you."'),
+        ("Am 3. März 2025 schrieb Frau Müller:", "„Wir erstatten das.“"),
+        ("Le 3 mars 2025 à 10:15, le technicien Durand a écrit :", "« Nous remboursons. »"),
+        ("El 3 de marzo de 2025 el agente Pérez escribió:", '"Devolvemos."'),
+        ("Em 3 de março de 2025 o técnico Pereira escreveu:", '"Vamos devolver."'),
+        ("Il 3 marzo 2025 il tecnico Rossi ha scritto:", "«Rimborsiamo.»"),
+        ("Op 3 maart 2025 schreef mevrouw Jansen:", "‘Wij betalen terug.’"),
+    ],
+)
+def test_what_somebody_is_told_to_have_written_is_the_authors(told: str, said: str) -> None:
+    text = f"{told}\n{said}\n\n{CLOSING}"
+    assert clean_text(f"{OPENING}\n\n{text}") == f"{OPENING}\n\n{text}"
+    assert clean_text(f"Hello,\n\n{text}") == text
+    text = f"{told}\n\nYes.\n\n{CLOSING}"
+    assert clean_text(f"Hi Bob!\n\n{text}") == text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "From: ada@firm.example\nTo: service@shop.example\nSubject: Blender\nMessage: ",
+        "From: Ada <ada@x.example>\nSubject: Blender\nDate: 4 March 2025 10:15\n\nMessage:\n",
+        "From: Ada <ada@x.example>\nTo: s@x.example\nSubject: Blender\nDate: 4 March 2025 10:15\nYour message: ",
+        "Von: ada@firm.example\nAn: service@shop.example\nBetreff: Mixer\nNachricht: ",
+        "De : ada@firm.example\nÀ : service@shop.example\nObjet : Mixeur\nVotre message : ",
+        "De: ada@firm.example\nPara: service@shop.example\nAsunto: Batidora\nMensaje: ",
+        "De: ada@firm.example\nPara: service@shop.example\nAssunto: Batedeira\nMensagem: ",
+        "Da: ada@firm.example\nA: service@shop.example\nOggetto: Frullatore\nMessaggio: ",
+        "Van: ada@firm.example\nAan: service@shop.example\nOnderwerp: Blender\nBericht: ",
+        "Von: Shop <s@x.example>\nAn: ada@x.example\nBetreff: Mixer\n\nNachricht: Alter Text. ",
+        "Name: Ada\nTelefon: 089 123456\n\nDatenschutzerklärung: gelesen und akzeptiert\n\nNachricht: ",
+    ],
+)
+def test_the_fields_of_a_form_are_no_header_and_its_consent_is_no_footer(form: str) -> None:
+    assert clean_text(f"{form}{OPENING}") == f"{form}{OPENING}"
+    text = f"You have a new message.\n\n{form}{OPENING}"
+    assert clean_text(text) == text
+
+
+def test_a_whole_header_above_a_form_is_one() -> None:
+    header = "From: Shop <s@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: scanner"
+    assert clean_text(f"{OPENING}\n\n{header}\n\nMessage: {CLOSING}") == OPENING
 
 
 @pytest.mark.parametrize(

@@ -164,3 +164,56 @@ def test_edges_go_where_all_between_them_was_announced() -> None:
         clean_text("Mike:\n\nReal Time Position: -25 @ MidC.\n\nPhil", "phil@x.example")
         == "Real Time Position: -25 @ MidC."
     )
+
+
+@pytest.mark.parametrize("above", ["", "\n\nAda", "\n\nCheers,\nAda Byron\nFirm Ltd"])
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "[cid:image001.png@01DB.7C]\n[cid:image002.png@01DB.7C]",
+        "[image: Firm Ltd]",
+        "[Firm Ltd]<https://firm.example/>\n[Twitter]<https://t.example> [Facebook]<https://f.example>",
+        "[A logo  Description automatically generated]<https://firm.example/>",
+        "[A logo\n\nDescription automatically generated]",
+    ],
+)
+def test_what_stands_for_pictures_goes(above: str, picture: str) -> None:
+    assert clean_text(f"{OWN}{above}\n{picture}", "Ada Byron") == OWN
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "[cid 4711]",
+        "[1] the image: it is blurred",
+        "The image: [see there]",
+        "See there:\n[photo]<https://x.example>",
+        "[1]<https://x.example>",
+    ],
+)
+def test_what_speaks_of_pictures_stays(last: str) -> None:
+    assert clean_text(f"{OWN}\n\n{last}") == f"{OWN}\n\n{last}"
+    assert clean_text("[cid:image001.png@01DB.7C]") == "[cid:image001.png@01DB.7C]"
+
+
+@pytest.mark.parametrize("sender", ["Jane Doe <jane@firm.example>", "Firm Support <service@firm.example>"])
+@pytest.mark.parametrize(
+    "owner", ["", "\nCustomer Care Team\nTel. +49 89 123456", "\nFirm Ltd\nwww.firm.example\nLondon"]
+)
+@pytest.mark.parametrize("below", ["What do you make of it? https://firm.example/rate", OWN, f"{OWN}\n\n{OWN}"])
+def test_who_signed_goes_above_lines_that_nobody_knows(sender: str, owner: str, below: str) -> None:
+    assert clean_text(f"{OWN}\n\nKind regards,\nJane Doe{owner}\n\n{below}", sender) == f"{OWN}\n\n{below}"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Jane Doe\nwas rude to me.",
+        "Regards are due to\nJane Doe",
+        "Jane Doe:\nno answer",
+        "Best\nWestern Hotel\nthree nights",
+    ],
+)
+def test_names_among_sentences_stay(last: str) -> None:
+    text = f"{OWN}\n\n{last}\n\n{OWN}"
+    assert clean_text(text) == text

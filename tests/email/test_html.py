@@ -109,11 +109,25 @@ def test_what_is_too_small_to_be_read_may_hold_what_is_not() -> None:
         shown = block.format(size, "shown<ul><li>too</li></ul>")
         assert lines(f"<table><tr>{column.format(shown)}</tr></table>after") == ["shown", "", "• too", "", "after"]
         assert lines(f"<div style='font-size:0;display:none'>{shown}</div>after") == ["after"]
+    for shown in (
+        "<table><tr><td>shown</td></tr></table>",
+        *(f"<font {size}>shown</font>" for size in ('size="3"', "size=+1", "color=red size='2'")),
+        *(block.format(f"font-size:{size}", "shown") for size in ("var(--text,14px)", "calc(1rem + 2px)")),
+    ):
+        assert "\n".join(lines(f"<div style='font-size:0'>tiny{shown}</div>after")).split() == ["shown", "after"]
     for size in ("font-size:80%", "font-size:2em", "font-size:larger", "font-size:1px", "font:0px/12px a", "color:red"):
         assert lines(f"<table><tr>{column.format(block.format(size, 'tiny<li>'))}</tr></table>after") == ["after"]
     columns = block.format("font-size:0", '<div><b style="font-size:9px">{}</b><br></div>' * 2)
     assert lines(columns.format("one", "two")) == ["one", "two"]
     assert lines('<body style="font-size:0">shown</body>') == ["shown"]
+
+
+def test_what_is_too_small_is_shown_where_nothing_else_is() -> None:
+    small = '<div style="font-size:0"><p>{}</p></div>'
+    assert lines(small.format("shown")) == ["shown"]
+    assert lines(small.format("shown") + '<p style="display:none">hidden</p>') == ["shown"]
+    assert lines(small.format("tiny") + "after") == ["after"]
+    assert lines(small.format(" ")) == []
 
 
 @pytest.mark.parametrize(
@@ -135,6 +149,10 @@ def test_what_is_too_small_to_be_read_may_hold_what_is_not() -> None:
         ('style="border:none;border-left:solid blue 1.5pt;padding:0cm"', "html.outlook_indent"),
         ('data-marker="__QUOTED_TEXT__"', "html.zimbra_quote"),
         ('data-marker="__HEADERS__"', "html.zimbra_headers"),
+        ('name="quote" style="margin:10px"', "html.gmx_quote"),
+        ('name="quoted-content"', "html.gmx_quote"),
+        ('name="signature"', ""),
+        ('name="quotes-of-the-day"', ""),
         ('data-marker="__SIG_PRE__"', "html.zimbra_signature"),
         ('class="MsoNormal"', ""),
     ],
@@ -153,6 +171,8 @@ def test_evidence(attributes: str, evidence: str) -> None:
     [
         'class="l" href="https://app.example/signature/123"',
         'id="x" title="signature"',
+        'name="signature"',
+        'name="gmail_quote"',
         'class="l" href="https://app.example/?ref=yahoo_quoted&type=cite"',
         'id="q" href="https://app.example/stopspelling"',
         'id="q" title="style=display:none"',

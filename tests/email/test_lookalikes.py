@@ -7,6 +7,7 @@ import pytest
 from mailmill.email import clean_message, clean_text
 from mailmill.email.banners import banner_of
 from mailmill.email.html import render
+from tests.email.samples import html_mail
 
 BODY = "Parcel 4411 is missing two cables. Item 12 and item 15 were not in the box."
 
@@ -23,6 +24,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{first}\n\n{BODY}" for first in ("Kündigung", "Résiliation", "Reclamo", "Refund!", "Falsche Größe!")),
         *(f"{first}\n\n{BODY}" for first in ("Neue Adresse:", "Love it!", "Fixed!", "Summary:", "Introduction")),
         f"Address:\nHafenstr. 3\n20457 Hamburg\n\n{BODY}",
+        *(f"{heading}\n\n{BODY}" for heading in (
+            "Questions:\n\n* When?\n* How much?", "Mein Ablauf:\n\n03.03.2025 Anruf, niemand da\n04.03.2025 Rückruf")),
+        *(f"{BODY}\n\n{last}" for last in (
+            "In Erwartung einer Antwort sitze ich hier.", "En espera de mi dinero desde mayo.", "Es grüßt niemand.")),
         # requests and complaints are no thanks
         "Le colis est perdu.\n\nMerci de me rembourser.",
         "Le colis est perdu.\n\nMerci de bien vouloir annuler ma commande.",
@@ -35,6 +40,16 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Please send the replacement to:\n\nNorthern Dental Group\n44 Park Street\nLeeds LS1 4AB\n0113 555 0199",
         "Hier meine neue Bankverbindung:\n\nUte Kolb\nIBAN DE12 3456 7890 1234 5678 90\nSparkasse Musterstadt",
         "Please write to my new address:\n\nkim.noll@firm.example",
+        *(f"{BODY}\n\n{announced}" for announced in (
+            "The agent who insulted me was\n\nJane Doe", "I compared you with\n\nAcme Ltd\nShop GmbH\nFirm Inc",
+            "You delivered to\n\nKim Noll\n1 High Street\n\nbut I live at\n\nKim Noll\n2 Low Street\nLondon SW1A 2BB",
+            "Richtig ist\n\nKim Noll\nHauptstr. 2\n80331 München", "Mon adresse est\n\n1 rue de la Paix\n75002 Paris",
+            "Mi dirección es\n\nCalle Mayor 1\n28001 Madrid", "O meu endereço é\n\nRua Nova 1\n1000-001 Lisboa",
+            "Il mio indirizzo è\n\nVia Roma 12\n00100 Roma", "Mijn adres is\n\nKerkstraat 1\n1017 GA Amsterdam")),
+        # nor is a list of files a program's
+        *(f"{BODY}\n\n{files}" for files in (
+            "Missing:\n- invoice.pdf\n- report.pdf", "Fehlend:\n\n- rechnung.pdf", "I never received\n- invoice.pdf",
+            "Es fehlen noch\n- rechnung.pdf", "I attach two photos:\n<photo1.jpg>\n<photo2.jpg>")),
         # fields of forms and journeys are no header of a mail
         "Von: Karl <k@x.example>\nBetreff: Anfrage\n\nNachrichtentext:\nLiefern Sie auch nach Graz?",
         "From: Mumbai\nTo: Pune\nDate: 12 March\n\nThe bus was two hours late.",
@@ -44,6 +59,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
+        *(f"{BODY}\n\n{last}" for last in (
+            "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
+            "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
+            "Verzonden vanuit Rotterdam op maandag")),
         "Sent from my phone the pictures look fine, but not on the laptop.\n\nWhich program do you use?",
         # letters that are told of are not quoted
         "Am 3. März 2025 um 10 Uhr schrieb Ihr Mitarbeiter im Chat:\n\nWir zahlen.\n\nBis heute ist kein Geld da.",
@@ -60,6 +79,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         # prompts, drawn trees and documents of settings are no quotes and no signatures
         "I run this:\n\nscala> val x = 1\nscala> x + 1\n\nand nothing happens.",
         "The schema:\n\nroot\n |-- name: string\n |    |-- city: string\n\nWhich one is it?",
+        "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
+        f"It is broken.\n\n--\n\n{BODY}",
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
         "Two places are open.\n\n1. Cove Point\n2. Lake Charles",
         "Hi,\n\nInline.",
@@ -75,6 +96,14 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Attendees:\n- Ada Byron\n- Bob Hill\n- Sue Berg",
         f"{BODY}\n\nContacts are\n\nAda Byron 713-853-1111\nBob Hill 713-853-2222",
         f"{BODY}\n\nAda Byron    x1111\nBob Hill     x2222\nSue Berg     x3333",
+        # numbers of orders, and rows of days, are no telephone numbers
+        *(f"{BODY}\n\n{numbers}" for numbers in (
+            "Order 302-1234567-1234567\nTracking 1Z999AA10123456784", "Invoice 2025-0001 of 03-03-2025\nParcel 2025-02",
+            "Sendungsnummer 00340434161234567890\nBestellnummer 302-1234567-1234567", "Kundennummer 2025-0001234",
+            "Commande 302-1234567\nColis 6A 1234567890123", "Pedido 302-1234567\nFactura 2025-000123",
+            "Encomenda 302-1234567\nFatura 2025-0001234", "Ordine 302-1234567\nFattura 2025-0001234",
+            "Bestelling 302-1234567\nFactuur 2025-0001234", "03/03/2025 10:15\n04/03/2025 11:15",
+            "Order    Date        Sum\n4711     03/03/2025  12.00\n4712     04/03/2025  13.00")),
         "Thanks to all who came.\n\nWe raised $500.",
         # a question, a remark, an announcement
         *(f"{BODY}\n\n{last}" for last in ("Thoughts?", "All times CET.", "Explain.", "Best price is 2.50.")),
@@ -111,7 +140,9 @@ def test_content_stays(text: str) -> None:
             "Many thanks for your help", "Viele liebe Grüße", "Desde ya muchas gracias.", "Thanking you,",
             "Mit freundlichen Gruessen", "Viele Gruesse", "Just my two cents,")),
         *((f"{BODY}\n\n{end}", BODY) for end in (
-            "Von meinem/meiner Galaxy gesendet", "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
+            "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
+            "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
+            "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
         ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),
@@ -121,10 +152,26 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\n---- On Thu, 02 Feb 2017 10:11:12 -0800 Bob wrote ----\nWhich parcel?", BODY),
         (f"{BODY}\n\nRegards,\nKim\nx8321\n\n=====\nThe log of the night follows here, as you asked me to send it.",
          f"{BODY}\n\n=====\nThe log of the night follows here, as you asked me to send it."),
+        *((f"{BODY}\n\n{files}", BODY) for files in ("Kim\n - budget.xls", " - budget.xls", "<photo1.jpg>")),
+        (f"{BODY}\n\nAttachments:\n- invoice.pdf", f"{BODY}\n\nAttachments:"),
+        # a signature below dashes, and what follows it
+        *((f"{BODY}\n\n{end}", BODY) for end in (
+            "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),
+        (f"It is broken.\n\n-- \nKim Noll\nNoll Ltd\n\nP.S. {BODY}", f"It is broken.\n\nP.S. {BODY}"),
+        *((f"{BODY}\n\n{end}\n\nKim Noll", BODY) for end in (
+            "Dans l'attente de votre réponse, je vous prie d'agréer, Madame, Monsieur, l'expression de mes salutations "
+            "distinguées.",
+            "Ich verbleibe mit freundlichen Grüßen", "In Erwartung Ihrer Antwort verbleibe ich mit freundlichen Grüßen",
+            "Es grüßt Sie herzlich", "In afwachting van uw reactie verblijf ik, hoogachtend,",
+            "Nell'attesa di un riscontro, porgo distinti saluti.", "En espera de su respuesta, le saluda atentamente,",
+            "Sem outro assunto de momento, subscrevo-me com os melhores cumprimentos,")),
         # a sentence below a signature
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),
         (f"{BODY}\n\nKim Noll\nTél. 03 20 55 50 00 - Port. 06 12 34 56 78", BODY),
+        *((f"{BODY}\n\n{contacts}", BODY) for contacts in (
+            "089 1234567\n089 1234568", "713-853-1111\n713-853-1112 (fax)", "Ann Hill 0171 1234567",
+            "Order Desk\n+49 89 1234567\nwww.firm.example")),
         (f"{BODY}\n\nKim Noll\ntel +353 21 555 0100 | mob +353 87 555 0100", BODY),
         ("My code:\n\nfind . | sort\n\nKim", "My code:\n\nfind . | sort"),
         # what a help desk or a telephone writes above the earlier message
@@ -139,6 +186,37 @@ def test_content_stays(text: str) -> None:
 )  # fmt: skip
 def test_edges_go(text: str, own: str) -> None:
     assert cleaned(text) == own
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "You received this email because you are subscribed to our newsletter.",
+        "You are receiving this because you commented.",
+        "You are currently subscribed to our list of offers.",
+        "Please do not reply to this email, we cannot answer it.",
+        "This email was sent to you because you have an account with us.",
+        "To unsubscribe, reply to this message with the word STOP in the subject.",
+        "Reply to this email directly or view it on our site.",
+        "Sie erhalten diese E-Mail, weil Sie sich für unseren Newsletter angemeldet haben.",
+        "Um sich abzumelden, klicken Sie hier.",
+        "Geschäftsführer: Karl Noll.\nAmtsgericht Köln HRB 123.",
+        "Vous recevez cet e-mail car vous êtes inscrit à notre newsletter.",
+        "Pour vous désabonner, cliquez ici.",
+        "Usted recibe este correo porque se suscribió a nuestro boletín.",
+        "Para darse de baja, haga clic aquí.",
+        "Você recebeu este e-mail porque se inscreveu em nossa lista.",
+        "Para cancelar a inscrição, clique aqui.",
+        "Hai ricevuto questa email perché sei iscritto alla nostra newsletter.",
+        "Per cancellarti, clicca qui.",
+        "U ontvangt deze e-mail omdat u zich hebt ingeschreven voor onze nieuwsbrief.",
+        "Om u uit te schrijven, klik hier.",
+    ],
+)
+def test_what_a_newsletter_says_at_its_end_needs_no_link_to_be_seen(footer: str) -> None:
+    assert cleaned(f"{BODY}\n\nThe rest is fine.\n\n{footer}") == f"{BODY}\n\nThe rest is fine."
+    markup = f"<p>{BODY}</p><p>{footer} <a href='https://x.example/u'>Unsubscribe</a></p>"
+    assert clean_message(html_mail(markup)).text == BODY
 
 
 @pytest.mark.parametrize(
@@ -169,3 +247,17 @@ def test_preformatted_by_style() -> None:
     assert render('<div style="white-space:pre-wrap">one\r\n  two</div><div>three\nfour</div>')[0] == [
         "one", "  two", "three four",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "passage",
+    [
+        "these people are missing:\n\nBest\nJane Doe\nBob Smith\nCarol White",
+        "My favourite bands:\n\nLove\nArthur Lee\nForever Changes",
+        "sizes I ordered:\n\nBest\nLarge\nMedium\nSmall",
+        "The parcel came wet.\n\nThanks,\nKim\nOrder 302-1234567-1234567\nTracking 1Z999AA10123456784",
+        'they wrote:\n\n"We will refund you.\n\nKind regards\nJane Doe\nCustomer Care\nTel. 0800 1234567"',
+    ],
+)
+def test_lists_and_letters_in_the_middle_are_no_signatures(passage: str) -> None:
+    assert cleaned(f"{BODY}\n\n{passage}\n\n{BODY}\n\nKim") == f"{BODY}\n\n{passage}\n\n{BODY}"

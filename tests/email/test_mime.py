@@ -156,7 +156,14 @@ def test_a_named_body_is_no_attachment() -> None:
     assert cleaned(multipart("mixed", "m", multipart("related", "r", named[1]), log)) == SAID
     related = multipart("alternative", "a", multipart("related", "r", named[1]))
     assert cleaned(multipart("mixed", "m", related, log)) == SAID
+    related = multipart("related", "r", *reversed(named)).replace(
+        "plain; name=body\n\nThe", "plain; name=body\n\nNot mine: the"
+    )
+    assert cleaned(multipart("alternative", "a", PLAIN.replace(SAID, ""), related)) == SAID
     assert cleaned(multipart("mixed", "m", PLAIN, named[0].replace(SAID, "not mine"))) == SAID
+    cited = HTML.replace("</p>", "</p><blockquote type=cite>Old words.</blockquote>")
+    related = multipart("related", "r", cited, named[0].replace(SAID, "not mine"))
+    assert cleaned(multipart("alternative", "a", PLAIN, related)).removesuffix("Old words.").strip() == SAID
 
 
 @pytest.mark.parametrize(
@@ -210,6 +217,17 @@ def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
     for below in ("", footer, "\n" + footer):
         raw = f"From: a@b\n{head}{encodebytes(text.encode()).decode()}{below}".replace("\n", newline).encode()
         assert clean_message(raw).rendering.strip() == text.strip()
+
+
+@pytest.mark.parametrize("odd", ["\n ", "!\n ", "\0", "\f\n", "\n\n", "\n- \n"])
+@pytest.mark.parametrize("below", ["", "_____\nSupport mailing list\n", "\n-- \nTo unsubscribe, write to us.\n"])
+def test_what_is_no_base64_within_it_cuts_nothing(odd: str, below: str) -> None:
+    """As text counts what holds a blank between words or opens with dashes, with no line of base64's length below."""
+    text = "Für uns läuft der Drucker nicht. " * 12
+    encoded = encodebytes(text.encode()).decode()
+    head = "From: a@b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    rendering = clean_message(f"{head}{encoded[:200]}{odd}{encoded[200:]}{below}".encode()).rendering
+    assert rendering.strip() == text.strip()
 
 
 def test_attachments_are_not_read() -> None:

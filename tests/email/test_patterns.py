@@ -6,12 +6,13 @@ import re
 
 import pytest
 
+from mailmill.email import clean_text
 from mailmill.email.banners import banner_of, field_of
 from mailmill.email.lines import Line
 from mailmill.email.patterns import LANGUAGES, PATTERNS, read_table
 from tests.email.linear import assert_doubles
 
-# language -> greeting, sign-off, thanks, mobile tag, disclaimer, footer, banner, field
+# language -> greeting, sign-off, thanks, mobile tag, disclaimer, topic of footers, banner, field
 EXAMPLES = {
     "en": ("Dear Mr Hill,", "Kind regards,", "Many thanks", "Sent from my iPhone",
            "This message is confidential and privileged.", "To unsubscribe, reply",
@@ -44,6 +45,109 @@ SCANNED = {
     "nl": ["Deze e-mail is gecontroleerd op virussen door Avast.", "Virusvrij.www.avast.com"],
 }
 
+# How programs end what they wrote of a picture.
+GENERATED = {
+    "en": ["Description automatically generated", "Description automatically generated with medium confidence",
+           "AI-generated content may be incorrect."],
+    "de": ["Automatisch generierte Beschreibung", "Automatisch generierte Beschreibung mit mittlerer Zuverlässigkeit",
+           "KI-generierte Inhalte können fehlerhaft sein."],
+    "fr": ["Description générée automatiquement",
+           "Description générée automatiquement avec un niveau de confiance moyen",
+           "Le contenu généré par l’IA peut être incorrect."],
+    "es": ["Descripción generada automáticamente", "Descripción generada automáticamente con confianza media",
+           "El contenido generado por IA puede ser incorrecto."],
+    "pt": ["Descrição gerada automaticamente", "Descrição gerada automaticamente com confiança média",
+           "O conteúdo gerado por IA pode estar incorreto."],
+    "it": ["Descrizione generata automaticamente", "Descrizione generata automaticamente con attendibilità media",
+           "Il contenuto generato dall'IA potrebbe non essere corretto."],
+    "nl": ["Automatisch gegenereerde beschrijving",
+           "Automatisch gegenereerde beschrijving met gemiddelde betrouwbaarheid",
+           "Door AI gegenereerde inhoud is mogelijk onjuist."],
+}  # fmt: skip
+
+# language -> mobile tags, and sentences that begin as they do.
+SENT = {
+    "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
+            "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer"],
+           "Sent from Leeds on Monday"),
+    "de": (["Gesendet mit Tutanota", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
+           "Gesendet von Hamburg am Montag"),
+    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange"], "Envoyé de Lyon lundi dernier"),
+    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook"], "Enviado desde Madrid el lunes"),
+    "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"], "Enviada de Lisboa na segunda-feira"),
+    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail"], "Inviato da Milano lunedì scorso"),
+    "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook"], "Verzonden vanuit Rotterdam op maandag"),
+}  # fmt: skip
+
+# What firms write below their mail, and what their customers may write at that place.
+FOOTERS = {
+    "en": (["How did we do? Rate this reply: https://x.example/rate", "No rights can be derived from this e-mail.",
+            "Please think of the environment before you print this e-mail.",
+            "Information about how we process personal data: https://x.example/privacy",
+            "Firm Ltd is registered in England and Wales No. 1234567. Registered office: 1 High Street, London.",
+            "This email is a service from Shop. Delivered by Zendesk", "Powered by Jira Service Management",
+            "View request · Turn off this request's notifications", "ref:_00D30abc._50030xyz:ref",
+            "thread::abcDEF123-_xyz::", "Ref:MSG0012345_abcdefg", "{#HS:1234567-4711#}",
+            "____________\nMicrosoft Teams Need help?\nJoin the meeting now\nMeeting ID: 123 456 789\nPasscode: abc"],
+           ["How did we do? We did badly, I tell you.", "Under the GDPR you must delete all the data now.",
+            "Microsoft Teams crashes since Monday", "Rate this reply as useless.", "Powered by a battery, it failed.",
+            "The registered office is where it was sent.", "Meeting ID: wrong one, as always",
+            "This lists all the faults", "VAT number missing on the invoice", "This list shows what is missing",
+            "Information about data protection at the shop is missing there.", "Powered by Zendesk the shop is slow",
+            "Registered address is still the old one"]),
+    "de": (["Wie zufrieden waren Sie? Jetzt bewerten: https://x.example/rate",
+            "Denken Sie an die Umwelt, bevor Sie diese E-Mail ausdrucken.",
+            "Informationen zum Datenschutz finden Sie unter https://x.example/datenschutz",
+            "Gemäß Art. 13 DSGVO informieren wir Sie darüber, dass Ihre Daten verarbeitet werden.",
+            "Diese E-Mail ist ein Service von Shop.",
+            "Microsoft Teams-Besprechung\nKlicken Sie hier, um an der Besprechung teilzunehmen"],
+           ["Wie zufrieden waren Sie mit dem Service, den ich bekam?", "Gemäß DSGVO verlange ich eine Kopie der Daten.",
+            "Denken Sie an die Umwelt und nehmen Sie Papier.", "Informationen zum Datenschutz fehlen auf der Seite.",
+            "Informationen zum Datenschutz sind unter Niveau"]),
+    "fr": (["Êtes-vous satisfait de notre réponse ? https://x.example/avis",
+            "Afin de respecter l'environnement, merci de n'imprimer ce courriel que si nécessaire.",
+            "Conformément au RGPD, vous disposez d'un droit d'accès à vos données.",
+            "Cet e-mail est un service de Boutique.",
+            "Réunion Microsoft Teams\nRejoindre la réunion maintenant<https://x.example>\nID de réunion : 123 456 789"],
+           ["Conformément à la loi, remboursez le mixeur.", "RCS file: mass-check,v", "Siège social fermé",
+            "Les informations sur la protection des données manquent.",
+            "Pour respecter l'environnement, prenez du papier."]),
+    "es": (["Valore nuestra respuesta: https://x.example/valorar",
+            "Por favor, considere el medio ambiente antes de imprimir este correo.",
+            "En cumplimiento del Reglamento General de Protección de Datos le informamos: sus datos son tratados.",
+            "Este correo electrónico es un servicio de Tienda.",
+            "Reunión de Microsoft Teams\nUnirse a la reunión ahora"],
+           ["De acuerdo con el RGPD exijo una copia de los datos.", "Piense en el medio ambiente y use papel.",
+            "Información sobre el tratamiento no hay ninguna"]),
+    "pt": (["Avalie o nosso atendimento: https://x.example/avaliar", "Pense no ambiente antes de imprimir este e-mail.",
+            "De acordo com a LGPD, informamos que os seus dados são tratados.", "Este e-mail é um serviço da Loja.",
+            "Reunião do Microsoft Teams\nParticipe da reunião agora"],
+           ["De acordo com a LGPD exijo uma cópia dos dados.", "Pense no ambiente e use papel.",
+            "Informações sobre privacidade faltam no site"]),
+    "it": (["Quanto è soddisfatto? https://x.example/voto", "Rispetta l'ambiente: non stampare questa mail.",
+            "Ai sensi del GDPR la informiamo che i suoi dati sono trattati da noi.",
+            "Questa e-mail è un servizio di Negozio.", "Riunione di Microsoft Teams\nPartecipa alla riunione adesso"],
+           ["Ai sensi del GDPR chiedo una copia dei dati.", "Rispetta l'ambiente e usa la carta.",
+            "Capitale sociale o no, rimborsate"]),
+    "nl": (["Beoordeel ons antwoord: https://x.example/score", "Denk aan het milieu voordat u deze e-mail print.",
+            "Aan deze e-mail kunnen geen rechten worden ontleend.",
+            "Informatie over hoe wij met persoonsgegevens omgaan vindt u op https://x.example/privacy",
+            "Deze e-mail is een service van Winkel.", "Microsoft Teams-vergadering\nNu deelnemen aan de vergadering"],
+           ["Denk aan het milieu en gebruik papier.", "Conform de AVG eis ik een kopie van de gegevens.",
+            "Informatie over privacy ontbreekt op de site", "BTW-nummer ontbreekt op de factuur"]),
+}  # fmt: skip
+
+# What help desks write above their mail.
+DESKS = {
+    "en": ["##- Please type your reply above this line -##", "Your request (123) has been updated. To add comments, …"],
+    "de": ["##- Bitte geben Sie Ihre Antwort über dieser Zeile ein. -##", "Ihre Anfrage (123) wurde aktualisiert."],
+    "fr": ["##- Veuillez saisir votre réponse au-dessus de cette ligne -##", "Votre demande (123) a été mise à jour."],
+    "es": ["##- Por favor, escriba su respuesta encima de esta línea -##", "Su solicitud (123) ha sido actualizada."],
+    "pt": ["##- Digite sua resposta acima desta linha -##", "Sua solicitação (123) foi atualizada."],
+    "it": ["##- Si prega di digitare la risposta sopra questa riga -##", "La tua richiesta (123) è stata aggiornata."],
+    "nl": ["##- Typ uw antwoord boven deze regel -##", "Uw verzoek (123) is bijgewerkt."],
+}
+
 SENTENCES = {
     "en": "We have not been able to find the parcel that you sent to them, and they would like to know where it is.",
     "de": "Wir haben das Paket noch nicht gefunden und wissen auch nicht, wo es ist, aber wir suchen für Sie weiter.",
@@ -59,7 +163,7 @@ SENTENCES = {
 def test_every_table_recognises_its_language(language: str) -> None:
     greeting, signoff, thanks, mobile, disclaimer, footer, banner, header = EXAMPLES[language]
     kinds = {"greeting": greeting, "signoff": signoff, "thanks": thanks, "mobile": mobile,
-             "disclaimer": disclaimer, "footer": footer}  # fmt: skip
+             "disclaimer": disclaimer, "topic": footer}  # fmt: skip
     for kind, text in kinds.items():
         assert Line(text).rule(kind).startswith(f"{kind}."), (kind, text)
     assert banner_of(banner) is not None
@@ -71,6 +175,42 @@ def test_what_virus_scanners_append_is_no_text(language: str) -> None:
     for text in SCANNED[language]:
         assert any(Line(text).rule(kind) for kind in ("footer", "disclaimer")), text
     assert not Line(SENTENCES[language]).rule("footer")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_programs_make_of_a_picture_is_no_text(language: str) -> None:
+    own = SENTENCES[language]
+    for text in GENERATED[language]:
+        assert clean_text(f"{own}\n\nAda\n[x-ray of a lamp. {text}]", "Ada Byron") == own
+        assert clean_text(f"{own}\n\n{text} {own}") == f"{own}\n\n{text} {own}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_firms_write_below_their_mail_is_no_text(language: str) -> None:
+    own, (footers, sentences) = SENTENCES[language], FOOTERS[language]
+    for footer in footers:
+        assert clean_text(f"{own}\n\nAda\n\n{footer}", "Ada Byron") == own
+    for sentence in sentences:
+        for text in (f"{own}\n\n{sentence}", f"{own}\n\n{sentence}\n\n{own}"):
+            assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> None:
+    own, (line, updated) = SENTENCES[language], DESKS[language]
+    for above in (line, updated, f"{line}\n\n{updated}", f"—-—-—-—\n{line.strip('#- ')}"):
+        assert clean_text(f"{above}\n\nHello Bob,\n\n{own}") == own
+        assert clean_text(f"{own}\n\n{updated} {own}") == f"{own}\n\n{updated} {own}"
+    assert clean_text(updated) == updated
+    assert clean_text(f"{line} {own}\n\n{own}") == f"{line} {own}\n\n{own}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_mobile_tags_name_a_device_or_a_program(language: str) -> None:
+    own, (tags, sentence) = SENTENCES[language], SENT[language]
+    for tag in tags:
+        assert clean_text(f"{own}\n\n{tag}") == own
+    assert clean_text(f"{own}\n\n{sentence}") == f"{own}\n\n{sentence}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -33,6 +33,8 @@ OWN = "The plan is good, and we should start on Monday."
         "________________________________\nVon: Bob\nGesendet: Montag\nAn: Ada\nBetreff: x\n\nDeren Worte.",
         "On Mon, Mar 3, 2025 at 4:01 PM Bob <bob@x.example>\nwrote:\n\n> Their words.",
         "Am 03.03.2025 um 16:01 schrieb Bob:\n> Deren Worte.",
+        "Bob <bob@x.example> hat am 03.03.2025 16:01 CET geschrieben:\n\nDeren Worte.",
+        "envoyé : 3 mars 2025 à 16:01\nde : Bob <bob@x.example>\nà : Ada <a@x.example>\nobjet : x\n\nLeurs mots.",
         "Le lun. 3 mars 2025 à 16:01, Bob <bob@x.example> a écrit :\n> Leurs mots.",
         "El lun, 3 mar 2025 a las 16:01, Bob (<bob@x.example>) escribió:\n> Sus palabras.",
         "Em seg., 3 de mar. de 2025 às 16:01, Bob <bob@x.example> escreveu:\n> As palavras.",
@@ -51,6 +53,29 @@ def test_what_follows_a_header_is_not_the_authors(below: str) -> None:
     text = f"{OWN}\n\n{below}"
     assert clean_text(text) == OWN
     assert "header" in zones(text)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "To: be honest, it smokes",
+        "Cc: my lawyer, as you see",
+        "Please respond to Ada",
+        "Subject: my blender",
+        "Date: today, please.",
+    ],
+)
+def test_a_line_that_begins_as_a_field_stays_above_a_header(last: str) -> None:
+    header = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nCc: Eve\nSubject: x\n\nTheirs."
+    assert clean_text(f"{OWN}\n\n{last}\n\n{header}") == f"{OWN}\n\n{last}"
+    assert clean_text(f"{OWN}\n\n{header}") == OWN
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n"])
+def test_blank_lines_may_part_fields(blank: str) -> None:
+    fields = ["From: Bob <bob@x.example>", "Sent: Monday, March 3, 2025 10:00 AM", "To: Ada", "Cc: Eve", "Subject: x"]
+    for order in (fields, [fields[2], *fields[:2], *fields[3:]]):
+        assert clean_text(f"{OWN}\n\n{blank.join(order)}\n\nTheirs.") == OWN
 
 
 def test_answers_between_and_below_quotes_stay() -> None:
@@ -133,6 +158,31 @@ def test_what_stands_below_goes(closing: str) -> None:
     assert clean_text(f"{OWN}\n\n{closing}") == OWN
 
 
+@pytest.mark.parametrize("above", ["", "Best,\n"])
+@pytest.mark.parametrize("rule", ["-- ", "--", "——"])
+def test_a_postscript_below_a_signature_is_body(above: str, rule: str) -> None:
+    signed = f"{OWN}\n\n{above}{rule}\nAda Byron\nFirm Ltd\n\nPS: bring the keys, please."
+    assert clean_text(signed) == f"{OWN}\n\nPS: bring the keys, please."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
+        f"{OWN}\n\n--\n\nI want my money back now because it is broken.",
+        f"{OWN}\n\n--\n\nI want my money back now.\n\n--\n\nOr tell me why it is broken again.",
+    ],
+)
+def test_two_dashes_may_part_passages(text: str) -> None:
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("signature", ["-- \n{}", "-- \n\n{}", "--\nAda\n\n{}", "--\n\nAda\n{}"])
+def test_a_signature_below_two_dashes_may_hold_a_sentence(signature: str) -> None:
+    saying = "The engine weaves patterns just as the loom weaves flowers and leaves."
+    assert clean_text(f"{OWN}\n\n{signature.format(saying)}") == OWN
+
+
 def test_postscript_is_body() -> None:
     assert clean_text(f"{OWN}\n\nBest,\nAda\n\nPS: bring the keys, please.") == f"{OWN}\n\nPS: bring the keys, please."
 
@@ -146,6 +196,8 @@ def test_postscript_is_body() -> None:
         f"{OWN}\nFrom: Houston\n{OWN}",
         f"You have received this email because you are listed as an approver.\n\n{OWN}",
         f"On Monday Bob wrote a good summary of it.\n\n{OWN}",
+        f"{OWN}\n\nMein Anwalt hat am 3. März 2025 geschrieben:\n\n{OWN}",
+        f"{OWN}\n\nfrom: ada@x.example\nto: bob@x.example\nsubject: x\nhost: mail.x.example\n\n{OWN}",
     ],
 )
 def test_what_must_stay(text: str) -> None:
@@ -172,12 +224,33 @@ def test_a_message_written_into_a_signature_is_one() -> None:
     assert zones("\n".join(WRITTEN[1:]), ["html.signature"] * 4) == ["body", "body", "signoff", "signoff"]
 
 
+TAGGED = "Get Outlook for iOS"
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence", "own"),
+    [
+        (["Hi Bob,", "Refund, please!", "Ada"], ["html.signature"] * 3, ["Refund, please!"]),
+        ([*WRITTEN[:2], TAGGED], ["html.outlook_mobile_signature"] * 3, WRITTEN[1:2]),
+        ([*WRITTEN[1:3], "Sent from my iPhone"], ["html.signature"] * 2 + [""], WRITTEN[1:3]),
+        ([*WRITTEN, TAGGED], ["html.signature"] * 5 + ["html.outlook_mobile_signature"], WRITTEN[1:3]),
+        ([TAGGED, *WRITTEN[1:2]], ["html.outlook_mobile_signature", "html.signature"], WRITTEN[1:2]),
+    ],
+)
+def test_a_mobile_programs_tag_is_no_part_of_it(text: list[str], evidence: list[str], own: list[str]) -> None:
+    found = zones("\n".join(text), evidence)
+    assert [line for line, zone in zip(text, found, strict=True) if zone == "body"] == own
+
+
 @pytest.mark.parametrize(
     ("text", "evidence"),
     [
         (WRITTEN[3:] + WRITTEN[1:2], ["html.signature"] * 3),
         (WRITTEN, ["html.signature"] * 4 + ["html.blockquote_cite"]),
-        (WRITTEN, [""] + ["html.signature"] * 4),
+        (["It smokes.", *WRITTEN], [""] + ["html.signature"] * 5),
+        (["Dear Bob,", *WRITTEN[3:], WRITTEN[1]], [""] + ["html.signature"] * 3),
+        (["Ada Byron", "Byron Engines Ltd."], ["html.signature"] * 2),
+        (["Kind regards,", "Byron Engines Ltd."], ["html.signature"] * 2),
         (["This e-mail is confidential and only meant for those to whom it was sent.", "Ada"], ["html.signature"] * 2),
     ],
 )
@@ -294,6 +367,16 @@ def test_a_heading_is_no_vocative(line: str) -> None:
     assert zones(f"{line}\n\nThe rates of the last week are in the table.")[0] == "body"
 
 
+@pytest.mark.parametrize("rows", ["* When?\n* Who?", "- When?\n- Who?", "1. When?\n2. Who?", "(1) When?\n(2) Who?"])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_a_heading_of_a_list_is_no_vocative(rows: str, gap: str) -> None:
+    assert set(zones(f"Questions:{gap}{rows}")) == {"body"}
+    dated = "03.03.2025 10:15 called the hotline, nobody there\n04.03.2025 11:00 called, forty minutes of music"
+    assert set(zones(f"My Calls:{gap}{dated}\n\n{OWN}")) == {"body"}
+    for greeting in ("Hi Bob:", "Dear Mr Hill:", "Bob,"):
+        assert zones(f"{greeting}{gap}{rows}")[0] == "greeting"
+
+
 def test_a_heading_of_a_table_is_no_vocative() -> None:
     assert set(zones("PG&E Topock:\n\nThurs  600,000\nFri  612,000")) == {"body"}
     assert zones("Daren Hill:\n\nThe rates of the last 2 weeks\nare in the table.")[0] == "greeting"
@@ -333,3 +416,12 @@ def test_thanks_with_a_stop_right_below_running_text_is_its_last_sentence() -> N
     assert ruled("Thanks.") == ["body", "body", "blank", "signoff", "signoff"]
     assert ruled("\nThanks.") == ["body", *["blank", "signoff"] * 2, "signoff"]
     assert ruled("Thanks,") == ["body", "signoff", "blank", "signoff", "signoff"]
+
+
+@pytest.mark.parametrize("reply", ["Danke,", "Yes,", "Hi Bob, done!", "Thanks, Bob!", "Tomorrow,\nI hope."])
+@pytest.mark.parametrize(
+    "header",
+    ["Am 03.03.2025 um 09:14 schrieb Shop:", "On Mon, Mar 3, 2025 at 9:14 AM Shop wrote:"],
+)
+def test_a_short_reply_above_an_unmarked_quote_is_all_that_is_said(reply: str, header: str) -> None:
+    assert clean_text(f"{reply}\n\n{header}\nIs it broken?\nPlease tell us.") == reply

@@ -16,10 +16,18 @@ _DASHES: Final = " \t-_=*~#+.>"
 
 def field_of(text: str) -> tuple[str, str] | None:
     """(role, rule) when the stripped `text` opens with a header field's name ("From: …", "Gesendet: …")."""
+    return PATTERNS.fields.get(_label(text))
+
+
+def is_form_field(text: str) -> bool:
+    """Does the stripped `text` open with the name under which web forms send what somebody says ("Message: …")?"""
+    return _label(text) in PATTERNS.form_fields
+
+
+def _label(text: str) -> str:
+    """What stands before the first colon, in small letters, or ''."""
     colon = text.find(":", 1, 40)
-    if colon < 0:
-        return None
-    return PATTERNS.fields.get(text[:colon].replace("\xa0", " ").strip(EDGE).lower())
+    return text[:colon].replace("\xa0", " ").strip(EDGE).lower() if colon > 0 else ""
 
 
 def banner_of(text: str) -> tuple[str, str] | None:

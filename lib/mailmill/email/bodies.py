@@ -21,7 +21,7 @@ NO_BODY: Final = frozenset({
 _TYPE: Final = re.compile(r"(?:text/?)?(plain|html)?(?:[\s,]|$)")
 _PAGE: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 # Characters that take no room: a text of nothing else is empty.
-_VISIBLE: Final = re.compile(r"[^\s\xad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2800\ufeff]")
+_VISIBLE: Final = re.compile(r"[^\s\xad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\u2800\ufeff]")
 _NO_HTML: Final = re.compile(r"\bhtml\b|view (?:it|this)|browser", re.IGNORECASE)
 # A program that cannot show the message.
 _READER: Final = re.compile(

@@ -12,18 +12,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.greetings import mark_greeting
+from mailmill.email.introduced import keep_footnotes, keep_introduced
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.signatures import MAX_CLOSING, ruled_signature, signature_block
+from mailmill.email.pictures import strip_pictures
+from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
 from mailmill.email.signing import last_name
 from mailmill.email.tails import (
     Marks,
-    keep_footnotes,
-    keep_introduced,
     mark,
     strip_attachments,
     strip_caution,
+    strip_desk_lines,
     strip_footers,
     strip_signature_below_delimiter,
 )
@@ -39,9 +40,9 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     """
     own = solid
     if first:
-        solid = strip_caution(lines, marks, solid)
+        solid = strip_desk_lines(lines, marks, strip_caution(lines, marks, solid))
     solid = strip_footers(lines, marks, solid, first=first)
-    solid = strip_attachments(lines, marks, solid)
+    solid = strip_attachments(lines, marks, strip_pictures(lines, marks, solid))
     solid = strip_signature_below_delimiter(lines, marks, solid)
     if first or last:
         solid = keep_footnotes(lines, marks, solid)
@@ -144,39 +145,37 @@ def _glued(lines: Lines, solid: list[int], k: int) -> bool:
 
 
 def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """A sign-off and a name with more text below them (an unmarked postscript): only the two go."""
-    for k in range(len(solid) - 3, max(0, len(solid) - MAX_CLOSING * 3), -1):
-        if solid[k] == solid[k - 1] + 1 or len(lines.bares[solid[k]]) > 30:
-            continue
-        parted = solid[k + 2] > solid[k + 1] + 1 or not any(map(str.isalnum, lines.bares[solid[k + 2]]))
-        if not parted or not lines[solid[k + 1]].shape.name:
-            continue
-        line = lines[solid[k]]
-        rule = line.rule("signoff") or line.rule("thanks")
-        if rule:
-            mark(marks, solid[k : k + 2], "signoff", rule)
-            return solid[:k] + solid[k + 2 :]
-    return _signed_above_pasted(lines, marks, solid, names) if names else solid
-
-
-def _signed_above_pasted(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """The known sender's sign-off, name and contacts above text that was pasted below them: only they go."""
+    """A sign-off, a name and what says more of its owner, with more text below them (an unmarked postscript, a survey,
+    a letter that was pasted): only they go."""
     bares = lines.bares
-    for k in range(1, len(solid) - 2):
-        if solid[k] == solid[k - 1] + 1 or len(bares[solid[k]]) > 30 or not is_sender(bares[solid[k + 1]], names):
+    low = max(0, len(solid) - MAX_CLOSING * 3)
+    for k in range(len(solid) - 3, 0, -1):
+        if solid[k] == solid[k - 1] + 1 or len(bares[solid[k]]) > 30:
+            continue
+        known = is_sender(bares[solid[k + 1]], names)
+        if not known and (k <= low or not lines[solid[k + 1]].shape.name):
             continue
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
-        if not rule:
+        end = _owner(lines, solid, k + 2)
+        if not rule or (end > k + 2 and not reaches(lines, solid[k + 2 : end])):
             continue
-        end, most = k + 2, min(len(solid) - 1, k + 8)
-        while end < most and solid[end] == solid[end - 1] + 1 and lines[solid[end]].shape.contact:
-            end += 1
-        if solid[end] == solid[end - 1] + 1 or not any(lines[i].shape.prose for i in solid[end:]):
-            break
-        mark(marks, solid[k : k + 2], "signoff", rule)
-        mark(marks, solid[k + 2 : end], "signature", "signature.below")
-        return solid[:k] + solid[end:]
+        if end < len(solid) and (solid[end] > solid[end - 1] + 1 or not any(map(str.isalnum, bares[solid[end]]))):
+            mark(marks, solid[k : k + 2], "signoff", rule)
+            mark(marks, solid[k + 2 : end], "signature", "signature.below")
+            return solid[:k] + solid[end:]
     return solid
+
+
+def _owner(lines: Lines, solid: list[int], k: int) -> int:
+    """Where the lines end that stand right below a name, from place `k` on, and say who it is and where."""
+    most = min(len(solid), k + MAX_UNTITLED)
+    while k < most and solid[k] == solid[k - 1] + 1:
+        line = lines[solid[k]]
+        named = line.shape.name and line.shape.ends not in ".?!:"
+        if line.shape.ends in '"”“»' or not (named or line.shape.contact or line.rule("contact")):
+            break  # a letter in quotation marks is another's
+        k += 1
+    return k
 
 
 def _before_postscript(lines: Lines, solid: list[int]) -> list[int]:

@@ -14,7 +14,9 @@ from mailmill.email.header_values import clean_line, first_identifier
 _ADDRESS: Final = re.compile(r"[^\s<>@]{1,128}@([\w.-]{1,255})")
 _BRACKETED: Final = re.compile(r"<[^<>@\s]{1,128}@([^<>\s]{1,255})>")
 # "Ada <ada@firm.example>", as nearly every program writes it.
-_NAMED: Final = re.compile(r"(?:[^<>@\"(]{0,300}|\"[^<>@\"]{0,300}\" {0,9})" + _BRACKETED.pattern + r"\s{0,9}(?:,|$)")
+_NAMED: Final = re.compile(
+    r"(?:[^<>@\"(]{0,300}|\"[^<>@\"]{0,300}\" {0,9})" + _BRACKETED.pattern + r"\s{0,9}(?:[,;]|$)"
+)
 # A quoted string and a comment, which may hold an address that is not the sender's.
 _ASIDE: Final = re.compile(r'"(?:[^"\\]|\\.){0,500}"|\([^()]{0,500}\)')
 # A date as nearly every program writes it (RFC 5322, section 3.3), with its offset from UTC.

@@ -30,6 +30,7 @@ _NAMED: Final = {
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
     "html.zimbra_signature": r"data-marker=\"__sig_p",
     "html.zimbra_quote": r"zmail_extra|zmquoted|originalemail|data-marker=\"__quoted_text__",
+    "html.gmx_quote": r" name=\"quote(?:d-content)?\"",
     "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
 }
 
@@ -76,6 +77,7 @@ EVIDENCE_ZONES: Final = {
     "html.zimbra_headers": "header",
     "html.zimbra_signature": "signature",
     "html.zimbra_quote": "quoted",
+    "html.gmx_quote": "quoted",
     "html.blockquote_cite": "quoted",
     WEAK: "quoted",
     "html.outlook_indent": "quoted",
@@ -85,8 +87,9 @@ EVIDENCE_ZONES: Final = {
 # Too small to be read, and large again within it, as in the columns of MJML.
 _TINY: Final = re.compile(r"(?<![\w-])font-size:\s?[01](?:px|pt)?\s?[;\"!]").search
 _SIZED: Final = re.compile(
-    r"(?<![\w-])font(?:-size:\s?|:[^;\"]{0,60}?(?<![\w./-]))"
-    r"(?:(?!0+(?:\.0+)?[a-z])\d{0,4}\.?\d{1,4}(?:px|pt|rem|[cm]m|in)|(?:xx?-)?(?:small|large)(?!r)|medium)",
+    r"(?<![\w-])size=[\"']?[+-]?[1-7]|(?<![\w-])font(?:-size:\s?|:[^;\"]{0,60}?(?<![\w./-]))"
+    r"(?:(?!0+(?:\.0+)?[a-z])\d{0,4}\.?\d{1,4}(?:px|pt|rem|[cm]m|in)|(?:xx?-)?(?:small|large)(?!r)|medium|"
+    r"(?:var|calc|clamp|max)\()",
     re.IGNORECASE,
 ).search
 
@@ -97,9 +100,10 @@ _STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLE
 _ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+").findall
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
-    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote",
+    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote',
 )  # fmt: skip
 _MARKS: Final = "\"'"
+_QUOTES: Final = ('"quote', "'quote", "quote")
 _CITED: Final = re.compile("type=[\"']?cite").search
 _BORDERED: Final = re.compile(
     "border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
@@ -127,6 +131,8 @@ def evidence_of(attributes: str) -> str:
     for name, value in _ATTRIBUTES(attributes.lower()):
         if name in _NAMING:
             named.append(f'{name}="{value.strip(_MARKS)}"')
+        elif name == "name" and value.startswith(_QUOTES):  # other names are those of places to jump to
+            named.append(f' name="{value.strip(_MARKS)}"')
         elif name == "style":
             styled.append(f'"{value.strip(_MARKS)}"')
     if named:

@@ -23,9 +23,10 @@ _NEEDED: Final = re.compile(
     rb"content-(?:type|transfer-encoding|disposition))[ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)"
 )
 _BOUNDARY: Final = re.compile(rb"[ \t]*=[ \t]*\"?([^\"\s;]{1,100})")
-# The first line of a body in base64, and the newline before one that is text.
+# The first line of a body in base64, one of full length, and the newline before one that is text.
 _BASE64: Final = re.compile(rb"\s*[A-Za-z0-9+/=]{4,}+[ \t]*\r?\n")
-_NO_BASE64: Final = re.compile(rb"\n(?![A-Za-z0-9+/=]*+[ \t]*\r?(?:\n|$))")
+_FULL_LINE: Final = re.compile(rb"^[ \t]*+[A-Za-z0-9+/]{60,}+=*[ \t]*+\r?$", re.MULTILINE)
+_TEXT_LINE: Final = re.compile(rb"\n[ \t]*+(?:__|--|[^ \t\r\n]++[ \t]++[^ \t\r\n])")
 _FOLDED: Final = re.compile(r"\r?\n[ \t]+")
 _TEXT: Final = re.compile(r"(text/(?:plain|html))(?:;|$)", re.IGNORECASE)
 _IDENTITY: Final = frozenset({b"7bit", b"8bit", b"binary"})
@@ -63,13 +64,18 @@ def cut_fields(message: bytes) -> Cut | None:
 
 
 def without_unread(message: bytes, cut: Cut) -> bytes:
-    """`message` without the fields that nothing reads, and without what a mailing list wrote below text in base64."""
+    """`message` without the fields that nothing reads, and without what a mailing list wrote below text in base64.
+
+    Decoders skip what else is no base64 (RFC 2045, section 6.8): indents, a stray sign, the breaks of overlong lines.
+    """
     if not cut.fields:
         return message
     kept = b"\n".join([name + b":" + value for name, value in cut.fields])
     text = message[cut.end :]
     first = _BASE64.match(text) if any(_is_base64(name, value) for name, value in cut.fields) else None
-    below = _NO_BASE64.search(text, first.end() - 1) if first else None
+    below = _TEXT_LINE.search(text, first.end() - 1) if first else None
+    if below and (full := [line.end() for line in _FULL_LINE.finditer(text)]):
+        below = _TEXT_LINE.search(text, full[-1])
     return kept + (text[: below.start() + 1] if below else text)
 
 

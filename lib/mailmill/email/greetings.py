@@ -8,8 +8,8 @@ from typing import Final
 from mailmill.email.lines import Lines
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.speech import strangers
-from mailmill.email.tails import Marks, announces
+from mailmill.email.speech import announces, strangers
+from mailmill.email.tails import Marks
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _VOCATIVE: Final = re.compile(
@@ -20,6 +20,8 @@ _VOCATIVE: Final = re.compile(
 _NAMES: Final = re.compile(
     r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:, [A-ZÀ-Þ][a-zà-ÿ]{1,14}){0,4},? and [A-ZÀ-Þ][a-zà-ÿ]{1,14}$|[a-z]{2,12} ?[,:-]{1,2}$"
 )
+# What opens with a bullet or a number.
+_ROW: Final = re.compile(r"[-–•*+] {0,3}\w|\(?\d")
 _INITIALS: Final = re.compile(r"[A-Z]{1,2},")
 _NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
@@ -34,6 +36,9 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
     if len(bare) > 70:
         return
     rule = "" if announces(bare) and len(strangers(bare)) > 2 else line.rule("greeting")  # "Hi, my new address is:"
+    if not rule and bare[-1] == ":" and _lists(lines, [i for i in own if i > solid[0]]):
+        marks[solid[0]] = ("body", "body.heading")
+        return
     word = None if rule else _WORD.search(bare.lower())
     if word and word[0] not in PATTERNS.interjections:
         shape = line.shape
@@ -97,6 +102,11 @@ def _heads(lines: Lines, solid: list[int]) -> bool:
         return below[0] == solid[0] + 1 and not lines[below[0]].shape.prose
     table = len(below) > 1 and below[1] == below[0] + 1 and all(any(map(str.isdigit, lines.bares[i])) for i in below)
     return below[0] == solid[0] + 1 or (table and " " in lines.bares[solid[0]])
+
+
+def _lists(lines: Lines, below: list[int]) -> bool:
+    """Do two rows open with a bullet or a number, so that what stands above them is a heading ("Questions:")?"""
+    return len(below) > 1 and all(_ROW.match(lines.bares[i]) for i in below[:2])
 
 
 def heading(bare: str) -> bool:

@@ -121,7 +121,7 @@ def _decoded(text: str) -> str:
 def _bytes(encoding: str, content: str) -> bytes:
     data = content.encode("utf-8", "replace")
     if encoding in "qQ":
-        return binascii.a2b_qp(data, header=True)
+        return binascii.a2b_qp(data + b"3D" if data.endswith(b"=") else data, header=True)  # no line goes on here
     try:
         return binascii.a2b_base64(data + b"===")
     except binascii.Error:

@@ -14,52 +14,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from mailmill.email.banners import banner_of, field_of, is_glued
 from mailmill.email.evidence import UNDECIDED
-from mailmill.email.lines import Lines, fold
+from mailmill.email.fieldblocks import Header, field_block, notes_fields
+from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.matching import heads
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.speech import says
 
-_DATE_LINE: Final = re.compile(
-    r"[^\n]{0,90}?(?:\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b|\b\d{1,2}\.? \w{3,9}\.? \d{4}\b|\b\w{3,9} \d{1,2}, \d{4}\b)"
-    r"[^\n]{0,30}\b\d{1,2}[:.]\d{2}"
-)
-_TIME_LINE: Final = re.compile(
-    r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE
-)
-_TIME: Final = re.compile(r"\d[:.h]\d\d")
-_RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
 #: A date or a time of day: "Solr 6.6" and "Order 637" are none.
+_CLOCK: Final = re.compile(r"\d[:h]\d\d")
 _DATED: Final = re.compile(
     r"\b(?:19|20)\d\d\b|\b\d{1,2}[:h]\d\d|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|"
     r"\b[A-Z]\w{2,8} \d{1,2},"
 )
+
+_SPEECH: Final = "\"“”„«»‘‚'"
 
 #: "Ada Byron:" right above her words.
 _NAME_COLON: Final = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
 
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
 _ANCHORED: Final = frozenset(f.name for f in PATTERNS.matchers["attribution"].fragments if "" not in heads(f.text))
-
-MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
-
-
-class Header(NamedTuple):
-    """Lines `start` to `end` (exclusive) introduce an earlier message.
-
-    `kind` is attribution, banner, forward or fields; `rule` the pattern that decided.
-    """
-
-    start: int
-    end: int
-    kind: str
-    rule: str
 
 
 def candidates(lines: Lines) -> list[int]:
@@ -93,7 +73,7 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
         if bare[0] in _RULES or bare[-1] in ":-=_":
             header = _banner(lines, i, floor)
         if header is None and i >= barren and ":" in bare[1:40]:
-            header, barren = _fields(lines, i, floor)
+            header, barren = field_block(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)
         elif header is None and ":   " in bare and is_glued(bare):
@@ -133,14 +113,24 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
             found = Header(start, last + 1, "attribution", rule)
             break
         found = found or Header(start, last + 1, "attribution", rule)
-    if found is None:
-        return None
-    if quoted:
-        return found
+    if found is None or quoted or follow == len(lines):
+        return found if quoted else None
     passage = " ".join(bares[found.start : found.end])
-    dated = found.rule in _ANCHORED and _DATED.search(passage) is not None
-    proof = "@" in passage or (dated and not PATTERNS.possessives[found.rule.split(".")[1]].search(passage.lower()))
-    return found if proof and follow < len(lines) else None
+    proof = "@" in passage or (found.rule in _ANCHORED and _DATED.search(passage) and not _told(lines, found, passage))
+    return found if proof else None
+
+
+def _told(lines: Lines, header: Header, passage: str) -> bool:
+    """Does the author tell what somebody wrote? `passage` names "your agent", opens a speech in quotation marks, or
+    only a greeting stands above it, which ends in a comma where it is none by itself, and then no program says when."""
+    if PATTERNS.possessives[header.rule.split(".")[1]].search(passage.lower()):
+        return True
+    if lines.bares[lines.next_solid(header.end)][:1] in _SPEECH:
+        return True
+    above = [bare for bare in lines.bares[: header.start] if bare]
+    if len(above) != 1 or "," in above[0][:-1]:
+        return False
+    return Line(above[0]).rule("greeting") != "" or (above[0][-1] == "," and not _CLOCK.search(passage))
 
 
 def _above_marks(lines: Lines, i: int) -> Header | None:
@@ -172,10 +162,10 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
     while end < len(lines) and bares[end] and not bares[end].strip("-=_ "):
         end += 1
     fields = lines.next_solid(end)
-    block, _ = _fields(lines, fields, floor, least=1, upward=False) if fields < len(lines) else (None, 0)
+    block, _ = field_block(lines, fields, floor, least=1, upward=False) if fields < len(lines) else (None, 0)
     if block is None:
-        probe = _notes_fields(lines, fields)
-        block, _ = _fields(lines, probe, floor, least=1, upward=False) if probe else (None, 0)
+        probe = notes_fields(lines, fields)
+        block, _ = field_block(lines, probe, floor, least=1, upward=False) if probe else (None, 0)
     if (
         block is None
         and (
@@ -185,114 +175,3 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
     ):
         return None
     return Header(i, block.end if block else end, kind, rule)
-
-
-def _notes_fields(lines: Lines, start: int) -> int:
-    """Index of the first field below the few lines of name and date that Notes writes, or 0."""
-    for i in range(start, min(start + 12, len(lines))):
-        if i in lines.depths:
-            return 0
-        if ":" in lines.bares[i][1:40] and field_of(lines.bares[i]):
-            return i
-    return 0
-
-
-def _fields(lines: Lines, first: int, floor: int, least: int = 2, upward: bool = True) -> tuple[Header | None, int]:
-    """The block of header fields that starts at `first`; at least `least` different roles.
-
-    Without one, the line from which another block may start (no part of a barren block is one).
-    """
-    hit = field_of(lines.bares[first])
-    if hit is None or hit[0] == "other" or lines.bares[first][0].islower():  # "from: title" maps, or configures
-        return None, first + 1
-    roles = {hit[0]}
-    last_role = hit[0]
-    end = first + 1
-    blanks = 0
-    for i in range(first + 1, min(first + MAX_FIELD_LINES, len(lines))):
-        bare = lines.bares[i]
-        if i in lines.depths:
-            break
-        if not bare:
-            blanks += 1
-            if blanks > 2 or "subject" in roles:
-                break
-            continue
-        hit = field_of(bare) if ":" in bare[1:40] else None
-        if hit is not None and hit[0] == last_role and hit[0] in ("from", "subject"):
-            break
-        if hit is not None:
-            last_role = hit[0]
-            roles.add(last_role)
-        elif blanks or not _continues(lines.texts[i], bare, last_role):
-            break
-        end, blanks = i + 1, 0
-    roles.discard("other")
-    people = roles & {"from", "to"}
-    if len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
-        return None, end
-    if upward and not _mailed(lines, first, end, roles):
-        return None, end
-    rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
-    return Header(_rise(lines, first, floor) if upward else first, end, "fields", rule), end
-
-
-def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
-    """Do the fields name an address, a Notes name or a time of day, or does a rule part them from what stands above?
-
-    Those of a form or a journey ("From: Mumbai") do not, nor those of a memo, which begins with "To: All staff".
-    """
-    if first and _RULE_LINE.match(lines.bares[first - 1]):
-        return True
-    passage = " ".join(lines.bares[first:end])
-    if "@" in passage:
-        return roles - {"from", "subject"} != set()
-    if "to" in roles:
-        memo = "from" not in roles or (field_of(lines.bares[first]) or ("",))[0] == "to"
-        dated = any(len(bare) < 60 and _DATE_LINE.match(bare) for bare in lines.bares[max(0, first - 5) : first])
-        return "subject" in roles and (not memo or dated or _TIME.search(passage) is not None)
-    return _TIME.search(passage) is not None
-
-
-def _continues(text: str, bare: str, role: str) -> bool:
-    """May an unnamed line be the rest of the field above it: more recipients, or an indented line."""
-    if role in ("to", "cc") and any(mark in bare for mark in "@/;,<"):
-        return True
-    return role in ("subject", "from", "date") and not (bare[:1].isalpha() and text[:1].isalpha())
-
-
-def _rise(lines: Lines, first: int, floor: int) -> int:
-    """How far above its first field a header reaches: a rule, a date, the sender's name, a letterhead."""
-    start = first
-    seen_date = _DATE_LINE.match(lines.bares[first]) is not None
-    i, blanks = first - 1, 0
-    while i >= max(floor, first - 10):
-        text = lines.bares[i]
-        if i in lines.depths or lines.evidence[i]:
-            break
-        if not text:
-            blanks += 1
-            if blanks > 5:
-                break
-            i -= 1
-            continue
-        if PATTERNS.matchers["forward"].rule(fold(text)):  # "This is a forwarded message", without any dashes
-            start = i
-            break
-        indented = lines.texts[i][:1] in "\t" or lines.texts[i].startswith("=09")
-        if _RULE_LINE.match(text) and not seen_date:
-            start = i
-            break
-        dated = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None and not says(text)
-        named = " ".join(text.split()[:3]).lower() in PATTERNS.fields  # "Please respond to Ada" has no colon
-        if (dated and blanks <= 1) or (field_of(text) is not None and (dated or not blanks)):
-            seen_date = seen_date or dated
-        elif (indented or (named and blanks <= 1)) and len(text) < 60 and not text.endswith((".", "?", "!")):
-            pass
-        elif seen_date and not blanks and start == i + 1 and len(text) < 80 and not text.endswith((".", "?", "!")):
-            start = i
-            break
-        else:
-            break
-        start, blanks, i = i, 0, i - 1
-    return start

@@ -16,6 +16,7 @@ from typing import Final
 from mailmill.email.elements import PIXEL, PREFORMATTED, ROLES, TIGHT
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, HEADERS, LASTING, UNSEEN, WEAK, evidence_of, is_sized
 from mailmill.email.markup import Token, tokens_of
+from mailmill.email.pictures import words_of
 
 # What `_hidden` may be: shown, dropped with all that is in it, too small to be read.
 _SHOWN: Final = 0
@@ -25,9 +26,7 @@ _LISTED: Final = frozenset({"ol", "ul", "li"})
 _PREFORMATTED: Final = frozenset({"pre", "listing"})
 
 # Zero-width characters and the like, with which editors and advertisers fill what is empty.
-_FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u2060\ufeff]+")
-_ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
-_IMAGE_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
+_FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
 #: A line of more characters is no cell of a table, but a paragraph of a layout made with one.
 _SHORT: Final = 80
 _START: Final = re.compile(r"\bstart=\"(\d{1,6})\"")
@@ -43,9 +42,9 @@ def render(markup: str) -> tuple[list[str], list[str]]:
     return lay_out(tokens_of(markup))
 
 
-def lay_out(tokens: Sequence[Token]) -> tuple[list[str], list[str]]:
-    """What a document of these tokens shows, as `render` gives it."""
-    page = _Page()
+def lay_out(tokens: Sequence[Token], tiny: int = _TINY) -> tuple[list[str], list[str]]:
+    """What a document of these tokens shows, as `render` gives it; where that is nothing, also what is `tiny`."""
+    page = _Page(tiny)
     for slash, tag, attributes, text in tokens:
         if slash:
             page.close(tag)
@@ -54,6 +53,8 @@ def lay_out(tokens: Sequence[Token]) -> tuple[list[str], list[str]]:
         if text:
             page.text(text)
     page.end()
+    if tiny != _SHOWN and not any(map(str.strip, page.lines)):
+        return lay_out(tokens, _SHOWN)
     while page.lines and not page.lines[-1]:
         page.lines.pop()
         page.evidence.pop()
@@ -75,12 +76,14 @@ class _Page:
         "_pre",
         "_space",
         "_stack",
+        "_tiny",
         "evidence",
         "lines",
         "now",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, tiny: int) -> None:
+        self._tiny = tiny
         self.lines: list[str] = []
         self.evidence: list[str] = []
         self.now = ""  # evidence of the open elements
@@ -151,11 +154,11 @@ class _Page:
         if len(self._stack) < 100_000:
             self._stack.append((tag, role, apart, self.now, self._hidden, self._pre))
         pre = "white-space" in attributes and PREFORMATTED(attributes) is not None
-        if self._hidden == _TINY and is_sized(attributes):
+        if self._hidden == _TINY and (tag == "table" or is_sized(attributes)):  # tables inherit no size in quirks mode
             self._hidden = _SHOWN
         if not mark and role is None and not pre:
             return
-        if mark in UNSEEN and tag in ("body", "html"):
+        if (mark in UNSEEN and tag in ("body", "html")) or (mark == "html.gmx_quote" and tag == "a"):
             mark = ""
         if self._hidden == _GONE or role == "dropped" or mark == "hidden":
             self._hidden = _GONE
@@ -167,7 +170,7 @@ class _Page:
         elif role is not None:
             self._break(tag)
         if mark == "tiny":
-            self._hidden = _TINY
+            self._hidden = self._tiny
         elif mark:
             self._enter(tag, mark)
         elif tag == "blockquote" and not self.now:
@@ -290,8 +293,5 @@ class _Page:
             self._parts.append("_" * 32)
             self.flush()
             self.now = outer
-        elif tag == "img" and mark not in UNSEEN and not PIXEL(attributes):
-            alt = _ALT.search(attributes)
-            # The icon with which Notes folds a quote repeats it: "… ---03/03/2025 16:01:12---Dear Jo, …".
-            if alt and not _IMAGE_FILE.search(alt[1].strip()) and alt[1].count("---") < 2:
-                self.text(f" {alt[1]} ")
+        elif tag == "img" and mark not in UNSEEN and not PIXEL(attributes) and (words := words_of(attributes)):
+            self.text(f" {words} ")

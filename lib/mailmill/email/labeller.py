@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
 from mailmill.email.lines import Lines
+from mailmill.email.names import is_sender
 from mailmill.email.tails import Marks
 from mailmill.errors import DataError
 
@@ -127,8 +128,15 @@ class Labeller:
         if len(taken) > 2 and all(_SURE.isdisjoint(names_of) for names_of in taken):
             return  # capitals alone make a list, not three lines of a signature
         for i, new, old in zip(indices, path, ruled, strict=True):
+            if STATES[new] == "signoff" and not old and _says(lines[i].bare) and not is_sender(lines[i].bare, names):
+                continue
             if new != old and not (new and lines[i].rule("postscript")):
                 marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None
+
+
+def _says(bare: str) -> bool:
+    """Does a line end as a cry does, or hold a name and a value ("Grade: F")? No name and no place does."""
+    return bare[-1] in "!?" or ": " in bare
 
 
 def edge_lines(

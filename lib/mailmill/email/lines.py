@@ -27,6 +27,9 @@ _NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,1
 _PHONE: Final = re.compile(
     r"(?:^|[^\w.])((?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20})(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
+_DAY: Final = re.compile(
+    r"\b\d\d?([/.-])\d\d?\1(?:19|20)\d\d(?![/.-]?\d)|\b(?:19|20)\d\d([/.-])\d\d?\2\d\d?(?![/.-]?\d)"
+)
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _DIGIT: Final = re.compile(r"\d")
 _NUMBERS: Final = re.compile(r"\d\D?\d\D?\d\D?\d\D?\d\D?\d")
@@ -41,18 +44,21 @@ _DATE: Final = re.compile(
 )
 # Quoted-printable that some archive never decoded: "=20" and "=" at the end, "=09" for tabs.
 _SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
-_ZERO_WIDTH: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # nothing, at the edge of a line
+# What shows nothing; Gmail and Outlook set marks of direction around lines and names.
+_UNSEEN: Final = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF])
+_ODD: Final = [*">|=", *map(chr, _UNSEEN)]
 EDGE: Final = ' \t*_>|«»"“”'
 _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
 KINDS: Final = (
     "greeting", "thanks", "signoff", "closing", "disclaimer", "mobile", "footer", "contact", "postscript", "caution",
+    "topic",
 )  # fmt: skip
 
-#: Kinds whose lines may be as long as a paragraph; the others are short or they are something else.
-LONG_KINDS: Final = frozenset({"disclaimer", "footer", "caution"})
-SHORT: Final = 110
+#: Kinds whose lines may be as long as a paragraph; the others are short, formal sign-offs a sentence.
+LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "caution"})
+_LONGEST: Final = {kind: 180 if kind == "signoff" else 110 for kind in KINDS if kind not in LONG_KINDS}
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
 _TITLES: Final = PATTERNS.titles
@@ -83,7 +89,7 @@ class Line:
             self._folded = fold(self.bare)
             ways = self._ways = _INDEX.ways(self._folded)
         way = ways.get(kind)
-        if way is None or (len(self._folded) > SHORT and kind not in LONG_KINDS):
+        if way is None or len(self._folded) > _LONGEST.get(kind, MAX_LINE):
             return ""
         rule = way.rule(self._folded)
         return "" if rule and goes_on(self.bare, kind) else rule
@@ -135,11 +141,11 @@ class Shape:
 
     @property
     def phone(self) -> bool:
-        """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices)."""
+        """Carries a telephone number: an extension, or seven digits ("120 / 125" are prices) that are no day."""
         if _DIGIT.search(self._bare) is None:
             return False
-        found = [number[1] for number in _PHONE.finditer(self._bare)]
-        return any([n is None or sum(map(str.isdigit, n)) >= 7 for n in found])  # noqa: C419 - mypyc compiles lists
+        found = _PHONE.findall(self._bare)
+        return any([not n or (sum(map(str.isdigit, n)) >= 7 and not _DAY.search(n)) for n in found])  # noqa: C419
 
     @property
     def address(self) -> bool:
@@ -260,16 +266,17 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
     lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
     bares = lines.bares
-    odd = {i for sign in ">|=" + _ZERO_WIDTH if sign in rendering for i, bare in enumerate(bares) if sign in bare}
+    odd = {i for sign in _ODD if sign in rendering for i, bare in enumerate(bares) if sign in bare}
     named = [found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i]))]
     # "File> Save" names a menu; who is quoted is named again, or by initials. "hive>" is a program's prompt.
     named = [name for name in named if len(name) <= 3 or not name.islower()]
     names = frozenset(name for name, n in Counter(named).items() if n > 1 or len(name) <= 3) if named else frozenset()
     for i in sorted(odd):
-        bare, depth = _unquote(texts[i], bares[i], names)
+        text = texts[i] if texts[i].isascii() else texts[i].translate(_UNSEEN)
+        bare, depth = _unquote(text, text.strip(), names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
-        bares[i] = bare.strip(_ZERO_WIDTH + " \t\xa0") if bare and not bare.isascii() else bare
+        bares[i] = bare
         if depth:
             lines.depths[i] = depth
     return lines
@@ -282,7 +289,7 @@ def _unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
     """
     if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
         return text[2:].strip(), 1
-    if bare[0] == "|" and bare[-1] == "|" and len(bare) > 2:  # a row of a table
+    if not bare or (bare[0] == "|" and bare[-1] == "|" and len(bare) > 2):  # a row of a table
         return bare, 0
     if bare[0] in ">|":
         marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)

@@ -113,20 +113,21 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     text = as_one_text(cut.fields) if cut else None
     if cut and not text:
         headers = decoded(cut.fields)
+    read = without_unread(body, cut) if cut and not text else body
     if text and cut:
         headers = text.headers
         content = body[cut.start :]
         parts = [collector.leaf(content, type_of_text(text.kind, content), text.declared)]
     elif not _harmful(body):
         try:
-            root = fast_mail_parser.parse_email_tree(without_unread(body, cut) if cut else body, mode="lazy")
+            root = fast_mail_parser.parse_email_tree(read, mode="lazy")
             parts = collector.parts(root)
             headers = headers or _read(root.headers)
         except (fast_mail_parser.ParseError, UnicodeError):
             parts = []
     if not _any_text(parts):
         flags.add("lenient_mime")
-        node = _lenient(body)
+        node = _lenient(read)
         parts = _Collector(max_chars, flags).parts(node)
         headers = headers or _read(node.headers)
         if not _any_text(parts):
@@ -182,8 +183,8 @@ class _Collector:
             return [p for child in children for p in self.body(child, depth + 1, True)]
         if children:
             one = kind == "multipart/alternative"
-            below = one or (rendering and kind == "multipart/related")
-            inner = [self.body(child, depth + 1, forwarded, below) for child in children]
+            root = children[0] if rendering and kind == "multipart/related" else None
+            inner = [self.body(child, depth + 1, forwarded, one or child is root) for child in children]
             return _choose(inner) if one else [part for parts in inner for part in parts]
         if not kind.startswith("text/") or kind in NO_BODY or (node.disposition or "").lower() == "attachment":
             return []

@@ -43,7 +43,9 @@ _SHAPES: Final = {
     "caution": r"(?:§)",
     "mobile": r"(?:§)\W{0,3}$",
     "footer": r"(?:§)",
+    "topic": r"(?:§)",
     "contact": r"(?:§)(?:\s?[#.:/(|-]|\s(?:no|nr|n°)?\.?:?\s{0,3}[+(\d])",
+    "desk": r"(?:§)",
     "postscript": r"(?:§)(?:[\s:.–—-]|$)",
 }
 
@@ -60,7 +62,9 @@ _KINDS: Final = {
     "caution": "cautions",
     "mobile": "mobile",
     "footer": "footers",
+    "topic": "footer_topics",
     "contact": "contacts",
+    "desk": "desk_lines",
     "postscript": "postscripts",
 }
 
@@ -71,17 +75,22 @@ class Patterns:
 
     matchers: Mapping[str, Matcher]
     fields: Mapping[str, tuple[str, str]]
+    form_fields: frozenset[str]
     groups: frozenset[str]
     interjections: frozenset[str]
+    places: frozenset[str]
+    breaking: frozenset[str]
     titles: frozenset[str]
     legal: re.Pattern[str]
     legal_weak: re.Pattern[str]
     gateway: re.Pattern[str]
     devices: re.Pattern[str]
+    generated: re.Pattern[str]
+    instructions: re.Pattern[str]
     first_person: Mapping[str, re.Pattern[str]]
     possessives: Mapping[str, re.Pattern[str]]
-    addressed: Mapping[str, re.Pattern[str]]
     stop_words: Mapping[str, tuple[str, ...]]
+    sentence_words: frozenset[str]
     languages: tuple[str, ...]
 
 
@@ -117,17 +126,22 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
     return Patterns(
         matchers=matchers,
         fields=fields,
+        form_fields=frozenset(name for t in tables for name in t["form_fields"]),
         groups=frozenset(word for t in tables for group in t["groups"] for word in group.split()),
         interjections=frozenset(word for t in tables for word in t["interjections"]),
+        places=frozenset(word for t in tables for word in t["places"]),
+        breaking=frozenset(word for t in tables for word in t["breaking"]),
         titles=frozenset(title for t in tables for title in t["titles"]),
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
+        instructions=_any_word([word for t in tables for word in t["instructions"]]),
         devices=_any_word([word for t in tables for word in t["devices"]]),
+        generated=re.compile("|".join(f"(?:{text})$" for t in tables for text in t["generated"])),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
-        addressed={t["code"]: _any_word([rf"{word}\b" for word in t["addressed"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},
         stop_words=stop_words,
+        sentence_words=frozenset(word for t in tables for word in t["sentence_words"].split()),
         languages=tuple(t["code"] for t in tables),
     )
 

@@ -14,9 +14,10 @@ from typing import Final
 
 from mailmill.email.banners import banner_of, field_of
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
-from mailmill.email.headers import Header, candidates, find_headers
+from mailmill.email.fieldblocks import Header
+from mailmill.email.headers import candidates, find_headers
 from mailmill.email.lines import Lines
-from mailmill.email.tails import Marks
+from mailmill.email.tails import RULED, Marks
 
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
 # One tuple for all lines, so that comparing them takes no time.
@@ -44,6 +45,19 @@ def mark_evidence(lines: Lines, marks: Marks) -> bool:
                     answers = _answerable(lines, i)
                 marks[i] = (EVIDENCE_ZONES[evidence], evidence)
     return weak
+
+
+def mark_rules(lines: Lines, marks: Marks) -> None:
+    """A row of dashes right above a header that HTML structure shows was drawn with it."""
+    below = ""
+    for i in range(len(lines) - 1, -1, -1):
+        mark, bare = marks[i], lines.bares[i]
+        if mark is not None:
+            below = mark[1] if mark[0] in ("header", "quoted") and lines.evidence[i] else ""
+        elif bare:
+            if below and RULED.fullmatch(bare):
+                marks[i] = ("header", below)
+            below = ""
 
 
 def _answerable(lines: Lines, end: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import Lines
+from mailmill.email.lines import LONG_KINDS, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.tails import RULED, Marks, mark
 
@@ -32,6 +32,8 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             break
         if shape.prose or shape.lettered > 9 or ITEM.match(line.bare):
             break
+        if shape.words > 6 and shape.ends in ".?!" and "," not in line.bare:
+            break  # a sentence, however many of its words have capitals
         contact = line.rule("contact")
         if ":" in line.bare[1:30].replace("://", "") and not contact and not _LINK.match(line.bare):
             break
@@ -52,8 +54,10 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         mark(marks, solid[low:], "body", "body.directory")
         return solid[:low]
     top = lines[solid[low]]
+    numbered = any(map(str.isdigit, top.bare))  # "Order 4711" is no name, "Ada Byron 0171 …" holds one
+    named = (top.shape.name and (not numbered or _ENTRY.match(top.bare) is not None)) or is_sender(top.bare, names)
     if low == 0:
-        opens = contacts >= 2 and (top.shape.name or is_sender(top.bare, names))
+        opens = contacts >= 2 and named
         if not opens:
             return solid
     else:
@@ -62,14 +66,27 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             or lines.bares[solid[low - 1]][-1:] in ".!?"
             or RULED.match(top.bare) is not None
         )
-    if not (top.shape.name or is_sender(top.bare, names)) and not (
-        opens and contacts >= 2 and contacts * 2 >= len(solid) - low
-    ):
+    if not named and not (opens and contacts >= 2 and contacts * 2 >= len(solid) - low and reaches(lines, solid[low:])):
         return solid
     if not opens and not is_sender(top.bare, names):
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def reaches(lines: Lines, block: list[int]) -> bool:
+    """Does a line hold an address, a title, or a number that no other word names ("Order 302-1234567-1234567")?"""
+    for i in block:
+        line = lines[i]
+        shape = line.shape
+        if (
+            shape.address
+            or shape.title
+            or line.rule("contact")
+            or (shape.phone and line.bare.lstrip("+( xX")[:1].isdigit())
+        ):
+            return True
+    return False
 
 
 def ruled_signature(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -109,3 +126,37 @@ def _is_directory(lines: Lines, block: list[int]) -> bool:
 def _is_number(bare: str) -> bool:
     """Are two fifths of the characters digits (coordinates, an account, a register's number)?"""
     return 5 * sum(map(str.isdigit, bare)) >= 2 * (len(bare) - bare.count(" "))
+
+
+def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The lines of what HTML calls a signature, where the message was typed into it.
+
+    Nothing but a greeting or a mobile program's tag stands above that, and it opens with a sentence, or with a greeting
+    above one, which may have few words ("Refund, please!").
+    """
+    typed: list[int] = []
+    greeted = False
+    for i in solid:
+        line, mark = lines[i], marks[i]
+        if line.rule("mobile"):
+            continue
+        if mark is not None:
+            if not mark[1].startswith("html.") or mark[0] not in ("signature", "mobile"):
+                return []
+            typed.append(i)
+        elif not typed:
+            if greeted or not line.rule("greeting"):
+                return []
+            greeted = True
+    for line in [lines[i] for i in typed[:3]]:
+        if line.rule("signoff"):
+            break
+        says = line.shape.ends in ("!", "?") or (line.shape.ends == "." and line.shape.lower > 0)
+        if line.shape.prose or (greeted and says):
+            standard = any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
+            return [] if standard else typed
+        greets = line.rule("greeting") != ""
+        if not greets and line.shape.ends != ",":
+            break
+        greeted = greeted or greets
+    return []

@@ -63,9 +63,9 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return "name.dashed"
     if gap and before in ".!?" and previous.shape.prose and _TWO_NAMES.fullmatch(bare):
         return "name.two"
-    if not shape.name or shape.words > 3 or bare[-1] in "?!:;)" or any(map(str.isdigit, bare)):
+    if not shape.name or shape.words > 3 or bare[-1] in "?!:;)" or ": " in bare or any(map(str.isdigit, bare)):
         return ""
-    if shape.words == 1 and bare.rstrip(".").lower() in PATTERNS.interjections:
+    if bare.partition(" ")[0].rstrip(".").lower() in PATTERNS.interjections:
         return ""
     if gap:
         return "name.shape" if before != ":" else ""

@@ -12,41 +12,109 @@ _KINDS: Final = frozenset({"greeting", "thanks", "signoff"})
 #: So many words that are no names say something.
 _SAYING: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_USER: Final = re.compile(r"\w[@_]|[^\W\d_]\.[^\W\d_]|[^\W\d_]\d").search
+_SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
+_ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
 #: Words that stand in greetings themselves, or name whom they greet: "to whom it may concern", "dear all".
 _GREETED: Final = PARTICLES | frozenset(
     _WORD.findall(" ".join([*PATTERNS.groups, *(entry.text for entry in PATTERNS.matchers["greeting"].fragments)]))
-)
+).difference(PATTERNS.sentence_words)
+#: What opens the words behind a sign-off that say for whom it is, or whose: "to you all", "from London".
+_SIGNING: Final = PARTICLES | PATTERNS.groups | PATTERNS.places
 
 
 def strangers(text: str) -> list[str]:
-    """The words in small letters that do not stand in greetings."""
+    """The words in small letters that do not stand in greetings, nor in an address or a user's name ("jane_doe.7")."""
+    if _USER(text):
+        text = " ".join([piece for piece in text.split() if not _USER(piece)])
     return [word for word in _WORD.findall(text) if word[0].islower() and word not in _GREETED]
 
 
 def goes_on(bare: str, kind: str) -> bool:
     """Does the stripped line, if it is of the kind "greeting", "thanks" or "signoff", say more than its kind?
 
-    Of a greeting all words count, of the others those behind the first sign ("Thanks, still not working!"). Whoever
-    begins the line with a capital would give names one, too; elsewhere one of the words must be of the language.
+    What counts stands behind the first sign ("Thanks, still not working!"), and in greetings before it, too. Whoever
+    begins the line with a capital would give names one; elsewhere one of the words must be of the language.
     """
     if kind not in _KINDS:
         return False
-    tail = bare[:MAX_LINE]
-    if kind != "greeting":
-        found = _BREAK.search(tail)
-        tail = tail[found.end() :] if found else ""
-    words = strangers(tail)
-    if len(words) < _SAYING or not (bare[0].isupper() or any(word in PATTERNS.stop_words for word in words)):
+    if kind == "greeting":
+        return _says_more(bare[:MAX_LINE])
+    if kind == "signoff" and "," not in bare.rstrip(_SIGNS):
+        return _adds(bare)
+    tail = _tail(bare[:MAX_LINE])
+    if len(words := strangers(tail)) < _SAYING or not _spoken(bare, words):
         return False
-    folded, rest = bare[:MAX_LINE].lower(), tail.strip(" ,;:.!?-–—").lower()
-    if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(folded):
+    if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(bare[:MAX_LINE].lower()):
         return False  # formal letters end with a sentence: "Je vous prie d'agréer, Madame, …"
-    return not any(PATTERNS.matchers[other].rule(rest) for other in ("signoff", "thanks", "closing"))
+    return not _is_one_of(tail, ("signoff", "thanks", "closing"))
+
+
+def _is_one_of(tail: str, kinds: tuple[str, ...]) -> bool:
+    """Is what stands behind the first sign of one of the `kinds` by itself?"""
+    rest = tail.strip(" ,;:.!?-–—").lower()
+    return any(PATTERNS.matchers[kind].rule(rest) for kind in kinds)
+
+
+def _tail(text: str) -> str:
+    """What stands behind the first sign."""
+    found = _BREAK.search(text)
+    return text[found.end() :] if found else ""
+
+
+def _spoken(bare: str, words: list[str]) -> bool:
+    """Are these words in small letters no names?"""
+    return bare[0].isupper() or any(word in PATTERNS.stop_words or word in PATTERNS.sentence_words for word in words)
+
+
+def _says_more(bare: str) -> bool:
+    """Does a greeting say something, behind its sign ("Hi, call me!") or without one ("Hi the printer is broken,")?
+
+    Where a comma or colon ends it, the words may all name whom it greets: "Dear customer service team at the shop,".
+    """
+    tail = _tail(bare)
+    words = strangers(tail)
+    told = len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
+    if told and bare[-1] in ".!?" and _spoken(bare, words):
+        return not _is_one_of(tail, ("greeting", "thanks"))  # "Hi Bob, thank you!"
+    words = strangers(bare)
+    if len(words) < _SAYING or not _spoken(bare, words):
+        return False
+    return bare[-1] not in ",:" or not PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower()))
+
+
+def _adds(bare: str) -> bool:
+    """Does a sentence go on behind a sign-off ("Enjoy my money!"), and not whose it is ("Greetings from my family")?"""
+    words = bare[:MAX_LINE].strip(_SIGNS).split()
+    signed = False
+    while words and (known := _closing_words(words)):
+        words = words[known:]
+        signed = True
+    if not (signed and words):
+        return False
+    if bare[-1] == "?":
+        return True
+    if words[0] in _SIGNING or words[-1] in PATTERNS.groups:
+        return False
+    return any(len(word) > 1 and word in PATTERNS.sentence_words for word in _WORD.findall(" ".join(words).lower()))
+
+
+def _closing_words(words: list[str]) -> int:
+    """How many words, from the first on, sign off, or part what does ("/")."""
+    if not any(map(str.isalnum, words[0])):
+        return 1
+    for known in range(len(words), 0, -1):
+        if PATTERNS.matchers["signoff_alone"].rule(" ".join(words[:known]).lower().replace("’", "'")):
+            return known
+    return 0
+
+
+def announces(bare: str) -> bool:
+    """Does a line end with a colon that is no smiley's?"""
+    return bare.endswith(":") and _ANNOUNCES.search(bare) is not None
 
 
 def says(text: str) -> bool:
     """Is a dated line a sentence, or a part of one: "Can you come on 03/05/2025 at 10:00?"."""
-    if "---" in text:  # Notes: "Ada Byron---03/03/2025 16:01:12---The first words of a mail"
-        return False
     return text.endswith((".", "?", "!")) or sum([word[0].islower() for word in text.split()]) > 2

@@ -10,18 +10,16 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from mailmill.email.lines import Line, Lines
-from mailmill.email.names import is_sender
+from mailmill.email.banners import field_of, is_form_field
+from mailmill.email.lines import LONG_KINDS, Line, Lines, fold
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import announces
 
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
 
 NOTHING: Final = ("", "")
 MAX_SIGNATURE: Final = 25
-_ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
-#: So many of the lowest lines may be a paragraph that was announced.
-MAX_INTRODUCED: Final = 14
 _MAX_FOOTER_SEARCH: Final = 60
 #: Characters of a passage in which a disclaimer shows.
 MAX_LEGAL: Final = 2000
@@ -31,9 +29,8 @@ _DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
 _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
-#: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
-_NOTE: Final = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
-_FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
+#: A link, an address, or the name of what follows ("Managing director: …").
+_LEADS: Final = re.compile(r"@|://|www\.|^[^:.!?,]{2,40}:")
 _ATTACHMENT: Final = re.compile(
     r"[-<(\[ ]{1,4}[^<>]{1,90}\."
     r"(?:docx?|xlsx?|pptx?|pdf|wpd|txt|zip|gif|jpe?g|png|bmp|html?|rtf|csv|tiff?|vcf|mp3|wav|eml)[>)\] ]{0,3}$",
@@ -60,6 +57,20 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
         return solid
     mark(marks, solid[:cut], "disclaimer", rule)
     return solid[cut:]
+
+
+def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """What a help desk wrote above its own mail: "##- Please reply above this line -##", "Your request has been …"."""
+    k = 0
+    while k + 1 < len(solid):
+        rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[k]]))
+        if not rule and not k and not any(map(str.isalnum, lines.bares[solid[0]])):  # a row of signs above it
+            rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[1]]))
+        if not rule:
+            break
+        marks[solid[k]] = ("footer", rule)
+        k += 1
+    return solid[k:]
 
 
 def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool = True) -> list[int]:
@@ -89,18 +100,18 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             mark(marks, solid[k:stop], zone, rule)
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
-        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k):
+        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k, rule):
             marks[i] = ("mobile", rule)
     return [i for i in solid if marks[i] is None]
 
 
 def _below_rule(lines: Lines, solid: list[int], k: int) -> tuple[str, str]:
     """(zone, rule) of what the row of signs `solid[k]`, or one of the two lines below it, opens."""
-    for j in solid[k : k + 3]:
-        rule = lines[j].rule("footer")
+    for j in range(k, min(k + 3, len(solid))):
+        rule = footer_rule(lines, solid, j)
         if rule:
             return "footer", rule
-        rule = lines[j].rule("disclaimer") if j != solid[k] else ""
+        rule = lines[solid[j]].rule("disclaimer") if j > k else ""
         if rule and _legal(lines, solid, k):
             return "disclaimer", rule
     return NOTHING
@@ -117,21 +128,35 @@ def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
     size = len(solid)
     if not (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
         return ""
-    rule = lines[solid[k]].rule("footer")
-    if not rule or _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k):
-        return ""
+    rule = footer_rule(lines, solid, k)
+    return "" if not rule or _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k) else rule
+
+
+def footer_rule(lines: Lines, solid: list[int], k: int) -> str:
+    """The rule by which `solid[k]` says what footers say, or speaks of what they do and tells nothing; or ''."""
     line = lines[solid[k]]
-    speaks = line.shape.prose and PATTERNS.addressed[rule.split(".")[1]].search(line.bare.lower()) is not None
-    return "" if speaks and not _leads(lines, solid, k) else rule
+    return line.rule("footer") or ("" if not (topic := line.rule("topic")) or _tells(lines, solid, k) else topic)
 
 
-def _leads(lines: Lines, solid: list[int], k: int) -> bool:
-    """Do the lines from `solid[k]` on hold a link, an address or a number, as a footer's sentences do somewhere?
+def _tells(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the sentence that opens at `solid[k]` tell something ("To unsubscribe is impossible on your site.")?
 
-    "To unsubscribe is impossible on your site." is a complaint.
+    A footer's leads somewhere, by a link or an address, or says what to do ("click"); a register ("VAT: 123") is none.
+    In a web form consent is a field like others ("Privacy policy: accepted").
     """
-    passage = [lines.bares[i] for i in solid[k : k + 6]]
-    return any("@" in bare or "://" in bare or "www." in bare or any(map(str.isdigit, bare)) for bare in passage)
+    if any([is_form_field(lines.bares[i]) for i in solid[-_MAX_FOOTER_SEARCH:]]):  # noqa: C419 - mypyc compiles lists
+        return True
+    passage: list[str] = []
+    for i in solid[k : k + 6]:
+        if passage and passage[-1][-1] != ":" and not lines.bares[i - 1]:
+            break
+        passage.append(lines.bares[i])
+        if passage[-1][-1] in ".!?":
+            break
+    text = " ".join(passage)
+    shape = Line(text).shape
+    sentence = shape.ends in ".!?" and shape.words > 2 and shape.lower * 3 >= shape.words
+    return sentence and _LEADS.search(text) is None and PATTERNS.instructions.search(text.lower()) is None
 
 
 def _announced(lines: Lines, solid: list[int], k: int) -> bool:
@@ -141,14 +166,17 @@ def _announced(lines: Lines, solid: list[int], k: int) -> bool:
     return k > 0 and announces(lines.bares[solid[k - 1]])
 
 
-def _tags(lines: Lines, solid: list[int], k: int) -> bool:
-    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday …"), nor one right below it?"""
-    line = lines[solid[k]]
-    if line.shape.prose and not PATTERNS.devices.search(line.bare.lower()):
+def _tags(lines: Lines, solid: list[int], k: int, rule: str) -> bool:
+    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday"), nor one right below it?
+
+    A tag names a device or a program, or says whose it is.
+    """
+    bare = lines.bares[solid[k]]
+    if not (PATTERNS.devices.search(bare.lower()) or (_personal(bare, rule) and not lines[solid[k]].shape.prose)):
         return False
     for i in solid[k + 1 :]:
         below = lines[i]
-        if below.rule("disclaimer") or below.rule("footer") or below.rule("mobile"):
+        if below.rule("disclaimer") or below.rule("footer") or below.rule("topic") or below.rule("mobile"):
             break
         if below.shape.words > 2 and below.shape.ends in ".?!":
             return False
@@ -185,62 +213,26 @@ def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
     return Line(f"{bare} {lines.bares[solid[k + 1]]}").rule("disclaimer")
 
 
-def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The author's numbered notes at the end are body, whatever their links look like; what is left above them.
-
-    They open with the number 0 or 1 below a blank line, and each goes on until the next.
-    """
-    bares, first = lines.bares, len(solid)
-    for k in range(len(solid) - 1, 0, -1):
-        if solid[k] > solid[k - 1] + 1:
-            bare = bares[solid[k]]
-            if not _NOTE.match(bare):
-                break
-            if _FIRST_NOTE.match(bare):
-                first = k
-    mark(marks, solid[first:], "body", "body.footnote")
-    return solid[:first]
-
-
-def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """A paragraph near the end that a line with a colon announces ("Please send it to:") is body, though it looks like
-    a signature; what is left without it."""
-    bares = lines.bares
-    for k in range(len(solid) - 1, max(0, len(solid) - MAX_INTRODUCED), -1):
-        bare = bares[solid[k - 1]]
-        if not announces(bare):
-            continue
-        above = lines[solid[k - 1]]
-        if above.rule("greeting") and above.shape.lower < 3:
-            continue
-        end = next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
-        passage = [lines[i] for i in solid[k:end]]
-        numbered = any(map(str.isdigit, " ".join([line.bare for line in passage])))
-        if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not numbered):
-            continue  # text, or perhaps a greeting: "Mr and Mrs Hill:"
-        if any(line.rule(kind) for line in passage for kind in ("signoff", "thanks", "closing")):
-            break
-        if end == len(solid) and is_sender(bares[solid[-1]], names):
-            end -= 1
-        mark(marks, solid[k:end], "body", "body.introduced")
-        return solid[:k] + solid[end:]
-    return solid
-
-
-def announces(bare: str) -> bool:
-    """Does a line end with a colon that is no smiley's?"""
-    return bare.endswith(":") and _ANNOUNCES.search(bare) is not None
-
-
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """Names of attachments that some programs list below the text (" - budget.xls")."""
     size = k = len(solid)
     while k and (bare := lines.bares[solid[k - 1]])[:1] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
         k -= 1
-    if k < size and k and announces(lines.bares[solid[k - 1]]) and lines[solid[k - 1]].shape.lower > 1:
-        return solid  # "These files are missing:"
-    mark(marks, solid[k:], "footer", "footer.attachment")
+    own = 0 < k < size and _lists(lines, solid, k)
+    zone, rule = ("body", "body.introduced") if own else ("footer", "footer.attachment")
+    mark(marks, solid[k:], zone, rule)
     return solid[:k]
+
+
+def _lists(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the author list the files from `solid[k]` on: below "Missing:", or right below words ("I never received")?
+
+    "Attachments:" is a program's.
+    """
+    above = lines[solid[k - 1]]
+    if announces(above.bare):
+        return field_of(above.bare) is None
+    return solid[k] == solid[k - 1] + 1 and not (above.shape.name or above.rule("signoff") or above.rule("thanks"))
 
 
 def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
@@ -251,21 +243,36 @@ def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
 
 
 def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The signature below a line of two dashes (RFC 3676, section 4.3)."""
+    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript; what is left."""
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
         bare = lines.bares[solid[k]]
         if bare[0] in "-–—_" and (
-            (_DELIMITER.match(bare) and (bare == "--" or not _parts(lines, solid, k)))
+            (_DELIMITER.match(bare) and not _parts(lines, solid, k))
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
         ):
             if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
                 continue
-            mark(marks, solid[k:], "signature", "delimiter")
-            return solid[:k]
+            end = next((j for j in range(k + 2, len(solid)) if lines[solid[j]].rule("postscript")), len(solid))
+            mark(marks, solid[k:end], "signature", "delimiter")
+            return solid[:k] + solid[end:]
     return solid
 
 
 def _parts(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does the rule `solid[k]` only part a passage from the next, which is text below a blank line?"""
-    below = solid[k + 1 : k + 2]
-    return bool(below) and below[0] > solid[k] + 1 and lines[below[0]].shape.prose
+    """Does the rule `solid[k]` only part a passage from the next, which is text?
+
+    Text stands below a blank line. Below two dashes without a signature's blank behind them it is all that follows and
+    reaches nobody, and where no blank line is, they part more than two passages: a saying may be a signature.
+    """
+    below = solid[k + 1 :]
+    if not below or not lines[below[0]].shape.prose:
+        return False
+    gap = below[0] > solid[k] + 1
+    if lines.bares[solid[k]] != "--":
+        return gap
+    if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):  # noqa: C419
+        return False
+    if not gap and sum([lines.bares[i] == "--" for i in solid]) < 2:
+        return False
+    shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
+    return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])  # noqa: C419 - as above

@@ -16,11 +16,12 @@ from typing import Final, Literal, NamedTuple
 
 from mailmill.email.banners import field_of
 from mailmill.email.edges import mark_edges
-from mailmill.email.headers import Header
+from mailmill.email.fieldblocks import Header
 from mailmill.email.labeller import Referee, shipped
-from mailmill.email.lines import LONG_KINDS, Line, Lines
-from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_weak_quotes
-from mailmill.email.tails import RULED, Marks
+from mailmill.email.lines import Line, Lines
+from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_rules, mark_weak_quotes
+from mailmill.email.signatures import written
+from mailmill.email.tails import Marks
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
 _CLEAR: Final = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
@@ -29,7 +30,7 @@ _APPENDED: Final = frozenset({"footer", "disclaimer", "mobile"})  # below what i
 _WORDS: Final = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
 _CLEAR_EVIDENCE: Final = frozenset({
     "html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix", "html.outlook_reply", "html.yahoo_quoted",
-    "html.protonmail_quote", "html.zimbra_headers",
+    "html.protonmail_quote", "html.zimbra_headers", "html.gmx_quote",
 })  # fmt: skip
 
 #: How sure a rule is by the first part of its name; `confidence` is their mean over characters.
@@ -114,9 +115,9 @@ def mark_foreign(lines: Lines) -> Foreign:
         mark_weak_quotes(lines, marks, bool(headers))
     solid = list(compress(count(), lines.bares))
     if structured:
-        _mark_rules(lines, marks)
-        if not headers and _is_written(lines, marks, solid):
-            marks = [None] * len(lines)
+        mark_rules(lines, marks)
+        for i in [] if headers else written(lines, marks, solid):
+            marks[i] = None
     return Foreign(marks, headers, _segments(solid, marks))
 
 
@@ -150,33 +151,6 @@ def _appended(marks: Marks, solid: list[int]) -> bool:
         if mark is None or mark[0] not in _APPENDED:
             return False
     return True
-
-
-def _mark_rules(lines: Lines, marks: Marks) -> None:
-    """A row of dashes right above a header that HTML structure shows was drawn with it."""
-    below = ""
-    for i in range(len(lines) - 1, -1, -1):
-        mark, bare = marks[i], lines.bares[i]
-        if mark is not None:
-            below = mark[1] if mark[0] in ("header", "quoted") and lines.evidence[i] else ""
-        elif bare:
-            if below and RULED.fullmatch(bare):
-                marks[i] = ("header", below)
-            below = ""
-
-
-def _is_written(lines: Lines, marks: Marks, solid: list[int]) -> bool:
-    """Is what HTML calls a signature the whole message? It opens with a sentence then, or with a greeting above one."""
-    for i in solid:
-        mark = marks[i]
-        if mark is None or mark[0] != "signature" or not mark[1].startswith("html."):
-            return False
-    for line in [lines[i] for i in solid[:3]]:
-        if line.shape.prose:
-            return not any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
-        if not line.rule("greeting") and line.shape.ends != ",":
-            break
-    return False
 
 
 def _segments(solid: list[int], marks: Marks) -> list[list[int]]:

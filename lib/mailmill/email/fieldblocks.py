@@ -1,0 +1,170 @@
+"""Blocks of header fields above an earlier message ("From: … Sent: … To: … Subject: …") that programs write as text.
+
+Forms, journeys and memos have fields like them; and above the first field a program may have written more: a row of
+dashes, a name, a date.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from mailmill.email.banners import field_of, is_form_field
+from mailmill.email.lines import Lines, fold
+from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import says
+
+_DATE_LINE: Final = re.compile(
+    r"[^\n]{0,90}?(?:\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b|\b\d{1,2}\.? \w{3,9}\.? \d{4}\b|\b\w{3,9} \d{1,2}, \d{4}\b)"
+    r"[^\n]{0,30}\b\d{1,2}[:.]\d{2}"
+)
+_TIME_LINE: Final = re.compile(
+    r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE
+)
+_TIME: Final = re.compile(r"\d[:.h]\d\d")
+_RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
+#: The roles of a header that lacks nothing.
+_WHOLE: Final = frozenset({"from", "date", "to", "subject"})
+_MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
+
+
+class Header(NamedTuple):
+    """Lines `start` to `end` (exclusive) introduce an earlier message.
+
+    `kind` is attribution, banner, forward or fields; `rule` the pattern that decided.
+    """
+
+    start: int
+    end: int
+    kind: str
+    rule: str
+
+
+def notes_fields(lines: Lines, start: int) -> int:
+    """Index of the first field below the few lines of name and date that Notes writes, or 0."""
+    for i in range(start, min(start + 12, len(lines))):
+        if i in lines.depths:
+            return 0
+        if ":" in lines.bares[i][1:40] and field_of(lines.bares[i]):
+            return i
+    return 0
+
+
+def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bool = True) -> tuple[Header | None, int]:
+    """The block of header fields that starts at `first`; at least `least` different roles.
+
+    Without one, the line from which another block may start (no part of a barren block is one).
+    """
+    hit = field_of(lines.bares[first])
+    if hit is None or hit[0] == "other":
+        return None, first + 1
+    roles = {hit[0]}
+    last_role = hit[0]
+    end = first + 1
+    blanks = 0
+    parted: tuple[int, set[str]] | None = None  # the first field below a blank line, and the roles from there on
+    for i in range(first + 1, min(first + _MAX_FIELD_LINES, len(lines))):
+        bare = lines.bares[i]
+        if i in lines.depths:
+            break
+        if not bare:
+            blanks += 1
+            if blanks > 2 or "subject" in roles:
+                break
+            continue
+        hit = field_of(bare) if ":" in bare[1:40] else None
+        if hit is not None and hit[0] == last_role and hit[0] in ("from", "subject"):
+            break
+        if hit is not None:
+            last_role = hit[0]
+            roles.add(last_role)
+            parted = parted or ((i, set()) if blanks else None)
+            if parted:
+                parted[1].add(last_role)
+        elif blanks or not _continues(lines.texts[i], bare, last_role):
+            break
+        end, blanks = i + 1, 0
+    if parted and parted[1] >= _WHOLE and not any(["@" in bare for bare in lines.bares[first : parted[0]]]):  # noqa: C419
+        return field_block(lines, parted[0], floor, least, upward)  # above it, the author: "Cc: my lawyer"
+    roles.discard("other")
+    people = roles & {"from", "to"}
+    maps = lines.bares[first][0].islower() and not roles >= _WHOLE  # "from: title" maps, or configures
+    if maps or len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
+        return None, end
+    if upward and not _mailed(lines, first, end, roles):
+        return None, end
+    rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
+    start = _rise(lines, first, floor, dated="date" in roles) if upward else first
+    return Header(start, end, "fields", rule), end
+
+
+def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
+    """Do the fields name an address, a Notes name or a time of day, or does a rule part them from what stands above?
+
+    Those of a journey ("From: Mumbai") do not, nor those of a memo, which begins with "To: All staff". Those of a form
+    have its message below them, as one of them.
+    """
+    below = lines.next_solid(end)
+    if below < len(lines) and not (below > end and roles >= _WHOLE) and is_form_field(lines.bares[below]):
+        return False
+    if first and _RULE_LINE.match(lines.bares[first - 1]):
+        return True
+    passage = " ".join(lines.bares[first:end])
+    if "@" in passage:
+        return roles - {"from", "subject"} != set()
+    if "to" in roles:
+        memo = "from" not in roles or (field_of(lines.bares[first]) or ("",))[0] == "to"
+        dated = any(len(bare) < 60 and _DATE_LINE.match(bare) for bare in lines.bares[max(0, first - 5) : first])
+        return "subject" in roles and (not memo or dated or _TIME.search(passage) is not None)
+    return _TIME.search(passage) is not None
+
+
+def _continues(text: str, bare: str, role: str) -> bool:
+    """May an unnamed line be the rest of the field above it: more recipients, or an indented line."""
+    if role in ("to", "cc") and any(mark in bare for mark in "@/;,<"):
+        return True
+    return role in ("subject", "from", "date") and not (bare[:1].isalpha() and text[:1].isalpha())
+
+
+def _rise(lines: Lines, first: int, floor: int, *, dated: bool) -> int:
+    """How far above its first field a header reaches: a rule, a date, the sender's name, a letterhead.
+
+    Where it is `dated` by a field, what stands above with a date is the author's.
+    """
+    start = first
+    seen_date = _DATE_LINE.match(lines.bares[first]) is not None
+    i, blanks = first - 1, 0
+    while i >= max(floor, first - 10):
+        text = lines.bares[i]
+        if i in lines.depths or lines.evidence[i]:
+            break
+        if not text:
+            blanks += 1
+            if blanks > 5:
+                break
+            i -= 1
+            continue
+        if PATTERNS.matchers["forward"].rule(fold(text)):  # "This is a forwarded message", without any dashes
+            start = i
+            break
+        indented = lines.texts[i][:1] in "\t" or lines.texts[i].startswith("=09")
+        if _RULE_LINE.match(text) and not seen_date:
+            start = i
+            break
+        dates = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None
+        if "---" not in text:  # Notes: "Ada Byron---03/03/2025 16:01:12---The first words of a mail"
+            dates = dates and not dated and not says(text)
+        named = not dated and " ".join(text.split()[:3]).lower() in PATTERNS.fields  # "Please respond to Ada": no colon
+        hit = field_of(text)
+        field = hit is not None and (hit[0] == "other" or not dated)
+        if (dates and blanks <= 1) or (field and (dates or not blanks)):
+            seen_date = seen_date or dates
+        elif (indented or (named and blanks <= 1)) and len(text) < 60 and not text.endswith((".", "?", "!")):
+            pass
+        elif seen_date and not blanks and start == i + 1 and len(text) < 80 and not text.endswith((".", "?", "!")):
+            start = i
+            break
+        else:
+            break
+        start, blanks, i = i, 0, i - 1
+    return start

@@ -1,0 +1,58 @@
+"""What programs write in place of a picture: a file's name, or what they make of it ("Description automatically …")."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Final
+
+from mailmill.email.lines import Lines
+from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import announces
+from mailmill.email.tails import Marks, mark
+
+_ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
+_FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
+#: "[cid:image001.png@01DB.7C]", and what else stands between brackets; a link of the picture's may follow.
+_NAMED: Final = re.compile(r"\[(?:cid|image):[^\[\]]{1,120}\]$", re.IGNORECASE)
+#: Pictures with their links, side by side: "[Logo]<https://firm.example/> [Facebook]<https://…>".
+_ROW: Final = re.compile(
+    r"(?:\[[^\[\]\d][^\[\]]{0,80}\][ \t]?<(?:https?:|mailto:)[^<>\s]{1,300}>[ \t|]{0,3}){1,8}$", re.IGNORECASE
+)
+_LINKED: Final = re.compile(r"\][ \t]?<(?:https?:|mailto:)[^<>\s]{1,300}>$")
+
+
+def words_of(attributes: str) -> str:
+    """What an image's attributes say that its author wrote of it; '' for nothing."""
+    alt = _ALT.search(attributes)
+    # The icon with which Notes folds a quote repeats it: "… ---03/03/2025 16:01:12---Dear Jo, …".
+    if not alt or _FILE.search(alt[1].strip()) or alt[1].count("---") > 1 or _is_generated(unescape(alt[1])):
+        return ""
+    return alt[1]
+
+
+def _is_generated(text: str) -> bool:
+    """Does a text end with what programs say of a description that is their own?"""
+    return PATTERNS.generated.search(" ".join(text.split()).lower().rstrip(" ].")) is not None
+
+
+def strip_pictures(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """What stands for pictures at the end of the lines `solid`; what is left above it."""
+    k = len(solid)
+    while k > 1 and (size := _picture(lines, solid, k)):
+        k -= size
+    mark(marks, solid[k:], "footer", "footer.picture")
+    return solid[:k]
+
+
+def _picture(lines: Lines, solid: list[int], k: int) -> int:
+    """How many of the lines right above place `k` stand for one picture; in brackets they may be up to three."""
+    bare = lines.bares[solid[k - 1]]
+    if bare[-1] == ">":
+        if _ROW.match(bare) and not announces(lines.bares[solid[k - 2]]):
+            return 1
+        bare = _LINKED.sub("]", bare)
+    if len(bare) > 300 or not (_NAMED.match(bare) or _is_generated(bare)):
+        return 0
+    opened = [size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["]
+    return opened[0] if bare[-1] == "]" and opened else 1

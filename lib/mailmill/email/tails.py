@@ -28,6 +28,7 @@ _DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
 #: What opens a document of settings (YAML), whose documents begin with "---".
 _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
+_DRAWN: Final = frozenset("#-–—=*_~")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 #: A link, an address, or the name of what follows ("Managing director: …").
 _LEADS: Final = re.compile(r"@|://|www\.|^[^:.!?,]{2,40}:")
@@ -60,11 +61,17 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 
 
 def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """What a help desk wrote above its own mail: "##- Please reply above this line -##", "Your request has been …"."""
+    """What a help desk wrote above its own mail: "##- Please reply above this line -##", "Your request has been …".
+
+    Signs around the first line, or a row of them above it, show that a program drew it.
+    """
     k = 0
     while k + 1 < len(solid):
-        rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[k]]))
-        if not rule and not k and not any(map(str.isalnum, lines.bares[solid[0]])):  # a row of signs above it
+        bare = lines.bares[solid[k]]
+        if not k and (bare[0] not in _DRAWN or bare[-1] not in _DRAWN):
+            break
+        rule = PATTERNS.matchers["desk"].rule(fold(bare))
+        if not rule and not k and not any(map(str.isalnum, bare)):
             rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[1]]))
         if not rule:
             break
@@ -150,6 +157,8 @@ def _tells(lines: Lines, solid: list[int], k: int) -> bool:
     for i in solid[k : k + 6]:
         if passage and passage[-1][-1] != ":" and not lines.bares[i - 1]:
             break
+        if passage and (lines[i].rule("disclaimer") or lines[i].rule("footer")):
+            break  # "KvK 12345678", right above a disclaimer
         passage.append(lines.bares[i])
         if passage[-1][-1] in ".!?":
             break
@@ -232,7 +241,15 @@ def _lists(lines: Lines, solid: list[int], k: int) -> bool:
     above = lines[solid[k - 1]]
     if announces(above.bare):
         return field_of(above.bare) is None
-    return solid[k] == solid[k - 1] + 1 and not (above.shape.name or above.rule("signoff") or above.rule("thanks"))
+    return solid[k] == solid[k - 1] + 1 and not signs(above)
+
+
+def signs(line: Line) -> bool:
+    """Is a line a sign-off, thanks, or one of a signature: a name, a title, a way to reach somebody?"""
+    shape = line.shape
+    if shape.name or shape.title or ((shape.address or shape.phone) and not shape.prose):
+        return True
+    return any([line.rule(kind) for kind in ("contact", "signoff", "thanks")])  # noqa: C419 - mypyc compiles lists
 
 
 def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
@@ -252,10 +269,15 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
         ):
             if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
                 continue
-            end = next((j for j in range(k + 2, len(solid)) if lines[solid[j]].rule("postscript")), len(solid))
+            end = next((j for j in range(k + 2, len(solid)) if _adds(lines, solid[j])), len(solid))
             mark(marks, solid[k:end], "signature", "delimiter")
             return solid[:k] + solid[end:]
     return solid
+
+
+def _adds(lines: Lines, i: int) -> bool:
+    """Does line `i` open a postscript, below a blank line? A signature holds "PS: think before you print"."""
+    return not lines.bares[i - 1] and lines[i].rule("postscript") != ""
 
 
 def _parts(lines: Lines, solid: list[int], k: int) -> bool:

@@ -172,6 +172,7 @@ SENTENCES = [
     "¿Cómo valora esta situación? Responda pronto.",
     "Como avalia a situação? Responda por favor.",
     "How was our service? Visit the shop and see for yourself.",
+    "Siège social : personne ne répond.",
     "Rate us 5 stars at www.shop.example, you say.",
     "These files are missing from the download:\n\n- report.pdf\n- invoice.pdf",
 ]

@@ -177,7 +177,9 @@ def test_two_dashes_may_part_passages(text: str) -> None:
     assert clean_text(text) == text
 
 
-@pytest.mark.parametrize("signature", ["-- \n{}", "-- \n\n{}", "--\nAda\n\n{}", "--\n\nAda\n{}"])
+@pytest.mark.parametrize(
+    "signature", ["-- \n{}", "-- \n\n{}", "--\nAda\n\n{}", "--\n\nAda\n{}", "Best,\nAda\n\n--\n\n{}"]
+)
 def test_a_signature_below_two_dashes_may_hold_a_sentence(signature: str) -> None:
     saying = "The engine weaves patterns just as the loom weaves flowers and leaves."
     assert clean_text(f"{OWN}\n\n{signature.format(saying)}") == OWN

@@ -70,9 +70,8 @@ def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
         bare = lines.bares[solid[k]]
         if not k and (bare[0] not in _DRAWN or bare[-1] not in _DRAWN):
             break
-        rule = PATTERNS.matchers["desk"].rule(fold(bare))
-        if not rule and not k and not any(map(str.isalnum, bare)):
-            rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[1]]))
+        read = solid[k if k or any(map(str.isalnum, bare)) else 1]
+        rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[read]))
         if not rule:
             break
         marks[solid[k]] = ("footer", rule)
@@ -284,7 +283,7 @@ def _parts(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the rule `solid[k]` only part a passage from the next, which is text?
 
     Text stands below a blank line. Below two dashes without a signature's blank behind them it is all that follows and
-    reaches nobody, and where no blank line is, they part more than two passages: a saying may be a signature.
+    reaches nobody, below nobody's name; without a blank line they part more than two: a saying may be a signature.
     """
     below = solid[k + 1 :]
     if not below or not lines[below[0]].shape.prose:
@@ -294,7 +293,8 @@ def _parts(lines: Lines, solid: list[int], k: int) -> bool:
         return gap
     if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):  # noqa: C419
         return False
-    if not gap and sum([lines.bares[i] == "--" for i in solid]) < 2:
+    signed = k > 0 and signs(lines[solid[k - 1]])
+    if signed or (not gap and sum([lines.bares[i] == "--" for i in solid]) < 2):
         return False
     shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
     return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])  # noqa: C419 - as above

@@ -168,6 +168,21 @@ SENTENCES = [
     "Até amanhã no tribunal!",
     "Saluti al vostro capo!",
     "Groeten aan uw baas!",
+    "Conformément au RGPD, vous disposez d'un délai d'un mois pour me répondre.",
+    "Pursuant to the GDPR we inform you that we object to any advertising.",
+    "Under the GDPR your data are to be deleted within a month.",
+    "Gemäß Art. 21 DSGVO informieren wir Sie, dass wir Werbung widersprechen.",
+    "Ai sensi del regolamento vi informiamo che vogliamo i nostri soldi.",
+    "De acordo com o regulamento, informamos que queremos o dinheiro.",
+    "Valuti questa richiesta e risponda presto.",
+    "Avalie este caso e envie o dinheiro.",
+    "Beoordeel deze zaak en stuur het geld.",
+    "Évaluez ce dossier et répondez vite.",
+    "¿Cómo valora esta situación? Responda pronto.",
+    "Como avalia a situação? Responda por favor.",
+    "How was our service? Visit the shop and see for yourself.",
+    "Siège social : personne ne répond.",
+    "Rate us 5 stars at www.shop.example, you say.",
     "These files are missing from the download:\n\n- report.pdf\n- invoice.pdf",
 ]
 #: Sentences that begin as greetings do.
@@ -248,6 +263,28 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
     assert clean_text(text) == (OPENING if sentence in ENDS else text)
     if sentence not in {*ENDS, *MISSED}:
         assert clean_text(f"{text}\n\nAda Byron", "Ada Byron") == text
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "Votre demande (4711) a été transmise à notre service technique.",
+        "Su solicitud (4711) ha sido aprobada.",
+        "Sua solicitação (4711) foi aprovada.",
+        "La sua richiesta (4711) è stata accolta.",
+        "Your request #4711 has been received, you wrote, but nothing happened.",
+        "Ihre Anfrage (4711) wurde gelöst, schreiben Sie. Das stimmt nicht.",
+        "Uw aanvraag (4711) is ontvangen, schreef u, maar ik hoor niets.",
+        "Beantwoord deze e-mail alstublieft snel.",
+        "Pour ajouter des commentaires, je n'ai pas de bouton.",
+        "Um weitere Kommentare hinzuzufügen, fehlt der Knopf.",
+        "To add more comments, reply was the only way.",
+        "Please write the price above this line",
+        "Bitte schreiben Sie den Betrag über dieser Zeile.",
+    ],
+)
+def test_a_first_line_like_a_help_desks_stays(first: str) -> None:
+    assert clean_text(f"{first}\n\n{OPENING}\n\nAda\n", "Ada Byron") == f"{first}\n\n{OPENING}"
 
 
 @pytest.mark.parametrize("closing", SIGNOFFS)

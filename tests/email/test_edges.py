@@ -172,13 +172,24 @@ def test_edges_go_where_all_between_them_was_announced() -> None:
     [
         "[cid:image001.png@01DB.7C]\n[cid:image002.png@01DB.7C]",
         "[image: Firm Ltd]",
-        "[Firm Ltd]<https://firm.example/>\n[Twitter]<https://t.example> [Facebook]<https://f.example>",
         "[A logo  Description automatically generated]<https://firm.example/>",
         "[A logo\n\nDescription automatically generated]",
     ],
 )
 def test_what_stands_for_pictures_goes(above: str, picture: str) -> None:
     assert clean_text(f"{OWN}{above}\n{picture}", "Ada Byron") == OWN
+
+
+@pytest.mark.parametrize("above", ["Ada", "Cheers,\nAda Byron\nFirm Ltd", "Ada Byron\nTel. +44 20 7946 0000"])
+@pytest.mark.parametrize(
+    "below",
+    [
+        "[Firm Ltd]<https://firm.example/>\n[Twitter]<https://t.example> [Facebook]<https://f.example>",
+        " - budget.xls\n - ada.vcf",
+    ],
+)
+def test_linked_pictures_and_files_below_a_signature_go(above: str, below: str) -> None:
+    assert clean_text(f"{OWN}\n\n{above}\n{below}", "Ada Byron") == OWN
 
 
 @pytest.mark.parametrize(
@@ -188,6 +199,9 @@ def test_what_stands_for_pictures_goes(above: str, picture: str) -> None:
         "[1] the image: it is blurred",
         "The image: [see there]",
         "See there:\n[photo]<https://x.example>",
+        "See the links.\n\n[Broken lid]<https://img.example/1> [Broken jar]<https://img.example/2>",
+        "[the page]<https://x.example>",
+        "They all end with: AI-generated content may be incorrect",
         "[1]<https://x.example>",
     ],
 )

@@ -110,11 +110,13 @@ def test_what_is_too_small_to_be_read_may_hold_what_is_not() -> None:
         assert lines(f"<table><tr>{column.format(shown)}</tr></table>after") == ["shown", "", "• too", "", "after"]
         assert lines(f"<div style='font-size:0;display:none'>{shown}</div>after") == ["after"]
     for shown in (
-        "<table><tr><td>shown</td></tr></table>",
         *(f"<font {size}>shown</font>" for size in ('size="3"', "size=+1", "color=red size='2'")),
         *(block.format(f"font-size:{size}", "shown") for size in ("var(--text,14px)", "calc(1rem + 2px)")),
     ):
         assert "\n".join(lines(f"<div style='font-size:0'>tiny{shown}</div>after")).split() == ["shown", "after"]
+    for size in ("0", "1px"):  # a preheader
+        table = "<table><tr><td>tiny</td></tr></table>"
+        assert lines(f"<div style='font-size:{size}'>{table}</div>after") == ["after"]
     for size in ("font-size:80%", "font-size:2em", "font-size:larger", "font-size:1px", "font:0px/12px a", "color:red"):
         assert lines(f"<table><tr>{column.format(block.format(size, 'tiny<li>'))}</tr></table>after") == ["after"]
     columns = block.format("font-size:0", '<div><b style="font-size:9px">{}</b><br></div>' * 2)

@@ -177,10 +177,39 @@ def test_two_dashes_may_part_passages(text: str) -> None:
     assert clean_text(text) == text
 
 
-@pytest.mark.parametrize("signature", ["-- \n{}", "-- \n\n{}", "--\nAda\n\n{}", "--\n\nAda\n{}"])
+@pytest.mark.parametrize(
+    "signature", ["-- \n{}", "-- \n\n{}", "--\nAda\n\n{}", "--\n\nAda\n{}", "Best,\nAda\n\n--\n\n{}"]
+)
 def test_a_signature_below_two_dashes_may_hold_a_sentence(signature: str) -> None:
     saying = "The engine weaves patterns just as the loom weaves flowers and leaves."
     assert clean_text(f"{OWN}\n\n{signature.format(saying)}") == OWN
+
+
+def test_a_postscript_within_a_signature_is_its_own() -> None:
+    assert clean_text(f"{OWN}\n\n-- \nAda Byron\nPS: think before you print\nwww.firm.example") == OWN
+
+
+@pytest.mark.parametrize("sender", ["", "Support Team <s@firm.example>"])
+@pytest.mark.parametrize(
+    ("signoff", "register", "disclaimer"),
+    [
+        (
+            "Met vriendelijke groet,",
+            "KvK 12345678",
+            "Dit bericht is vertrouwelijk en uitsluitend bestemd voor de geadresseerde. Als u dit bericht ten onrechte"
+            " hebt ontvangen, wilt u het dan verwijderen.",
+        ),
+        (
+            "Cordiali saluti",
+            "P. IVA 01234567890",
+            "Questo messaggio è confidenziale e destinato esclusivamente al destinatario. Se avete ricevuto questo"
+            " messaggio per errore, siete pregati di cancellarlo.",
+        ),
+    ],
+)
+def test_a_register_right_above_a_disclaimer_goes(sender: str, signoff: str, register: str, disclaimer: str) -> None:
+    signed = f"{signoff}\nAda Byron\nFirma B.V.\nTel. +31 20 123 4567\nwww.firma.example"
+    assert clean_text(f"{OWN}\n\n{signed}\n{register}\n{disclaimer}", sender) == OWN
 
 
 def test_postscript_is_body() -> None:

@@ -154,7 +154,7 @@ class _Page:
         if len(self._stack) < 100_000:
             self._stack.append((tag, role, apart, self.now, self._hidden, self._pre))
         pre = "white-space" in attributes and PREFORMATTED(attributes) is not None
-        if self._hidden == _TINY and (tag == "table" or is_sized(attributes)):  # tables inherit no size in quirks mode
+        if self._hidden == _TINY and is_sized(attributes):
             self._hidden = _SHOWN
         if not mark and role is None and not pre:
             return

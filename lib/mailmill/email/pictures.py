@@ -8,14 +8,13 @@ from typing import Final
 
 from mailmill.email.lines import Lines
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.speech import announces
-from mailmill.email.tails import Marks, mark
+from mailmill.email.tails import Marks, mark, signs
 
 _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 #: "[cid:image001.png@01DB.7C]", and what else stands between brackets; a link of the picture's may follow.
 _NAMED: Final = re.compile(r"\[(?:cid|image):[^\[\]]{1,120}\]$", re.IGNORECASE)
-#: Pictures with their links, side by side: "[Logo]<https://firm.example/> [Facebook]<https://…>".
+#: Pictures with their links, side by side, in a signature: "[Logo]<https://firm.example/> [Facebook]<https://…>".
 _ROW: Final = re.compile(
     r"(?:\[[^\[\]\d][^\[\]]{0,80}\][ \t]?<(?:https?:|mailto:)[^<>\s]{1,300}>[ \t|]{0,3}){1,8}$", re.IGNORECASE
 )
@@ -31,9 +30,10 @@ def words_of(attributes: str) -> str:
     return alt[1]
 
 
-def _is_generated(text: str) -> bool:
-    """Does a text end with what programs say of a description that is their own?"""
-    return PATTERNS.generated.search(" ".join(text.split()).lower().rstrip(" ].")) is not None
+def _is_generated(text: str, *, alone: bool = False) -> bool:
+    """Does a text end with what programs say of a description that is their own, or hold it `alone`?"""
+    find = PATTERNS.generated.match if alone else PATTERNS.generated.search
+    return find(" ".join(text.split()).lower().rstrip(" ].")) is not None
 
 
 def strip_pictures(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
@@ -49,10 +49,16 @@ def _picture(lines: Lines, solid: list[int], k: int) -> int:
     """How many of the lines right above place `k` stand for one picture; in brackets they may be up to three."""
     bare = lines.bares[solid[k - 1]]
     if bare[-1] == ">":
-        if _ROW.match(bare) and not announces(lines.bares[solid[k - 2]]):
-            return 1
+        rows = 1
+        while rows < k and _ROW.match(lines.bares[solid[k - rows]]):
+            rows += 1
+        if rows > 1 and signs(lines[solid[k - rows]]):
+            return rows - 1
         bare = _LINKED.sub("]", bare)
-    if len(bare) > 300 or not (_NAMED.match(bare) or _is_generated(bare)):
+    if _NAMED.match(bare):
+        return 1
+    if len(bare) > 300 or not _is_generated(bare):
         return 0
-    opened = [size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["]
-    return opened[0] if bare[-1] == "]" and opened else 1
+    if bare[-1] == "]":
+        return next((size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["), 0)
+    return int(_is_generated(bare, alone=True))  # a sentence may end so

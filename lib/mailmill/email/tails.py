@@ -28,6 +28,7 @@ _DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
 #: What opens a document of settings (YAML), whose documents begin with "---".
 _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
+_DRAWN: Final = frozenset("#-–—=*_~")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 #: A link, an address, or the name of what follows ("Managing director: …").
 _LEADS: Final = re.compile(r"@|://|www\.|^[^:.!?,]{2,40}:")
@@ -60,12 +61,17 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 
 
 def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """What a help desk wrote above its own mail: "##- Please reply above this line -##", "Your request has been …"."""
+    """What a help desk wrote above its own mail: "##- Please reply above this line -##", "Your request has been …".
+
+    Signs around the first line, or a row of them above it, show that a program drew it.
+    """
     k = 0
     while k + 1 < len(solid):
-        rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[k]]))
-        if not rule and not k and not any(map(str.isalnum, lines.bares[solid[0]])):  # a row of signs above it
-            rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[solid[1]]))
+        bare = lines.bares[solid[k]]
+        if not k and (bare[0] not in _DRAWN or bare[-1] not in _DRAWN):
+            break
+        read = solid[k if k or any(map(str.isalnum, bare)) else 1]
+        rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[read]))
         if not rule:
             break
         marks[solid[k]] = ("footer", rule)
@@ -150,6 +156,8 @@ def _tells(lines: Lines, solid: list[int], k: int) -> bool:
     for i in solid[k : k + 6]:
         if passage and passage[-1][-1] != ":" and not lines.bares[i - 1]:
             break
+        if passage and (lines[i].rule("disclaimer") or lines[i].rule("footer")):
+            break  # "KvK 12345678", right above a disclaimer
         passage.append(lines.bares[i])
         if passage[-1][-1] in ".!?":
             break
@@ -232,7 +240,15 @@ def _lists(lines: Lines, solid: list[int], k: int) -> bool:
     above = lines[solid[k - 1]]
     if announces(above.bare):
         return field_of(above.bare) is None
-    return solid[k] == solid[k - 1] + 1 and not (above.shape.name or above.rule("signoff") or above.rule("thanks"))
+    return solid[k] == solid[k - 1] + 1 and not signs(above)
+
+
+def signs(line: Line) -> bool:
+    """Is a line a sign-off, thanks, or one of a signature: a name, a title, a way to reach somebody?"""
+    shape = line.shape
+    if shape.name or shape.title or ((shape.address or shape.phone) and not shape.prose):
+        return True
+    return any([line.rule(kind) for kind in ("contact", "signoff", "thanks")])  # noqa: C419 - mypyc compiles lists
 
 
 def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
@@ -252,17 +268,22 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
         ):
             if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
                 continue
-            end = next((j for j in range(k + 2, len(solid)) if lines[solid[j]].rule("postscript")), len(solid))
+            end = next((j for j in range(k + 2, len(solid)) if _adds(lines, solid[j])), len(solid))
             mark(marks, solid[k:end], "signature", "delimiter")
             return solid[:k] + solid[end:]
     return solid
+
+
+def _adds(lines: Lines, i: int) -> bool:
+    """Does line `i` open a postscript, below a blank line? A signature holds "PS: think before you print"."""
+    return not lines.bares[i - 1] and lines[i].rule("postscript") != ""
 
 
 def _parts(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the rule `solid[k]` only part a passage from the next, which is text?
 
     Text stands below a blank line. Below two dashes without a signature's blank behind them it is all that follows and
-    reaches nobody, and where no blank line is, they part more than two passages: a saying may be a signature.
+    reaches nobody, below nobody's name; without a blank line they part more than two: a saying may be a signature.
     """
     below = solid[k + 1 :]
     if not below or not lines[below[0]].shape.prose:
@@ -272,7 +293,8 @@ def _parts(lines: Lines, solid: list[int], k: int) -> bool:
         return gap
     if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):  # noqa: C419
         return False
-    if not gap and sum([lines.bares[i] == "--" for i in solid]) < 2:
+    signed = k > 0 and signs(lines[solid[k - 1]])
+    if signed or (not gap and sum([lines.bares[i] == "--" for i in solid]) < 2):
         return False
     shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
     return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])  # noqa: C419 - as above

@@ -214,7 +214,7 @@ def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
     text = "Für uns läuft der Drucker nicht. " * 5 + end
     footer = "_______________________________________________\nSupport mailing list\nSupport@lists.example.org\n"
     head = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
-    for below in ("", footer, "\n" + footer):
+    for below in ("", footer, "\n" + footer, footer + "+" * 70 + "\n"):
         raw = f"From: a@b\n{head}{encodebytes(text.encode()).decode()}{below}".replace("\n", newline).encode()
         assert clean_message(raw).rendering.strip() == text.strip()
 

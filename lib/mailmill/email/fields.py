@@ -23,9 +23,9 @@ _NEEDED: Final = re.compile(
     rb"content-(?:type|transfer-encoding|disposition))[ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)"
 )
 _BOUNDARY: Final = re.compile(rb"[ \t]*=[ \t]*\"?([^\"\s;]{1,100})")
-# The first line of a body in base64, one of full length, and the newline before one that is text.
+# The first line of a body in base64, one of full length that is no row of one sign, and the newline before text.
 _BASE64: Final = re.compile(rb"\s*[A-Za-z0-9+/=]{4,}+[ \t]*\r?\n")
-_FULL_LINE: Final = re.compile(rb"^[ \t]*+[A-Za-z0-9+/]{60,}+=*[ \t]*+\r?$", re.MULTILINE)
+_FULL_LINE: Final = re.compile(rb"^[ \t]*+(?!(.)\1{59})[A-Za-z0-9+/]{60,}+=*[ \t]*+\r?$", re.MULTILINE)
 _TEXT_LINE: Final = re.compile(rb"\n[ \t]*+(?:__|--|[^ \t\r\n]++[ \t]++[^ \t\r\n])")
 _FOLDED: Final = re.compile(r"\r?\n[ \t]+")
 _TEXT: Final = re.compile(r"(text/(?:plain|html))(?:;|$)", re.IGNORECASE)

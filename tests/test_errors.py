@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from mailmill import errors
+from mailmill.commands.outcome import guarded
 
 
 @pytest.mark.parametrize(
@@ -28,3 +31,13 @@ def test_errors_survive_pickling(error: errors.MailmillError, code: int) -> None
 
 def test_the_hint_stands_on_its_own_line() -> None:
     assert str(errors.ConfigError("what", hint="way out")) == "what\nway out"
+
+
+def test_no_byte_for_temporary_files_is_the_disks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no temporary folder takes a byte `tempfile` finds none, which ended as "a bug in mailmill"."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "full")])
+    assert guarded(tempfile.mkdtemp) == 4
+    assert "No usable temporary directory" in capsys.readouterr().err

@@ -156,8 +156,10 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
         if not known and (k <= low or not lines[solid[k + 1]].shape.name):
             continue
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
+        if not rule:
+            continue
         end = _owner(lines, solid, k + 2)
-        if not rule or (end > k + 2 and not reaches(lines, solid[k + 2 : end])):
+        if end > k + 2 and not reaches(lines, solid[k + 2 : end]):
             continue
         if end < len(solid) and (solid[end] > solid[end - 1] + 1 or not any(map(str.isalnum, bares[solid[end]]))):
             mark(marks, solid[k : k + 2], "signoff", rule)

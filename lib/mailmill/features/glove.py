@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.features.vector_files import Block, VectorFile, size_of
-from mailmill.storage.filesystems import flush_to_disk
+from mailmill.storage.disk import flush_to_disk
 
 FORMAT = 1
 META, VECTORS, HASHES, ROWS, WORDS, OFFSETS = (

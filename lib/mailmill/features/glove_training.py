@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from mailmill.errors import DataError
 from mailmill.features.draws import permutation
-from mailmill.features.pairs import PairFile, replacing
+from mailmill.features.pairs import PairFile
 from mailmill.features.parameters import Layout
+from mailmill.storage.disk import replacing
 
 CHECKPOINT = "checkpoint.npz"
 
@@ -126,7 +127,7 @@ def epochs_done(folder: Path) -> int:
 
 
 def _save(path: Path, parameters: NDArray[np.float32], losses: list[float]) -> None:
-    with replacing(path) as stream:
+    with replacing(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, parameters=parameters, losses=np.array(losses))
 
 

@@ -13,19 +13,18 @@ bucket alone. The file is a function of the counts, whatever order and files the
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.features.cooccurrence import Counts
 from mailmill.features.parameters import Layout
+from mailmill.storage.disk import replacing
 
 #: A pair in the file: rows of the word and of the context word, log X, f(X).
 PAIR = np.dtype([("row", "<i4"), ("context", "<i4"), ("log_count", "<f4"), ("weight", "<f4")])
@@ -77,7 +76,7 @@ def write_pairs(
     for i, j, x in counts:
         _spread(i, j, x, layout, paths)
     sizes = np.zeros(blocks, np.int64)
-    with replacing(folder / DATA) as data:
+    with replacing(folder / DATA) as temporary, temporary.open("wb") as data:
         for path in paths:
             if path.exists():
                 pairs, keys = _ordered(np.fromfile(path, _RAW), layout, weighting)
@@ -85,20 +84,9 @@ def write_pairs(
                 data.write(pairs.tobytes())  # tofile says nothing of a disk that fills as it closes
                 path.unlink()
     bounds = np.concatenate([[0], np.cumsum(sizes)])
-    with replacing(folder / BOUNDS) as index:
-        index.write(json.dumps({"bounds": bounds.tolist()}).encode())
+    with replacing(folder / BOUNDS) as temporary:
+        temporary.write_text(json.dumps({"bounds": bounds.tolist()}))
     return PairFile(folder)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` once all of it is on the disk, also where the machine stops meanwhile."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
-        yield stream
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 def _spread(

@@ -84,11 +84,10 @@ def prepare(storage: Storage, work: str, source: str) -> SharedVectors:
 def _uploaded_before(storage: Storage, work: str, signature: str) -> SharedVectors | None:
     """The store that an earlier run made of this very source."""
     for name in storage.children(join(work, FOLDER)):
-        uri = join(work, FOLDER, name, META)
-        if storage.exists(uri):
-            meta = manifests.document(storage, uri)
-            if meta.get("signature") == signature:
-                return SharedVectors(storage, join(work, FOLDER, name), meta["fingerprint"])
+        uri = join(work, FOLDER, name)
+        meta = manifests.document(storage, join(uri, META))
+        if meta.get("signature") == signature:
+            return SharedVectors(storage, uri, meta["fingerprint"])
     return None
 
 

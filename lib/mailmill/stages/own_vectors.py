@@ -29,11 +29,12 @@ from mailmill.errors import DataError, InfrastructureError
 from mailmill.features import glove_training, vocabulary
 from mailmill.features.cooccurrence import Counts, count_pairs, unit
 from mailmill.features.glove_training import Trained, Training
-from mailmill.features.pairs import BOUNDS, PairFile, Weighting, replacing, write_pairs
+from mailmill.features.pairs import BOUNDS, PairFile, Weighting, write_pairs
 from mailmill.features.parameters import Layout
 from mailmill.features.vocabulary import Vocabulary
 from mailmill.job import Job, done, skipped
 from mailmill.progress import watch
+from mailmill.storage.disk import replacing
 from mailmill.storage.filesystems import is_s3
 from mailmill.storage.fragments import Scan
 from mailmill.storage.manifests import code_version
@@ -147,8 +148,8 @@ def _words(job: Job, stage: Stage, texts: Table, folder: Path) -> list[str]:
     words = [word for word, _ in ranked]
     if len(words) < 2:
         raise DataError(f"{len(words)} words occur {settings.min_count} times", hint="lower glove.min_count")
-    with replacing(kept) as stream:
-        stream.write(json.dumps(words).encode())
+    with replacing(kept) as temporary:
+        temporary.write_text(json.dumps(words), encoding="utf-8")
     return words
 
 

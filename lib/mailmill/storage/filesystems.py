@@ -14,7 +14,6 @@ import logging
 import os
 import shutil
 import stat
-import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +29,7 @@ from mailmill.config import StorageSection
 from mailmill.errors import ConfigError, DataError, InfrastructureError, MailmillError
 from mailmill.storage import clients
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
+from mailmill.storage.disk import replacing
 from mailmill.storage.sources import SourceObject, printable
 
 log = logging.getLogger("mailmill")
@@ -152,16 +152,10 @@ class Storage:
                     raise
                 stream.close()
             return
-        temporary = Path(path).with_name(f".{Path(path).name}.{uuid.uuid4().hex[:12]}.tmp")
         with self.translated(uri):
-            temporary.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with pa.OSFile(str(temporary), "wb") as stream:
-                    yield stream
-                flush_to_disk(temporary)
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            with replacing(Path(path)) as temporary, pa.OSFile(str(temporary), "wb") as stream:
+                yield stream
 
     def write(self, uri: str, content: bytes) -> None:
         """Replace the file by `content`, atomically."""
@@ -287,12 +281,6 @@ def of_one_object(error: MailmillError) -> OSError | None:
 def _seconds(info: dict[str, Any]) -> float:
     changed = info.get("LastModified")
     return float(changed.timestamp()) if changed is not None else 0.0
-
-
-def flush_to_disk(path: Path) -> None:
-    """Have the file's bytes on the disk: a power cut may else leave a name with zeros behind it."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,27 @@
+"""Files of a local disk that appear whole or not at all, also where the machine stops meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place beside `path` for a file that takes its place, whole, when the block ends well; else it goes."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        yield temporary
+        flush_to_disk(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Have the file's bytes on the disk: a power cut may else leave a name with zeros behind it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

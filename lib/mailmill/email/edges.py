@@ -11,18 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from mailmill.email.attached import strip_attachments, strip_pictures
 from mailmill.email.greetings import mark_greeting
 from mailmill.email.introduced import keep_footnotes, keep_introduced
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.pictures import strip_pictures
 from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
 from mailmill.email.signing import last_name
 from mailmill.email.tails import (
     Marks,
     mark,
-    strip_attachments,
     strip_caution,
     strip_desk_lines,
     strip_footers,

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from html import unescape
 from typing import Final
 
+from mailmill.email.attached import words_of
 from mailmill.email.elements import PIXEL, PREFORMATTED, ROLES, TIGHT
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, HEADERS, LASTING, UNSEEN, WEAK, evidence_of, is_sized
 from mailmill.email.markup import Token, tokens_of
-from mailmill.email.pictures import words_of
 
 # What `_hidden` may be: shown, dropped with all that is in it, too small to be read.
 _SHOWN: Final = 0

@@ -1,4 +1,4 @@
-"""What stands below a text without being part of it: footers, disclaimers, attachments, "-- " signatures.
+"""What stands around a text without being part of it: warnings, footers, disclaimers, "-- " signatures.
 
 Each function takes the indices of the author's lines that are not blank, marks what it recognises at
 their edge, and returns the indices that are left.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from mailmill.email.banners import field_of, is_form_field
+from mailmill.email.banners import is_form_field
 from mailmill.email.lines import LONG_KINDS, Line, Lines, fold
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
@@ -32,11 +32,6 @@ _DRAWN: Final = frozenset("#-–—=*_~")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 #: A link, an address, or the name of what follows ("Managing director: …").
 _LEADS: Final = re.compile(r"@|://|www\.|^[^:.!?,]{2,40}:")
-_ATTACHMENT: Final = re.compile(
-    r"[-<(\[ ]{1,4}[^<>]{1,90}\."
-    r"(?:docx?|xlsx?|pptx?|pdf|wpd|txt|zip|gif|jpe?g|png|bmp|html?|rtf|csv|tiff?|vcf|mp3|wav|eml)[>)\] ]{0,3}$",
-    re.IGNORECASE,
-)
 
 
 def mark(marks: Marks, indices: Sequence[int], zone: str, rule: str) -> None:
@@ -97,8 +92,8 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             continue
         below = k > 0 or not first
         zone, rule = _below_rule(lines, solid, k) if ruled else NOTHING
-        if not rule and below and opens:
-            zone, rule = "disclaimer", _disclaims(lines, solid, k)
+        if not rule and below:
+            zone, rule = "disclaimer", _disclaims(lines, solid, k, opens)
         if not rule and below:
             zone, rule = "footer", _foots(lines, solid, k, opens)
         if rule:
@@ -123,10 +118,12 @@ def _below_rule(lines: Lines, solid: list[int], k: int) -> tuple[str, str]:
     return NOTHING
 
 
-def _disclaims(lines: Lines, solid: list[int], k: int) -> str:
-    """The rule by which `solid[k]` opens a disclaimer, or ''."""
+def _disclaims(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
+    """The rule by which `solid[k]` opens a disclaimer, in a paragraph of its own or right below a signature; or ''."""
     rule = lines[solid[k]].rule("disclaimer") or _wrapped(lines, solid, k)
-    return rule if rule and _legal(lines, solid, k) and not _personal(lines.bares[solid[k]], rule) else ""
+    if rule and not opens:
+        opens = lines[solid[k - 1]].shape.address or lines[solid[k - 1]].rule("contact") != ""
+    return rule if rule and opens and _legal(lines, solid, k) and not _personal(lines.bares[solid[k]], rule) else ""
 
 
 def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
@@ -221,28 +218,6 @@ def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
     return Line(f"{bare} {lines.bares[solid[k + 1]]}").rule("disclaimer")
 
 
-def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """Names of attachments that some programs list below the text (" - budget.xls")."""
-    size = k = len(solid)
-    while k and (bare := lines.bares[solid[k - 1]])[:1] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
-        k -= 1
-    own = 0 < k < size and _lists(lines, solid, k)
-    zone, rule = ("body", "body.introduced") if own else ("footer", "footer.attachment")
-    mark(marks, solid[k:], zone, rule)
-    return solid[:k]
-
-
-def _lists(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does the author list the files from `solid[k]` on: below "Missing:", or right below words ("I never received")?
-
-    "Attachments:" is a program's.
-    """
-    above = lines[solid[k - 1]]
-    if announces(above.bare):
-        return field_of(above.bare) is None
-    return solid[k] == solid[k - 1] + 1 and not signs(above)
-
-
 def signs(line: Line) -> bool:
     """Is a line a sign-off, thanks, or one of a signature: a name, a title, a way to reach somebody?"""
     shape = line.shape
@@ -252,10 +227,11 @@ def signs(line: Line) -> bool:
 
 
 def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
-    """Where a footer or disclaimer that starts at `solid[k]` stops: to the end if that is near or little is left."""
-    if zone == "disclaimer" or len(solid) - k <= 12:
-        return len(solid)
-    return next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
+    """Where a footer or disclaimer from `solid[k]` on stops: at a postscript, or the end if that is near."""
+    end = next((j for j in range(k + 1, len(solid)) if _adds(lines, solid[j])), len(solid))
+    if zone == "disclaimer" or end - k <= 12:
+        return end
+    return next((j for j in range(k + 1, end) if solid[j] > solid[j - 1] + 1), end)
 
 
 def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:

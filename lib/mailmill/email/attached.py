@@ -1,4 +1,4 @@
-"""What programs write in place of a picture: a file's name, or what they make of it ("Description automatically …")."""
+"""What programs write in place of attached files: their names, or what they make of a picture ("Description …")."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import re
 from html import unescape
 from typing import Final
 
+from mailmill.email.banners import field_of
 from mailmill.email.lines import Lines
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import announces
 from mailmill.email.tails import Marks, mark, signs
 
+_ATTACHMENT: Final = re.compile(
+    r"[-<(\[ ]{1,4}[^<>]{1,90}\."
+    r"(?:docx?|xlsx?|pptx?|pdf|wpd|txt|zip|gif|jpe?g|png|bmp|html?|rtf|csv|tiff?|vcf|mp3|wav|eml)[>)\] ]{0,3}$",
+    re.IGNORECASE,
+)
 _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 #: "[cid:image001.png@01DB.7C]", and what else stands between brackets; a link of the picture's may follow.
@@ -62,3 +69,25 @@ def _picture(lines: Lines, solid: list[int], k: int) -> int:
     if bare[-1] == "]":
         return next((size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["), 0)
     return int(_is_generated(bare, alone=True))  # a sentence may end so
+
+
+def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """Names of attachments that some programs list below the text (" - budget.xls")."""
+    size = k = len(solid)
+    while k and (bare := lines.bares[solid[k - 1]])[:1] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
+        k -= 1
+    own = 0 < k < size and _lists(lines, solid, k)
+    zone, rule = ("body", "body.introduced") if own else ("footer", "footer.attachment")
+    mark(marks, solid[k:], zone, rule)
+    return solid[:k]
+
+
+def _lists(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the author list the files from `solid[k]` on: below "Missing:", or right below words ("I never received")?
+
+    "Attachments:" is a program's.
+    """
+    above = lines[solid[k - 1]]
+    if announces(above.bare):
+        return field_of(above.bare) is None
+    return solid[k] == solid[k - 1] + 1 and not signs(above)

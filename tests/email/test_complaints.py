@@ -308,7 +308,12 @@ def test_usual_sign_offs_and_thanks_go_above_a_name(closing: str) -> None:
 def test_a_last_sentence_announces_no_signature(last: str) -> None:
     for line in ("Thank you", "Muchas gracias", "Hope to hear from you", "Thank you for all you do"):
         assert clean_text(f"{OPENING}\n\n{line}\n\nAda Byron\nSales\nTel. +44 20 7946 0000", "Ada Byron") == OPENING
-    for contact in ("Sales Manager", "Head of Sales\nFirm Ltd\nTel. +44 20 7946 0000"):
+    for contact in (
+        "Sales Manager",
+        "Head of Sales\nFirm Ltd\nTel. +44 20 7946 0000",
+        "+44 20 7946 0000",
+        "ada@x.example",
+    ):
         text = f"{OPENING}\n\n{last}\n\nAda Byron\n{contact}"
         assert clean_text(text, "Ada Byron <ada@x.example>") == f"{OPENING}\n\n{last}"
 
@@ -376,6 +381,65 @@ def test_what_somebody_is_told_to_have_written_is_the_authors(told: str, said: s
     assert clean_text(f"Hello,\n\n{text}") == text
     text = f"{told}\n\nYes.\n\n{CLOSING}"
     assert clean_text(f"Hi Bob!\n\n{text}") == text
+
+
+@pytest.mark.parametrize(
+    ("above", "quote"),
+    [
+        ("Danke", "On Mar 3, 2025, at 10:00 AM, Shop wrote:\n\n“old words”"),
+        (OPENING, 'On 3 Mar 2025, at 10:00, Bob Hill wrote:\n\n"Dear Ada" is how I began.'),
+        (OPENING, "Le lun. 3 mars 2025 à 10:00, Shop a écrit :\n\n« vieux mots »"),
+    ],
+)
+def test_a_quote_may_open_with_quotation_marks(above: str, quote: str) -> None:
+    assert clean_text(f"{above}\n\n{quote}") == above
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "NIF: 12345678Z", "VAT number GB123456789", "USt-IdNr. DE123456789", "SIRET 12345678900012",
+        "P. IVA 01234567890", "CNPJ 12.345.678/0001-90", "KvK 12345678", "Registered office: 5 High Street, London",
+        "Meeting ID: 123 456 789", "The car is registered in Germany: plate B-AD 123.",
+    ],
+)  # fmt: skip
+def test_an_answer_is_no_register_of_a_footer(answer: str) -> None:
+    for text in (answer, f"{OPENING}\n\n{answer}\n\nIs that right?"):
+        for below in ("", "\n\nRegards,\nAda Byron"):
+            assert clean_text(f"Hello,\n\n{text}{below}", "Ada Byron <ada@x.example>") == text
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        "For additional help we called the shop twice.", "You received our email as the shop opened.",
+        "Sie erhalten diese Nachricht, da der Drucker kaputt ist.", "U ontvangt deze mail omdat de lamp kapot is.",
+    ],
+)  # fmt: skip
+def test_a_sentence_that_begins_like_a_footer_stays_where_it_is_all(only: str) -> None:
+    for below in ("", "\n\nRegards,\nAda Byron"):
+        assert clean_text(f"Hello,\n\n{only}{below}", "Ada Byron <ada@x.example>") == only
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Bitte bewerten Sie den Schaden anhand der Fotos: {}", "Évaluez ce dommage vous-même : {}",
+        "Valore este daño: {}", "Avalie este dano: {}", "Valuti questo danno: {}", "Beoordeel deze schade zelf: {}",
+        "Rate this for yourself: {}",
+    ],
+)  # fmt: skip
+def test_a_link_to_be_judged_is_no_survey(line: str) -> None:
+    text = f"{OPENING}\n\n{line.format('https://photos.example/abc')}"
+    assert clean_text(f"Hello,\n\n{text}\n\nRegards,\nAda Byron", "Ada Byron <ada@x.example>") == text
+
+
+@pytest.mark.parametrize(
+    "address", ["Thank you\n\nErika Smith\n3 High Street\nLondon\n030 1234567", "Best\nShop One\n+49 30 1234567"]
+)
+def test_somebody_elses_address_in_the_middle_stays(address: str) -> None:
+    text = f"{OPENING}\n\n{address}\n\nThe old address is no longer right."
+    assert clean_text(f"Hello,\n\n{text}", "Ada Byron <ada@x.example>") == text
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.attached import strip_attachments, strip_pictures
+from mailmill.email.footers import strip_footers
 from mailmill.email.greetings import mark_greeting
 from mailmill.email.introduced import keep_footnotes, keep_introduced
 from mailmill.email.lines import Lines, fold
@@ -24,7 +25,6 @@ from mailmill.email.tails import (
     mark,
     strip_caution,
     strip_desk_lines,
-    strip_footers,
     strip_signature_below_delimiter,
 )
 
@@ -157,7 +157,7 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
         if not rule:
             continue
-        end = _owner(lines, solid, k + 2)
+        end = _owner(lines, solid, k + 2) if known or not names else k + 2  # who is known signs nobody else's address
         if end > k + 2 and not reaches(lines, solid[k + 2 : end]):
             continue
         if end < len(solid) and (solid[end] > solid[end - 1] + 1 or not any(map(str.isalnum, bares[solid[end]]))):

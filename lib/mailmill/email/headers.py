@@ -33,7 +33,10 @@ _DATED: Final = re.compile(
     r"\b[A-Z]\w{2,8} \d{1,2},"
 )
 
+#: Marks around what somebody said, and in how many lines they close.
 _SPEECH: Final = "\"“”„«»‘‚'"
+_SPEECH_ENDS: Final = frozenset("\"“”»«’'")
+MAX_SPEECH: Final = 30
 
 #: "Ada Byron:" right above her words.
 _NAME_COLON: Final = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
@@ -123,14 +126,23 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
 def _told(lines: Lines, header: Header, passage: str) -> bool:
     """Does the author tell what somebody wrote? `passage` names "your agent", opens a speech in quotation marks, or
     only a greeting stands above it, which ends in a comma where it is none by itself, and then no program says when."""
-    if PATTERNS.possessives[header.rule.split(".")[1]].search(passage.lower()):
-        return True
-    if lines.bares[lines.next_solid(header.end)][:1] in _SPEECH:
+    if PATTERNS.possessives[header.rule.split(".")[1]].search(passage.lower()) or _speaks(lines, header.end):
         return True
     above = [bare for bare in lines.bares[: header.start] if bare]
     if len(above) != 1 or "," in above[0][:-1]:
         return False
     return Line(above[0]).rule("greeting") != "" or (above[0][-1] == "," and not _CLOCK.search(passage))
+
+
+def _speaks(lines: Lines, start: int) -> bool:
+    """Do lines from `start` on stand between quotation marks, with more below them? A quoted mail may open so, too."""
+    opened = lines.next_solid(start)
+    if lines.bares[opened][:1] not in _SPEECH:
+        return False
+    for i in range(opened, min(len(lines), opened + MAX_SPEECH)):
+        if lines.bares[i].rstrip(".,!?")[-1:] in _SPEECH_ENDS:
+            return lines.next_solid(i + 1) < len(lines)
+    return False
 
 
 def _above_marks(lines: Lines, i: int) -> Header | None:

@@ -77,4 +77,5 @@ def _signs(passage: list[Line], names: frozenset[str]) -> bool:
     named = is_sender(passage[0].bare, names)
     if named and not any(map(str.isdigit, " ".join([line.bare for line in passage]))):
         return True
-    return (named or passage[0].shape.name) and any([line.rule("contact") != "" for line in passage[1:]])  # noqa: C419
+    reach = any([line.rule("contact") != "" or line.shape.phone or "@" in line.bare for line in passage[1:]])  # noqa: C419
+    return reach and (named or passage[0].shape.name)

@@ -53,11 +53,11 @@ _LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
 KINDS: Final = (
     "greeting", "thanks", "signoff", "closing", "disclaimer", "mobile", "footer", "contact", "postscript", "caution",
-    "topic",
+    "topic", "register",
 )  # fmt: skip
 
 #: Kinds whose lines may be as long as a paragraph; the others are short, formal sign-offs a sentence.
-LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "caution"})
+LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "register", "caution"})
 _LONGEST: Final = {kind: 180 if kind == "signoff" else 110 for kind in KINDS if kind not in LONG_KINDS}
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})

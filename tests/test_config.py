@@ -178,6 +178,7 @@ def test_a_pool_is_named_once() -> None:
         ('train.models=["forest", "forest"]', "train.models names a model twice"),
         ("train.negative=pos", "train.negative and train.positive"),
         ("run.seed=true", "run.seed: "),
+        ("engine.address=tcp://box:8786", "with engine.address, run.work is absolute or on S3, which 'work' is not"),
         ("evaluate.false_positive_cost=true", "evaluate.false_positive_cost: "),
     ],
 )

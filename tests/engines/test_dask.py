@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import distributed
 import numpy as np
 import psutil
 import pyarrow as pa
@@ -18,6 +21,7 @@ from mailmill.engines import dask as dask_engine
 from mailmill.engines import open_engine
 from mailmill.engines.worker import own_memory
 from mailmill.errors import ConfigError, InfrastructureError
+from mailmill.storage import manifests
 
 
 def double(task: int, factor: int) -> int:
@@ -112,3 +116,33 @@ def test_a_spread_that_fails_is_made_again(error: Exception, monkeypatch: pytest
         with pytest.raises(InfrastructureError, match="did not reach"):
             list(engine.run(double, [5], 3))
         monkeypatch.undo()
+
+
+@contextlib.contextmanager
+def standing(workers: int) -> Iterator[str]:
+    """The address of a scheduler that somebody else started."""
+    with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+def be_older() -> None:
+    """On a worker: what it has loaded is of an older version."""
+    manifests.code_version = dask_engine.code_version = lambda: "0.0.1+0"  # type: ignore[assignment]
+
+
+def test_a_running_clusters_workers_have_this_very_code() -> None:
+    """Workers that were started before an upgrade make rows by the old rules, under the new code's name."""
+    with standing(workers=1) as address:
+        with open_engine(EngineSection(kind="dask", address=address)) as engine:
+            assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}
+            with distributed.Client(address) as client:
+                client.run(be_older)
+            with pytest.raises(InfrastructureError, match=r"other code, mailmill 0\.0\.1\+0; this is"):
+                dict(engine.run(double, [1], 2))  # as one that joined later
+        with pytest.raises(InfrastructureError, match=r"other code, mailmill 0\.0\.1\+0; this is"):
+            open_engine(EngineSection(kind="dask", address=address))
+
+
+def test_a_scheduler_without_workers_is_told_at_once() -> None:
+    with standing(workers=0) as address, pytest.raises(InfrastructureError, match="has no workers"):
+        open_engine(EngineSection(kind="dask", address=address))

@@ -140,6 +140,15 @@ def test_renewal_keeps_it_alive(place: Place) -> None:
         assert held.pid == os.getpid()
 
 
+def test_a_leases_time_to_live_is_its_holders(place: Place) -> None:
+    """A run with other settings is not to end it: the holder renews as often as its own ask for."""
+    with Lease(*place, "first", seconds=40):
+        time.sleep(1.2)
+        with pytest.raises(InfrastructureError, match="is in use") as caught:
+            Lease(*place, "second", seconds=0.5).__enter__()
+        assert int(caught.value.hint.partition("expires in ")[2].split()[0]) > 20
+
+
 def test_a_damaged_lease_expires_too(place: Place) -> None:
     held_by(place, None)
     with pytest.raises(InfrastructureError, match="a run"):

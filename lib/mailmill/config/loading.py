@@ -62,6 +62,15 @@ class Config(Section):
             raise ValueError("features.validation_share + features.test_share leave too little to train on")
         return self
 
+    @model_validator(mode="after")
+    def _places_of_a_cluster(self) -> Config:
+        """Workers that somebody else started have working folders of their own."""
+        places = {"run.work": [self.run.work], "input.paths": self.input.paths} if self.engine.address else {}
+        for name, given in places.items():
+            if found := [place for place in given if not place.startswith(("/", "s3", "file:///"))]:
+                raise ValueError(f"with engine.address, {name} is absolute or on S3, which {found[0]!r} is not")
+        return self
+
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a TOML file, apply `section.key=value` overrides, validate. Paths are relative to the working folder.

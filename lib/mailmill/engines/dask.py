@@ -18,7 +18,7 @@ import distributed.utils
 import psutil
 from distributed.comm import CommClosedError
 
-from mailmill import resources
+from mailmill import __version__, resources
 from mailmill.config import EngineSection
 from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
@@ -26,6 +26,7 @@ from mailmill.engines.worker import give_back, own_memory, safe_frames
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
+from mailmill.storage.manifests import code_version
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -106,9 +107,11 @@ class DaskEngine(Engine):
                 f"engine.memory is {settings.memory / 2**20:.3g} MiB a worker; Dask's need 256 MiB, better 1 GiB",
                 hint="raise engine.memory, or leave it out, which takes a fair share of what is free",
             )
+        self._code = ""
         if settings.address:
+            self._code = code_version()
             self._client = _connected(settings.address)
-            self.workers = max(1, sum(self._client.nthreads().values()))
+            self.workers = sum(self._client.nthreads().values())
             self.memory = settings.memory or self.memory
         else:
             self.workers = settings.workers or resources.cores()
@@ -133,7 +136,7 @@ class DaskEngine(Engine):
 
         def submit() -> Any:
             for number, task in waiting:
-                future = client.submit(_call, function, task, shared, pure=False)
+                future = client.submit(_call, function, task, shared, self._code, pure=False)
                 numbers[future.key] = number
                 return future
             return None
@@ -184,14 +187,41 @@ class DaskEngine(Engine):
 
 
 def _connected(address: str) -> Any:
-    """A client of the scheduler that runs at `address`."""
+    """A client of the scheduler that runs at `address`, whose workers have this very mailmill.
+
+    They may have been started before an upgrade: their rows would be those of other rules, under this code's name.
+    """
     try:
-        return distributed.Client(address, timeout=10)
+        client = distributed.Client(address, timeout=10)
     except (OSError, ValueError) as error:
         raise InfrastructureError(
             f"no Dask scheduler answers at {address} ({type(error).__name__})",
             hint="check engine.address, or leave it out to start workers on this machine",
         ) from None
+    try:
+        found = client.run(code_version)
+    except Exception as error:
+        client.close()
+        raise InfrastructureError(
+            f"the Dask workers at {address} cannot run mailmill ({type(error).__name__})",
+            hint=f"install mailmill {__version__} where they run, and start them again",
+        ) from error
+    others = {code for code in found.values() if code != code_version()}
+    if found and not others:
+        return client
+    client.close()
+    if others:
+        raise _other_code(next(iter(others)), code_version())
+    raise InfrastructureError(
+        f"the Dask scheduler at {address} has no workers", hint=f"start some: dask worker {address} --nthreads 1"
+    )
+
+
+def _other_code(theirs: str, ours: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"a Dask worker runs other code, mailmill {theirs}; this is {ours}",
+        hint="install the same mailmill where the workers run, and start them again",
+    )
 
 
 def _started(workers: int, memory: int) -> Any:
@@ -230,7 +260,10 @@ def _deaths_told() -> Iterator[None]:
         ) from None  # e.g. the last copy of what the tasks share
 
 
-def _call(function: Callable[[Any, Any], Any], task: Any, broadcast: Any) -> Any:
+def _call(function: Callable[[Any, Any], Any], task: Any, broadcast: Any, code: str) -> Any:
+    """One task, on a worker that may have joined since `_connected` asked. `code`: the driver's; '' for own workers."""
+    if code and code != code_version():
+        raise _other_code(code_version(), code)
     try:
         return function(task, broadcast)
     finally:

@@ -3,8 +3,8 @@
 One small file, `_lease.json`, names its holder. On S3 it is made by a conditional PUT (`If-None-Match: *`) and
 replaced only where it is still the one that was read (`If-Match`), so of many runs that race one wins. A run that ends
 lets go of it: on S3 by replacing it once more, because not every server knows a conditional DELETE. On a local disk a
-lock on a file beside it does the same. A thread renews the lease; a lease that was not renewed for its time to live, or
-whose process is gone from this very machine, is taken over. Age is told by the storage's own clock.
+lock on a file beside it does the same. A thread renews the lease; a lease that was not renewed for its time to live,
+which it names, or whose process is gone from this very machine, is taken over. Age is told by the storage's own clock.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ class Holder:
     pid: int
     process: str  # boot, pid namespace and start time: a pid that was used again is another process
     since: str
+    seconds: float | None = None  # the lease's time to live; older versions did not say
 
     @classmethod
-    def of_this_process(cls, run: str) -> Holder:
-        """This process, as the holder for `run`."""
+    def of_this_process(cls, run: str, seconds: float | None = None) -> Holder:
+        """This process, as the holder for `run`, which renews the lease within `seconds`."""
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(run, platform.node(), os.getpid(), _identity(os.getpid()), since)
+        return cls(run, platform.node(), os.getpid(), _identity(os.getpid()), since, seconds)
 
     @property
     def gone(self) -> bool:
@@ -94,7 +95,7 @@ class Lease:
 
     def __enter__(self) -> Lease:
         """Take the lease. Raises InfrastructureError, at once, where another run holds it."""
-        self._holder = Holder.of_this_process(self._run)
+        self._holder = Holder.of_this_process(self._run, self._seconds)
         self._content = json.dumps(asdict(self._holder), sort_keys=True).encode()
         for _ in range(3):  # a rival may let go, or be beaten, between a look and a write
             found = self._place.read()
@@ -155,12 +156,16 @@ class Lease:
                 log.warning("lease not renewed: %s", error.message)
 
     def _dead(self, found: Found) -> bool:
-        return found.age > self._seconds or (found.holder is not None and found.holder.gone)
+        return found.age > self._lives(found) or (found.holder is not None and found.holder.gone)
+
+    def _lives(self, found: Found) -> float:
+        """The time to live of the lease that was found: its holder's, who may run with other settings."""
+        return (found.holder.seconds if found.holder else None) or self._seconds
 
     def _in_use(self, found: Found) -> InfrastructureError:
         holder = found.holder
         who = f"run {holder.run} (process {holder.pid} on {holder.host}, since {holder.since})" if holder else "a run"
-        left = max(1, round(self._seconds - found.age + 0.5))
+        left = max(1, round(self._lives(found) - found.age + 0.5))
         return InfrastructureError(
             f"{self._work} is in use by {who}",
             hint=f"wait for it to end; if it is dead, its lease expires in {left} s, and the same command then works",
@@ -275,8 +280,10 @@ class _OnS3:
 def _holder(content: bytes) -> Holder | None:
     try:
         document = json.loads(content)
-        return Holder(**{name: document[name] for name in ("run", "host", "pid", "process", "since")})
-    except (KeyError, TypeError, ValueError):
+        seconds = document.get("seconds")
+        held = {name: document[name] for name in ("run", "host", "pid", "process", "since")}
+        return Holder(**held, seconds=None if seconds is None else float(seconds))
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

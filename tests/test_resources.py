@@ -45,8 +45,13 @@ def test_in_a_container_the_group_is_the_root(groups: Path) -> None:
     assert resources.cores() == 1
 
 
-def test_version_1_has_a_file_of_its_own(groups: Path) -> None:
+def test_version_1_has_files_of_its_own(groups: Path) -> None:
     (groups / "own").write_text("5:memory:/x\n")
     (groups / "memory").mkdir()
     (groups / "memory" / "memory.limit_in_bytes").write_text("4096\n")
     assert resources.memory() == 4096
+    (groups / "cpu").mkdir()
+    (groups / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    for quota, cores in (("-1", 64), ("250000", 3)):
+        (groups / "cpu" / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+        assert resources.cores() == cores

@@ -15,7 +15,11 @@ _GROUPS, _OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 def cores() -> int:
     """Processors that this process may use: those it is bound to, or its control groups' quota where lower."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quotas = [int(used) / int(period) for used, period in map(str.split, _limits("cpu.max")) if used.isdigit()]
+    older = zip(
+        _texts(_GROUPS / "cpu" / "cpu.cfs_quota_us"), _texts(_GROUPS / "cpu" / "cpu.cfs_period_us"), strict=False
+    )
+    given = [*map(str.split, _limits("cpu.max")), *older]
+    quotas = [int(used) / int(period) for used, period in given if used.isdigit()]
     return max(1, min([bound, *map(math.ceil, quotas)]))
 
 

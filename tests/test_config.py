@@ -236,6 +236,9 @@ def said_of(document: dict[str, object], *overrides: str) -> str:
         ("search.forest.depth=[1, 0]", "search.forest.depth: should be greater than or equal to 1 (got 0)"),
         ("search.logistic.l2=[[1, -1]]", "search.logistic.l2.1: should be greater than or equal to 0 (got -1)"),
         ("search.forest.l2=[1]", "search.forest: [forest] has no setting l2 (got {'l2': [1]})"),
+        ("tables.fragment_bytes=0", "tables.fragment_bytes: should be greater than 0 (got 0)"),
+        ("run.lease_seconds=0", "run.lease_seconds: should be greater than 0 (got 0)"),
+        ("features.validation_share=0", "features.validation_share: should be greater than 0 (got 0)"),
         ("docs.country=de", "docs.country: should be three capital letters of ISO 3166, as DEU (got 'de')"),
         (
             "storage.endpoint=localhost",
@@ -258,6 +261,25 @@ def test_problems_are_said_in_words_of_toml(override: str, said: str) -> None:
 )
 def test_a_setting_outside_its_section_is_told_where_it_belongs(document: dict[str, object], said: str) -> None:
     assert said_of(document) == said
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("clean", "sender_domain", "hash"),
+        ("docs", "examples", 0),
+        ("docs", "words", "package"),
+        ("docs", "fail_on", ("unanswered", "stale")),
+    ],
+)
+def test_what_is_shown_of_people_has_to_be_asked_for(section: str, key: str, value: object) -> None:
+    assert getattr(getattr(parse({"input": {"paths": ["mail"]}}), section), key) == value
+
+
+def test_the_order_in_which_settings_are_written_is_none_of_them() -> None:
+    one, other = ({"pos": 2.0, "neg": 1.0}, {"neg": 1.0, "pos": 2.0})
+    weights = [parse({"input": {"paths": ["a"]}, "forest": {"class_weights": given}}).forest for given in (one, other)]
+    assert fingerprint(weights[0]) == fingerprint(weights[1])
 
 
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,6 +97,17 @@ def test_whole_conversations_make_wider_intervals() -> None:
     assert (copies.low, copies.high) == pytest.approx((once.low, once.high))
 
 
+def test_an_interval_holds_95_of_100() -> None:
+    """Of mails that stand alone the mean's is 2 x 1.96 standard errors wide; 90 of 100 would take 2 x 1.64."""
+    draw = np.random.default_rng(3)
+    y, p = draw.integers(0, 2, 300), draw.uniform(0.05, 0.95, 300)
+    chances, loss = np.column_stack([1 - p, p]), -np.log(np.where(y == 1, p, 1 - p))
+    alone = np.arange(300, dtype=np.uint64)
+    found = [intervals.bootstrap(chances, y, alone, 0.5, seed)["log_loss"] for seed in range(12)]
+    width = np.mean([interval.high - interval.low for interval in found])
+    assert width == pytest.approx(2 * intervals.Z * loss.std() / np.sqrt(300), rel=0.08)
+
+
 def test_a_part_that_fares_worse_is_marked() -> None:
     sample = make_sample()
     found = {(s.by, s.name): s for s in slices.slices(sample, "m", 0.5)}
@@ -104,6 +117,30 @@ def test_a_part_that_fares_worse_is_marked() -> None:
     assert {by for by, _ in found} == {"length", "coverage", "month", "language", "domain"}
     assert sum(s.rows for (by, _), s in found.items() if by == "month") == len(sample)
     assert all(s.rows >= slices.FEWEST for s in found.values())
+
+
+def test_parts_hold_every_mail_once_and_in_one_order() -> None:
+    sample, late = make_sample(6000), [f"d{n:02}" for n in range(14)][::-1]
+    domains = np.array([late[n % 14] for n in range(6000)])
+    months = np.array([f"{2025 + n % 13 // 12}-{n % 13 % 12 + 1:02}" for n in range(6000)])
+    found = slices.slices(replace(sample, domain=domains, month=months), "m", 0.5)
+    for by in ("length", "coverage", "year", "domain"):
+        assert sum(part.rows for part in found if part.by == by) == 6000, by
+    assert not [part for part in found if part.by == "month"], "of 13 months the years are shown"
+    names = [part.name for part in found if part.by == "domain"]
+    assert names[-1] == "the other 2"
+    common = sorted(late, key=lambda name: (-(domains == name).sum(), name))[:12]
+    assert names[:-1] == common
+
+
+def test_a_part_is_worse_where_chance_does_not_explain_it() -> None:
+    found = slices.slices(make_sample(), "m", 0.5)
+    assert {part.verdict for part in found if part.by == "month"} == {""}
+
+
+def test_a_hashed_domain_is_cut() -> None:
+    found = slices.slices(replace(make_sample(), domain=np.full(600, "0123456789abcdef" * 2)), "m", 0.5)
+    assert [part.name for part in found if part.by == "domain"] == ["0123456789ab"]
 
 
 def test_curves_agree_with_scikit_learn() -> None:
@@ -192,6 +229,19 @@ def test_the_surest_mistakes_come_first() -> None:
     sure = [p for *_, p in found]
     assert sure == sorted(sure, reverse=True)
     assert all(actual != predicted for _, actual, predicted, _ in found)
+
+
+def test_of_mistakes_that_are_equally_sure_the_first_keys_come() -> None:
+    sample = replace(make_sample(), key=make_sample().key[::-1])
+    sample.p["m"][:] = 0.5
+    wrong = sorted(sample.key[sample.y == 0].tolist())
+    assert [key for key, *_ in mistakes.worst(sample, "m", 0.5, 5)] == wrong[:5]
+
+
+def test_nothing_but_redacted_texts_leaves_a_worker() -> None:
+    rows = pa.RecordBatch.from_pydict({"key": ["a", "b"], "text": ["Ask ada@x.org", "Ask bob@x.org"]})
+    scan: Any = SimpleNamespace(batches=lambda columns: iter([rows.select(columns)]))
+    assert mistakes.read_texts(scan, mistakes.Keys(("a",))) == {"a": "Ask [address]"}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ def metrics(p: list[float], classes: tuple[str, ...] = ("neg", "pos")) -> Metric
 GOOD, WORSE = metrics([0.1, 0.9, 0.2, 0.8]), metrics([0.1, 0.9, 0.6, 0.8])
 SURE = metrics([0.01, 0.99, 0.02, 0.98])
 NEG = {"a": 0.8, "b": 0.9}
+MANY = {"validation": [0, 0, 0, 1], "test": [0, 1, 1, 1]}
 
 
 @pytest.mark.parametrize("by", ["macro_f1", "roc_auc", "log_loss"])
@@ -41,16 +42,34 @@ def test_the_test_split_does_not_decide() -> None:
     document = json.loads(files["metrics.json"])
     assert document["chosen"] == "a"
     assert document["models"]["a"]["test"]["macro_f1"] == WORSE.macro_f1
-    assert "**a** was chosen" in files["choice.md"].decode()
+    page = files["choice.md"].decode()
+    assert "**a** was chosen" in page
+    assert f"| a | neg | {WORSE.per_class['neg'].precision:.4f} | {WORSE.per_class['neg'].recall:.4f} |" in page
+    hits, missed = WORSE.confusion[0]
+    assert f"| neg | {hits} | {missed} |" in page
+
+
+def test_the_most_frequent_class_is_that_of_the_test_mails() -> None:
+    found = {n: summarise(tally(np.array([[0.9, 0.1]] * 4), np.array(y)), ("neg", "pos")) for n, y in MANY.items()}
+    page = choice.report({"m": found}, "m", "macro_f1")["choice.md"].decode()
+    assert "To call all test mails pos, the most frequent class, would have an accuracy of 0.7500\n" in page
 
 
 def test_labels_from_outside_cannot_break_the_page() -> None:
     hostile = ("<script>alert(1)</script>", "a|b\n# heading")
     figures = {"m": dict.fromkeys(("validation", "test"), metrics([0.1, 0.9, 0.2, 0.8], hostile))}
     page = choice.report(figures, "m", "macro_f1")["choice.md"].decode()
-    assert "<script>" not in page
+    assert "<" not in page, "an element needs no end of its own: the page's next one closes it"
     assert "\n# heading" not in page
     assert "a\\|b" in page
+
+
+def test_a_label_shows_as_it_is_written() -> None:
+    """Else `&lt;` of a label would be another label's `<`, and one backtick would make code of what follows."""
+    figures = {"m": dict.fromkeys(("validation", "test"), metrics([0.1, 0.9, 0.2, 0.8], ("a&lt;b", "`")))}
+    page = choice.report(figures, "m", "macro_f1")["choice.md"].decode()
+    assert "a&amp;lt;b" in page
+    assert "`" not in page
 
 
 def test_the_most_frequent_class_is_what_a_model_must_exceed() -> None:

@@ -190,6 +190,22 @@ def test_a_declaration_for_one_table_outranks_one_for_all() -> None:
     assert "unknown" in str(sheet.having("stale")[0].changes[0])
 
 
+def test_what_an_answer_says_itself_outranks_what_all_say() -> None:
+    shared = (
+        'signed = {who = "Ada", date = 2026-01-02}\n[depends_on]\n"raw.rows" = 1\n[[answer]]\nquestion = "uses.not"\n'
+    )
+    text = shared + 'text = "x"\nwho = "Bob"\ndepends_on = {"raw.rows" = 2}\n'
+    found = declared.parse(tomllib.loads(text), "x", {"uses.not"}, datasheet.WITH_SHEET).answer("raw", "uses.not")
+    assert found is not None
+    assert (found.who, found.date, found.depends_on) == ("Bob", "2026-01-02", {"raw.rows": "2"})
+
+
+def test_nobody_declares_nothing() -> None:
+    text = 'signed = {date = 2026-01-02}\n[[answer]]\nquestion = "uses.not"\ntext = "x"\n'
+    with pytest.raises(ConfigError, match="who declares it"):
+        declared.parse(tomllib.loads(text), "x", {"uses.not"}, datasheet.WITH_SHEET)
+
+
 def test_a_group_of_facts_is_bound_by_its_names() -> None:
     facts = known(clean__counts__languages__en=9, clean__counts__languages__de=1)
     assert facts.state("clean.counts.languages") == "de, en"

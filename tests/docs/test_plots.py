@@ -51,3 +51,12 @@ def test_rules_count_characters_as_zones_do() -> None:
     profile = Profile("clean", "f", 3, {}, {}, counts)
     figures = {figure.caption: figure.svg for figure in site._profile_figures(profile)}
     assert ["characters" in figures[name] for name in ("rules", "zones", "flags")] == [True, True, False]
+
+
+def test_what_comes_from_mail_shows_as_text_in_a_plot() -> None:
+    """The page passes plots through as they are: no template escapes them once more."""
+    svg = plots.bars("n", "<b>title</b>", {"<i>label</i>": 2, "$x_1$": 1}, "mails")
+    assert not re.findall(r"</?[bi]>", svg)
+    assert "&lt;b&gt;title&lt;/b&gt;" in svg
+    assert svg.count("&lt;i&gt;label&lt;/i&gt;") == 2, "on the axis, and in the description"
+    assert ">$x_1$<" in svg, "no formula of TeX"

@@ -15,6 +15,7 @@ from mailmill.config import Config
 from mailmill.corpus import CorpusSpec, write
 from mailmill.docs import build, datasheet, site
 from mailmill.docs.facts import Facts
+from mailmill.features.tokens import tokenize
 from mailmill.job import Job
 from tests import mail
 from tests.docs.conftest import Documented
@@ -152,6 +153,16 @@ def test_a_class_named_run_is_no_table(documented: Documented) -> None:
     known = documented.documents().facts
     named = {**known.by_name, "labels.classes.run": known.by_name["labels.rows"]}
     assert site._tables(Facts(named, known.profiles)) == site._tables(known)
+
+
+@pytest.mark.parametrize("model", ["logistic", "forest"])
+def test_words_that_are_shown_are_nobodys_own(model: str, documented: Documented) -> None:
+    """A word of a mail or two would tell what they say."""
+    texts = Job(documented.config).workspace.open("clean", schemas.CLEAN).read(["text"])["text"].to_pylist()
+    held = [set(tokenize(text)) for text in texts]
+    words = [found["word"] for found in json.loads((documented.site / f"model-{model}.json").read_text())["words"]]
+    assert words
+    assert {word for word in words if sum(word in one for one in held) < 20} == set()
 
 
 def test_a_second_build_changes_nothing(documented: Documented) -> None:

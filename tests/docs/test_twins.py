@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.commands.docs import docs
 from mailmill.commands.outcome import guarded
-from mailmill.docs import build, facts, gathering, huggingface, sample, versions
+from mailmill.docs import build, croissant, datasheet, facts, gathering, huggingface, sample, versions
+from mailmill.docs.datasheet import Answer
 from mailmill.docs.sample import join_columns
 from mailmill.docs.versions import Difference
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.models.dataset import fragments
+from mailmill.storage.manifests import File
 from tests import mail
 from tests.docs.conftest import NGRAMS, Documented
 
@@ -87,7 +90,36 @@ def test_the_hubs_card_is_yaml_and_markdown(documented: Documented) -> None:
     assert [part["dtype"] for part in columns["clean"]["spans"]["list"]] == ["string", "int32", "int32", "string"]
     examples = {info["config_name"]: info["splits"][0]["num_examples"] for info in found["dataset_info"]}
     assert examples["clean"] == Job(documented.config).workspace.manifest("clean").rows
+    for info in found["dataset_info"]:
+        size = sum(file.bytes for file in workspace.manifest(info["config_name"]).files)
+        assert info["splits"][0]["num_bytes"] == size
     assert body.count("\n## ") == 7
+
+
+def test_what_is_stale_is_not_told_to_machines() -> None:
+    """They cannot see the warning beside it."""
+    question = datasheet.questions()[0]
+    remark = Answer(question, "stale", "Sent by volunteers.")
+    assert croissant._said(Answer(question, "measured", "93 mails.", remark=remark)) == "93 mails."
+    assert croissant._said(Answer(question, "declared", "For research.", remark=None)) == "For research."
+    assert croissant._said(remark) == ""
+
+
+def test_many_files_are_named_by_their_folders(tmp_path: Path) -> None:
+    workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
+    written = [("raw", File(f"run_id=a/part-{n:06d}.parquet", 1, 1, f"{n:032x}")) for n in range(croissant.NAMED + 1)]
+    manifest = workspace.stage({}, "", {"raw": schemas.RAW}).draft("raw", written, schemas.RAW).manifest
+    assert croissant.patterns(manifest) == ["raw/run_id=a/*.parquet"]
+    assert len(croissant.patterns(replace(manifest, files=manifest.files[1:]))) == croissant.NAMED
+
+
+@pytest.mark.parametrize(("kind", "said"), [("float", "cr:Float32"), ("double", "cr:Float64"), ("string", "sc:Text")])
+def test_columns_have_croissants_types(kind: str, said: str) -> None:
+    assert croissant._field("t", {"name": "c", "type": kind, "nullable": True})["dataType"] == said
+
+
+def test_links_in_values_from_mail_are_no_links() -> None:
+    assert huggingface._text("[pay](http://x.example) <b> a|b `c`") == "\\[pay](http://x.example) &lt;b&gt; a\\|b 'c'"
 
 
 def test_every_fact_has_its_query_and_fingerprint(documented: Documented) -> None:
@@ -179,18 +211,19 @@ def test_the_sample_is_the_same_whatever_the_parts(documented: Documented) -> No
 
             return reduce
 
-        def drawn(size: int, limit: int) -> sample.Sample:
+        def drawn(size: int, limit: int, seed: int = 5) -> sample.Sample:
             parts = fragments(table, model.classes, size, 1)
-            return sample.draw(over(parts), over(clean.scans(size)), [("m", model)], 100, limit, 5)
+            return sample.draw(over(parts), over(clean.scans(size)), [("m", model)], 100, limit, seed)
 
         small, large = drawn(1, 10**6), drawn(2**30, 10**6)
-        fewer = drawn(1, 40)
+        fewer, others = drawn(1, 40), drawn(1, 40, seed=6)
     for name in ("key", "y", "words", "month", "domain", "thread"):
         np.testing.assert_array_equal(getattr(small, name), getattr(large, name))
     np.testing.assert_array_equal(small.p["m"], large.p["m"])
     assert small.share == 1.0
     assert 0 < len(fewer) < len(small)
     assert set(fewer.key.tolist()) < set(small.key.tolist())
+    assert set(fewer.key.tolist()) != set(others.key.tolist()), "run.seed draws the sample"
     assert join_columns({"a": np.arange(2)}, {"a": np.arange(1)})["a"].tolist() == [0, 1, 0]
 
 

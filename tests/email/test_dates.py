@@ -35,6 +35,8 @@ def test_every_moment_comes_back_in_utc(moment: datetime) -> None:
         "Thu, 32 Aug 2002 12:00:00 +0000",
         "Thu, 22 Aug 2002 25:00:00 +0000",
         "Mon, 1 Jan 1900 00:00:00 +0000",
+        "Thu, 1 Jan 1970 00:00:00 +0200",
+        "Wed, 1 Jan 2200 00:00:00 +0000",
     ],
 )
 def test_what_is_no_date_is_none(value: str) -> None:

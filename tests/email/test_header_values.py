@@ -108,3 +108,8 @@ def test_a_header_ends_where_its_definition_says(raw: bytes) -> None:
 def test_the_domain_is_that_of_the_address(sender: str) -> None:
     """A name or a comment may hold another address."""
     assert domain_of(sender, "keep") == "firm.example"
+
+
+def test_a_domain_keeps_its_hash() -> None:
+    """Else a firm is another one in the mail of next year, and drift is seen where there is none."""
+    assert domain_of("ada@firm.example", "hash") == "c16cda75da23c76d"

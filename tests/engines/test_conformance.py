@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mailmill.config import EngineSection
 from mailmill.engines import Engine, Grouping
+from mailmill.engines.base import map_batches
+from mailmill.engines.choice import choose
 from mailmill.engines.merging import merge_all
 from mailmill.errors import DataError
 from mailmill.storage import manifests
@@ -58,6 +62,21 @@ def publish_rows(workspace: Workspace, values: list[int], empty_parts: bool = Fa
 def map_rows(engine: Engine, workspace: Workspace, table: Table, kernel: Any, progress: Any) -> dict[str, Table]:
     stage = workspace.stage({"rows": table.fingerprint}, "settings", kernel.outputs)
     return stage.publish(engine.map_table(table, kernel, stage.sink, progress), {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "submitted", "chosen"),
+    [({}, True, "spark"), ({"master": "yarn"}, False, "spark"), ({"address": "tcp://h:8786"}, True, "dask"),
+     ({"kind": "local"}, True, "local"), ({}, False, "dask")],
+)  # fmt: skip
+def test_auto_takes_the_cluster_that_was_given(
+    settings: dict[str, str], submitted: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """spark-submit tells of itself by a variable alone; else a job of a whole cluster would run on its driver."""
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
+    if submitted:
+        monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    assert choose(EngineSection.model_validate(settings)) == chosen
 
 
 def test_row_wise_map(engine: Engine, workspace: Workspace) -> None:
@@ -129,6 +148,19 @@ def test_a_row_that_raises_without_rejects_names_the_row(engine: Engine, workspa
     with pytest.raises(DataError, match=f"{50:032x}.*RuntimeError") as caught:
         map_rows(engine, workspace, table, NoRejectsKernel(), Counter())
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "a disk that fails"), MemoryError()])
+def test_what_is_no_rows_fault_is_no_reject(error: Exception, workspace: Workspace) -> None:
+    """A disk that fails for a minute would turn a night's mail into rejects, and the run would end well."""
+
+    class Failing(DoubleKernel):
+        def __call__(self, batch: pa.RecordBatch) -> Any:
+            raise error
+
+    rows = pa.RecordBatch.from_pylist([{"key": f"{n:032x}", "source": "s", "value": n} for n in range(2)], ROWS)
+    with pytest.raises(type(error)):
+        map_batches([rows], Failing(), workspace.stage({}, "s", Failing().outputs).sink, 0)
 
 
 def test_a_fatal_error_keeps_its_type_and_publishes_nothing(engine: Engine, workspace: Workspace) -> None:

@@ -193,6 +193,24 @@ def test_words_of_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
     assert store.lookup(["the", ",", "café", ". . .", "x", "abcd"]).tolist() == [0, 1, 2, 3, -1, -1]
 
 
+def test_a_store_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut could leave files of the right sizes that hold zeros: every word's vector would be one of them."""
+    flushed, fsync, publish = set[int](), os.fsync, glove._publish
+
+    def noted(number: int) -> None:
+        flushed.add(os.fstat(number).st_ino)
+        fsync(number)
+
+    def published(temporary: Path, *rest: object) -> None:
+        assert flushed >= {file.stat().st_ino for file in temporary.iterdir()}
+        publish(temporary, *rest)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(glove, "_publish", published)
+    build_store(write(tmp_path, TEXT), tmp_path / "store")
+    assert len(flushed) > 3
+
+
 def test_pickles_as_a_name(tmp_path: Path) -> None:
     store = build_store(write(tmp_path, TEXT), tmp_path / "store")
     assert len(pickle.dumps(store)) < 500

@@ -93,6 +93,7 @@ def test_with_weights_is_accepted_when_nothing_is_changed() -> None:
         ("classes", ["a"]), ("classes", ["a", "a"]), ("classes", [1, 2]), ("classes", "ab"), ("classes", None),
         ("classes", ["a", "b", "c"]), ("classes", ["a", "\ud800"]),
         ("columns", 4), ("columns", 0), ("columns", 5.0), ("columns", True),
+        ("threshold", 0.0), ("threshold", 1.0), ("threshold", 1), ("threshold", None),
         ("feature_spec", []), ("training", None), ("evidence", 3), ("metrics", "x"), ("hyperparameters", {}),
     ],
 )  # fmt: skip
@@ -125,6 +126,7 @@ FOREST_ATTACKS: dict[str, Callable[[dict[str, np.ndarray]], Any]] = {
     "a threshold that is NaN": lambda a: a["threshold"].__setitem__(0, np.nan),
     "a negative count": lambda a: a["counts"].__setitem__((0, 0), -1),
     "huge counts": lambda a: a["counts"].__setitem__(slice(None), 2**62),
+    "a class of no weight": lambda a: a["weights"].__setitem__(0, 0),
     "offsets that run back": lambda a: a["offsets"].__setitem__(1, 0),
     "offsets that overflow": lambda a: a["offsets"].__setitem__(1, 2**63 - 1),
     "negative offsets": lambda a: a["offsets"].__setitem__(1, -(2**63)),
@@ -302,8 +304,14 @@ def test_any_document_is_refused_politely(document: bytes) -> None:
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": NaN}', "[]", "null", '{"columns": ' + "9" * 5000 + "}", "\xff"])
 def test_documents_that_are_not_plain_json_are_refused(text: str) -> None:
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=r"is not (valid JSON|a JSON object)"):
         from_bytes({DOCUMENT: text.encode("latin-1"), WEIGHTS: b""})
+
+
+def test_a_description_without_end_is_refused() -> None:
+    good = files("logistic")
+    with pytest.raises(DataError, match="larger than 16777216 bytes"):
+        from_bytes({**good, DOCUMENT: good[DOCUMENT] + b" " * (16 << 20)})
 
 
 def test_damage_and_absence_are_named() -> None:

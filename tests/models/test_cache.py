@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,15 @@ def files(cache: Cache) -> list[Path]:
     return sorted(path for path in cache.root.rglob("*") if path.is_file())
 
 
+def test_each_user_has_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another's folder cannot be written to, and what lies in it is another's."""
+    roots = []
+    for user in (1001, 1002):
+        monkeypatch.setattr(os, "getuid", lambda user=user: user)
+        roots.append(Cache().root)
+    assert roots[0] != roots[1]
+
+
 def test_arrays_come_back_as_they_were_and_are_made_once(tmp_path: Path) -> None:
     cache, maker = Cache(str(tmp_path / "deep" / "cache")), Maker()
     before = READING.cache_bytes
@@ -70,6 +80,7 @@ def test_arrays_come_back_as_they_were_and_are_made_once(tmp_path: Path) -> None
     cache.get("table", "arrays-train", "f0", maker("a"))
     cache.get("other", "arrays-train", "f0", maker("c"))
     assert maker.made == ["a", "b", "c", "a"]
+    assert stat.S_IMODE((tmp_path / "deep" / "cache" / "table").stat().st_mode) == 0o700, "features are made of mail"
 
 
 @pytest.mark.parametrize("at", [0, 20, 200, 4097, -1])

@@ -40,6 +40,14 @@ def test_arrays_hold_the_labelled_rows_of_the_split(workspace: Workspace, tmp_pa
     assert sum(len(part.arrays("test").y) for part in parts) == 0
 
 
+def test_what_is_kept_of_other_classes_is_not_taken(workspace: Workspace, tmp_path: Path) -> None:
+    """A cache that stays, and another `train.positive`: labels would be those of the order before, each the other."""
+    table, cache = publish(workspace, 60), Cache(str(tmp_path / "cache"))
+    one, other = ([part.arrays("train").y for part in fragments(table, c, 2**20, 1, cache)]
+                  for c in (CLASSES, CLASSES[::-1]))  # fmt: skip
+    assert np.concatenate(one).tolist() == (1 - np.concatenate(other)).tolist()
+
+
 def test_small_files_are_read_together(workspace: Workspace, tmp_path: Path) -> None:
     schema = schemas.features(1)
     stage, written = workspace.stage({}, "s", {"features": schema}), []

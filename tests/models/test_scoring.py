@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailmill.errors import DataError
+from mailmill.models.data import SparseRows
 from mailmill.models.forest import ForestSettings, fit_forest
 from mailmill.models.logistic import LogisticModel, LogisticSettings, fit_logistic
 from mailmill.models.scoring import Model, predict, probability, sentiment
@@ -53,6 +54,24 @@ def test_predictions_and_sentiment() -> None:
     three = np.array([[0.4, 0.4, 0.2], [0.1, 0.1, 0.8]])
     assert predict(three, 0.99).tolist() == [0, 2]
     assert sentiment(three).tolist() == pytest.approx([-0.2, 0.7])
+
+
+@pytest.mark.parametrize(
+    ("columns", "value", "reason"),
+    [(2, 1.0, None), (1, 1.0, "features have 1"), (3, 1.0, "features have 3"), (None, 1.0, "features have none"),
+     (2, np.nan, "NaN or infinite"), (2, np.inf, "NaN or infinite")],
+)  # fmt: skip
+def test_unusable_sparse_features_are_refused(columns: int | None, value: float, reason: str | None) -> None:
+    """A table of more n-grams than the model's has them in other columns: the scores would be of other words."""
+    model = LogisticModel(CLASSES, np.ones((1, 1)), np.zeros(1), LogisticSettings(), np.ones((1, 2)))
+    X, bounds = np.zeros((1, 1), np.float32), np.array([0, 1], np.int64)
+    values = np.array([value], np.float32)
+    sparse = None if columns is None else SparseRows(bounds, np.zeros(1, np.int32), values, columns)
+    if reason is None:
+        assert probability(model, X, sparse)[0, 1] == pytest.approx(1 / (1 + np.exp(-1)))
+    else:
+        with pytest.raises(DataError, match=reason):
+            probability(model, X, sparse)
 
 
 def test_unusable_features_are_refused() -> None:

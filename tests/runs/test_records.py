@@ -17,7 +17,7 @@ from mailmill.cli import cli
 from mailmill.commands import interrupt
 from mailmill.commands.outcome import guarded
 from mailmill.config import Config
-from mailmill.errors import DataError
+from mailmill.errors import DataError, InfrastructureError
 from mailmill.runs import logs, record, reports
 from mailmill.storage.filesystems import Storage
 from tests import mail
@@ -182,6 +182,8 @@ def test_secrets_are_hidden(settings: tuple[Config, Path]) -> None:
         "spark.hadoop.fs.s3a.secret.key": "s1", "spark.hadoop.fs.s3a.access.key": "s2",
         "spark.authenticate.secret": "s3",
         "spark.hadoop.fs.s3a.session.token": "s4", "spark.ssl.keyPassword": "s5",
+        "spark.hadoop.fs.azure.account.key.box.blob.core.windows.net": "s6", "spark.hadoop.fs.x.credential": "s7",
+        "spark.hadoop.fs.gs.private.key": "s8", "spark.x.api-key": "s9", "spark.x.passwd": "s10",
     }  # fmt: skip
     plain = {"spark.executor.memory": "4g", "spark.sql.keyed": "kept"}
     config = settings[0].model_copy(update={"engine": settings[0].engine.model_copy(update={"spark": hidden | plain})})
@@ -193,6 +195,19 @@ def test_secrets_are_hidden(settings: tuple[Config, Path]) -> None:
 def test_an_unknown_errors_words_are_not_recorded(settings: tuple[Config, Path]) -> None:
     document = record.Recorder(settings[0], "r", "run").document(ValueError("Dear Ms Smith, my card is 4711"))
     assert document["error"] == {"type": "ValueError", "message": "", "exit_code": 1}
+
+
+def test_a_record_that_cannot_be_written_ends_no_run(
+    settings: tuple[Config, Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables are published by then; a full disk must not have a scheduler run the night again."""
+
+    def full(*_: object) -> None:
+        raise InfrastructureError("No space left on device")
+
+    monkeypatch.setattr(Storage, "write", full)
+    record.Recorder(settings[0], "r", "run").write(Storage(settings[0].storage), None)
+    assert "no record of this run: No space left on device" in caplog.text
 
 
 def test_logs_are_json_where_nobody_watches(settings: tuple[Config, Path], tmp_path: Path) -> None:

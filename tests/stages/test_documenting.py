@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mailmill import pipeline
+from mailmill.config import parse
 from mailmill.errors import DataError
 from mailmill.job import Job
+from mailmill.stages import documenting
 from mailmill.storage.loading import message_key
 from tests import mail
 
@@ -32,3 +36,35 @@ def test_features_of_mail_that_is_gone_are_named(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="clean table does not hold") as caught:
             pipeline.docs(job)
     assert caught.value.hint == "run `mailmill features`"
+
+
+class Asked(Exception):
+    """Words were looked for."""
+
+
+@pytest.mark.parametrize(
+    ("shown", "source", "asked"),
+    [
+        ("never", "package:glove", False),
+        ("package", "glove.txt", False),
+        ("package", "trained", False),
+        ("package", "package:glove", True),
+        ("always", "glove.txt", True),
+    ],
+)
+def test_words_are_shown_of_no_vectors_but_those_that_may_be(
+    shown: str, source: str, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vectors that are one's own know the words of one's own mail: names, streets, products."""
+
+    def look(*_: object) -> None:
+        raise Asked
+
+    settings = [f"docs.words={shown}", f'features.vectors="{source}"']
+    job: Any = SimpleNamespace(config=parse({"input": {"paths": ["mail"]}}, settings), storage=None)
+    monkeypatch.setattr(documenting.own_vectors, "source", look)
+    if asked:
+        with pytest.raises(Asked):
+            documenting._telling(job, *[None] * 5)  # type: ignore[arg-type]
+    else:
+        assert documenting._telling(job, *[None] * 5) is None  # type: ignore[arg-type]

@@ -37,10 +37,8 @@ def stranger() -> Holder:
 
 def test_the_second_stops_at_once_and_says_why(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     with Lease(*place, "first"):
-        began = time.monotonic()
         with pytest.raises(InfrastructureError, match=r"is in use by run first \(process \d+ on ") as caught:
             Lease(*place, "second").__enter__()
-        assert time.monotonic() - began < 5
         assert caught.value.exit_code == 4
         assert place[1] in caught.value.message
         assert "expires in" in caught.value.hint
@@ -132,12 +130,10 @@ def test_a_dead_runs_lease_expires(place: Place) -> None:
 
 def test_renewal_keeps_it_alive(place: Place) -> None:
     with Lease(*place, "first", seconds=2) as first:
-        held = Holder.of_this_process("first")
         time.sleep(4.5)
         with pytest.raises(InfrastructureError, match="run first"):
             Lease(*place, "second", seconds=2).__enter__()
         first.check()
-        assert held.pid == os.getpid()
 
 
 def test_a_leases_time_to_live_is_its_holders(place: Place) -> None:
@@ -177,6 +173,26 @@ def test_a_lease_is_looked_at_before_each_publication(place: Place) -> None:
         held_by(place, stranger())
         with pytest.raises(InfrastructureError, match="was lost"):
             mine.check()
+
+
+def test_a_lease_that_could_not_be_renewed_for_its_time_is_lost(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage that does not answer does not say that another run has taken over."""
+
+    def fails(*_: object) -> None:
+        raise InfrastructureError("S3 does not answer")
+
+    with Lease(*place, "mine", seconds=3600) as mine:
+        monkeypatch.setattr(mine._place, "write", fails)
+        mine.check()  # it was renewed a moment ago
+        mine._renewed -= 3601
+        with pytest.raises(InfrastructureError, match="was lost"):
+            mine.check()
+
+
+def test_a_lease_that_was_taken_unseen_is_not_let_go(place: Place) -> None:
+    with Lease(*place, "mine", seconds=3600):
+        held_by(place, stranger())
+    assert b"theirs" in place[0].read(join(place[1], lease.NAME)), "another's lease was deleted"
 
 
 @pytest.mark.parametrize("skew", [-3600, 3600])
@@ -263,6 +279,17 @@ def test_a_process_that_is_gone_from_this_machine_is_dead_at_once(place: Place) 
     held_by(place, holder)
     with Lease(*place, "next"):
         pass
+
+
+def test_a_process_that_nobody_has_buried_is_gone() -> None:
+    """The first process of a container buries none."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder = replace(Holder.of_this_process("killed"), pid=child.pid, process=lease._identity(child.pid))
+    assert not holder.gone
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # dead, and not buried
+    assert holder.gone
+    child.communicate()
 
 
 def test_a_pid_that_was_used_again_is_another_process() -> None:

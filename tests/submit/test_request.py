@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,7 @@ def test_the_sdk_refuses_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> No
         (["--target", "standalone", "--master", "spark://h:1", "--staging", "s3://b/p", "run"], "the driver itself"),
         (["--conf", "novalue", "run"], "key=value"),
         (["--run-id", "a b", "run"], "--run-id"),
+        (["--run-id", "n" * 49, "run"], "at most 48"),
         ([*SERVERLESS, "--s3a", "run"], "EMR has its own"),
         (["--compiled", "run"], "make compiled"),
         (["--target"], "needs a value"),
@@ -226,8 +229,27 @@ def test_following_a_job_run_to_its_end() -> None:
     assert running.follow(failed, "a", "r", pause=0) == 3
 
 
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("sys.exit('User application exited with status 3')", 3),
+        ("sys.exit('it was not told')", 1),
+        ("print('User application exited with status 3', file=sys.stderr)", 0),
+        ("os.kill(os.getpid(), 15)", 143),
+    ],
+)
+def test_a_client_on_yarn_ends_with_the_jobs_exit_code(
+    program: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.signal, "signal", lambda *_: None)
+    argv = [sys.executable, "-c", f"import os, sys; {program}"]
+    assert running._execute(argv, dict(os.environ), follow=True) == code
+
+
 def test_an_answer_that_does_not_come_is_asked_for_again() -> None:
     """The job runs on: a retry would meet its lease."""
+    now_and_then = Serverless(*["no answer", "RUNNING"] * 40, "SUCCESS")
+    assert running.follow(now_and_then, "a", "r", pause=0) == 0
     assert running.follow(Serverless("RUNNING", "no answer", "503", "SUCCESS"), "a", "r", pause=0) == 0
     with pytest.raises(InfrastructureError, match="GetJobRun"):
         running.follow(Serverless("RUNNING", *["no answer"] * 100), "a", "r", pause=0)

@@ -112,7 +112,7 @@ def measured(kind: datasheet.Kind, name: str, subject: str, facts: dict[str, obj
         ({"clean.text.duplicate_share": 0.25}, "But 25.0 % of all clean mails repeat the text of another"),
         (
             {"clean.text.duplicate_share": 0.25, "clean.text.duplicate_share_error": 0.012},
-            "But about 25.0 % of all clean mails (an estimate with a standard error of 1.2 %) repeat the text of another",
+            "But about 25.0 % of all clean mails (an estimate with a standard error of 1.2 %) repeat the text of",
         ),
     ],
 )

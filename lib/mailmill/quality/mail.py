@@ -128,8 +128,8 @@ def _spans(spans: pa.ListArray) -> tuple[list[tuple[str, int]], list[tuple[str, 
 def facts_clean(tally: Tally) -> Facts:
     """Figures of the clean table.
 
-    text.duplicate_share: the share of mails whose text an earlier one has, 1 - texts / mails; threads.distinct: how many
-    conversations there are. Both are exact below 4096 texts or conversations; beyond, they are estimates, and
+    text.duplicate_share: the share of mails whose text an earlier one has, 1 - texts / mails; threads.distinct: how
+    many conversations there are. Both are exact up to 4096 texts or conversations; beyond, they are estimates, and
     text.duplicate_share_error and threads.distinct_error their standard errors (`sketches.Distinct`).
     """
     s, found = tally.sums, Facts(tally.sums["rows"])

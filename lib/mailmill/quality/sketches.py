@@ -182,7 +182,7 @@ class Distinct:
 
     @property
     def error(self) -> float | None:
-        """The standard error of `distinct`, sqrt(D (D - k + 1) / (k - 2)): at most D / sqrt(k - 2), 1.6 % of 4096 hashes.
+        """The standard error of `distinct`, sqrt(D (D - k + 1) / (k - 2)): with k = 4096 at most 1.6 % of D.
 
         None where it is exact. Beyer et al., "On synopses for distinct-value estimation under multiset operations",
         SIGMOD 2007.

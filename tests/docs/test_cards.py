@@ -279,6 +279,25 @@ def test_a_model_without_mistakes_is_not_sure_of_other_mails() -> None:
     assert "the interval of macro f1 and that of roc auc is a point" in note
 
 
+@pytest.mark.parametrize("support", [(1, 599), (3, 597), (1,) * 20 + (580,)])
+def test_a_rare_class_that_a_draw_misses_is_no_mistake(support: tuple[int, ...]) -> None:
+    """Of three positive mails one draw in twenty holds none, and its macro F1 fell to one half."""
+    y = np.repeat(np.arange(len(support)), support)
+    p = np.eye(len(support))[y]
+    found = intervals.bootstrap(p, y, np.arange(len(y), dtype=np.uint64), 0.5, 1)["macro_f1"]
+    assert (found.value, found.low, found.high) == (1, 1, 1)
+    wrong = p[[*range(1, len(y)), 0]]  # the first mail of each class but one is called by the class before
+    missed = intervals.bootstrap(wrong, y, np.arange(len(y), dtype=np.uint64), 0.5, 1)["macro_f1"]
+    assert missed.low <= missed.value <= missed.high
+    assert missed.low < 1
+
+
+def test_a_class_without_a_mail_counts_nothing_in_every_draw() -> None:
+    y = np.repeat([0, 1], 300)
+    found = intervals.bootstrap(np.eye(3)[y], y, np.arange(600, dtype=np.uint64), 0.5, 1)["macro_f1"]
+    assert (found.value, found.low, found.high) == pytest.approx((2 / 3,) * 3)
+
+
 def test_a_card_names_what_the_most_frequent_class_is_worth() -> None:
     sample = make_sample(60)
     sample.y[:] = np.arange(60) >= 6

@@ -35,6 +35,28 @@ def test_ties_go_to_the_lower_log_loss_then_the_name() -> None:
     assert choice.choose({"b": GOOD, "a": GOOD}, "macro_f1") == "a"
 
 
+@pytest.mark.parametrize(
+    ("models", "by", "told"),
+    [
+        ({"a": SURE, "b": WORSE}, "macro_f1", "the highest macro F1"),
+        ({"a": SURE, "b": GOOD}, "macro_f1", "the highest macro F1, as b has, and of these the lowest log loss"),
+        ({"a": SURE, "b": GOOD, "c": GOOD}, "roc_auc",
+         "the highest area under the ROC curve, as b and c have, and of these the lowest log loss"),
+        ({"a": SURE, "b": GOOD}, "log_loss", "the lowest log loss"),
+        ({"a": SURE, "b": SURE}, "log_loss",
+         "the lowest log loss, as b has, and of these it is the first by log loss, then by name"),
+        ({"a": SURE, "b": SURE}, "macro_f1",
+         "the highest macro F1, as b has, and of these it is the first by log loss, then by name"),
+    ],
+)  # fmt: skip
+def test_a_tie_is_told(models: dict[str, Metrics], by: str, told: str) -> None:
+    """Of rare classes all models call everything by the other: both have the highest macro F1."""
+    figures = {name: {"validation": found, "test": found} for name, found in models.items()}
+    assert choice.choose(models, by) == "a"
+    page = choice.report(figures, "a", by)["choice.md"].decode()
+    assert f"on the validation split it has {told}. The test split" in page
+
+
 def test_the_test_split_does_not_decide() -> None:
     figures = {"a": {"validation": SURE, "test": WORSE}, "b": {"validation": WORSE, "test": SURE}}
     chosen = choice.choose({name: splits["validation"] for name, splits in figures.items()}, "macro_f1")
@@ -56,11 +78,12 @@ def test_the_most_frequent_class_is_that_of_the_test_mails() -> None:
 
 
 def test_labels_from_outside_cannot_break_the_page() -> None:
-    hostile = ("<script>alert(1)</script>", "a|b\n# heading")
+    hostile = ("<script>alert(1)</script>", "a|b\n# heading\r# and\x1b[2J")
     figures = {"m": dict.fromkeys(("validation", "test"), metrics([0.1, 0.9, 0.2, 0.8], hostile))}
     page = choice.report(figures, "m", "macro_f1")["choice.md"].decode()
     assert "<" not in page, "an element needs no end of its own: the page's next one closes it"
     assert "\n# heading" not in page
+    assert not {"\r", "\x1b"} & set(page)
     assert "a\\|b" in page
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailmill import schemas
-from mailmill.docs import answers, build, datasheet, declared
+from mailmill.docs import answers, build, datasheet, declared, gathering
 from mailmill.docs.datasheet import questions
 from mailmill.docs.facts import Fact, Facts
 from mailmill.errors import ConfigError, DataError
@@ -76,10 +76,10 @@ def test_measured_answers_say_what_the_tables_hold(documented: Documented) -> No
     job = Job(documented.config)
     clean, labels = job.workspace.manifest("clean"), job.workspace.manifest("labels")
     sheet = next(s for s in documented.documents().datasheets if s.subject == "clean")
-    said = {answer.question.id: answer.text for answer in sheet.answers}
-    assert said["composition.count"] == f"{clean.rows:,} messages."
-    assert f"{labels.statistics['labelled']:,} of" in said["composition.label"]
-    assert f"{clean.statistics['duplicates']:,} exact duplicates" in said["composition.errors"]
+    told = {answer.question.id: answer.text for answer in sheet.answers}
+    assert told["composition.count"] == f"{clean.rows:,} messages."
+    assert f"{labels.statistics['labelled']:,} of" in told["composition.label"]
+    assert f"{clean.statistics['duplicates']:,} exact duplicates" in told["composition.errors"]
 
 
 def test_mails_without_a_label_are_those_of_the_table(documented: Documented) -> None:
@@ -89,32 +89,92 @@ def test_mails_without_a_label_are_those_of_the_table(documented: Documented) ->
     missing = sum(batch.column("label").null_count for scan in features.scans() for batch in scan.batches(["label"]))
     raw, labels = job.workspace.manifest("raw").rows, job.workspace.manifest("labels")
     assert missing < labels.statistics["unlabelled"]
-    said = {
+    told = {
         sheet.subject: next(a.text for a in sheet.answers if a.question.id == "composition.missing")
         for sheet in documented.documents().datasheets
     }
-    assert said["features"].startswith(f"{missing} messages have no label")
-    assert f"Of the {raw} messages of the table raw {labels.statistics['unlabelled']} have no label" in said["clean"]
+    assert told["features"].startswith(f"{missing} messages have no label")
+    assert f"Of the {raw} messages of the table raw {labels.statistics['unlabelled']} have no label" in told["clean"]
 
 
-def test_a_model_was_chosen_by_labelled_mails_alone() -> None:
-    (question,) = (question for question in questions("model_card") if question.id == "evaluation.motivation")
-    facts = {"features.splits.validation": 97, "models.m.validation.rows": 47, "models.m.test.rows": 94}
-    for copies in ({}, {"clean.text.duplicate_share": 0.25}):
-        values = {name.replace(".", "__"): value for name, value in (facts | copies).items()}
-        found = answers.fill(question.templates("models.m"), known(**values), "models.m")
-        assert found is not None
-        assert "by the 47 labelled mails of the split validation" in found.text
-        assert ("25.0 % of all clean mails repeat the text of another" in found.text) == bool(copies)
+def measured(kind: datasheet.Kind, name: str, subject: str, facts: dict[str, object]) -> str:
+    """The measured answer to one question from these facts."""
+    (question,) = (question for question in questions(kind) if question.id == name)
+    found = answers.fill(question.templates(subject), known(**facts), subject)
+    assert found is not None
+    return found.text
+
+
+@pytest.mark.parametrize(
+    ("copies", "told"),
+    [
+        ({}, None),
+        ({"clean.text.duplicate_share": 0.25}, "But 25.0 % of all clean mails repeat the text of another"),
+        (
+            {"clean.text.duplicate_share": 0.25, "clean.text.duplicate_share_error": 0.012},
+            "But about 25.0 % of all clean mails (an estimate with a standard error of 1.2 %) repeat the text of",
+        ),
+    ],
+)
+def test_a_model_was_chosen_by_labelled_mails_alone(copies: dict[str, object], told: str | None) -> None:
+    rows = {"features.splits.validation": 97, "models.m.validation.rows": 47, "models.m.test.rows": 94}
+    text = measured("model_card", "evaluation.motivation", "models.m", rows | copies)
+    assert "by the 47 labelled mails of the split validation; no label of the split test (94) decided anything" in text
+    assert told in text if told else "repeat" not in text
+
+
+def test_an_estimate_is_not_told_as_a_count() -> None:
+    exact = {"clean.threads.distinct": 4000}
+    assert "there are 4,000 conversations." in measured("datasheet", "composition.relationships", "clean", exact)
+    text = measured(
+        "datasheet", "composition.relationships", "clean",
+        {"clean.threads.distinct": 20_493, "clean.threads.distinct_error": 291},
+    )  # fmt: skip
+    assert "about 20,493 conversations (an estimate with a standard error of 291)" in text
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_vectors_that_are_trained_on_test_mails_are_told_of(own: bool) -> None:
+    """The card said that test mails decided nothing, though their words had trained the vectors."""
+    facts: dict[str, object] = {"clean.rows": 9, "run.seed": 1, "features.splits.test": 3}
+    facts |= {"models.m.feature_spec.vectors": "trained.txt", "models.m.feature_spec.pooling": "mean"}
+    facts |= {"vectors.words": 1028} if own else {}
+    card = measured("model_card", "evaluation.preprocessing", "models.m", facts)
+    assert ("vectors of 1,028 words are trained on clean mail, that of the split test among it" in card) == own
+    sheet = measured("datasheet", "composition.splits", "features", facts)
+    assert ("vectors of 1,028 words, however, are trained on the table clean" in sheet) == own
+    assert ("no conversation is both learned from and tested on" in sheet) != own
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_own_vectors_are_a_fact_where_features_use_them(used: bool, documented: Documented) -> None:
+    job = Job(documented.config)
+    stage = job.stage({}, [], {"vectors/trained": schemas.FILES})
+    features = documented.config.features.model_copy(update={"vectors": "trained"})
+    config = documented.config.model_copy(update={"features": features}) if used else documented.config
+    try:
+        stage.publish(stage.write_files("vectors/trained", {"trained.txt": b"a 1\n"}), {"words": 7})
+        found = gathering.gather(job.workspace, config).get("vectors.words")
+    finally:
+        shutil.rmtree(job.workspace.uri_of("vectors/trained"))
+    assert (found.value if found else None) == (7 if used else None)
+
+
+def test_coverage_is_of_tokens() -> None:
+    facts: dict[str, object] = {"models.m.feature_spec.vectors": "v", "settings.clean.sender_domain": "hash"}
+    text = measured("model_card", "factors.evaluation", "models.m", facts | {"models.m.test.rows": 9})
+    assert "coverage (the share of tokens, punctuation marks included, that the vectors v hold)" in text
 
 
 def test_hashed_words_are_told_of(documented: Documented) -> None:
     """Whoever knows a name can look for its column, so a row is not said to hold none."""
     documents = documented.documents()
     sheet = next(s for s in documents.datasheets if s.subject == "features")
-    said = {answer.question.id: answer.text for answer in sheet.answers}
-    assert "pairs of words that skip up to 2, hashed into 131,072 columns" in said["composition.data"]
-    assert "can hash it and see whether a row has its column" in said["composition.identify"]
+    told = {answer.question.id: answer.text for answer in sheet.answers}
+    assert "pairs of words that skip up to 2, hashed into 131,072 columns" in told["composition.data"]
+    assert "can hash it and see whether a row has its column" in told["composition.identify"]
+    assert "columns that fewer than 4 training mails hold are left out" in told["composition.identify"]
+    assert "the words of a single mail can be looked up too" in told["composition.identify"]
     types = {
         card.subject: next(a.text for a in card.answers if a.question.id == "details.type") for card in documents.cards
     }

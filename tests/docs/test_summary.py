@@ -17,3 +17,11 @@ def test_classes_that_begin_alike_can_be_told_apart() -> None:
     assert "delivery: lost " in lines[2]
     assert {line.index("precision") + 9 for line in lines[:1]} == {line.index(" 1.000") + 6 for line in lines[1:4]}
     assert len(lines[3]) < 100
+
+
+def test_a_class_cannot_break_the_lines_or_reach_the_terminal() -> None:
+    found = summarise(tally(np.eye(2), np.arange(2)), ("x\n2", "neg\x1b[2J\x1b[31m\u202eX")).to_dict()
+    lines = summary._figures({"models": {"m": {"test": found}}, "chosen": "m", "chosen_by": "macro_f1"})
+    assert all(line.isprintable() for line in lines)
+    assert "x\\x0a2 " in lines[1]
+    assert {line.index(" 1.000") for line in lines[1:3]} == {lines[0].index("precision") + 3}

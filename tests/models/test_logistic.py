@@ -13,8 +13,10 @@ from sklearn.preprocessing import StandardScaler
 
 from mailmill.errors import ConfigError, DataError
 from mailmill.models import logistic
-from mailmill.models.data import SparseRows, TrainingArrays
+from mailmill.models.calibration import calibrate
+from mailmill.models.data import MemoryFragment, SparseRows, TrainingArrays, in_process
 from mailmill.models.logistic import LogisticSettings, fit_all, fit_logistic
+from mailmill.models.metrics import count, evaluate
 from mailmill.models.path import fit_path
 
 from .problems import CLASSES, cut, problem, sparse_problem
@@ -325,11 +327,9 @@ def test_the_path_chooses_on_the_validation_split() -> None:
     for data in (train, validation):
         z = (data.X - data.X.mean(axis=0)) / data.X.std(axis=0) @ w
         parts.append(replace(data, y=(z + 6 * rng.normal(size=len(z)) > 0).astype(np.int64)))
-    from mailmill.models.data import MemoryFragment, in_process
-
     map_reduce = in_process([MemoryFragment({"train": parts[0], "validation": parts[1]})])
     strengths = (1e-6, 1e-3, 3e-2, 3e-1, 1e2)
-    model, evidence = fit_path(map_reduce, CLASSES, [LogisticSettings(l2=l2) for l2 in strengths])
+    model, evidence = fit_path(map_reduce, CLASSES, [LogisticSettings(l2=l2) for l2 in strengths], method="none")
     assert evidence.path is not None
     assert [l2 for l2, _ in evidence.path] == list(strengths)
     losses = dict(evidence.path)
@@ -339,11 +339,37 @@ def test_the_path_chooses_on_the_validation_split() -> None:
     assert losses[model.settings.l2] == pytest.approx(float(-np.log(p).mean()), rel=1e-9)
     double = [parts[0], replace(parts[1], weights=np.full(3000, 2.0))]
     heavy = in_process([MemoryFragment(dict(zip(("train", "validation"), double, strict=True)))])
-    again = fit_path(heavy, CLASSES, [LogisticSettings(l2=l2) for l2 in strengths])[1].path
+    again = fit_path(heavy, CLASSES, [LogisticSettings(l2=l2) for l2 in strengths], method="none")[1].path
     assert dict(again or ()) == pytest.approx(losses, rel=1e-9)
     with pytest.raises(DataError, match="no labelled row to choose"):
         empty = parts[1].take(np.arange(0))
         fit_path(in_process([MemoryFragment({"train": parts[0], "validation": empty})]), CLASSES, [LogisticSettings()])
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_the_path_judges_models_as_they_are_published(class_weight: Any, method: Any) -> None:
+    """By raw log loss the strength was chosen whose scores happen to be of the right size, not the best order."""
+    rng, columns = np.random.default_rng(0), 150
+
+    def rare(rows: int) -> TrainingArrays:
+        y = (rng.random(rows) < 0.03).astype(np.int64)
+        X = rng.normal(size=(rows, columns)) + y[:, None] * np.where(np.arange(columns) < 15, 0.5, 0)
+        return TrainingArrays(X.astype(np.float32), y, np.arange(rows, dtype=np.uint64))
+
+    map_reduce = in_process([MemoryFragment({"train": rare(4000), "validation": rare(3000)})])
+    wanted = [LogisticSettings(l2=l2, class_weight=class_weight) for l2 in (1e-2, 1.0)]
+    model, evidence = fit_path(map_reduce, CLASSES, wanted, method=method)
+    raw = fit_path(map_reduce, CLASSES, wanted, method="none")[0]
+    published = {}
+    for fitted, _ in fit_all(map_reduce, CLASSES, wanted):
+        calibration = calibrate(count(map_reduce, fitted, "validation").binned, method)
+        found = evaluate(map_reduce, replace(fitted, calibration=calibration), split="validation")
+        published[fitted.settings.l2] = found.log_loss
+    assert dict(evidence.path or ()) == pytest.approx(published, rel=1e-12)
+    assert model.settings.l2 == min(published, key=published.__getitem__)
+    if class_weight:
+        assert raw.settings.l2 != model.settings.l2
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,10 @@ def test_shares_are_compared_between_versions_of_enough_mails(before: int, now: 
 
 
 def test_figures_of_different_things_are_not_compared() -> None:
+    older = document(400, **{"text.duplicate_share": 0.0})  # of some texts, before it was of all rows
+    newer = document(400, **{"text.duplicate_share": 0.4, "text.duplicate_share_of": "rows"})
+    assert "drift.text.duplicate_share.change" not in drift.facts(older, newer)
+    assert drift.facts(newer, newer)["drift.text.duplicate_share.change"] == 0
     before, now = ({"label.polarity_auc": auc, "label.polarity_auc_of": of} for auc, of in ((0.8, "a"), (0.5, "b")))
     assert "drift.label.polarity_auc.change" not in drift.facts(document(400, **before), document(400, **now))
     again = drift.facts(document(400, **before), document(400, **now | {"label.polarity_auc_of": "a"}))

@@ -90,9 +90,10 @@ def test_figures_of_clean_mail_are_true(tmp_path: Path) -> None:
     assert facts["dated.share"] == pytest.approx(sum(row["date"] is not None for row in rows) / N)
     assert facts["confidence.mean"] == pytest.approx(np.mean([row["confidence"] for row in rows]), abs=1e-6)
     assert facts["spans.uncovered"] == 0
-    assert facts["threads.distinct"] == N // 3
+    assert (facts["threads.distinct"], facts["threads.distinct_error"]) == (N // 3, None)
     assert facts["domains.distinct"] == 17
     assert facts["text.duplicate_share"] == pytest.approx(1 - len({row["text"] for row in rows}) / N)
+    assert facts["text.duplicate_share_error"] is None
     assert found["counts"]["zones"] == {zone: zones.get(zone, 0) for zone in schemas.ZONES}
     assert (
         found["counts"]["rules"]["quoted/quote_mark"] + found["counts"]["rules"]["quoted/reply_header"]
@@ -102,6 +103,34 @@ def test_figures_of_clean_mail_are_true(tmp_path: Path) -> None:
     assert found["counts"]["days"] == dict(days)
     assert (facts["date.first"], facts["date.last"]) == (min(days), max(days))
     assert sum(found["histograms"]["text.chars"]["counts"]) == found["rows"] == N
+
+
+def mailing(root: Path, rows: int, common: range, names: int) -> Profile:
+    """Clean mail of as many domains and conversations as `names`; the mails of `common` are of one domain and text."""
+    found = []
+    for n in range(rows):
+        own = {"sender_domain": "the largest" if n in common else f"firm {n % names}", "thread": tables.key(n % names)}
+        found.append(tables.clean(n) | own | {"text": "out of office" if n in common else f"text {n}"})
+    return measured(tables.publish(str(root), "clean", found, rows, 2**20), LocalEngine())
+
+
+def test_beyond_what_is_kept_figures_are_estimates_or_left_out(tmp_path: Path) -> None:
+    """Of 6,000 domains the one with half of the mail was mostly not among those that were kept, and 3 the largest."""
+    common = range(6000, 12_000)
+    many, few = (mailing(tmp_path / str(names), 12_000, common, names) for names in (6000, 60))
+    for found in (many, few):
+        error = found.facts["text.duplicate_share_error"]
+        assert isinstance(error, float)
+        assert 0 < error < 0.01
+        assert found.facts["text.duplicate_share"] == pytest.approx(5999 / 12_000, abs=3 * error)
+    error = many.facts["threads.distinct_error"]
+    assert isinstance(error, int)
+    assert many.facts["threads.distinct"] == pytest.approx(6000, abs=3 * error)
+    assert (few.facts["threads.distinct"], few.facts["threads.distinct_error"]) == (60, None)
+    assert (many.facts["domains.distinct"], many.facts["domains.largest_share"]) == (None, None)
+    assert "domains" not in many.document["counts"]
+    assert (few.facts["domains.distinct"], few.facts["domains.largest_share"]) == (61, 0.5)
+    assert few.document["counts"]["domains"]["the largest"] == 6000
 
 
 @pytest.mark.parametrize(

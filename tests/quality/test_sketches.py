@@ -20,7 +20,7 @@ def names(texts: list[str]) -> Names:
 
 
 def same(a: Distinct, b: Distinct) -> bool:
-    return np.array_equal(a.hashes, b.hashes) and np.array_equal(a.counts, b.counts)
+    return np.array_equal(a.hashes, b.hashes) and np.array_equal(a.counts, b.counts) and a.total == b.total
 
 
 @given(TEXTS, TEXTS, TEXTS)
@@ -57,6 +57,8 @@ def test_distinct_is_exact_and_bounded(values: np.ndarray) -> None:
     truth = Counter(values.tolist())
     assert found.hashes.tolist() == sorted(truth)[:7]
     assert found.counts.tolist() == [truth[value] for value in sorted(truth)[:7]]
+    assert found.total == len(values)
+    assert found.complete == (len(truth) <= 7)
 
 
 def test_distinct_estimates_beyond_its_bound() -> None:
@@ -64,6 +66,44 @@ def test_distinct_estimates_beyond_its_bound() -> None:
     assert found.checked == 4096
     assert found.distinct == pytest.approx(30_000, rel=0.06)
     assert found.repeated_share == pytest.approx(1 / 3, abs=0.02)
+
+
+def of_texts(rows: int, *common: float, wording: int = 0) -> Distinct:
+    """Texts of which some fill a share of the rows each and all others come once."""
+    often = [f"common {wording} {n}" for n, share in enumerate(common) for _ in range(round(share * rows))]
+    return Distinct.of(hash_texts([*often, *(f"mail {wording} {n}" for n in range(rows - len(often)))]))
+
+
+@pytest.mark.parametrize("common", [(), (0.1,), (0.45,), (0.9,), (0.2, 0.2)])
+@pytest.mark.parametrize("rows", [4000, 20_000])
+def test_a_frequent_text_counts_by_its_rows_whatever_it_says(rows: int, common: tuple[float, ...]) -> None:
+    """The share was that among 4,096 texts: of one text in half of 20,000 mails it said 0, or far more than half."""
+    truth = sum(round(share * rows) - 1 for share in common) / rows
+    for wording in range(5):
+        found = of_texts(rows, *common, wording=wording)
+        distinct = round(rows * (1 - truth))
+        assert found.complete == (found.error is None) == (distinct <= 4096)
+        assert abs(found.distinct - distinct) <= 4 * (found.error or 0)
+        assert found.repeated_share == pytest.approx(truth, abs=4 * (found.error or 0) / rows + 1e-12)
+
+
+@pytest.mark.parametrize("distinct", [4095, 4096, 4097, 5000, 50_000])
+def test_an_estimate_is_as_close_as_it_says(distinct: int) -> None:
+    draws = np.random.default_rng(distinct)
+    found = [Distinct.of(draws.integers(0, 2**64, distinct, np.uint64).repeat(2)) for _ in range(60)]
+    errors = np.array([one.distinct - distinct for one in found])
+    if distinct <= 4096:
+        assert not errors.any()
+        assert all(one.error is None for one in found)
+    else:
+        said = np.mean([one.error for one in found])
+        assert 0.6 * said < np.sqrt((errors**2).mean()) < 1.4 * said < 1.4 * distinct / 63.9
+
+
+def test_there_are_no_more_values_than_rows() -> None:
+    for wording in range(5):
+        assert of_texts(5000, wording=wording).distinct <= 5000
+        assert of_texts(5000, wording=wording).repeated_share >= 0
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=200), st.sampled_from([0.0, 0.01, 0.5, 0.9, 1.0]))

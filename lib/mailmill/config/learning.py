@@ -27,8 +27,8 @@ class LogisticSection(Section):
 
     l2: NonNegative | tuple[NonNegative, ...] | None = Field(
         None,
-        description="lambda of (1/n) sum loss + lambda/2 ||w||^2, w those of standardised columns; several: the best "
-        "on the validation split; default: 1e-4, beside hashed n-grams 3e-2",
+        description="lambda of (1/n) sum loss + lambda/2 ||w||^2, w those of standardised columns; several: the one "
+        "whose log loss on the validation split, once calibrated, is lowest; default: 1e-4, beside hashed n-grams 3e-2",
     )
     l1: float = Field(0.0, ge=0, description="of l1 ||w||_1; with l2 an elastic net")
     l2_sparse: float | None = Field(None, ge=0, description="lambda of hashed n-grams; default: 1 / (10 rows)")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from mailmill.docs.visible import visible
 from mailmill.models.metrics import Metrics, majority
 
 Figures = Mapping[str, Mapping[str, Metrics]]
@@ -28,10 +29,28 @@ def choose(validation: Mapping[str, Metrics], by: str) -> str:
 
     def rank(name: str) -> tuple[float, float, str]:
         found = validation[name]
-        value = -found.log_loss if by == "log_loss" else (getattr(found, by) or 0.0)
-        return (-value, found.log_loss, name)
+        return (-_value(found, by), found.log_loss, name)
 
     return min(validation, key=rank)
+
+
+def _value(found: Metrics, by: str) -> float:
+    """What models are compared by: more is better."""
+    return -found.log_loss if by == "log_loss" else (getattr(found, by) or 0.0)
+
+
+def _why(figures: Figures, chosen: str, by: str) -> str:
+    """What the chosen model has on the validation split, in words; see `choose`."""
+    validation = {name: splits["validation"] for name, splits in figures.items()}
+    best = validation.pop(chosen)
+    if by == "roc_auc" and best.roc_auc is None:
+        return f"{WORDS['log_loss']}, as a class has no mail there and so no model a ROC curve"
+    tied = [name for name, found in validation.items() if _value(found, by) == _value(best, by)]
+    if not tied:
+        return WORDS[by]
+    alike = any(validation[name].log_loss == best.log_loss for name in tied)
+    decided = "of these it is the first by log loss, then by name" if alike else "of these the lowest log loss"
+    return f"{WORDS[by]}, as {' and '.join(tied)} {'has' if len(tied) == 1 else 'have'}, and {decided}"
 
 
 def report(figures: Figures, chosen: str, by: str) -> dict[str, bytes]:
@@ -49,13 +68,11 @@ def report(figures: Figures, chosen: str, by: str) -> dict[str, bytes]:
 
 
 def _page(figures: Figures, chosen: str, by: str) -> str:
-    why = WORDS[by]
-    if by == "roc_auc" and figures[chosen]["validation"].roc_auc is None:
-        why = f"{WORDS['log_loss']}, as a class has no mail there and so no model a ROC curve"
     lines = [
         "# Choice of model",
         "",
-        f"**{chosen}** was chosen: on the validation split it has {why}. The test split did not decide.",
+        f"**{chosen}** was chosen: on the validation split it has {_why(figures, chosen, by)}. "
+        "The test split did not decide.",
         "",
         "| model | split | mails | accuracy | macro F1 | ROC AUC | log loss | Brier |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -88,5 +105,5 @@ def _page(figures: Figures, chosen: str, by: str) -> str:
 
 def _cell(label: str) -> str:
     """A label as text in a Markdown table: labels come from outside."""
-    safe = label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return safe.replace("|", "\\|").replace("\n", " ").replace("`", "'")
+    safe = visible(label).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return safe.replace("|", "\\|").replace("`", "'")

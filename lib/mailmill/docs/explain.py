@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
+from mailmill.docs.visible import visible
 from mailmill.email import CleanMessage, clean_message
 
 #: A colour a zone: for the terminal, and (background) for the page.
@@ -59,7 +60,7 @@ def terminal(mail: CleanMessage, width: int = 100, colour: bool = True) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False)
     for zone, rule, text in lines(mail):
         row = Text(f"{zone:<10} {rule:<26.26} ", style="bright_black")
-        row.append(_visible(text), style=COLOURS[zone][0])
+        row.append(visible(text), style=COLOURS[zone][0])
         console.print(row, soft_wrap=True)
     console.print(Text(f"\n{_summary(mail)}"), soft_wrap=True)
     written = console.file
@@ -72,7 +73,7 @@ def page(mail: CleanMessage) -> str:
     rows = []
     for zone, rule, text in lines(mail):
         state = "kept" if zone == "body" else "removed"
-        shown = html.escape(_visible(text)) or "&nbsp;"
+        shown = html.escape(visible(text)) or "&nbsp;"
         rows.append(
             f'<tr class="{state}" style="background:{COLOURS[zone][1]}"><td>{html.escape(zone)}</td>'
             f'<td class="rule">{html.escape(rule)}</td><td class="line">{shown}</td></tr>'
@@ -81,7 +82,7 @@ def page(mail: CleanMessage) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>How this message was cleaned</title>'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
-        f"<h1>How this message was cleaned</h1>\n<p>Subject: {html.escape(_visible(mail.subject))}</p>\n"
+        f"<h1>How this message was cleaned</h1>\n<p>Subject: {html.escape(visible(mail.subject))}</p>\n"
         f"<p>{html.escape(_summary(mail))}</p>\n"
         '<table><thead><tr><th scope="col">zone</th><th scope="col">rule</th><th scope="col">line</th></tr></thead>\n'
         f"<tbody>\n{chr(10).join(rows)}\n</tbody></table>\n</body></html>\n"
@@ -95,10 +96,3 @@ def _summary(mail: CleanMessage) -> str:
     shares = ", ".join(f"{zone} {n}" for zone, n in sizes.most_common())
     flags = ", ".join(mail.flags) or "none"
     return f"confidence {mail.confidence:.2f}; flags: {flags}; characters: {shares}"
-
-
-def _visible(text: str) -> str:
-    """Control characters made visible: a terminal must not obey what a mail says."""
-    return "".join(
-        c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" if ord(c) < 256 else "\ufffd" for c in text
-    )

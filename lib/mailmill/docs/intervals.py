@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,9 @@ def bootstrap(
     of `REPLICATES` replicates in which each group weighs Poisson(1); those of accuracy reach as far as Wilson's for as
     many rows as groups, as no replicate of mails without a mistake has one. Formulas: `metrics.Metrics`.
 
+    A replicate without a mail of a class knows nothing of it: it has no roc_auc, and in its macro_f1 the class keeps
+    the F1 of the mails themselves. As 0 it would say how rare the class is: one in twenty has none of three mails.
+
     p float64 (n, classes): P(class); y int64 (n,): class index; groups uint64 (n,): ids of conversations. The value
     is that of the mails themselves; roc_auc is left out where a class is missing. Efron, "Bootstrap methods" (1979),
     with whole groups drawn (Field & Welsh, "Bootstrapping clustered data", JRSS B 69, 2007).
@@ -74,9 +78,13 @@ def bootstrap(
 
 @dataclass(frozen=True)
 class _Judged:
-    """Rows sorted by P(classes[1]): their cells of the confusion, their losses; `ends` closes each run of equal P."""
+    """Rows sorted by P(classes[1]): their cells of the confusion, their losses; `ends` closes each run of equal P.
+
+    f1: that of each class on all rows, float64 (classes,).
+    """
 
     classes: int
+    f1: NDArray[np.float64]
     y: NDArray[np.int64]
     cells: NDArray[np.int64]
     log_loss: NDArray[np.float64]
@@ -90,17 +98,24 @@ def _judge(p: NDArray[np.float64], y: NDArray[np.int64], threshold: float) -> _J
     error = np.square(p - (y[:, None] == np.arange(classes)))
     squared = error[:, 1] if classes == 2 else error.sum(axis=1)
     ends = np.append(np.flatnonzero(np.diff(p[:, 1])), rows - 1)
-    return _Judged(classes, y, y * classes + predict(p, threshold), loss, squared, ends)
+    cells = y * classes + predict(p, threshold)
+    f1 = _f1(np.bincount(cells, minlength=classes * classes).reshape(classes, classes))
+    return _Judged(classes, f1, y, cells, loss, squared, ends)
+
+
+def _f1(confusion: NDArray[Any]) -> NDArray[np.float64]:
+    """F1 of each class, 2 TP / (2 TP + FP + FN); 0/0 is 0."""
+    return np.asarray(2 * np.diag(confusion) / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1), np.float64)
 
 
 def _figures(rows: _Judged, w: NDArray[np.float64]) -> dict[str, float]:
     """The figures of weighted rows."""
     k, total = rows.classes, w.sum()
     confusion = np.bincount(rows.cells, w, k * k).reshape(k, k)
-    hits, actual, marked = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    actual = confusion.sum(axis=1)
     found = {
-        "accuracy": float(hits.sum() / total),
-        "macro_f1": float((2 * hits / np.maximum(marked + actual, 1)).mean()),
+        "accuracy": float(np.trace(confusion) / total),
+        "macro_f1": float(np.where(actual, _f1(confusion), rows.f1).mean()),
         "log_loss": float((w * rows.log_loss).sum() / total),
         "brier": float((w * rows.squared).sum() / total),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mailmill.docs.visible import visible
 from mailmill.storage.filesystems import join
 from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Workspace
@@ -33,7 +34,7 @@ def summarise(workspace: Workspace) -> str:
     features, labels, metrics = (workspace.find(name) for name in ("features", "labels", "metrics"))
     if labels and (features is None or "labels" in features.inputs):
         s = labels.statistics
-        classes = ", ".join(f"{n} {name}" for name, n in s["classes"].items())
+        classes = ", ".join(f"{n} {visible(name)}" for name, n in s["classes"].items())
         lines.append(
             f"{s['labelled']} labelled ({classes}), {s['unlabelled']} without a label; "
             f"in the file {s['unmatched']} unmatched, {s['contradictory']} contradictory"
@@ -55,16 +56,16 @@ def summarise(workspace: Workspace) -> str:
 
 
 def _figures(document: dict[str, Any]) -> list[str]:
-    labels = {label for splits in document["models"].values() for label in splits["test"]["per_class"]}
-    wide = min(max(10, *map(len, labels)), WIDEST)
+    labels = {label: visible(label) for of in document["models"].values() for label in of["test"]["per_class"]}
+    wide = min(max(10, *map(len, labels.values())), WIDEST)
     lines = [f"{'model':<10} {'class':<{wide}} {'precision':>9} {'recall':>8} {'F1':>8} {'mails':>7}   (test split)"]
     for name, splits in document["models"].items():
         test = splits["test"]
         mark = "*" if name == document["chosen"] else " "
         for label, of in test["per_class"].items():
             lines.append(
-                f"{mark}{name:<9} {label:<{wide}.{wide}} {of['precision']:>9.3f} {of['recall']:>8.3f} {of['f1']:>8.3f} "
-                f"{of['support']:>7}"
+                f"{mark}{name:<9} {labels[label]:<{wide}.{wide}} {of['precision']:>9.3f} {of['recall']:>8.3f} "
+                f"{of['f1']:>8.3f} {of['support']:>7}"
             )
         auc = "-" if test["roc_auc"] is None else f"{test['roc_auc']:.3f}"
         lines.append(f" {name:<9} accuracy {test['accuracy']:.3f}, ROC AUC {auc}, log loss {test['log_loss']:.3f}")

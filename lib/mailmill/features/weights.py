@@ -40,7 +40,7 @@ ALPHA = 1.0
 NGRAM_ALPHA = 3.0
 #: What a pair that skips words counts for beside a run: there are many, and they say again what runs say.
 SKIP_WEIGHT = 0.7
-#: n-grams of fewer training mails have no weight.
+#: Columns that fewer training mails hold have no weight; an n-gram of fewer has one where it shares its column.
 MIN_MAILS = 4
 _BLOCK = 1 << 18
 

@@ -13,7 +13,7 @@ class Evidence:
     source_bytes, cache_bytes: what those passes read of the table's files and mapped of the local cache.
     converged, iterations, gradient_norm, objective: of logistic regression, see `logistic`; the norm is the
     largest absolute component at the returned coefficients. path: where several strengths of the penalty were
-    tried, each with the log loss on the validation split that chose among them.
+    tried, each with the log loss on the validation split that chose among them, once calibrated: see `path`.
     out_of_bag_rows, out_of_bag_error: of a forest, see `forest`.
     """
 

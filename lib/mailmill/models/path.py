@@ -1,37 +1,17 @@
-"""The strength of the penalty, chosen on the validation split: all strengths share every pass."""
+"""The strength of the penalty, chosen on the validation split: all strengths share the passes of their fits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mailmill.errors import DataError
-from mailmill.models.data import Fragment, MapReduce
+from mailmill.models.calibration import Method, calibrate
+from mailmill.models.data import MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.logistic import LogisticModel, LogisticSettings, fit_all
-from mailmill.models.objective import LossTask, loss_sums
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Rows seen, each counted by its own weight, and the sum of each model's log loss on them."""
-
-    rows: float
-    loss: NDArray[np.float64]
-
-    def merge(self, other: Validation) -> Validation:
-        """Both sums, in float64, so that equal bits need an equal order of merging."""
-        return Validation(self.rows + other.rows, self.loss + other.loss)
-
-
-def validate(fragment: Fragment, task: LossTask) -> Validation:
-    """One fragment's share of the losses: of each row by its own weight, whatever its class weighs in training."""
-    arrays = fragment.arrays(task.split)
-    rows = len(arrays.y) if arrays.weights is None else float(arrays.weights.sum())
-    return Validation(rows, loss_sums(fragment, task).ordered.loss)
+from mailmill.models.metrics import count
+from mailmill.models.tally import UNIT
 
 
 def fit_path(
@@ -39,39 +19,44 @@ def fit_path(
     classes: tuple[str, ...],
     wanted: Sequence[LogisticSettings],
     *,
+    method: Method = "platt",
     split: str = "train",
     validation: str = "validation",
 ) -> tuple[LogisticModel, Evidence]:
     """Of several settings that differ in l2, l1 or l2_sparse, the one with the lowest log loss on `validation`.
 
-    All are fitted side by side (see `logistic.fit_all`), then one pass weighs them. Ties go to the larger l2. The
-    evidence is that of the chosen fit; its passes are those of the whole path, its `path` has (l2, log loss) of each.
+    All are fitted side by side (see `logistic.fit_all`). Each is judged as it will be published, by its log loss once
+    it is calibrated by `method`: a penalty, like class weights, makes scores too timid or too sure, which calibration
+    takes away; what counts is what it does to their order. As there, each row counts once, whatever it weighs in
+    training. Ties go to the larger l2. The evidence is that of the chosen fit; its passes are those of the whole path,
+    its `path` has (l2, log loss) of each.
 
     Raises:
         DataError: the validation split has no labelled row; whatever `logistic.fit_logistic` raises.
     """
     fitted = fit_all(map_reduce, classes, wanted, split=split)
-    models = [model for model, _ in fitted]
-    weights = [model.sparse for model in models if model.sparse is not None]
-    sparse, active = None, None
-    if weights:
-        active = np.flatnonzero(np.any([weight.any(axis=0) for weight in weights], axis=0)).astype(np.int32)
-        sparse = np.ascontiguousarray(np.concatenate([weight[:, active] for weight in weights]).T)
-    task = LossTask(
-        validation,
-        np.zeros(models[0].columns),
-        np.concatenate([model.coef for model in models]),
-        np.concatenate([model.intercept for model in models]),
-        sparse,
-        (1.0,) * len(classes),
-        models[0].margins,
-        active,
-    )
-    found = map_reduce(validate, Validation.merge, task)
-    if not found.rows:
-        raise DataError(f"split {validation!r} has no labelled row to choose l2 on", hint="name one l2")
-    losses = (found.loss / found.rows).tolist()
-    best = min(range(len(wanted)), key=lambda number: (losses[number], -wanted[number].l2))
+    judged = [_judge(map_reduce, model, method, validation) for model, _ in fitted]
+    best = min(range(len(wanted)), key=lambda number: (judged[number].loss, -wanted[number].l2))
     model, evidence = fitted[best]
-    path = tuple((settings.l2, loss) for settings, loss in zip(wanted, losses, strict=True))
-    return model, replace(evidence, passes=(evidence.passes or 0) + 1, path=path)
+    path = tuple((settings.l2, found.loss) for settings, found in zip(wanted, judged, strict=True))
+    passes = (evidence.passes or 0) + sum(found.passes for found in judged)
+    return model, replace(evidence, passes=passes, path=path)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The log loss of a model once it is calibrated, and the passes that this took."""
+
+    loss: float
+    passes: int
+
+
+def _judge(map_reduce: MapReduce, model: LogisticModel, method: Method, split: str) -> _Judged:
+    counted, passes = count(map_reduce, model, split), 1
+    rows = int(counted.confusion.sum())
+    if not rows:
+        raise DataError(f"split {split!r} has no labelled row to choose l2 on", hint="name one l2")
+    calibration = calibrate(counted.binned, method)  # of more than two classes none is counted, so none is calibrated
+    if calibration.method != "none":
+        counted, passes = count(map_reduce, replace(model, calibration=calibration), split), 2
+    return _Judged(counted.log_loss * UNIT / rows, passes)

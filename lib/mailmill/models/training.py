@@ -107,7 +107,7 @@ def _fit_logistic(config: Config, map_reduce: MapReduce, classes: tuple[str, ...
     wanted = [LogisticSettings(l2=strength, **values) for strength in (l2 if isinstance(l2, tuple) else (l2,))]
     if len(wanted) == 1:
         return fit_logistic(map_reduce, classes, wanted[0])
-    return fit_path(map_reduce, classes, wanted)
+    return fit_path(map_reduce, classes, wanted, method=config.train.calibration)
 
 
 def classes_of(found: Sequence[str], config: Config) -> tuple[str, ...]:

@@ -68,8 +68,8 @@ def keys_into(found: Facts, tally: Tally) -> None:
     """Keys that came twice, among the keys checked: all where the table has few, else a fair sample."""
     keys = tally.distinct["keys"]
     found.values["keys.checked"] = keys.checked
-    found.values["keys.repeated"] = int((keys.counts - 1).sum())
-    found.values["keys.repeated_share"] = keys.repeated_share
+    found.values["keys.repeated"] = keys.repeated
+    found.values["keys.repeated_share"] = share(keys.repeated, keys.checked + keys.repeated)
 
 
 def safe(name: str) -> str:

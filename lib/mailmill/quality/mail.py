@@ -7,6 +7,7 @@ keeps it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -125,7 +126,12 @@ def _spans(spans: pa.ListArray) -> tuple[list[tuple[str, int]], list[tuple[str, 
 
 
 def facts_clean(tally: Tally) -> Facts:
-    """Figures of the clean table."""
+    """Figures of the clean table.
+
+    text.duplicate_share: the share of mails whose text an earlier one has, 1 - texts / mails; threads.distinct: how
+    many conversations there are. Both are exact up to 4096 texts or conversations; beyond, they are estimates, and
+    text.duplicate_share_error and threads.distinct_error their standard errors (`sketches.Distinct`).
+    """
     s, found = tally.sums, Facts(tally.sums["rows"])
     put = found.values
     put["text.chars.total"], put["text.words.total"], put["rendered.chars.total"] = (
@@ -137,7 +143,9 @@ def facts_clean(tally: Tally) -> Facts:
     put["text.replacement_chars"] = s["damaged"]
     put["text.replacement_share"] = share(s["damaged"], s["chars"])
     put["text.replacement_mails_share"] = share(s["damaged_mails"], s["rows"])
-    put["text.duplicate_share"] = tally.distinct["texts"].repeated_share
+    texts, threads = tally.distinct["texts"], tally.distinct["threads"]
+    put["text.duplicate_share"], put["text.duplicate_share_of"] = texts.repeated_share, "rows"  # once: of some texts
+    put["text.duplicate_share_error"] = None if texts.error is None else texts.error / texts.total
     put["retention.share"] = share(s["chars"], s["rendered"])
     put["spans.uncovered"] = s["uncovered"]
     put["confidence.mean"] = share(s["confidence"], s["rows"] * FIXED)
@@ -149,16 +157,13 @@ def facts_clean(tally: Tally) -> Facts:
         put[f"zones.{zone}.chars"], put[f"zones.{zone}.share"] = chars, share(chars, s["rendered"])
     put["zones.removed.share"] = 1 - share(s.get("zone.body", 0), s["rendered"]) if s["rendered"] else 0.0
     keys_into(found, tally)
-    put["threads.distinct"] = tally.distinct["threads"].distinct
+    put["threads.distinct"] = threads.distinct
+    put["threads.distinct_error"] = None if threads.error is None else math.ceil(threads.error)
     _dates_into(found, tally.names)
-    domains = tally.names["domains"]
-    put["domains.distinct"] = len(domains.counts) if domains.complete else None
-    put["domains.largest_share"] = share(max(domains.counts.values(), default=0), s["rows"])
     for name in ("rules", "languages", "months", "days", "flags"):
         found.counts[name] = dict(sorted(tally.names[name].counts.items()))
     found.counts["zones"] = {zone: s.get(f"zone.{zone}", 0) for zone in schemas.ZONES}
-    top = sorted(domains.counts.items(), key=lambda item: (-item[1], item[0]))[:100]
-    found.counts["domains"] = dict(top)
+    _domains_into(found, tally.names["domains"])
     return found
 
 
@@ -167,3 +172,13 @@ def _dates_into(found: Facts, names: Mapping[str, Names]) -> None:
     months = sorted(names["months"].counts)
     found.values["date.last"] = days[-1] if days else None
     found.values["date.first"] = (days[0] if names["days"].complete else months[0]) if days else None
+
+
+def _domains_into(found: Facts, domains: Names) -> None:
+    """The largest hundred, and figures of all. None where there are more than are kept: the largest may be left out."""
+    found.values["domains.distinct"] = found.values["domains.largest_share"] = None
+    if domains.complete:
+        found.values["domains.distinct"] = len(domains.counts)
+        found.values["domains.largest_share"] = share(max(domains.counts.values(), default=0), found.rows)
+        largest = sorted(domains.counts.items(), key=lambda item: (-item[1], item[0]))[:100]
+        found.counts["domains"] = dict(largest)

@@ -6,12 +6,14 @@ summary is of a size that the number of rows does not change.
 
     Scale     fixed bins; counts of rows are a histogram, from which quantiles are read (error below 1 %)
     Names     exact counts of at most `bound` different texts (beyond it: a fair sample of the texts)
-    Distinct  the k smallest 64-bit hashes and how often each came: distinct values, and repeated ones
+    Distinct  the k smallest 64-bit hashes and how often each came: distinct values, and repeated ones (beyond k
+              different values: estimates, which say how close they are)
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,30 +129,33 @@ def _first(counts: dict[str, int], bound: int, order: str) -> dict[str, int]:
 
 @dataclass(frozen=True, eq=False)
 class Distinct:
-    """The `bound` smallest of the 64-bit hashes that came, ascending, and how often each came (KMV).
+    """The `bound` smallest of the 64-bit hashes that came, ascending, how often each came, and the total of all (KMV).
 
-    Bar-Yossef et al., "Counting distinct elements in a data stream", RANDOM 2002. The counts are exact.
+    Bar-Yossef et al., "Counting distinct elements in a data stream", RANDOM 2002. The counts are exact. They are of a
+    fair sample of the values, not of the rows: a value that fills half of the rows is among them or, mostly, is not.
     """
 
     hashes: NDArray[np.uint64]
     counts: Ints
+    total: int
     bound: int = 4096
 
     @classmethod
     def of(cls, hashes: NDArray[np.uint64], bound: int = 4096) -> Distinct:
         """Of one hash a row."""
-        if len(hashes) > bound:  # every copy of the smallest values is among the rows not above the last of them
+        total = len(hashes)
+        if total > bound:  # every copy of the smallest values is among the rows not above the last of them
             candidates = np.unique(hashes)
             hashes = hashes[hashes <= candidates[min(bound, len(candidates)) - 1]]
         values, counts = np.unique(hashes, return_counts=True)
-        return cls(values, counts.astype(np.int64), bound)
+        return cls(values, counts.astype(np.int64), total, bound)
 
     def merge(self, other: Distinct) -> Distinct:
         """Both together."""
         values, where = np.unique(np.concatenate([self.hashes, other.hashes]), return_inverse=True)
         counts = np.zeros(len(values), np.int64)
         np.add.at(counts, where, np.concatenate([self.counts, other.counts]))
-        return Distinct(values[: self.bound], counts[: self.bound], self.bound)
+        return Distinct(values[: self.bound], counts[: self.bound], self.total + other.total, self.bound)
 
     @property
     def checked(self) -> int:
@@ -158,17 +163,39 @@ class Distinct:
         return len(self.hashes)
 
     @property
+    def repeated(self) -> int:
+        """How many rows repeat an earlier one, among those of the values checked."""
+        return int(self.counts.sum()) - len(self.hashes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether no value was left out."""
+        return int(self.counts.sum()) == self.total
+
+    @property
     def distinct(self) -> int:
-        """How many different values came: exact below the bound k, else (k - 1) 2^64 / h_k (error about 1 / sqrt k)."""
-        if len(self.hashes) < self.bound:
+        """How many different values came: exact where `complete`, else (k - 1) 2^64 / h_k of the k smallest hashes,
+        but no more than the rows without those that are seen to repeat. How close: `error`."""
+        if self.complete:
             return len(self.hashes)
-        return int((self.bound - 1) * 2**64 // max(1, int(self.hashes[-1])))
+        return min(int((self.bound - 1) * 2**64 // max(1, int(self.hashes[-1]))), self.total - self.repeated)
+
+    @property
+    def error(self) -> float | None:
+        """The standard error of `distinct`, sqrt(D (D - k + 1) / (k - 2)): with k = 4096 at most 1.6 % of D.
+
+        None where it is exact. Beyer et al., "On synopses for distinct-value estimation under multiset operations",
+        SIGMOD 2007.
+        """
+        if self.complete:
+            return None
+        most = max(self.distinct, self.bound)
+        return math.sqrt(most * (most - self.bound + 1) / (self.bound - 2))
 
     @property
     def repeated_share(self) -> float:
-        """The share of rows that repeat an earlier one, 1 - distinct / rows, over the values checked."""
-        rows = int(self.counts.sum())
-        return 1 - len(self.hashes) / rows if rows else 0.0
+        """The share of all rows that repeat an earlier one, 1 - distinct / total, as close as `error` / total."""
+        return 1 - self.distinct / self.total if self.total else 0.0
 
 
 def hash_texts(texts: Iterable[str]) -> NDArray[np.uint64]:

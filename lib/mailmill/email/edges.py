@@ -157,7 +157,9 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
         if not rule:
             continue
-        end = _owner(lines, solid, k + 2) if known or not names else k + 2  # who is known signs nobody else's address
+        # Where it is known who wrote, a stranger's address goes only right below what is a sign-off beyond doubt.
+        clear = solid[k + 1] == solid[k] + 1 and (bares[solid[k]][-1] == "," or lines[solid[k]].shape.words > 1)
+        end = _owner(lines, solid, k + 2) if known or clear or not names else k + 2
         if end > k + 2 and not reaches(lines, solid[k + 2 : end]):
             continue
         if end < len(solid) and (solid[end] > solid[end - 1] + 1 or not any(map(str.isalnum, bares[solid[end]]))):

@@ -168,6 +168,17 @@ SENTENCES = [
     "Até amanhã no tribunal!",
     "Saluti al vostro capo!",
     "Groeten aan uw baas!",
+    "Cheers. It broke again.",
+    "Best I’ve had so far.",
+    "In Erwartung einer Begründung Ihrer Ablehnung bis Freitag.",
+    "In Erwartung Ihrer Antwort verbleibe ich ohne Lampe.",
+    "Wir verbleiben mit offenen Fragen zur Bestellung 4711.",
+    "Ich verbleibe mit großer Enttäuschung.",
+    "En espera de su respuesta llevo tres meses.",
+    "Subscrevo-me como cliente lesado e exijo o dinheiro.",
+    "Sem mais demoras, cancelem sem cumprimentos.",
+    "Certo che senza rimborso niente saluti.",
+    "In afwachting van een terugbetaling groet ik niemand.",
     "Conformément au RGPD, vous disposez d'un délai d'un mois pour me répondre.",
     "Pursuant to the GDPR we inform you that we object to any advertising.",
     "Under the GDPR your data are to be deleted within a month.",
@@ -228,7 +239,8 @@ SIGNOFFS = [
     "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",
     "Viele Grüße aus München", "Ihr Kundenservice", "Ihr Team vom Kundenservice", "Dein Bob", "Liebe Grüße an alle",
     "Amitiés de Paris", "Saludos desde Madrid", "Atenciosamente Ada da Silva", "Saluti dalla Toscana",
-    "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen",
+    "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen", "Kind regards Ben", "Cheers! Will",
+    "Viele Grüße Mia Maier", "Un abrazo Can", "Met vriendelijke groet Wil", "kind regards ben",
 ]  # fmt: skip
 #: What stands above a name in ordinary mail.
 ABOVE_NAMES = (

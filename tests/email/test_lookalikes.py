@@ -164,8 +164,8 @@ def test_content_stays(text: str) -> None:
             "Ich verbleibe mit freundlichen Grüßen", "In Erwartung Ihrer Antwort verbleibe ich mit freundlichen Grüßen",
             "Es grüßt Sie herzlich", "In afwachting van uw reactie verblijf ik, hoogachtend,",
             "Nell'attesa di un riscontro, porgo distinti saluti.", "En espera de su respuesta, le saluda atentamente,",
-            "Sem outro assunto de momento, subscrevo-me com os melhores cumprimentos,", "Ich verbleibe hochachtungsvoll",
-            "In Erwartung Ihrer Antwort verbleibe ich", "Subscrevo-me, atentamente,", "En espera de su respuesta")),
+            "Sem outro assunto de momento, subscrevo-me com os melhores cumprimentos,", "En espera de su respuesta",
+            "In Erwartung Ihrer Antwort verbleibe ich", "Ich verbleibe hochachtungsvoll", "Subscrevo-me, atentamente")),
         # a sentence below a signature
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),

@@ -476,6 +476,18 @@ def test_the_fields_of_a_form_are_no_header_and_its_consent_is_no_footer(form: s
     assert clean_text(text) == text
 
 
+@pytest.mark.parametrize(
+    ("form", "below"),
+    [
+        ("Nachricht: Mixer kaputt.\n\nDatenschutz: akzeptiert", "Impressum: https://shop.example/impressum\nHRB 12345"),
+        ("Name: Ada\nMessage: Blender broken.\nPrivacy policy: accepted", "Unsubscribe: https://shop.example/u"),
+        ("Kommentar: der Mixer ist kaputt.", "Mit freundlichen Grüßen\nAda Byron\n\nImpressum | Datenschutz"),
+    ],
+)
+def test_a_field_of_a_form_keeps_no_footer_below_it(form: str, below: str) -> None:
+    assert clean_text(f"{form}\n\n{below}", "Ada Byron") == form
+
+
 def test_a_whole_header_above_a_form_is_one() -> None:
     header = "From: Shop <s@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: scanner"
     assert clean_text(f"{OPENING}\n\n{header}\n\nMessage: {CLOSING}") == OPENING

@@ -141,6 +141,17 @@ FOOTERS = {
             "Denk aan het milieu en stop met printen van facturen."]),
 }  # fmt: skip
 
+# A link's text.
+UNSUBSCRIBE = {
+    "en": "Unsubscribe from this list.",
+    "de": "Newsletter abbestellen oder Einstellungen ändern.",
+    "fr": "Se désabonner de cette liste.",
+    "es": "Darse de baja de esta lista.",
+    "pt": "Cancelar a inscrição nesta lista.",
+    "it": "Cancellarsi da questa lista.",
+    "nl": "Uitschrijven voor deze nieuwsbrief.",
+}
+
 # What help desks write above their mail.
 DESKS = {
     "en": ["##- Please type your reply above this line -##", "Your request (123) has been updated. To add comments, …"],
@@ -197,6 +208,17 @@ def test_what_firms_write_below_their_mail_is_no_text(language: str) -> None:
     for sentence in sentences:
         for text in (f"{own}\n\n{sentence}", f"{own}\n\n{sentence}\n\n{own}"):
             assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_link_of_a_footer_may_stand_below_its_sentence(language: str) -> None:
+    own, sentence, link = SENTENCES[language], UNSUBSCRIBE[language], "https://x.example/u"
+    for signed in ("Kind regards\nAda Byron", "Ada Byron\nSales Manager\n+44 20 7946 0000"):
+        for footer in (sentence, f"{sentence}\n{link}", f"{sentence}\n\n<{link}>\n\nShop Ltd, 1 High Street"):
+            assert clean_text(f"{own}\n\n{signed}\n\n{footer}") == own
+    assert clean_text(f"{own}\n\n{sentence}\n{link}") == own
+    for text in (f"{own}\n\n{sentence}", f"{own}\n\nTel. 4711\n\n{sentence}\n{link}\n\n{own}"):
+        assert clean_text(text) == text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -169,6 +169,9 @@ SENTENCES = [
     "Saluti al vostro capo!",
     "Groeten aan uw baas!",
     "Cheers. It broke again.",
+    "Get your free lamp at the shop, the flyer said.",
+    "Thanks for never answering.",
+    "Gracias por no contestar.",
     "Best I’ve had so far.",
     "In Erwartung einer Begründung Ihrer Ablehnung bis Freitag.",
     "In Erwartung Ihrer Antwort verbleibe ich ohne Lampe.",
@@ -222,6 +225,11 @@ OPENINGS = [
     "Olá, quero reembolso.",
     "Buongiorno, pacco perso!",
     "Hallo, pakket kwijt!",
+    "Hello, refund!",
+    "Hallo, Kündigung!",
+    "Bonjour, remboursement !",
+    "Dear Sirs, FRAUD!",
+    "Hi Bob, approved.",
 ]
 GREETINGS = [
     "hello to everyone in the team,", "Good morning my dear friends,", "To whom it may concern:", "Hi all,",
@@ -232,7 +240,7 @@ GREETINGS = [
     "Dear customer service team at the shop,", "Dear sir or madam at the complaints office,",
     "Cher service après-vente,", "Bonjour au service après-vente,", "Bonjour à toute l'équipe du service client,",
     "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
-    "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,",
+    "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,", "Hello Mr. Love!",
     "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
 ]  # fmt: skip
 SIGNOFFS = [
@@ -261,6 +269,8 @@ Thanks for the heads up|Thanks for fixing this|Thanks for noticing this!|Thanks 
 Thank you for all you do|Looking forward to hearing from you|Danke für Ihre E-Mail|Danke für die schnelle Lieferung
 Vielen Dank für Ihren Einkauf|Dank u|Merci à vous|Merci pour votre travail|Gracias|Muchas gracias|Gracias por su compra
 Obrigada pela mensagem|Grazie per il messaggio|Bedankt voor uw bestelling
+Thanks for not giving up|Thanks for never letting me down|Thank you for your late-night support
+Gracias por no olvidarme|Obrigado por não desistir|Grazie per non aver mollato|Bedankt voor het niet opgeven
 """.strip()
     .replace("\n", "|")
     .split("|")

@@ -25,7 +25,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{first}\n\n{BODY}" for first in ("Neue Adresse:", "Love it!", "Fixed!", "Summary:", "Introduction")),
         f"Address:\nHafenstr. 3\n20457 Hamburg\n\n{BODY}",
         *(f"{heading}\n\n{BODY}" for heading in (
-            "Questions:\n\n* When?\n* How much?", "Mein Ablauf:\n\n03.03.2025 Anruf, niemand da\n04.03.2025 Rückruf")),
+            "Questions:\n\n* When?\n* How much?", "Mein Ablauf:\n\n03.03.2025 Anruf, niemand da\n04.03.2025 Rückruf",
+            "Historie:\n\n03.03.2025 Niemand da.\n04.03.2025 Rückruf.", "Mängel:\n\n- Rauch\n- Geruch",
+            "Symptoms:\n1. It smokes.\n2. It smells.")),
         *(f"{BODY}\n\n{last}" for last in (
             "In Erwartung einer Antwort sitze ich hier.", "En espera de mi dinero desde mayo.", "Es grüßt niemand.")),
         # requests and complaints are no thanks
@@ -132,6 +134,10 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\nVon Yahoo Mail auf Android gesendet", BODY),
         (f"{BODY}\n\nEnvoyé à partir de Courrier pour Windows", BODY),
         (f"{BODY}\n\nSent from my iPad\n\nThis message is confidential and intended for the addressee only.", BODY),
+        *((f"{name}:{rows}", rows.strip()) for name, rows in (
+            ("Anna", "\n\n1. When does it come?\n2. Who pays?"), ("Anna and Bob", "\n\n- Who pays?\n- When?"),
+            ("Mr Hill", "\n- When does it come?\n- Who pays?"), ("Ladies", "\n\n1 lamp broke.\n2 more smell."))),
+        (f"{BODY}\n\nGet your FREE download of MSN Explorer at http://explorer.msn.com", BODY),
         (f"FYI.\n\nCarl,\n\n{BODY}", f"FYI.\n\n{BODY}"),
         (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),
         (f"Jean, Brad and Nelson\n\n{BODY}\n\nKim", BODY),

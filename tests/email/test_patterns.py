@@ -68,15 +68,18 @@ GENERATED = {
 # language -> mobile tags, and sentences that begin as they do.
 SENT = {
     "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
-            "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer"],
+            "Sent with AquaMail for Android", "Get BlueMail for Android", "Sent with Spark", "Sent from Fastmail",
+            "Yahoo Mail: Search, Organize, Conquer"],
            "Sent from Leeds on Monday"),
-    "de": (["Gesendet mit Tutanota", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
+    "de": (["Gesendet mit Tutanota", "Gesendet mit Spark", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
            "Gesendet von Hamburg am Montag"),
-    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange"], "Envoyé de Lyon lundi dernier"),
-    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook"], "Enviado desde Madrid el lunes"),
+    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange", "Envoyé avec Spark"],
+           "Envoyé de Lyon lundi dernier"),
+    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook", "Enviado con Spark"], "Enviado desde Madrid el lunes"),
     "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"], "Enviada de Lisboa na segunda-feira"),
-    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail"], "Inviato da Milano lunedì scorso"),
-    "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook"], "Verzonden vanuit Rotterdam op maandag"),
+    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail", "Inviato con Spark"], "Inviato da Milano lunedì scorso"),
+    "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook", "Verstuurd met Spark"],
+           "Verzonden vanuit Rotterdam op maandag"),
 }  # fmt: skip
 
 # What firms write below their mail, and what their customers may write at that place.

@@ -128,8 +128,8 @@ def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
 def _tells(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the sentence that opens at `solid[k]` tell something ("To unsubscribe is impossible on your site.")?
 
-    A footer's leads somewhere, by a link or an address, or says what to do ("click"). The link may stand below it, where
-    a signature is above or nothing else follows. A brief one below a signature may be a link's text: HTML hides where to.
+    A footer's leads somewhere, by a link or an address, or says what to do ("click"). The link may stand below it where
+    a signature is above or nothing else follows; under a signature a brief one may be a link's text (in HTML).
     """
     if _consents(lines, solid, k):
         return True

@@ -75,13 +75,20 @@ def _says_more(bare: str) -> bool:
     """
     tail = _tail(bare)
     words = strangers(tail)
-    told = len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
-    if told and bare[-1] in ".!?" and _spoken(bare, words):
+    cries = _cries(bare)
+    told = cries or len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
+    if told and bare[-1] in ".!?" and (cries or _spoken(bare, words)):
         return not _is_one_of(tail, ("greeting", "thanks"))  # "Hi Bob, thank you!"
     words = strangers(bare)
     if len(words) < _SAYING or not _spoken(bare, words):
         return False
     return bare[-1] not in ",:" or not PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower()))
+
+
+def _cries(bare: str) -> bool:
+    """Are all words behind the comma of a greeting such as name nobody ("Hello, refund!", "Hi Bob, OK.")?"""
+    words = _WORD.findall(bare.partition(",")[2].lower())
+    return bool(words) and PATTERNS.interjections.issuperset(words)
 
 
 def _adds(bare: str) -> bool:

@@ -240,7 +240,7 @@ GREETINGS = [
     "Dear customer service team at the shop,", "Dear sir or madam at the complaints office,",
     "Cher service après-vente,", "Bonjour au service après-vente,", "Bonjour à toute l'équipe du service client,",
     "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
-    "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,", "Hello Mr. Love!",
+    "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,", "Hello Mr. Love!", "Good morning Bob, happy Friday!",
     "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
 ]  # fmt: skip
 SIGNOFFS = [

@@ -86,6 +86,7 @@ SENT = {
 FOOTERS = {
     "en": (["How did we do? Rate this reply: https://x.example/rate", "No rights can be derived from this e-mail.",
             "Please think of the environment before you print this e-mail.",
+            "Please consider the environment - do you really need to print this email?",
             "Information about how we process personal data: https://x.example/privacy",
             "Firm Ltd is registered in England and Wales No. 1234567. Registered office: 1 High Street, London.",
             "This email is a service from Shop. Delivered by Zendesk", "Powered by Jira Service Management",

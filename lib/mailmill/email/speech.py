@@ -86,9 +86,9 @@ def _says_more(bare: str) -> bool:
 
 
 def _cries(bare: str) -> bool:
-    """Are all words behind the comma of a greeting such as name nobody ("Hello, refund!", "Hi Bob, OK.")?"""
+    """Is what stands behind the comma of a greeting one word that names nobody ("Hello, refund!", "Hi Bob, OK.")?"""
     words = _WORD.findall(bare.partition(",")[2].lower())
-    return bool(words) and PATTERNS.interjections.issuperset(words)
+    return len(words) == 1 and words[0] in PATTERNS.interjections
 
 
 def _adds(bare: str) -> bool:

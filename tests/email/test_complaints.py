@@ -168,6 +168,20 @@ SENTENCES = [
     "Até amanhã no tribunal!",
     "Saluti al vostro capo!",
     "Groeten aan uw baas!",
+    "Cheers. It broke again.",
+    "Get your free lamp at the shop, the flyer said.",
+    "Thanks for never answering.",
+    "Gracias por no contestar.",
+    "Best I’ve had so far.",
+    "In Erwartung einer Begründung Ihrer Ablehnung bis Freitag.",
+    "In Erwartung Ihrer Antwort verbleibe ich ohne Lampe.",
+    "Wir verbleiben mit offenen Fragen zur Bestellung 4711.",
+    "Ich verbleibe mit großer Enttäuschung.",
+    "En espera de su respuesta llevo tres meses.",
+    "Subscrevo-me como cliente lesado e exijo o dinheiro.",
+    "Sem mais demoras, cancelem sem cumprimentos.",
+    "Certo che senza rimborso niente saluti.",
+    "In afwachting van een terugbetaling groet ik niemand.",
     "Conformément au RGPD, vous disposez d'un délai d'un mois pour me répondre.",
     "Pursuant to the GDPR we inform you that we object to any advertising.",
     "Under the GDPR your data are to be deleted within a month.",
@@ -211,6 +225,11 @@ OPENINGS = [
     "Olá, quero reembolso.",
     "Buongiorno, pacco perso!",
     "Hallo, pakket kwijt!",
+    "Hello, refund!",
+    "Hallo, Kündigung!",
+    "Bonjour, remboursement !",
+    "Dear Sirs, FRAUD!",
+    "Hi Bob, approved.",
 ]
 GREETINGS = [
     "hello to everyone in the team,", "Good morning my dear friends,", "To whom it may concern:", "Hi all,",
@@ -221,14 +240,15 @@ GREETINGS = [
     "Dear customer service team at the shop,", "Dear sir or madam at the complaints office,",
     "Cher service après-vente,", "Bonjour au service après-vente,", "Bonjour à toute l'équipe du service client,",
     "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
-    "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,",
+    "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,", "Hello Mr. Love!", "Good morning Bob, happy Friday!",
     "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
 ]  # fmt: skip
 SIGNOFFS = [
     "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",
     "Viele Grüße aus München", "Ihr Kundenservice", "Ihr Team vom Kundenservice", "Dein Bob", "Liebe Grüße an alle",
     "Amitiés de Paris", "Saludos desde Madrid", "Atenciosamente Ada da Silva", "Saluti dalla Toscana",
-    "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen",
+    "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen", "Kind regards Ben", "Cheers! Will",
+    "Viele Grüße Mia Maier", "Un abrazo Can", "Met vriendelijke groet Wil", "kind regards ben",
 ]  # fmt: skip
 #: What stands above a name in ordinary mail.
 ABOVE_NAMES = (
@@ -249,6 +269,8 @@ Thanks for the heads up|Thanks for fixing this|Thanks for noticing this!|Thanks 
 Thank you for all you do|Looking forward to hearing from you|Danke für Ihre E-Mail|Danke für die schnelle Lieferung
 Vielen Dank für Ihren Einkauf|Dank u|Merci à vous|Merci pour votre travail|Gracias|Muchas gracias|Gracias por su compra
 Obrigada pela mensagem|Grazie per il messaggio|Bedankt voor uw bestelling
+Thanks for not giving up|Thanks for never letting me down|Thank you for your late-night support
+Gracias por no olvidarme|Obrigado por não desistir|Grazie per non aver mollato|Bedankt voor het niet opgeven
 """.strip()
     .replace("\n", "|")
     .split("|")
@@ -462,6 +484,18 @@ def test_the_fields_of_a_form_are_no_header_and_its_consent_is_no_footer(form: s
     assert clean_text(f"{form}{OPENING}") == f"{form}{OPENING}"
     text = f"You have a new message.\n\n{form}{OPENING}"
     assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("form", "below"),
+    [
+        ("Nachricht: Mixer kaputt.\n\nDatenschutz: akzeptiert", "Impressum: https://shop.example/impressum\nHRB 12345"),
+        ("Name: Ada\nMessage: Blender broken.\nPrivacy policy: accepted", "Unsubscribe: https://shop.example/u"),
+        ("Kommentar: der Mixer ist kaputt.", "Mit freundlichen Grüßen\nAda Byron\n\nImpressum | Datenschutz"),
+    ],
+)
+def test_a_field_of_a_form_keeps_no_footer_below_it(form: str, below: str) -> None:
+    assert clean_text(f"{form}\n\n{below}", "Ada Byron") == form
 
 
 def test_a_whole_header_above_a_form_is_one() -> None:

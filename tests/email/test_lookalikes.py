@@ -25,7 +25,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{first}\n\n{BODY}" for first in ("Neue Adresse:", "Love it!", "Fixed!", "Summary:", "Introduction")),
         f"Address:\nHafenstr. 3\n20457 Hamburg\n\n{BODY}",
         *(f"{heading}\n\n{BODY}" for heading in (
-            "Questions:\n\n* When?\n* How much?", "Mein Ablauf:\n\n03.03.2025 Anruf, niemand da\n04.03.2025 Rückruf")),
+            "Questions:\n\n* When?\n* How much?", "Mein Ablauf:\n\n03.03.2025 Anruf, niemand da\n04.03.2025 Rückruf",
+            "Historie:\n\n03.03.2025 Niemand da.\n04.03.2025 Rückruf.", "Mängel:\n\n- Rauch\n- Geruch",
+            "Symptoms:\n1. It smokes.\n2. It smells.")),
         *(f"{BODY}\n\n{last}" for last in (
             "In Erwartung einer Antwort sitze ich hier.", "En espera de mi dinero desde mayo.", "Es grüßt niemand.")),
         # requests and complaints are no thanks
@@ -132,6 +134,10 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\nVon Yahoo Mail auf Android gesendet", BODY),
         (f"{BODY}\n\nEnvoyé à partir de Courrier pour Windows", BODY),
         (f"{BODY}\n\nSent from my iPad\n\nThis message is confidential and intended for the addressee only.", BODY),
+        *((f"{name}:{rows}", rows.strip()) for name, rows in (
+            ("Anna", "\n\n1. When does it come?\n2. Who pays?"), ("Anna and Bob", "\n\n- Who pays?\n- When?"),
+            ("Mr Hill", "\n- When does it come?\n- Who pays?"), ("Ladies", "\n\n1 lamp broke.\n2 more smell."))),
+        (f"{BODY}\n\nGet your FREE download of MSN Explorer at http://explorer.msn.com", BODY),
         (f"FYI.\n\nCarl,\n\n{BODY}", f"FYI.\n\n{BODY}"),
         (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),
         (f"Jean, Brad and Nelson\n\n{BODY}\n\nKim", BODY),
@@ -164,7 +170,8 @@ def test_content_stays(text: str) -> None:
             "Ich verbleibe mit freundlichen Grüßen", "In Erwartung Ihrer Antwort verbleibe ich mit freundlichen Grüßen",
             "Es grüßt Sie herzlich", "In afwachting van uw reactie verblijf ik, hoogachtend,",
             "Nell'attesa di un riscontro, porgo distinti saluti.", "En espera de su respuesta, le saluda atentamente,",
-            "Sem outro assunto de momento, subscrevo-me com os melhores cumprimentos,")),
+            "Sem outro assunto de momento, subscrevo-me com os melhores cumprimentos,", "En espera de su respuesta",
+            "In Erwartung Ihrer Antwort verbleibe ich", "Ich verbleibe hochachtungsvoll", "Subscrevo-me, atentamente")),
         # a sentence below a signature
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),

@@ -68,21 +68,25 @@ GENERATED = {
 # language -> mobile tags, and sentences that begin as they do.
 SENT = {
     "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
-            "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer"],
+            "Sent with AquaMail for Android", "Get BlueMail for Android", "Sent with Spark", "Sent from Fastmail",
+            "Yahoo Mail: Search, Organize, Conquer"],
            "Sent from Leeds on Monday"),
-    "de": (["Gesendet mit Tutanota", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
+    "de": (["Gesendet mit Tutanota", "Gesendet mit Spark", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
            "Gesendet von Hamburg am Montag"),
-    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange"], "Envoyé de Lyon lundi dernier"),
-    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook"], "Enviado desde Madrid el lunes"),
+    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange", "Envoyé avec Spark"],
+           "Envoyé de Lyon lundi dernier"),
+    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook", "Enviado con Spark"], "Enviado desde Madrid el lunes"),
     "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"], "Enviada de Lisboa na segunda-feira"),
-    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail"], "Inviato da Milano lunedì scorso"),
-    "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook"], "Verzonden vanuit Rotterdam op maandag"),
+    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail", "Inviato con Spark"], "Inviato da Milano lunedì scorso"),
+    "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook", "Verstuurd met Spark"],
+           "Verzonden vanuit Rotterdam op maandag"),
 }  # fmt: skip
 
 # What firms write below their mail, and what their customers may write at that place.
 FOOTERS = {
     "en": (["How did we do? Rate this reply: https://x.example/rate", "No rights can be derived from this e-mail.",
             "Please think of the environment before you print this e-mail.",
+            "Please consider the environment - do you really need to print this email?",
             "Information about how we process personal data: https://x.example/privacy",
             "Firm Ltd is registered in England and Wales No. 1234567. Registered office: 1 High Street, London.",
             "This email is a service from Shop. Delivered by Zendesk", "Powered by Jira Service Management",
@@ -94,7 +98,9 @@ FOOTERS = {
             "The registered office is where it was sent.", "Meeting ID: wrong one, as always",
             "This lists all the faults", "VAT number missing on the invoice", "This list shows what is missing",
             "Information about data protection at the shop is missing there.", "Powered by Zendesk the shop is slow",
-            "Registered address is still the old one"]),
+            "Registered address is still the old one", "No rights can be derived from this warranty, says the sender.",
+            "Please think of the environment and stop sending printed bills.",
+            "Please consider the environment before printing the next bill for me."]),
     "de": (["Wie zufrieden waren Sie? Jetzt bewerten: https://x.example/rate",
             "Denken Sie an die Umwelt, bevor Sie diese E-Mail ausdrucken.",
             "Informationen zum Datenschutz finden Sie unter https://x.example/datenschutz",
@@ -102,36 +108,53 @@ FOOTERS = {
             "Microsoft Teams-Besprechung\nKlicken Sie hier, um an der Besprechung teilzunehmen"],
            ["Wie zufrieden waren Sie mit dem Service, den ich bekam?", "Gemäß DSGVO verlange ich eine Kopie der Daten.",
             "Denken Sie an die Umwelt und nehmen Sie Papier.", "Informationen zum Datenschutz fehlen auf der Seite.",
-            "Informationen zum Datenschutz sind unter Niveau"]),
+            "Informationen zum Datenschutz sind unter Niveau", "Der Umwelt zuliebe bitte keine Ausdrucke mehr senden.",
+            "Denken Sie an die Umwelt und drucken Sie keine Rechnungen mehr.",
+            "Aus dieser E-Mail können keine Rechte abgeleitet werden, schreibt die Firma."]),
     "fr": (["Êtes-vous satisfait de notre réponse ? https://x.example/avis",
             "Afin de respecter l'environnement, merci de n'imprimer ce courriel que si nécessaire.",
             "Cet e-mail est un service de Boutique.",
             "Réunion Microsoft Teams\nRejoindre la réunion maintenant<https://x.example>\nID de réunion : 123 456 789"],
            ["Conformément à la loi, remboursez le mixeur.", "RCS file: mass-check,v", "Siège social fermé",
             "Les informations sur la protection des données manquent.",
-            "Pour respecter l'environnement, prenez du papier."]),
+            "Pour respecter l'environnement, prenez du papier.", "Aucun droit ne peut être tiré de la garantie.",
+            "Pour préserver l'environnement, n'imprimez plus les factures, envoyez-les par courriel."]),
     "es": (["Valore nuestra respuesta: https://x.example/valorar",
             "Por favor, considere el medio ambiente antes de imprimir este correo.",
             "Este correo electrónico es un servicio de Tienda.",
             "Reunión de Microsoft Teams\nUnirse a la reunión ahora"],
            ["De acuerdo con el RGPD exijo una copia de los datos.", "Piense en el medio ambiente y use papel.",
-            "Información sobre el tratamiento no hay ninguna"]),
+            "Información sobre el tratamiento no hay ninguna",
+            "Por favor, considere el medio ambiente y no imprima más facturas."]),
     "pt": (["Avalie o nosso atendimento: https://x.example/avaliar", "Pense no ambiente antes de imprimir este e-mail.",
             "Este e-mail é um serviço da Loja.",
             "Reunião do Microsoft Teams\nParticipe da reunião agora"],
            ["De acordo com a LGPD exijo uma cópia dos dados.", "Pense no ambiente e use papel.",
-            "Informações sobre privacidade faltam no site"]),
+            "Informações sobre privacidade faltam no site",
+            "Considere o meio ambiente e não imprima mais faturas."]),
     "it": (["Quanto è soddisfatto? https://x.example/voto", "Rispetta l'ambiente: non stampare questa mail.",
             "Questa e-mail è un servizio di Negozio.", "Riunione di Microsoft Teams\nPartecipa alla riunione adesso"],
            ["Ai sensi del GDPR chiedo una copia dei dati.", "Rispetta l'ambiente e usa la carta.",
-            "Capitale sociale o no, rimborsate"]),
+            "Capitale sociale o no, rimborsate", "Rispetta l'ambiente e non stampare più le fatture cartacee."]),
     "nl": (["Beoordeel ons antwoord: https://x.example/score", "Denk aan het milieu voordat u deze e-mail print.",
             "Aan deze e-mail kunnen geen rechten worden ontleend.",
             "Informatie over hoe wij met persoonsgegevens omgaan vindt u op https://x.example/privacy",
             "Deze e-mail is een service van Winkel.", "Microsoft Teams-vergadering\nNu deelnemen aan de vergadering"],
            ["Denk aan het milieu en gebruik papier.", "Conform de AVG eis ik een kopie van de gegevens.",
-            "Informatie over privacy ontbreekt op de site", "BTW-nummer ontbreekt op de factuur"]),
+            "Informatie over privacy ontbreekt op de site", "BTW-nummer ontbreekt op de factuur",
+            "Denk aan het milieu en stop met printen van facturen."]),
 }  # fmt: skip
+
+# A link's text.
+UNSUBSCRIBE = {
+    "en": "Unsubscribe from this list.",
+    "de": "Newsletter abbestellen oder Einstellungen ändern.",
+    "fr": "Se désabonner de cette liste.",
+    "es": "Darse de baja de esta lista.",
+    "pt": "Cancelar a inscrição nesta lista.",
+    "it": "Cancellarsi da questa lista.",
+    "nl": "Uitschrijven voor deze nieuwsbrief.",
+}
 
 # What help desks write above their mail.
 DESKS = {
@@ -189,6 +212,17 @@ def test_what_firms_write_below_their_mail_is_no_text(language: str) -> None:
     for sentence in sentences:
         for text in (f"{own}\n\n{sentence}", f"{own}\n\n{sentence}\n\n{own}"):
             assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_link_of_a_footer_may_stand_below_its_sentence(language: str) -> None:
+    own, sentence, link = SENTENCES[language], UNSUBSCRIBE[language], "https://x.example/u"
+    for signed in ("Kind regards\nAda Byron", "Ada Byron\nSales Manager\n+44 20 7946 0000"):
+        for footer in (sentence, f"{sentence}\n{link}", f"{sentence}\n\n<{link}>\n\nShop Ltd, 1 High Street"):
+            assert clean_text(f"{own}\n\n{signed}\n\n{footer}") == own
+    assert clean_text(f"{own}\n\n{sentence}\n{link}") == own
+    for text in (f"{own}\n\n{sentence}", f"{own}\n\nTel. 4711\n\n{sentence}\n{link}\n\n{own}"):
+        assert clean_text(text) == text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

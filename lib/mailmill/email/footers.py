@@ -15,6 +15,8 @@ from mailmill.email.speech import announces
 from mailmill.email.tails import MAX_LEGAL, NOTHING, RULED, Marks, adds, mark, signs
 
 _MAX_FOOTER_SEARCH: Final = 60
+#: Words of a footer's sentence that is nothing but a link's text: "Unsubscribe from this list.".
+_BRIEF: Final = 6
 #: A link, an address, or the name of what follows ("Managing director: …").
 _LEADS: Final = re.compile(r"@|://|www\.|^[^:.!?,]{2,40}:")
 
@@ -126,10 +128,10 @@ def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
 def _tells(lines: Lines, solid: list[int], k: int) -> bool:
     """Does the sentence that opens at `solid[k]` tell something ("To unsubscribe is impossible on your site.")?
 
-    A footer's leads somewhere, by a link or an address, or says what to do ("click"); a register ("VAT: 123") is none.
-    In a web form consent is a field like others ("Privacy policy: accepted").
+    A footer's leads somewhere, by a link or an address, or says what to do ("click"). The link may stand below it where
+    a signature is above or nothing else follows; under a signature a brief one may be a link's text (in HTML).
     """
-    if any([is_form_field(lines.bares[i]) for i in solid[-_MAX_FOOTER_SEARCH:]]):  # noqa: C419 - mypyc compiles lists
+    if _consents(lines, solid, k):
         return True
     passage: list[str] = []
     for i in solid[k : k + 6]:
@@ -142,8 +144,30 @@ def _tells(lines: Lines, solid: list[int], k: int) -> bool:
             break
     text = " ".join(passage)
     shape = Line(text).shape
-    sentence = shape.ends in ".!?" and shape.words > 2 and shape.lower * 3 >= shape.words
-    return sentence and _LEADS.search(text) is None and PATTERNS.instructions.search(text.lower()) is None
+    if not (shape.ends in ".!?" and shape.words > 2 and shape.lower * 3 >= shape.words):
+        return False
+    if _LEADS.search(text) or PATTERNS.instructions.search(text.lower()):
+        return False
+    below = [lines[i] for i in solid[k + len(passage) :]]
+    if any([line.shape.prose and not any([line.rule(kind) for kind in LONG_KINDS]) for line in below]):  # noqa: C419
+        return True
+    links = [line.shape.words == 1 and line.shape.address for line in below]
+    verbless = PATTERNS.sentence_words.isdisjoint(text.lower().rstrip(".!?").split())
+    if _below_signature(lines, solid, k):
+        return not (links[:1] == [True] or (verbless and shape.words <= _BRIEF))
+    return not (verbless and links and all(links))
+
+
+def _consents(lines: Lines, solid: list[int], k: int) -> bool:
+    """Is `solid[k]` a field of a web form like others ("Privacy policy: accepted"), above or beside what is sent by it?
+
+    Below that it is one by its colon, unless it leads somewhere.
+    """
+    bare = lines.bares[solid[k]]
+    last = next((i for i in reversed(solid[-_MAX_FOOTER_SEARCH:]) if is_form_field(lines.bares[i])), None)
+    if last is None:
+        return False
+    return last > solid[k] or all(lines.bares[last : solid[k]]) or (":" in bare and not lines[solid[k]].shape.address)
 
 
 def _announced(lines: Lines, solid: list[int], k: int) -> bool:

@@ -22,6 +22,8 @@ _NAMES: Final = re.compile(
 )
 # What opens with a bullet or a number.
 _ROW: Final = re.compile(r"[-–•*+] {0,3}\w|\(?\d")
+# What opens with a day or a time.
+_DATED: Final = re.compile(r"\(?\d{1,4}[./:-]\d")
 _INITIALS: Final = re.compile(r"[A-Z]{1,2},")
 _NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
@@ -36,7 +38,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
     if len(bare) > 70:
         return
     rule = "" if announces(bare) and len(strangers(bare)) > 2 else line.rule("greeting")  # "Hi, my new address is:"
-    if not rule and bare[-1] == ":" and _lists(lines, [i for i in own if i > solid[0]]):
+    if not rule and bare[-1] == ":" and _lists(lines, solid[0], [i for i in own if i > solid[0]]):
         marks[solid[0]] = ("body", "body.heading")
         return
     word = None if rule else _WORD.search(bare.lower())
@@ -52,7 +54,8 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
             and (shape.words > 1 or shape.mixed or _INITIALS.fullmatch(bare))
             and _VOCATIVE.match(bare)
             and not any(_is_common(word) for word in _WORD.findall(bare))
-            and not (bare[-1] == ":" and ((len(solid) > 1 and _heads(lines, solid)) or heading(bare)))
+            and not (bare[-1] in ":!" and heading(bare))
+            and not (bare[-1] == ":" and len(solid) > 1 and _heads(lines, solid))
         ):
             rule = "vocative.mark"
         elif _NAME_LIST.match(bare) and PATTERNS.interjections.isdisjoint(_WORD.findall(bare.lower())):
@@ -104,9 +107,20 @@ def _heads(lines: Lines, solid: list[int]) -> bool:
     return below[0] == solid[0] + 1 or (table and " " in lines.bares[solid[0]])
 
 
-def _lists(lines: Lines, below: list[int]) -> bool:
-    """Do two rows open with a bullet or a number, so that what stands above them is a heading ("Questions:")?"""
-    return len(below) > 1 and all(_ROW.match(lines.bares[i]) for i in below[:2])
+def _lists(lines: Lines, first: int, below: list[int]) -> bool:
+    """Is the line `first` the heading of rows that open with a bullet or a number ("Symptoms:"), not somebody's name?
+
+    Whoever is named may be asked in rows, too, mostly below a blank line ("Anna: / 1. When does it come?"): sentences
+    without dates below what is no known heading ("Questions:").
+    """
+    rows = [lines.bares[i] for i in below[:2]]
+    if len(rows) < 2 or not all(map(_ROW.match, rows)):
+        return False
+    words = _WORD.findall(lines.bares[first].lower())
+    if below[0] == first + 1:
+        return len(words) < 2 or words[0] not in PATTERNS.groups  # "Mr Hill:"
+    sentences = all([row[-1] in ".?!" and not _DATED.match(row) for row in rows])  # noqa: C419 - mypyc compiles lists
+    return heading(lines.bares[first]) or not sentences
 
 
 def heading(bare: str) -> bool:

@@ -75,8 +75,9 @@ def _says_more(bare: str) -> bool:
     """
     tail = _tail(bare)
     words = strangers(tail)
-    told = len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
-    if told and bare[-1] in ".!?" and _spoken(bare, words):
+    cries = _cries(bare)
+    told = cries or len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
+    if told and bare[-1] in ".!?" and (cries or _spoken(bare, words)):
         return not _is_one_of(tail, ("greeting", "thanks"))  # "Hi Bob, thank you!"
     words = strangers(bare)
     if len(words) < _SAYING or not _spoken(bare, words):
@@ -84,20 +85,30 @@ def _says_more(bare: str) -> bool:
     return bare[-1] not in ",:" or not PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower()))
 
 
+def _cries(bare: str) -> bool:
+    """Is what stands behind the comma of a greeting one word that names nobody ("Hello, refund!", "Hi Bob, OK.")?"""
+    words = _WORD.findall(bare.partition(",")[2].lower())
+    return len(words) == 1 and words[0] in PATTERNS.interjections
+
+
 def _adds(bare: str) -> bool:
     """Does a sentence go on behind a sign-off ("Enjoy my money!"), and not whose it is ("Greetings from my family")?"""
-    words = bare[:MAX_LINE].strip(_SIGNS).split()
-    signed = False
+    words = bare[:MAX_LINE].replace("’", "'").strip(_SIGNS).split()
+    last = ""  # word of the sign-off
     while words and (known := _closing_words(words)):
+        last = words[known - 1]
         words = words[known:]
-        signed = True
-    if not (signed and words):
+    if not (last and words):
         return False
     if bare[-1] == "?":
         return True
     if words[0] in _SIGNING or words[-1] in PATTERNS.groups:
         return False
-    return any(len(word) > 1 and word in PATTERNS.sentence_words for word in _WORD.findall(" ".join(words).lower()))
+    said = _WORD.findall(" ".join(words))
+    opens = last[-1] in _SIGNS and words[1:] and words[1][0].islower() and words[1] not in _SIGNING  # "Best. It broke."
+    if not (opens or bare.isupper()):  # else a capital is a name's: "Kind regards Ben" ("ik ben"), "Cheers Will!"
+        said = [word for word in said if word[0].islower() or "'" in word]
+    return any(len(word) > 1 and word.lower() in PATTERNS.sentence_words for word in said)
 
 
 def _closing_words(words: list[str]) -> int:

@@ -132,7 +132,8 @@ def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """The lines of what HTML calls a signature, where the message was typed into it.
 
     Nothing but a greeting or a mobile program's tag stands above that, and it opens with a sentence, or with a greeting
-    above one, which may have few words ("Refund, please!").
+    above one, which may have few words ("Refund, please!"). Where the author's text stands below, above any quote, it
+    holds no way to reach anybody: signatures open with a saying, too.
     """
     typed: list[int] = []
     greeted = False
@@ -142,9 +143,13 @@ def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
             continue
         if mark is not None:
             if not mark[1].startswith("html.") or mark[0] not in ("signature", "mobile"):
-                return []
+                break
             typed.append(i)
-        elif not typed:
+        elif typed:
+            if reaches(lines, typed) and not any([line.rule(kind) for kind in LONG_KINDS]):  # noqa: C419 - as above
+                return []
+            break
+        else:
             if greeted or not line.rule("greeting"):
                 return []
             greeted = True

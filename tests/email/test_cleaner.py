@@ -103,8 +103,9 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
         ),
         (
             '<div>It broke.<div name="quote"><b>Von:</b> Bob &lt;b@x.example&gt;<br><b>An:</b> Ada<br><b>Betreff:</b> x'
-            '<div name="quoted-content">Old words.</div></div></div><p>My <a name="quote">answer</a> is here.</p>',
-            "It broke.\n\nMy answer is here.",
+            '<div name="quoted-content">Old words.</div></div></div><p>My <a name="quote">answer</a> is here.</p>'
+            '<h2 name="quote">My quote</h2><table name="quote"><tr><td>Ten pounds.</td></tr></table>',
+            "It broke.\n\nMy answer is here.\n\nMy quote\n\nTen pounds.",
         ),
         (
             '<p>The lamp broke.</p><p><img src="cid:1" alt="A lamp&#10;&#10;Description automatically generated"></p>',

@@ -202,6 +202,7 @@ def test_linked_pictures_and_files_below_a_signature_go(above: str, below: str) 
         "See the links.\n\n[Broken lid]<https://img.example/1> [Broken jar]<https://img.example/2>",
         "[the page]<https://x.example>",
         "They all end with: AI-generated content may be incorrect",
+        "What the tool says is wrong.\nAI-generated content may be incorrect.",
         "[1]<https://x.example>",
     ],
 )

@@ -37,10 +37,9 @@ def words_of(attributes: str) -> str:
     return alt[1]
 
 
-def _is_generated(text: str, *, alone: bool = False) -> bool:
-    """Does a text end with what programs say of a description that is their own, or hold it `alone`?"""
-    find = PATTERNS.generated.match if alone else PATTERNS.generated.search
-    return find(" ".join(text.split()).lower().rstrip(" ].")) is not None
+def _is_generated(text: str) -> bool:
+    """Does a text end with what programs say of a description that is their own?"""
+    return PATTERNS.generated.search(" ".join(text.split()).lower().rstrip(" ].")) is not None
 
 
 def strip_pictures(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
@@ -64,11 +63,9 @@ def _picture(lines: Lines, solid: list[int], k: int) -> int:
         bare = _LINKED.sub("]", bare)
     if _NAMED.match(bare):
         return 1
-    if len(bare) > 300 or not _is_generated(bare):
-        return 0
-    if bare[-1] == "]":
-        return next((size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["), 0)
-    return int(_is_generated(bare, alone=True))  # a sentence may end so
+    if bare[-1] != "]" or len(bare) > 300 or not _is_generated(bare):
+        return 0  # a sentence may end so
+    return next((size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["), 0)
 
 
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:

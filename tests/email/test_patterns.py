@@ -194,12 +194,16 @@ def test_what_firms_write_below_their_mail_is_no_text(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> None:
     own, (line, updated) = SENTENCES[language], DESKS[language]
-    for above in (line, f"{line}\n\n{updated}", f"—-—-—-—\n{line.strip('#- ')}"):
+    said = line.strip("#- ")
+    dresses = (f"--- {said} ---", f"-- {said} --", f"{'=' * 12} {said} {'=' * 12}", f"***{said}***")
+    for above in (line, f"{line}\n\n{updated}", f"—-—-—-—\n{said}", *dresses):
         assert clean_text(f"{above}\n\nHello Bob,\n\n{own}") == own
         assert clean_text(f"{own}\n\n{updated} {own}") == f"{own}\n\n{updated} {own}"
-    for first in (updated, line.strip("#- ")):
+    for first in (updated, said):
         assert clean_text(f"{first}\n\n{own}") == f"{first}\n\n{own}"
     assert clean_text(f"{line} {own}\n\n{own}") == f"{line} {own}\n\n{own}"
+    for below in (line, *dresses):
+        assert clean_text(f"{own}\n\n{below}\n\nHello Bob,\n\nTheir words.") == own
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -68,15 +68,26 @@ GENERATED = {
 # language -> mobile tags, and sentences that begin as they do.
 SENT = {
     "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
-            "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer"],
-           "Sent from Leeds on Monday"),
+            "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer",
+            "Sent from Ben's iPhone, sorry for typos"],
+           ["Sent from Leeds on Monday", "Sent via mail on Monday", "Sent from Apple was a broken phone.",
+            "Sent from Leeds, the phone is missing"]),
     "de": (["Gesendet mit Tutanota", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
-           "Gesendet von Hamburg am Montag"),
-    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange"], "Envoyé de Lyon lundi dernier"),
-    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook"], "Enviado desde Madrid el lunes"),
-    "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"], "Enviada de Lisboa na segunda-feira"),
-    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail"], "Inviato da Milano lunedì scorso"),
-    "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook"], "Verzonden vanuit Rotterdam op maandag"),
+           ["Gesendet von Hamburg am Montag", "Gesendet mit DHL, das Gerät ist unterwegs.",
+            "Gesendet von Hamburg, mein Handy fehlt."]),
+    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange", "Envoyé depuis notre iPad"],
+           ["Envoyé de Lyon lundi dernier", "Envoyé via courrier recommandé lundi",
+            "Envoyé de Lyon, mon téléphone est cassé."]),
+    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook"],
+           ["Enviado desde Madrid el lunes", "Enviado por SEUR, el dispositivo no funciona."]),
+    "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"],
+           ["Enviada de Lisboa na segunda-feira", "Enviado por e-mail na segunda-feira",
+            "Enviado pelo correio, o telefone está partido."]),
+    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail"],
+           ["Inviato da Milano lunedì scorso", "Inviato con corriere, il telefono è rotto."]),
+    "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook"],
+           ["Verzonden vanuit Rotterdam op maandag", "Verzonden met PostNL, het toestel is kapot.",
+            "Verstuurd via mail op maandag"]),
 }  # fmt: skip
 
 # What firms write below their mail, and what their customers may write at that place.
@@ -208,10 +219,12 @@ def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> Non
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_mobile_tags_name_a_device_or_a_program(language: str) -> None:
-    own, (tags, sentence) = SENTENCES[language], SENT[language]
+    own, (tags, sentences) = SENTENCES[language], SENT[language]
     for tag in tags:
         assert clean_text(f"{own}\n\n{tag}") == own
-    assert clean_text(f"{own}\n\n{sentence}") == f"{own}\n\n{sentence}"
+    for sentence in sentences:
+        assert clean_text(f"{own}\n\n{sentence}") == f"{own}\n\n{sentence}"
+        assert clean_text(f"Hello,\n\n{sentence}\n\nRegards,\nAda Byron") == sentence
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -291,6 +291,10 @@ def test_a_mobile_programs_tag_is_no_part_of_it(text: list[str], evidence: list[
         (WRITTEN[3:] + WRITTEN[1:2], ["html.signature"] * 3),
         (["Old words.", *WRITTEN], ["html.blockquote_cite"] + ["html.signature"] * 5),
         ([*WRITTEN[1:2], "Tel. 030 123456", "It smokes."], ["html.signature"] * 2 + [""]),
+        (
+            [*WRITTEN[1:2], "Tel. 030 123456", "Old words.", "It smokes."],
+            ["html.signature"] * 2 + ["html.blockquote_cite", ""],
+        ),
         (["It smokes.", *WRITTEN], [""] + ["html.signature"] * 5),
         (["Dear Bob,", *WRITTEN[3:], WRITTEN[1]], [""] + ["html.signature"] * 3),
         (["Ada Byron", "Byron Engines Ltd."], ["html.signature"] * 2),

@@ -103,8 +103,9 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
         ),
         (
             '<div>It broke.<div name="quote"><b>Von:</b> Bob &lt;b@x.example&gt;<br><b>An:</b> Ada<br><b>Betreff:</b> x'
-            '<div name="quoted-content">Old words.</div></div></div><p>My <a name="quote">answer</a> is here.</p>',
-            "It broke.\n\nMy answer is here.",
+            '<div name="quoted-content">Old words.</div></div></div><p>My <a name="quote">answer</a> is here.</p>'
+            '<h2 name="quote">My quote</h2><table name="quote"><tr><td>Ten pounds.</td></tr></table>',
+            "It broke.\n\nMy answer is here.\n\nMy quote\n\nTen pounds.",
         ),
         (
             '<p>The lamp broke.</p><p><img src="cid:1" alt="A lamp&#10;&#10;Description automatically generated"></p>',
@@ -141,8 +142,18 @@ SAID = "The lamp broke on Monday and nobody answers."
         f'<div id="Signature"><p>Bob,</p><p>{SAID}</p></div><p>This e-mail is confidential and intended for you.</p>',
     ],
 )
-def test_a_message_typed_into_a_signature_is_one(markup: str) -> None:
-    assert clean_message(html_mail(markup)).text == SAID
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "",
+        '<hr><div id="divRplyFwdMsg">From: S<br>Sent: Monday<br>To: Ada<br>Subject: x</div><div>Old words.</div>',
+        '<p>On Mar 3, 2025, at 10:00, S &lt;s@x.example&gt; wrote:</p><blockquote type="cite">Old words.</blockquote>',
+        "<p>From: S &lt;s@x.example&gt;<br>Date: 3 Mar 2025 at 10:00<br>To: Ada<br>Subject: x</p><p>Old words.</p>",
+    ],
+    ids=["new", "outlook", "apple", "fields"],
+)
+def test_a_message_typed_into_a_signature_is_one(markup: str, quote: str) -> None:
+    assert clean_message(html_mail(markup + quote)).text == SAID
 
 
 @pytest.mark.parametrize(
@@ -152,6 +163,7 @@ def test_a_message_typed_into_a_signature_is_one(markup: str) -> None:
         ("<p>Ada Byron</p><p>We work from Monday to Friday, from nine to five.</p>", ""),
         ("<p>Kind regards,</p><p>We work from Monday to Friday, from nine to five.</p>", ""),
         ("<p>Liebe Grüße</p><p>Dr. A. B.</p>", ""),
+        ("<p>We build engines, and have done so for years.</p><p>Tel. 030 123456</p></div><div>It broke.", "It broke."),
         ("<p>Sent from my phone, so please excuse what it makes of my words.</p>", ""),
     ],
 )

@@ -498,6 +498,13 @@ def test_a_field_of_a_form_keeps_no_footer_below_it(form: str, below: str) -> No
     assert clean_text(f"{form}\n\n{below}", "Ada Byron") == form
 
 
+def test_the_fields_of_a_journey_are_no_header() -> None:
+    text = f"{OPENING}\n\nfrom: London\nto: Paris\ndate: 3 March 2025 10:00\nsubject: seat\n\n{CLOSING}"
+    assert clean_text(text) == text
+    text = text.replace("London", "Bob <bob@x.example>")
+    assert clean_text(text) == OPENING
+
+
 def test_a_whole_header_above_a_form_is_one() -> None:
     header = "From: Shop <s@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: scanner"
     assert clean_text(f"{OPENING}\n\n{header}\n\nMessage: {CLOSING}") == OPENING

@@ -193,6 +193,20 @@ def test_linked_pictures_and_files_below_a_signature_go(above: str, below: str) 
 
 
 @pytest.mark.parametrize(
+    ("last", "own"),
+    [
+        ("See there.\n - budget.xls\n - ada.doc", "See there."),
+        ("Please see the attached\n <<budget.xls>>", "Please see the attached"),
+        ("It is attached:\n <<budget.xls>>", "It is attached:"),
+        ("Ada Byron\nThe best engines in the world\n<budget.xls>", "Ada Byron\nThe best engines in the world"),
+        ("<<budget.xls>>  <<plan.doc>>\n - budget.xls\n - plan.doc", "<<budget.xls>>  <<plan.doc>>"),
+    ],
+)
+def test_files_that_nobody_introduces_go(last: str, own: str) -> None:
+    assert clean_text(f"{OWN}\n\n{last}") == f"{OWN}\n\n{own}"
+
+
+@pytest.mark.parametrize(
     "last",
     [
         "[cid 4711]",
@@ -202,6 +216,7 @@ def test_linked_pictures_and_files_below_a_signature_go(above: str, below: str) 
         "See the links.\n\n[Broken lid]<https://img.example/1> [Broken jar]<https://img.example/2>",
         "[the page]<https://x.example>",
         "They all end with: AI-generated content may be incorrect",
+        "What the tool says is wrong.\nAI-generated content may be incorrect.",
         "[1]<https://x.example>",
     ],
 )

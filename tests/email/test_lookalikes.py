@@ -51,6 +51,7 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         # nor is a list of files a program's
         *(f"{BODY}\n\n{files}" for files in (
             "Missing:\n- invoice.pdf\n- report.pdf", "Fehlend:\n\n- rechnung.pdf", "I never received\n- invoice.pdf",
+            "I cannot open\n(budget.xls)", "Es fehlen noch\n- rechnung.pdf\n- foto.jpg",
             "Es fehlen noch\n- rechnung.pdf", "I attach two photos:\n<photo1.jpg>\n<photo2.jpg>")),
         # fields of forms and journeys are no header of a mail
         "Von: Karl <k@x.example>\nBetreff: Anfrage\n\nNachrichtentext:\nLiefern Sie auch nach Graz?",

@@ -219,10 +219,27 @@ def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
         assert clean_message(raw).rendering.strip() == text.strip()
 
 
+@pytest.mark.parametrize("size", [42, 45, 57, 58, 114, 270])
+@pytest.mark.parametrize(
+    "below",
+    [
+        "lamps@x.example\n", "\nhttps://groups.example/lamps\n", "\nDISCLAIMER:\nThis mail is confidential.\n",
+        "[EXTERN]", "\n#####\nlist\n", "***\nThis\n", "\nUnsubscribe\nhttps://x.example/u\n", "++++++++\nlist\n",
+        "\nid=4711\n", "\n.\n",
+    ],
+)  # fmt: skip
+def test_a_line_of_one_word_below_base64_is_none(size: int, below: str) -> None:
+    """A line that nothing fills up ("=") does not stop decoders, which skip the signs that are no base64."""
+    text = ("Die Lampe ist kaputt. " * 20)[:size]
+    head = "From: a@b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    for body in (encoded := encodebytes(text.encode()).decode(), encoded.replace("\n", "\n\n")):
+        assert clean_message(f"{head}{body}{below}".encode()).rendering.strip() == text.strip()
+
+
 @pytest.mark.parametrize("odd", ["\n ", "!\n ", "\0", "\f\n", "\n\n", "\n- \n"])
 @pytest.mark.parametrize("below", ["", "_____\nSupport mailing list\n", "\n-- \nTo unsubscribe, write to us.\n"])
 def test_what_is_no_base64_within_it_cuts_nothing(odd: str, below: str) -> None:
-    """As text counts what holds a blank between words or opens with dashes, with no line of base64's length below."""
+    """Text stands below the last line of base64's length and a shorter one."""
     text = "Für uns läuft der Drucker nicht. " * 12
     encoded = encodebytes(text.encode()).decode()
     head = "From: a@b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"

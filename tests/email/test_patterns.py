@@ -68,18 +68,27 @@ GENERATED = {
 # language -> mobile tags, and sentences that begin as they do.
 SENT = {
     "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
-            "Sent with AquaMail for Android", "Get BlueMail for Android", "Sent with Spark", "Sent from Fastmail",
-            "Yahoo Mail: Search, Organize, Conquer"],
-           "Sent from Leeds on Monday"),
+            "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer",
+            "Sent from my iPhone, sorry for typos", "Sent with Spark", "Sent from Fastmail"],
+           ["Sent from Leeds on Monday", "Sent via mail on Monday", "Sent from Apple was a broken phone.",
+            "Sent from Leeds, the phone is missing"]),
     "de": (["Gesendet mit Tutanota", "Gesendet mit Spark", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
-           "Gesendet von Hamburg am Montag"),
-    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange", "Envoyé avec Spark"],
-           "Envoyé de Lyon lundi dernier"),
-    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook", "Enviado con Spark"], "Enviado desde Madrid el lunes"),
-    "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"], "Enviada de Lisboa na segunda-feira"),
-    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail", "Inviato con Spark"], "Inviato da Milano lunedì scorso"),
+           ["Gesendet von Hamburg am Montag", "Gesendet mit DHL, das Gerät ist unterwegs.",
+            "Gesendet von Hamburg, mein Handy fehlt."]),
+    "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange", "Envoyé depuis notre iPad",
+            "Envoyé de l'iPhone de Ben", "Envoyé avec Spark"],
+           ["Envoyé de Lyon lundi dernier", "Envoyé via courrier recommandé lundi",
+            "Envoyé de Lyon, mon téléphone est cassé."]),
+    "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook", "Enviado con Spark"],
+           ["Enviado desde Madrid el lunes", "Enviado por SEUR, el dispositivo no funciona."]),
+    "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"],
+           ["Enviada de Lisboa na segunda-feira", "Enviado por e-mail na segunda-feira",
+            "Enviado pelo correio, o telefone está partido."]),
+    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail", "Inviato con Spark"],
+           ["Inviato da Milano lunedì scorso", "Inviato con corriere, il telefono è rotto."]),
     "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook", "Verstuurd met Spark"],
-           "Verzonden vanuit Rotterdam op maandag"),
+           ["Verzonden vanuit Rotterdam op maandag", "Verzonden met PostNL, het toestel is kapot.",
+            "Verstuurd via mail op maandag"]),
 }  # fmt: skip
 
 # What firms write below their mail, and what their customers may write at that place.
@@ -228,20 +237,26 @@ def test_the_link_of_a_footer_may_stand_below_its_sentence(language: str) -> Non
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> None:
     own, (line, updated) = SENTENCES[language], DESKS[language]
-    for above in (line, f"{line}\n\n{updated}", f"—-—-—-—\n{line.strip('#- ')}"):
+    said = line.strip("#- ")
+    dresses = (f"--- {said} ---", f"-- {said} --", f"{'=' * 12} {said} {'=' * 12}", f"***{said}***")
+    for above in (line, f"{line}\n\n{updated}", f"—-—-—-—\n{said}", *dresses):
         assert clean_text(f"{above}\n\nHello Bob,\n\n{own}") == own
         assert clean_text(f"{own}\n\n{updated} {own}") == f"{own}\n\n{updated} {own}"
-    for first in (updated, line.strip("#- ")):
+    for first in (updated, said):
         assert clean_text(f"{first}\n\n{own}") == f"{first}\n\n{own}"
     assert clean_text(f"{line} {own}\n\n{own}") == f"{line} {own}\n\n{own}"
+    for below in (line, *dresses):
+        assert clean_text(f"{own}\n\n{below}\n\nHello Bob,\n\nTheir words.") == own
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_mobile_tags_name_a_device_or_a_program(language: str) -> None:
-    own, (tags, sentence) = SENTENCES[language], SENT[language]
+    own, (tags, sentences) = SENTENCES[language], SENT[language]
     for tag in tags:
         assert clean_text(f"{own}\n\n{tag}") == own
-    assert clean_text(f"{own}\n\n{sentence}") == f"{own}\n\n{sentence}"
+    for sentence in sentences:
+        assert clean_text(f"{own}\n\n{sentence}") == f"{own}\n\n{sentence}"
+        assert clean_text(f"Hello,\n\n{sentence}\n\nRegards,\nAda Byron") == sentence
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -63,12 +63,26 @@ def test_what_follows_a_header_is_not_the_authors(below: str) -> None:
         "Please respond to Ada",
         "Subject: my blender",
         "Date: today, please.",
+        "From: London\nTo: Paris\nDate: 3 March 2025 10:00",
     ],
 )
 def test_a_line_that_begins_as_a_field_stays_above_a_header(last: str) -> None:
     header = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nCc: Eve\nSubject: x\n\nTheirs."
     assert clean_text(f"{OWN}\n\n{last}\n\n{header}") == f"{OWN}\n\n{last}"
     assert clean_text(f"{OWN}\n\n{header}") == OWN
+
+
+@pytest.mark.parametrize(
+    "upper",
+    [
+        "Von: Hill, Bob\nGesendet: Montag, 3. März 2025 10:00\nAn: Byron, Ada",
+        "From: Bob Hill\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada Byron\nCc: Eve Stone",
+    ],
+)
+def test_a_header_may_lack_its_subject_above_another_one(upper: str) -> None:
+    lower = "From: Shop\nSent: Monday, March 3, 2025 9:00 AM\nTo: Bob Hill\nSubject: x\n\nOld words."
+    assert clean_text(f"{OWN}\n\n{upper}\n\n{lower}") == OWN
+    assert clean_text(f"{upper}\n\n{lower}") == ""
 
 
 @pytest.mark.parametrize("blank", ["\n", "\n\n"])
@@ -275,7 +289,12 @@ def test_a_mobile_programs_tag_is_no_part_of_it(text: list[str], evidence: list[
     ("text", "evidence"),
     [
         (WRITTEN[3:] + WRITTEN[1:2], ["html.signature"] * 3),
-        (WRITTEN, ["html.signature"] * 4 + ["html.blockquote_cite"]),
+        (["Old words.", *WRITTEN], ["html.blockquote_cite"] + ["html.signature"] * 5),
+        ([*WRITTEN[1:2], "Tel. 030 123456", "It smokes."], ["html.signature"] * 2 + [""]),
+        (
+            [*WRITTEN[1:2], "Tel. 030 123456", "Old words.", "It smokes."],
+            ["html.signature"] * 2 + ["html.blockquote_cite", ""],
+        ),
         (["It smokes.", *WRITTEN], [""] + ["html.signature"] * 5),
         (["Dear Bob,", *WRITTEN[3:], WRITTEN[1]], [""] + ["html.signature"] * 3),
         (["Ada Byron", "Byron Engines Ltd."], ["html.signature"] * 2),

@@ -37,10 +37,9 @@ def words_of(attributes: str) -> str:
     return alt[1]
 
 
-def _is_generated(text: str, *, alone: bool = False) -> bool:
-    """Does a text end with what programs say of a description that is their own, or hold it `alone`?"""
-    find = PATTERNS.generated.match if alone else PATTERNS.generated.search
-    return find(" ".join(text.split()).lower().rstrip(" ].")) is not None
+def _is_generated(text: str) -> bool:
+    """Does a text end with what programs say of a description that is their own?"""
+    return PATTERNS.generated.search(" ".join(text.split()).lower().rstrip(" ].")) is not None
 
 
 def strip_pictures(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
@@ -64,11 +63,9 @@ def _picture(lines: Lines, solid: list[int], k: int) -> int:
         bare = _LINKED.sub("]", bare)
     if _NAMED.match(bare):
         return 1
-    if len(bare) > 300 or not _is_generated(bare):
-        return 0
-    if bare[-1] == "]":
-        return next((size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["), 0)
-    return int(_is_generated(bare, alone=True))  # a sentence may end so
+    if bare[-1] != "]" or len(bare) > 300 or not _is_generated(bare):
+        return 0  # a sentence may end so
+    return next((size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["), 0)
 
 
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
@@ -76,18 +73,26 @@ def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]
     size = k = len(solid)
     while k and (bare := lines.bares[solid[k - 1]])[:1] in "-<([" and "://" not in bare and _ATTACHMENT.match(bare):
         k -= 1
-    own = 0 < k < size and _lists(lines, solid, k)
-    zone, rule = ("body", "body.introduced") if own else ("footer", "footer.attachment")
-    mark(marks, solid[k:], zone, rule)
+    if 0 < k < size and _lists(lines, solid, k):
+        k -= 1  # with what introduces them
+        mark(marks, solid[k:], "body", "body.introduced")
+    else:
+        mark(marks, solid[k:], "footer", "footer.attachment")
     return solid[:k]
 
 
 def _lists(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does the author list the files from `solid[k]` on: below "Missing:", or right below words ("I never received")?
-
-    "Attachments:" is a program's.
+    """Does the author list the files from `solid[k]` on: below "Missing:", or right below words that they end ("I never
+    received") in a paragraph that nobody signs? "Attachments:" is a program's, as are names between two angles each.
     """
-    above = lines[solid[k - 1]]
-    if announces(above.bare):
-        return field_of(above.bare) is None
-    return solid[k] == solid[k - 1] + 1 and not signs(above)
+    above = lines.bares[solid[k - 1]]
+    if lines.bares[solid[k]].startswith("<<"):
+        return False
+    if announces(above):
+        return field_of(above) is None
+    if not above[-1].isalnum():
+        return False
+    low = k
+    while low and solid[low] == solid[low - 1] + 1:
+        low -= 1
+    return low < k and not any([signs(lines[i]) for i in solid[low:k]])  # noqa: C419 - mypyc compiles lists

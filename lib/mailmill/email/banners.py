@@ -50,6 +50,11 @@ def banner_of(text: str) -> tuple[str, str] | None:
     return None
 
 
+def desk_rule(text: str) -> str:
+    """The rule by which help desks write `text` above their own mail, whatever signs are around it; or ''."""
+    return PATTERNS.matchers["desk"].rule(fold(text.strip(_DASHES)))
+
+
 def is_glued(text: str) -> bool:
     """Does the stripped `text` hold an attribution and, behind three spaces, the beginning of what it introduces?"""
     found = _ATTRIBUTED.match(text)

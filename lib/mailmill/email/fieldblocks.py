@@ -25,6 +25,7 @@ _TIME: Final = re.compile(r"\d[:.h]\d\d")
 _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
 #: The roles of a header that lacks nothing.
 _WHOLE: Final = frozenset({"from", "date", "to", "subject"})
+_SENT: Final = frozenset({"from", "date"})
 _MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 
 
@@ -63,6 +64,7 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     end = first + 1
     blanks = 0
     parted: tuple[int, set[str]] | None = None  # the first field below a blank line, and the roles from there on
+    sent = False  # are the fields above it a header, too?
     for i in range(first + 1, min(first + _MAX_FIELD_LINES, len(lines))):
         bare = lines.bares[i]
         if i in lines.depths:
@@ -76,19 +78,22 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
         if hit is not None and hit[0] == last_role and hit[0] in ("from", "subject"):
             break
         if hit is not None:
+            if blanks and parted is None:
+                parted, sent = (i, set()), _is_sent(lines.bares[first:i], roles, last_role)
             last_role = hit[0]
             roles.add(last_role)
-            parted = parted or ((i, set()) if blanks else None)
             if parted:
                 parted[1].add(last_role)
         elif blanks or not _continues(lines.texts[i], bare, last_role):
             break
         end, blanks = i + 1, 0
-    if parted and parted[1] >= _WHOLE and not any(["@" in bare for bare in lines.bares[first : parted[0]]]):  # noqa: C419
+    if parted and parted[1] >= _WHOLE and not sent:
         return field_block(lines, parted[0], floor, least, upward)  # above it, the author: "Cc: my lawyer"
     roles.discard("other")
     people = roles & {"from", "to"}
-    maps = lines.bares[first][0].islower() and not roles >= _WHOLE  # "from: title" maps, or configures
+    # "from: title" maps, or configures, and "from: London" is a journey's.
+    proven = roles >= _WHOLE and (not upward or "@" in " ".join(lines.bares[first:end]))
+    maps = lines.bares[first][0].islower() and not proven
     if maps or len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
         return None, end
     if upward and not _mailed(lines, first, end, roles):
@@ -96,6 +101,12 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
     start = _rise(lines, first, floor, dated="date" in roles) if upward else first
     return Header(start, end, "fields", rule), end
+
+
+def _is_sent(fields: list[str], roles: set[str], last_role: str) -> bool:
+    """Do the fields name an address, or sender, time of day and, last, recipients? A journey ends with its date."""
+    passage = " ".join(fields)
+    return "@" in passage or (roles >= _SENT and last_role in ("to", "cc") and _TIME.search(passage) is not None)
 
 
 def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:

@@ -23,12 +23,17 @@ _NEEDED: Final = re.compile(
     rb"content-(?:type|transfer-encoding|disposition))[ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)"
 )
 _BOUNDARY: Final = re.compile(rb"[ \t]*=[ \t]*\"?([^\"\s;]{1,100})")
-# The first line of a body in base64, one of full length that is no row of one sign, and the newline before text.
-_BASE64: Final = re.compile(rb"\s*[A-Za-z0-9+/=]{4,}+[ \t]*\r?\n")
-_FULL_LINE: Final = re.compile(rb"^[ \t]*+(?!(.)\1{59})[A-Za-z0-9+/]{60,}+=*[ \t]*+\r?$", re.MULTILINE)
-_TEXT_LINE: Final = re.compile(rb"\n[ \t]*+(?:__|--|[^ \t\r\n]++[ \t]++[^ \t\r\n])")
+# The first line of a body in base64, all of its lines, the last, shorter one, and any other line: rows of signs, too.
+_BASE64: Final = re.compile(rb"\s*+([A-Za-z0-9+/]{4,}+=*+)[ \t]*+\r?\n")
+_LINES: Final = re.compile(rb"^[ \t]*+(?![+/]{4})([A-Za-z0-9+/]++=*+)[ \t]*+\r?$", re.MULTILINE)
+_REST: Final = re.compile(
+    rb"(?<!=)\s*+(?![+/]{4})((?:[A-Za-z0-9+/]{4})*+)(?:[A-Za-z0-9+/]{2,3}={1,2}(?!\w)|[ \t]*+\r?(?:\n|\Z))"
+)
+_OTHER: Final = re.compile(rb"\n[ \t]*+(?!\s|(?![+/]{4})[A-Za-z0-9+/]++=*+[ \t]*+\r?(?:\n|\Z)|\Z)")
+_FULL: Final = 60  # characters
 _FOLDED: Final = re.compile(r"\r?\n[ \t]+")
 _TEXT: Final = re.compile(r"(text/(?:plain|html))(?:;|$)", re.IGNORECASE)
+_ENCODING: Final = b"content-transfer-encoding"
 _IDENTITY: Final = frozenset({b"7bit", b"8bit", b"binary"})
 _TYPE: Final = "content-type"
 _NAMES: Final = {name.encode(): name for name in (*FIELDS, _TYPE)}
@@ -64,23 +69,29 @@ def cut_fields(message: bytes) -> Cut | None:
 
 
 def without_unread(message: bytes, cut: Cut) -> bytes:
-    """`message` without the fields that nothing reads, and without what a mailing list wrote below text in base64.
-
-    Decoders skip what else is no base64 (RFC 2045, section 6.8): indents, a stray sign, the breaks of overlong lines.
-    """
+    """`message` without the fields that nothing reads, and without what a mailing list wrote below text in base64."""
     if not cut.fields:
         return message
     kept = b"\n".join([name + b":" + value for name, value in cut.fields])
     text = message[cut.end :]
-    first = _BASE64.match(text) if any(_is_base64(name, value) for name, value in cut.fields) else None
-    below = _TEXT_LINE.search(text, first.end() - 1) if first else None
-    if below and (full := [line.end() for line in _FULL_LINE.finditer(text)]):
-        below = _TEXT_LINE.search(text, full[-1])
-    return kept + (text[: below.start() + 1] if below else text)
+    encoded = any(name.lower() == _ENCODING and value.strip().lower() == b"base64" for name, value in cut.fields)
+    return kept + (text[: _base64_end(text)] if encoded else text)
 
 
-def _is_base64(name: bytes, value: bytes) -> bool:
-    return name.lower() == b"content-transfer-encoding" and value.strip().lower() == b"base64"
+def _base64_end(text: bytes) -> int:
+    """Where base64 ends: with its last full line and a shorter one, if what stands below is something else.
+
+    Decoders skip what is no base64 (RFC 2045, section 6.8): above that an indent or a stray sign does no harm, but they
+    would read the letters of an address below it, or of "DISCLAIMER:".
+    """
+    first = _BASE64.match(text)
+    if first is None or _OTHER.search(text, first.end() - 1) is None:
+        return len(text)
+    width = len(first[1])
+    lines = [(line.end(1), len(line[1])) for line in _LINES.finditer(text, first.end(1))]
+    last = max([first.end(1), *[end for end, size in lines if size == width or size >= _FULL]])
+    rest = _REST.match(text, last)
+    return rest.end() if rest and len(rest[1]) <= width else last
 
 
 def decoded(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -112,7 +123,7 @@ def as_one_text(fields: list[tuple[bytes, bytes]]) -> OneText | None:
         low = field.lower()
         name = _NAMES.get(low)
         if name is None:
-            if low == b"content-transfer-encoding" and value.strip().lower() in _IDENTITY:
+            if low == _ENCODING and value.strip().lower() in _IDENTITY:
                 continue
             return None
         if b"=?" in value or not value.isascii():

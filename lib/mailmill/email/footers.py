@@ -10,6 +10,7 @@ from typing import Final
 
 from mailmill.email.banners import is_form_field
 from mailmill.email.lines import LONG_KINDS, Line, Lines
+from mailmill.email.mobile import names_device
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
 from mailmill.email.tails import MAX_LEGAL, NOTHING, RULED, Marks, adds, mark, signs
@@ -182,8 +183,7 @@ def _tags(lines: Lines, solid: list[int], k: int, rule: str) -> bool:
 
     A tag names a device or a program, or says whose it is.
     """
-    bare = lines.bares[solid[k]]
-    if not (PATTERNS.devices.search(bare.lower()) or (_personal(bare, rule) and not lines[solid[k]].shape.prose)):
+    if not names_device(lines.bares[solid[k]], rule, prose=lines[solid[k]].shape.prose):
         return False
     for i in solid[k + 1 :]:
         below = lines[i]

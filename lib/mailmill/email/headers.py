@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mailmill.email.banners import banner_of, field_of, is_glued
+from mailmill.email.banners import banner_of, desk_rule, field_of, is_glued
 from mailmill.email.evidence import UNDECIDED
 from mailmill.email.fieldblocks import Header, field_block, notes_fields
 from mailmill.email.lines import Line, Lines, fold
@@ -182,7 +182,7 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
         block is None
         and (
             bares[i][0] not in _RULES  # "Forwarded message:" alone may be anybody's words
-            or (bares[i][:2] == "##" and not any(bares[:i]))  # a help desk's own mail: "##- Reply above this line -##"
+            or (not any(bares[:i]) and desk_rule(bares[i]))  # its own mail: "##- Reply above this line -##"
         )
     ):
         return None

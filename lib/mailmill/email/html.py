@@ -158,7 +158,7 @@ class _Page:
             self._hidden = _SHOWN
         if not mark and role is None and not pre:
             return
-        if (mark in UNSEEN and tag in ("body", "html")) or (mark == "html.gmx_quote" and tag == "a"):
+        if (mark in UNSEEN and tag in ("body", "html")) or (mark == "html.gmx_quote" and tag != "div"):
             mark = ""
         if self._hidden == _GONE or role == "dropped" or mark == "hidden":
             self._hidden = _GONE

@@ -138,7 +138,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
-        devices=_any_word([word for t in tables for word in t["devices"]]),
+        devices=_any_word([word for t in tables for word in t["devices"]], re.IGNORECASE),
         generated=re.compile("|".join(f"(?:{text})$" for t in tables for text in t["generated"])),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},
@@ -148,9 +148,9 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
     )
 
 
-def _any_word(beginnings: Sequence[str]) -> re.Pattern[str]:
+def _any_word(beginnings: Sequence[str], flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     """Finds words that begin so."""
-    return re.compile(rf"\b(?:{'|'.join(beginnings)})")
+    return re.compile(rf"\b(?:{'|'.join(beginnings)})", flags)
 
 
 PATTERNS: Final = compile_tables(read_table(language) for language in LANGUAGES)

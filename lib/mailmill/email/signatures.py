@@ -132,19 +132,26 @@ def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """The lines of what HTML calls a signature, where the message was typed into it.
 
     Nothing but a greeting or a mobile program's tag stands above that, and it opens with a sentence, or with a greeting
-    above one, which may have few words ("Refund, please!").
+    above one, which may have few words ("Refund, please!"). Where the author's text stands below it, it holds no way to
+    reach anybody: signatures open with a saying, too.
     """
     typed: list[int] = []
-    greeted = False
+    greeted = quoted = False
     for i in solid:
         line, mark = lines[i], marks[i]
         if line.rule("mobile"):
             continue
         if mark is not None:
-            if not mark[1].startswith("html.") or mark[0] not in ("signature", "mobile"):
+            quoted = quoted or not mark[1].startswith("html.") or mark[0] not in ("signature", "mobile")
+            if not quoted:
+                typed.append(i)
+            elif not typed:
                 return []
-            typed.append(i)
-        elif not typed:
+        elif typed:
+            if reaches(lines, typed) and not any([line.rule(kind) for kind in LONG_KINDS]):  # noqa: C419 - as above
+                return []
+            break
+        else:
             if greeted or not line.rule("greeting"):
                 return []
             greeted = True

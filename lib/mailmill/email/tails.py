@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from mailmill.email.lines import LONG_KINDS, Line, Lines, fold
+from mailmill.email.banners import desk_rule
+from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.patterns import PATTERNS
 
 #: (zone, rule) of a line, None while undecided.
@@ -61,7 +62,7 @@ def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
         if not k and (bare[0] not in _DRAWN or bare[-1] not in _DRAWN):
             break
         read = solid[k if k or any(map(str.isalnum, bare)) else 1]
-        rule = PATTERNS.matchers["desk"].rule(fold(lines.bares[read]))
+        rule = desk_rule(lines.bares[read])
         if not rule:
             break
         marks[solid[k]] = ("footer", rule)

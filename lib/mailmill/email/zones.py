@@ -116,7 +116,7 @@ def mark_foreign(lines: Lines) -> Foreign:
     solid = list(compress(count(), lines.bares))
     if structured:
         mark_rules(lines, marks)
-        for i in [] if headers else written(lines, marks, solid):
+        for i in written(lines, marks, solid):
             marks[i] = None
     return Foreign(marks, headers, _segments(solid, marks))
 

@@ -1,0 +1,26 @@
+"""The tags of mobile programs ("Sent from my iPhone"): sentences about parcels and repairs begin as they do."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mailmill.email.names import PARTICLES
+from mailmill.email.patterns import PATTERNS
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_BREAK: Final = re.compile(r"[,;:!?]|\.(?:\s|$)|\s[-–—]\s")
+
+
+def names_device(bare: str, rule: str, *, prose: bool) -> bool:
+    """Does the stripped line, a tag by `rule`, name a device or a program, or whose it is, before its first sign?
+
+    A verb or a negation there, or `prose` without a device, is of a sentence: "Sent from Apple was a broken phone.".
+    """
+    head = _BREAK.split(bare, maxsplit=1)[0]
+    language = rule.split(".")[1]
+    own, owned = PATTERNS.first_person[language], PATTERNS.possessives[language]
+    words = PATTERNS.sentence_words.intersection(_WORD.findall(head)) - PARTICLES
+    if any([not (own.search(word) or owned.search(word)) for word in words]):  # noqa: C419 - mypyc compiles lists
+        return False
+    return PATTERNS.devices.search(head) is not None or (not prose and own.search(head.lower()) is not None)

@@ -181,8 +181,12 @@ def test_vectors_are_found_by_content_not_by_name(trained: tuple[Config, Path], 
     shutil.rmtree(work / "vectors")
     with pytest.raises(DataError, match="are not beside it"):
         scoring.open_model(STORAGE, model)
+    (tmp_path / "other.txt").write_text("hello 1 0\n")
+    with pytest.raises(DataError, match="are not those of the model"):
+        scoring.open_model(STORAGE, model, vectors=str(tmp_path / "other.txt"))
     again = scoring.open_model(STORAGE, model, vectors=config.features.vectors)
     assert np.isfinite(again.probabilities(["hello there"])).all()
+    assert len(list(Path(model, "vectors").iterdir())) == 1
 
 
 def test_no_model(tmp_path: Path) -> None:
@@ -262,7 +266,9 @@ def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) ->
         pipeline.run(job)
     place = str(tmp_path / "work" / "models" / "logistic")
     (published,) = Path(place).glob("run_id=*")
-    shutil.copytree(published, tmp_path / "work" / "models" / "best")
+    copies = [tmp_path / "work" / "models" / "best", tmp_path / "work" / "best"]
+    for copy in copies:
+        shutil.copytree(published, copy)
     (tmp_path / "work" / "models" / "notes.txt").write_text("the best of March")
     raw = waiting[0][1]
     before = scoring.score_message(raw, scoring.open_model(STORAGE, place))
@@ -276,9 +282,11 @@ def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) ->
                 stage(job)
     assert scoring.score_message(raw, scoring.open_model(STORAGE, place)) == before
     shutil.rmtree(place)
-    with Job(config) as job:
-        pipeline.features(job)
-    assert scoring.score_message(raw, scoring.open_model(STORAGE, str(tmp_path / "work" / "models" / "best"))) == before
+    for copy in copies:
+        with Job(config) as job:
+            pipeline.features(job)
+        assert scoring.score_message(raw, scoring.open_model(STORAGE, str(copy))) == before
+        shutil.rmtree(copy)
     runs = [folder.name for folder in (tmp_path / "work" / "weights").iterdir() if folder.is_dir()]
     assert len(runs) == 3, "the model's, this night's, and the one before"
     assert len(list((tmp_path / "work" / "vectors").iterdir())) == 2, "the model's, and this night's"

@@ -62,9 +62,9 @@ def require(job: Job) -> None:
         vectors.require(job.storage, job.config.features.vectors)
 
 
-def ingest(job: Job) -> Table:
+def ingest(job: Job, taken_for: str = "") -> Table:
     """Objects -> `raw`: one row a message, exact duplicates once; only what is new is read, see `ingesting`."""
-    return ingesting.ingest(job)
+    return ingesting.ingest(job, taken_for)
 
 
 def clean(job: Job) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
@@ -13,6 +14,7 @@ import pytest
 from mailmill.config import StorageSection
 from mailmill.errors import DataError
 from mailmill.features import glove, vectors
+from mailmill.storage import manifests
 from mailmill.storage.filesystems import Storage, join
 
 TEXT = b"good 1 0\nday 0 1\nbad -1 0.5\n"
@@ -41,7 +43,7 @@ def test_a_store_on_s3_is_not_built_again(tmp_path: Path, s3_endpoint: str, monk
     source.write_bytes(TEXT)
     first = vectors.prepare(storage, "s3://test/vectors-once", str(source))
     with monkeypatch.context() as patched:
-        patched.delattr(vectors, "build_store")
+        patched.delattr(vectors, "building")
         assert vectors.prepare(storage, "s3://test/vectors-once", str(source)) == first
     source.write_bytes(TEXT + b"new 2 2\n")
     assert vectors.prepare(storage, "s3://test/vectors-once", str(source)).fingerprint != first.fingerprint
@@ -56,23 +58,88 @@ def test_stores_that_nobody_names_any_more_go(tmp_path: Path, place: tuple[Stora
         source.write_text(f"good {night}.0 1.0\nbad 1.0 0.0\n")
         made.append(vectors.prepare(storage, work, str(source)))
     storage.write(f"{work}/vectors/trained/_manifest.json", b"{}")
-    storage.write(f"{work}/vectors/killed/vectors.npy", b"half of an upload")
-    storage.write(f"{work}/vectors/damaged/{glove.META}", bytes(100))
-    theirs = ["glove.txt", "own/glove.txt", "trained/mailmill-training-x/checkpoint.npz"]
+    left = [".new.0123456789ab.tmp", "0123456789abcdef" * 2, *older_names(storage, made[1])]
+    for name in left[:2]:
+        storage.write(f"{work}/vectors/{name}/vectors.npy", b"half of a store")
+    for name in (*left[2:], "copy"):
+        for file in glove.STORED:
+            storage.write(f"{work}/vectors/{name}/{file}", storage.read(f"{made[1].uri}/{file}"))
+    theirs = [
+        "glove.txt", "own/glove.txt", "trained/mailmill-training-x/checkpoint.npz", f"{left[0]}x/words.bin",
+        "mine/vectors.npy", f"ours/{glove.META}", f"both/{glove.META}", "both/vectors.npy", "copy/vectors.npy",
+    ]  # fmt: skip
     for name in theirs:
         storage.write(f"{work}/vectors/{name}", b"somebody's")
     vectors.sweep(storage, work, made[2], {made[0].fingerprint})
     kept = {store.uri.rpartition("/")[2] for store in (made[0], made[2])}
-    assert set(storage.children(f"{work}/vectors")) == {*kept, "trained", "own", "glove.txt"}
+    assert set(storage.children(f"{work}/vectors")) == {*kept, *(name.partition("/")[0] for name in theirs)}
     assert all(storage.exists(f"{work}/vectors/{name}") for name in theirs)
 
 
-def test_a_file_that_was_touched_leaves_one_store(tmp_path: Path, storage: Storage) -> None:
+def older_names(storage: Storage, made: vectors.SharedVectors) -> list[str]:
+    """What versions before called a store on a disk: by its source, then with a hash of the signature."""
+    signature = str(manifests.document(storage, f"{made.uri}/{glove.META}")["signature"])
+    return ["trained-1-txt", "trained-1-txt-" + hashlib.blake2b(signature.encode(), digest_size=8).hexdigest()]
+
+
+def test_a_store_of_an_earlier_version_is_taken(tmp_path: Path, storage: Storage) -> None:
     (tmp_path / "v.txt").write_bytes(TEXT)
+    glove.build_store(str(tmp_path / "v.txt"), tmp_path / "vectors" / "v-txt")
+    taken = vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert taken.uri.endswith("/v-txt")
+    assert storage.children(str(tmp_path / "vectors")) == ["v-txt"]
+    os.truncate(tmp_path / "vectors" / "v-txt" / "rows.npy", 5)
+    again = vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert again.open().lookup(["day"]).tolist() == [1], "it was damaged"
+
+
+def test_a_file_that_was_touched_leaves_one_store(
+    place: tuple[Storage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (storage, root), source = place, tmp_path / "v.txt"
+    source.write_bytes(TEXT)
     for night in range(3):
-        os.utime(tmp_path / "v.txt", (night, night))
-        vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
-    assert len(storage.children(str(tmp_path / vectors.FOLDER))) == 1
+        os.utime(source, (night, night))
+        store = vectors.prepare(storage, root, str(source))
+        assert storage.children(join(root, vectors.FOLDER)) == [store.fingerprint]
+    monkeypatch.delattr(vectors, "building")
+    assert vectors.prepare(storage, root, str(source)) == store, "the one that stands is the touched file's"
+
+
+def test_several_processes_prepare_the_same_vectors(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first to finish deleted what the others were still writing: they ended as where a disk fails."""
+    (tmp_path / "v.txt").write_bytes(TEXT)
+    part = tmp_path / "vectors" / ".new.0123456789ab.tmp"
+    glove.build_store(str(tmp_path / "v.txt"), part)  # of a third process, which will rename it now
+    keep, faster = vectors.keep, []
+
+    def beaten(built: glove.GloveStore, folder: Path) -> None:
+        monkeypatch.setattr(vectors, "keep", keep)
+        faster.append(vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt")))
+        keep(built, folder)
+
+    monkeypatch.setattr(vectors, "keep", beaten)
+    assert [vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))] == faster
+    assert faster[0].open().lookup(["day"]).tolist() == [1]
+    assert set(os.listdir(tmp_path / "vectors")) == {part.name, faster[0].fingerprint}
+    assert [shared for shared, _ in vectors.stores(storage, str(tmp_path))] == faster, "a part is no store yet"
+
+
+def test_vectors_that_are_not_needed_leave_no_store(place: tuple[Storage, str], tmp_path: Path) -> None:
+    """`score --vectors` left a store of each other file beside the model, for good."""
+    (storage, root), source = place, tmp_path / f"{'ü' * 120}.txt"
+    source.write_bytes(TEXT)
+    needed = vectors.prepare(storage, root, str(source)).fingerprint
+    for other in range(2):
+        (tmp_path / "other.txt").write_bytes(TEXT + f"new {other} 2\n".encode())
+        with pytest.raises(DataError, match=r"other\.txt are not those of the model"):
+            vectors.prepare(storage, root, str(tmp_path / "other.txt"), needed)
+    assert storage.children(join(root, vectors.FOLDER)) == [needed]
+    assert vectors.prepare(storage, root, str(source), needed).fingerprint == needed
+    with pytest.raises(DataError, match="are not those of the model"):
+        vectors.prepare(storage, root, str(source), "another")
 
 
 def test_changed_vectors_have_another_fingerprint(place: tuple[Storage, str]) -> None:

@@ -121,6 +121,20 @@ def test_a_mail_that_is_dated_wrongly_does_not_hold_the_window_open() -> None:
     assert drift.day_facts(moved | {"2024-03-15": 1}, before)["volume.day_kept_worst"] == "2024-03-15"
 
 
+@pytest.mark.parametrize(
+    "strays", [{}, {"1970-01-01": 1}, {"2024-02-20": 1}, {"1970-01-01": 30}, {"1999-12-31": 30, "2031-05-01": 50}]
+)
+def test_wherever_mail_is_dated_the_window_may_begin_within_its_first_day(strays: dict[str, int]) -> None:
+    """One mail of a clock that stood still stopped runs whose landing place keeps hours, until the day was over."""
+    before = {f"2024-03-{d:02d}": 40 for d in range(1, 29)} | strays
+    assert drift.day_facts(before | {"2024-03-01": 12}, before)["volume.day_kept"] == 1
+    moved = {day: n for day, n in before.items() if not "2024-03-01" <= day < "2024-03-10"} | {"2024-03-10": 3}
+    assert drift.day_facts(moved, before)["volume.day_kept"] == 1
+    for day in ("2024-03-02", "2024-03-15", "2024-03-28"):
+        assert drift.day_facts(before | {day: 12}, before)["volume.day_kept_worst"] == day
+    assert drift.day_facts({}, strays)["volume.day_kept"] is None
+
+
 def test_days_that_lost_most_of_their_mail_are_not_gone() -> None:
     """Of 504 mails 84 were left, four a day, and published: each day was taken for one outside the window."""
     before = {f"2024-03-{d:02d}": 40 for d in range(1, 29)}

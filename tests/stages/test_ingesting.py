@@ -269,13 +269,16 @@ def test_a_lost_profile_costs_no_mail(mailbox: Mailbox) -> None:
     assert mailbox.run(keep) == second
 
 
-def test_a_run_that_was_moved_and_linked_is_there(mailbox: Mailbox) -> None:
+def test_a_run_that_was_moved_and_linked_is_there(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
     mailbox.arrive(DAYS[0], 30)
     first = mailbox.run()
     (run,) = (mailbox.folder / "work" / "raw").glob("run_id=*")
     shutil.move(run, mailbox.folder / "other-disk")
     run.symlink_to(mailbox.folder / "other-disk")
     assert mailbox.run() == first
+    mailbox.arrive(DAYS[1], 10)
+    adds_up(mailbox.run(), 40)
+    assert "is a link to a folder" not in caplog.text, "it is none of mail"
 
 
 def test_a_landing_place_that_is_emptied(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
@@ -600,6 +603,7 @@ def test_a_night_that_nobody_may_read_is_told(mailbox: Mailbox, monkeypatch: pyt
     second = mailbox.run()
     assert (second["raw"].statistics["unread"], second["raw"].fingerprint) == (5, first["raw"].fingerprint)
     assert mailbox.run()["raw"] == second["raw"], "the same objects again: nothing is published anew"
+    assert not list(mailbox.folder.glob("work/raw/run_id=*/unread")), "nor is anything left there"
     mailbox.arrive(DAYS[1], 25)
     with pytest.raises(InfrastructureError, match=r"none of 25 objects could be read"):
         mailbox.run()

@@ -117,6 +117,16 @@ def test_what_killed_trainings_left_goes_after_a_day(corpus: Path, tmp_path: Pat
     assert [folder.exists() for folder in trainings] == [False, True, True]
 
 
+def test_what_killed_attempts_left_half_goes_at_the_next(tmp_path: Path) -> None:
+    """Each left up to all pairs beside those before, and a loop that tried again filled the disk."""
+    (tmp_path / "mine").mkdir()
+    kept = ["words.json", ".notes.tmp", "bucket-0001"]
+    for name in (*kept, ".pairs.bin.0123456789ab.tmp", ".checkpoint.npz.ba9876543210.tmp"):
+        (tmp_path / "mine" / name).write_bytes(b"[]")
+    own_vectors._prepare(tmp_path / "mine")
+    assert sorted(os.listdir(tmp_path / "mine")) == sorted(kept)
+
+
 def test_features_without_trained_vectors_say_what_to_do(corpus: Path, tmp_path: Path) -> None:
     config = mail.make_config(str(tmp_path), corpus, Path(own_vectors.TRAINED), labels={})
     with Job(config) as job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from mailmill import pipeline, schemas
 from mailmill.cli import cli
 from mailmill.commands.outcome import guarded
 from mailmill.config import Config, StorageSection
-from mailmill.errors import DataError
+from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.stages import scorer as scoring
+from mailmill.stages.scoring import require_own, score_mail
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.loading import message_key
 from tests import mail
@@ -181,8 +183,12 @@ def test_vectors_are_found_by_content_not_by_name(trained: tuple[Config, Path], 
     shutil.rmtree(work / "vectors")
     with pytest.raises(DataError, match="are not beside it"):
         scoring.open_model(STORAGE, model)
+    (tmp_path / "other.txt").write_text("hello 1 0\n")
+    with pytest.raises(DataError, match="are not those of the model"):
+        scoring.open_model(STORAGE, model, vectors=str(tmp_path / "other.txt"))
     again = scoring.open_model(STORAGE, model, vectors=config.features.vectors)
     assert np.isfinite(again.probabilities(["hello there"])).all()
+    assert len(list(Path(model, "vectors").iterdir())) == 1
 
 
 def test_no_model(tmp_path: Path) -> None:
@@ -217,23 +223,32 @@ def test_a_model_of_class_informed_words_and_ngrams(tmp_path: Path) -> None:
         scoring.open_model(STORAGE, str(tmp_path / "work" / "models" / "logistic"))
 
 
-def test_new_mail_takes_the_place_of_no_other(trained: tuple[Config, Path], tmp_path: Path) -> None:
-    """`--output` of a workspace replaced its mail by the new: where it was kept there alone, for good."""
-    config, corpus = trained
-    model, landing = str(Path(config.run.work) / "models" / "logistic"), tmp_path / "landing"
+@pytest.fixture
+def new(trained: tuple[Config, Path], tmp_path: Path) -> Path:
+    """A folder with one new mail."""
     (tmp_path / "new").mkdir()
-    shutil.copy(next((corpus / "mail").rglob("*.eml")), tmp_path / "new" / "one.eml")
-    shutil.copytree(tmp_path / "new", tmp_path / "cleared")
-    config_of = mail.make_config(str(landing), corpus, Path("none"), f'input.paths=["{tmp_path / "cleared"}"]')
-    with Job(config_of) as job:
-        pipeline.ingest(job)
-    shutil.copytree(landing, tmp_path / "killed")  # as of a scoring that did not end: its mail is where it was
-    again = mailmill("score", "--model", model, "--input", corpus / "mail", "--output", tmp_path / "killed")
-    assert again.returncode == 0, again.stderr
-    shutil.rmtree(tmp_path / "cleared")
+    shutil.copy(next((trained[1] / "mail").rglob("*.eml")), tmp_path / "new" / "one.eml")
+    return tmp_path / "new"
+
+
+def ingested(new: Path, work: Path, *taken_for: str) -> Config:
+    """Mail of `new` is raw mail of the workspace; nothing more was done."""
+    config = mail.make_config(str(work), new, Path("none"), f'input.paths=["{new}"]', "ingest.keep_gone=true")
+    with Job(config) as job:
+        pipeline.ingest(job, *taken_for)
+    return config
+
+
+def test_new_mail_takes_the_place_of_no_other(trained: tuple[Config, Path], new: Path, tmp_path: Path) -> None:
+    """`--output` of a workspace replaced its mail by the new: where it was kept there alone, for good."""
+    config, _ = trained
+    model, landing = str(Path(config.run.work) / "models" / "logistic"), tmp_path / "landing"
+    ingested(new, landing)
     for output in (config.run.work, str(landing)):
+        (new / "one.eml").rename(new / f"{Path(output).name}.eml")
+        (new / "one.eml").write_bytes(b"Subject: another\n\nIt is broken again.\n")
         before = {path: path.read_bytes() for path in Path(output).rglob("_manifest.json")}
-        refused = mailmill("score", "--model", model, "--input", tmp_path / "new", "--output", output)
+        refused = mailmill("score", "--model", model, "--input", new, "--output", output)
         assert refused.returncode == 2, refused.stderr
         assert "is a workspace of other mail" in refused.stderr
         assert {path: path.read_bytes() for path in Path(output).rglob("_manifest.json")} == before
@@ -242,6 +257,37 @@ def test_new_mail_takes_the_place_of_no_other(trained: tuple[Config, Path], tmp_
         again = mailmill("score", "--model", model, "--input", tmp_path / "new", "--output", tmp_path / "day")
         assert again.returncode == 0, again.stderr
         (tmp_path / "new" / f"{day}.eml").rename(tmp_path / "new" / "one.eml")
+
+
+def test_a_scoring_that_was_killed_goes_on(new: Path, tmp_path: Path) -> None:
+    """Also where mail has moved since, or its name is not UTF-8."""
+    (new / "one.eml").rename(os.fsdecode(os.fsencode(new) + b"/a\xff.eml"))
+    job = Job(ingested(new, tmp_path / "work", "score"))
+    require_own(job)
+    for path in new.iterdir():
+        path.unlink()
+    require_own(job)
+
+
+def test_scores_of_versions_before_are_added_to(trained: tuple[Config, Path], new: Path, tmp_path: Path) -> None:
+    """Their raw mail does not say what it was taken for; it is what was scored, unless some was added to it."""
+    with Job(ingested(new, tmp_path / "work")) as job:
+        pipeline.clean(job)
+        score_mail(job, scoring.open_model(STORAGE, str(Path(trained[0].run.work) / "models" / "logistic")))
+        require_own(job)
+        (new / "two.eml").write_bytes(b"Subject: another\n\nIt is broken again.\n")
+        pipeline.ingest(job)
+        with pytest.raises(ConfigError, match="other mail"):
+            require_own(job)
+
+
+def test_kept_mail_among_what_was_scored_stays(new: Path, tmp_path: Path) -> None:
+    """A workspace of scores to which `ingest` has added mail of its own is one of scores alone no more."""
+    config = ingested(new, tmp_path / "work", "score")
+    (new / "two.eml").write_bytes(b"Subject: another\n\nIt is broken again.\n")
+    ingested(new, tmp_path / "work")
+    with pytest.raises(ConfigError, match="other mail"):
+        require_own(Job(config))
 
 
 def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) -> None:
@@ -262,7 +308,9 @@ def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) ->
         pipeline.run(job)
     place = str(tmp_path / "work" / "models" / "logistic")
     (published,) = Path(place).glob("run_id=*")
-    shutil.copytree(published, tmp_path / "work" / "models" / "best")
+    copies = [tmp_path / "work" / "models" / "best", tmp_path / "work" / "best"]
+    for copy in copies:
+        shutil.copytree(published, copy)
     (tmp_path / "work" / "models" / "notes.txt").write_text("the best of March")
     raw = waiting[0][1]
     before = scoring.score_message(raw, scoring.open_model(STORAGE, place))
@@ -276,9 +324,11 @@ def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) ->
                 stage(job)
     assert scoring.score_message(raw, scoring.open_model(STORAGE, place)) == before
     shutil.rmtree(place)
-    with Job(config) as job:
-        pipeline.features(job)
-    assert scoring.score_message(raw, scoring.open_model(STORAGE, str(tmp_path / "work" / "models" / "best"))) == before
+    for copy in copies:
+        with Job(config) as job:
+            pipeline.features(job)
+        assert scoring.score_message(raw, scoring.open_model(STORAGE, str(copy))) == before
+        shutil.rmtree(copy)
     runs = [folder.name for folder in (tmp_path / "work" / "weights").iterdir() if folder.is_dir()]
     assert len(runs) == 3, "the model's, this night's, and the one before"
     assert len(list((tmp_path / "work" / "vectors").iterdir())) == 2, "the model's, and this night's"

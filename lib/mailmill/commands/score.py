@@ -107,7 +107,7 @@ def _new_mail(
     with session(found, "score") as job:
         require_own(job)
         scorer = open_model(job.storage, model, vectors)
-        pipeline.ingest(job)
+        pipeline.ingest(job, "score")
         clean = pipeline.clean(job)
         scores = score_mail(job, scorer)
         counts = clean.manifest.statistics

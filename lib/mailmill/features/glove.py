@@ -14,8 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.features.vector_files import Block, VectorFile, size_of
-from mailmill.storage.disk import flush_to_disk
+from mailmill.storage.disk import flush_to_disk, part_of
 
 FORMAT = 1
 META, VECTORS, HASHES, ROWS, WORDS, OFFSETS = (
@@ -129,22 +128,40 @@ def build_store(source: str | VectorFile, directory: str | Path) -> GloveStore:
     """
     found = VectorFile.find(source) if isinstance(source, str) else source
     directory = Path(directory)
-    if _is_current(directory, found):
+    if stands(directory, "signature", found.signature):
         return GloveStore.open(directory)
-    if directory.exists() and not (directory / META).is_file() and (directory.is_file() or any(directory.iterdir())):
-        raise ConfigError(f"{directory} is no store of word vectors and will not be replaced", hint="name another one")
-    temporary = directory.with_name(f".{directory.name}.{uuid.uuid4().hex[:12]}.tmp")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / META).is_file():
+        raise _other(directory)
+    with building(found, directory) as built:
+        _publish(built.directory, directory, "signature", found.signature)
+    return GloveStore.open(directory)
+
+
+@contextlib.contextmanager
+def building(found: VectorFile, directory: Path) -> Iterator[GloveStore]:
+    """A store of `found` in a folder beside `directory`, on the disk; it goes with the block where it is not moved."""
+    temporary = part_of(directory)
     try:
         temporary.mkdir(parents=True)
         _write(found, temporary)
         for file in temporary.iterdir():
             flush_to_disk(file)
-        _publish(temporary, directory, found)
+        yield GloveStore.open(temporary)
     except OSError as error:
         raise InfrastructureError(f"{directory}: the store cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return GloveStore.open(directory)
+
+
+def keep(built: GloveStore, folder: Path) -> None:
+    """Move a store that is `building` to its fingerprint's name in `folder`; the same vectors' stays where it is there.
+
+    It is from then on the store of this source: of a file that was touched. Raises ConfigError as `build_store` does.
+    """
+    directory = folder / built.fingerprint
+    _publish(built.directory, directory, "fingerprint", built.fingerprint)
+    with contextlib.suppress(OSError):  # it was moved; or the one there is not ours to write, and is still as good
+        os.replace(built.directory / META, directory / META)
 
 
 def _mapped(path: Path) -> NDArray[Any]:
@@ -161,25 +178,33 @@ def _read_meta(directory: Path) -> dict[str, Any]:
     return meta
 
 
-def _is_current(directory: Path, found: VectorFile) -> bool:
+def stands(directory: Path, key: str, value: str) -> bool:
+    """Whether a complete store is there whose META says `value` of `key`: "signature" or "fingerprint"."""
     try:
-        return bool(_read_meta(directory)["signature"] == found.signature)
+        return bool(_read_meta(directory)[key] == value)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _publish(temporary: Path, directory: Path, found: VectorFile) -> None:
-    """Rename the finished store into place; an older one steps aside and is deleted."""
-    while not _is_current(directory, found):  # else another process was faster, with the same content
+def _other(directory: Path) -> ConfigError:
+    return ConfigError(f"{directory} is no store of word vectors and will not be replaced", hint="name another one")
+
+
+def _publish(temporary: Path, directory: Path, key: str, value: str) -> None:
+    """Rename the finished store into place; an older or damaged one steps aside and is deleted."""
+    while not stands(directory, key, value):  # else another process was faster, with the same content
         try:
             os.rename(temporary, directory)
             return
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
         with contextlib.suppress(FileNotFoundError):
-            os.rename(directory, temporary / "replaced")
-            shutil.rmtree(temporary / "replaced")
+            if not directory.is_dir() or not STORED.issuperset(os.listdir(directory)):
+                raise _other(directory)
+            aside = part_of(directory)
+            os.rename(directory, aside)
+            shutil.rmtree(aside)
 
 
 def _write(found: VectorFile, folder: Path) -> None:

@@ -1,27 +1,33 @@
-"""Word vectors where every worker can map them: beside the tables, built once.
+"""Word vectors where every worker can map them: beside the tables, built once, each under its fingerprint.
 
 On a local disk the store lies in the workspace and all processes share its pages. With a workspace on
-S3 the driver builds it, uploads it under its fingerprint, and each worker process fetches one copy.
+S3 the driver builds it, uploads it, and each worker process fetches one copy. Nothing but `sweep` deletes one:
+others may read it, or be preparing the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from mailmill.errors import DataError
-from mailmill.features.glove import META, STORED, GloveStore, build_store
-from mailmill.features.vector_files import Block, VectorFile
+from mailmill.errors import DataError, InfrastructureError
+from mailmill.features.glove import META, STORED, GloveStore, building, keep, stands
+from mailmill.features.vector_files import PACKAGE, Block, VectorFile
 from mailmill.storage import manifests
+from mailmill.storage.disk import is_part
 from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localized
 
 FOLDER = "vectors"
+_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -60,64 +66,91 @@ class RemoteFile(VectorFile):
             yield from VectorFile.find(f"{path}{mark}{member}").blocks()
 
 
-def prepare(storage: Storage, work: str, source: str) -> SharedVectors:
+def prepare(storage: Storage, work: str, source: str, only: str = "") -> SharedVectors:
     """Read `source` into a store in the workspace `work`, or find it there from an earlier run.
 
-    `source`: see `glove.build_store`; also an s3:// URI. Raises what `build_store` raises.
+    `source`: see `glove.build_store`; also an s3:// URI. `only`: the fingerprint of the vectors that are needed, of
+    others no store is left. Raises what `build_store` raises, and DataError where they are others.
     """
     found = RemoteFile.look(storage, source) if is_s3(source) else VectorFile.find(source)
-    name = "".join(c if c.isalnum() else "-" for c in source.rsplit("/", 1)[-1])
-    if not is_s3(work):  # other vectors of the same name have their own place: a model may still read by those before
-        name += "-" + hashlib.blake2b(found.signature.encode(), digest_size=8).hexdigest()
-        store = build_store(found, Path(work.removeprefix("file://")) / FOLDER / name)
-        built = SharedVectors(storage, str(store.directory), store.fingerprint)
-        for uri, fingerprint in _others(storage, work, built):
-            if fingerprint == built.fingerprint:  # of a file that was touched
-                storage.delete(uri)
-        return built
-    if shared := _uploaded_before(storage, work, found.signature):
-        return shared
-    with tempfile.TemporaryDirectory(prefix="mailmill-") as folder:
-        return _uploaded(storage, work, build_store(found, Path(folder) / name))
+    if shared := _prepared_before(storage, work, found.signature):
+        return _needed(shared, source, only)
+    with contextlib.ExitStack() as stack:
+        folder = Path(work.removeprefix("file://")) / FOLDER
+        if is_s3(work):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailmill-")))
+        built = stack.enter_context(building(found, folder / "new"))
+        shared = SharedVectors(storage, join(work, FOLDER, built.fingerprint), built.fingerprint)
+        _needed(shared, source, only)
+        if is_s3(work):
+            _upload(shared, built)
+        else:
+            keep(built, folder)
+    return shared
 
 
-def _uploaded_before(storage: Storage, work: str, signature: str) -> SharedVectors | None:
-    """The store that an earlier run made of this very source."""
+def _needed(shared: SharedVectors, source: str, only: str) -> SharedVectors:
+    if only and shared.fingerprint != only:
+        raise DataError(
+            f"the word vectors {source} are not those of the model", hint=f"needed are those of fingerprint {only}"
+        )
+    return shared
+
+
+def stores(storage: Storage, work: str) -> Iterator[tuple[SharedVectors, dict[str, Any]]]:
+    """The stores of a workspace, or beside a model, with what their META says; none that is still being built."""
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name)
-        meta = manifests.document(storage, join(uri, META))
-        if meta.get("signature") == signature:
-            return SharedVectors(storage, uri, meta["fingerprint"])
+        meta = {} if is_part(name) else manifests.document(storage, join(uri, META))
+        if isinstance(fingerprint := meta.get("fingerprint"), str):
+            yield SharedVectors(storage, uri, fingerprint), meta
+
+
+def _prepared_before(storage: Storage, work: str, signature: str) -> SharedVectors | None:
+    """The store that an earlier run made of this very source, whatever its name."""
+    for shared, meta in stores(storage, work):
+        whole = is_s3(work) or stands(Path(shared.uri.removeprefix("file://")), "signature", signature)
+        if meta.get("signature") == signature and whole:
+            return shared
     return None
 
 
-def _uploaded(storage: Storage, work: str, store: GloveStore) -> SharedVectors:
-    shared = SharedVectors(storage, join(work, FOLDER, store.fingerprint), store.fingerprint)
-    if not storage.exists(join(shared.uri, META)):
-        for file in sorted(store.directory.iterdir(), key=lambda file: file.name == META):  # META says: complete
-            with storage.create(join(shared.uri, file.name)) as target, file.open("rb") as stream:
-                shutil.copyfileobj(stream, target, 2**24)
-    return shared
+def _upload(shared: SharedVectors, built: GloveStore) -> None:
+    """Put the store on S3; where the same vectors are, it is from now on the store of this source."""
+    storage, meta = shared.storage, join(shared.uri, META)
+    there = storage.exists(meta)
+    for name in () if there else sorted(STORED - {META}):
+        with storage.create(join(shared.uri, name)) as target, (built.directory / name).open("rb") as stream:
+            shutil.copyfileobj(stream, target, 2**24)
+    with contextlib.suppress(*[InfrastructureError] if there else []):  # not ours to write, and still as good
+        storage.write(meta, (built.directory / META).read_bytes())  # says: complete
 
 
 def sweep(storage: Storage, work: str, current: SharedVectors, used: Collection[str]) -> None:
     """Delete the stores of the workspace `work` but for the `current` one and those of the fingerprints `used`.
 
     Vectors that are trained every night make a store every night; a run that was killed leaves a part of one. What
-    else lies there is somebody's.
+    else lies there is somebody's, a copy of a store under a name of one's own too. Only for who holds the lease.
     """
-    for uri, fingerprint in _others(storage, work, current):
-        if fingerprint == current.fingerprint or fingerprint not in used:
+    known = {shared.uri: (shared.fingerprint, _names(meta)) for shared, meta in stores(storage, work)}
+    for name in storage.children(join(work, FOLDER)):
+        uri = join(work, FOLDER, name)
+        if name == current.uri.rpartition("/")[2] or storage.exists(uri):
+            continue
+        fingerprint, names = known.get(uri, ("", set()))
+        held = set(storage.children(uri))
+        left = is_part(name) or (_FINGERPRINT.fullmatch(name) and META not in held)
+        unused = name in names and (fingerprint == current.fingerprint or fingerprint not in used)
+        if held <= STORED and (left or unused):
             storage.delete(uri)
 
 
-def _others(storage: Storage, work: str, current: SharedVectors) -> Iterator[tuple[str, str]]:
-    """Where the workspace's other stores lie, and their fingerprints; '' of a part of one."""
-    for name in storage.children(join(work, FOLDER)):
-        uri = join(work, FOLDER, name)
-        held = storage.children(uri) if name != current.uri.rpartition("/")[2] and not storage.exists(uri) else []
-        if held and STORED.issuperset(held):
-            yield uri, str(manifests.document(storage, join(uri, META)).get("fingerprint", ""))
+def _names(meta: dict[str, Any]) -> set[str]:
+    """What mailmill calls a store: its fingerprint; its source, also with a hash, in versions before."""
+    last = str(meta.get("name")).rpartition("/")[2]
+    older = {"".join(c if c.isalnum() else "-" for c in prefix + last) for prefix in ("", PACKAGE)}
+    signature = hashlib.blake2b(str(meta.get("signature")).encode(), digest_size=8).hexdigest()
+    return {str(meta["fingerprint"]), *older, *(f"{name}-{signature}" for name in older)}
 
 
 def require(storage: Storage, source: str) -> None:

@@ -16,6 +16,8 @@ LEAST_DAY = 20
 LEAST_COMMON = 30
 #: A day of which no more than this share is left is gone: a mail or two that are dated wrongly.
 _GONE = 0.05
+#: Days further apart than this are not of one window.
+_APART = 31
 #: The largest index that chance alone may be expected to give; see `psi`. Expectations ask for less than 0.25.
 MOST_CHANCE = 0.1
 #: An index that chance gives once in a million times is none of chance's, however few the mails: in deviations.
@@ -139,18 +141,18 @@ def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict
     """Has a day lost mail? volume.day_kept: least (mails now / mails before) over days that had `LEAST_DAY` before.
 
     Days at both ends that are gone are left out: a window that moves on loses the first, and a day that is taken again
-    all after it, but for mail that is dated wrongly. So is the day next to them: the window may begin or end within it.
+    all after it, but for mail that is dated wrongly. So is the day next to them: the window may begin or end within it,
+    and may always have begun within the first. A day with no other within a month is no part of it, but a wrong date.
     volume.day_ratio: the same against the median of the same weekday in the two weeks around, for the first
     version. Each with its day; None where no day has enough to compare.
     """
-    shares = [(day, days.get(day, 0) / n) for day, n in sorted((before or {}).items()) if n >= LEAST_DAY]
+    shares = [(day, days.get(day, 0) / n) for day, n in _in_company(before or {})]
     left = [at for at, (_, share) in enumerate(shares) if share > _GONE]
     kept = dict(shares[left[0] : left[-1] + 1]) if left else {}
     gone = [day for day, n in (before or {}).items() if days.get(day, 0) <= _GONE * n]
     if kept:
         first, last = min(kept), max(kept)
-        cut = {first} if first == min(days) or min(gone, default=first) < first else set()
-        cut |= {last} if max(gone, default=last) > last else set()
+        cut = {first, last} if max(gone, default=last) > last else {first}
         kept = {day: share for day, share in kept.items() if day not in cut}
     around = {}
     numbers = {int(np.datetime64(day, "D").astype(int)): n for day, n in days.items() if len(day) == 10}
@@ -166,6 +168,14 @@ def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict
         "volume.day_ratio": around[lowest] if lowest else None,
         "volume.day_ratio_worst": lowest,
     }
+
+
+def _in_company(days: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The days of `LEAST_DAY` mails that have another one within `_APART` days, in order."""
+    many = sorted(day for day, n in days.items() if n >= LEAST_DAY and len(day) == 10)
+    near = np.diff(np.array(many, "datetime64[D]")).astype(int) <= _APART
+    found = np.concatenate([near, [False]])[: len(many)] | np.concatenate([[False], near])[: len(many)]
+    return [(day, days[day]) for day, beside in zip(many, found.tolist(), strict=True) if beside]
 
 
 def anchor_facts(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, float | None]:

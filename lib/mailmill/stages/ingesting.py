@@ -7,6 +7,7 @@ the keys before them, so a day that is run again (`--as-of`) has the same bytes.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -28,16 +29,19 @@ from mailmill.storage.tables import Stage, Table
 log = logging.getLogger("mailmill")
 #: Of so many objects that came since one at least can be read, where nothing is wrong but with single ones.
 MANY = 20
+#: A statistic of raw mail that was taken for one command alone ("score"), which may take other mail in its place.
+TAKEN_FOR = "taken_for"
 OUTPUTS = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS, "ledger": ledger.SCHEMA}
 
 
-def ingest(job: Job) -> Table:
+def ingest(job: Job, taken_for: str = "") -> Table:
     """Take every object that is new: a row a message, exact duplicates once; what cannot be used -> `raw_rejects`.
 
     An object that cannot be read at all (it is gone, or not ours to read) is counted as `unread`, and tried again.
     Where an object that was taken is gone or has changed, all are read again, unless `ingest.keep_gone`; likewise
     after a change of code or settings. `ingest.as_of`: the tables as they were at the end of that day; with
     `ingest.keep_gone`, which never gives up mail that was taken, no more than that later mail is not taken.
+    `taken_for`: see `TAKEN_FOR`.
     """
     settings = job.config.ingest
     as_of = settings.as_of.isoformat() if settings.as_of else None
@@ -63,11 +67,11 @@ def ingest(job: Job) -> Table:
             return skipped(stage, "raw")
     elif base.objects:
         log.info("ingest: %d of %d objects are new", len(new), len(listed))
-    return _take(job, stage, base, new, day)
+    return _take(job, stage, base, new, day, {TAKEN_FOR: taken_for} if taken_for else {})
 
 
-def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str) -> Table:
-    """Read the new objects into the day's partition and publish it with what stays."""
+def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str, besides: Mapping[str, str]) -> Table:
+    """Read the new objects into the day's partition and publish it with what stays; `besides`: statistics more."""
     settings = job.config.ingest
     planned = plan_batches(new, settings.batch_bytes, settings.batch_objects)
     batches = [loading.Batch(number, tuple(batch)) for number, batch in enumerate(planned)]
@@ -84,6 +88,7 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
     if len(taken) < len(new):
         stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
         if _stands(stage, unread=len(new) - len(taken)):
+            stage.discard()  # what says why they could not be read
             return skipped(stage, "raw")
     written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
     counts = {"objects": len(taken), "messages": read + unusable, "rejects": unusable}
@@ -96,7 +101,7 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str)
     written = base.written + written
     reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
     statistics = ledger.totals(days) | {"days": days, "companions": ledger.companions(stage, written)}
-    statistics["unread"] = len(new) - len(taken)
+    statistics |= {"unread": len(new) - len(taken), **besides}
     return done(job.publish(stage, written, statistics | {"reasons": reasons}), "raw")
 
 

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from mailmill.email import clean_message
 from mailmill.errors import DataError
 from mailmill.features.featurize import Features, Featurizer
-from mailmill.features.glove import META
 from mailmill.features.spec import FeatureSpec
-from mailmill.features.vectors import FOLDER, SharedVectors, prepare
+from mailmill.features.vectors import SharedVectors, prepare, stores
 from mailmill.features.weights import META as WEIGHTS_META
 from mailmill.features.weights import SharedWeights
 from mailmill.models import artifact
@@ -103,7 +102,7 @@ def open_model(storage: Storage, place: str, vectors: str | None = None) -> Scor
     files = {name: storage.read(join(folder, name)) for name in (artifact.DOCUMENT, artifact.WEIGHTS)}
     found = artifact.from_bytes(files)
     spec = FeatureSpec.from_dict(found.feature_spec)
-    shared = prepare(storage, place, vectors) if vectors is not None else None
+    shared = prepare(storage, place, vectors, spec.fingerprint) if vectors is not None else None
     weights = None
     for _ in range(4):  # work/models/NAME/run_id=ID
         root = root.rpartition("/")[0]
@@ -127,11 +126,7 @@ def open_model(storage: Storage, place: str, vectors: str | None = None) -> Scor
 
 def find_vectors(storage: Storage, work: str, fingerprint: str) -> SharedVectors | None:
     """The prepared word vectors of a workspace that have this fingerprint, or None."""
-    for name in storage.children(join(work, FOLDER)):
-        uri = join(work, FOLDER, name)
-        if manifests.document(storage, join(uri, META)).get("fingerprint") == fingerprint:
-            return SharedVectors(storage, uri, fingerprint)
-    return None
+    return next((shared for shared, _ in stores(storage, work) if shared.fingerprint == fingerprint), None)
 
 
 def find_weights(storage: Storage, work: str, fingerprint: str) -> SharedWeights | None:
@@ -160,13 +155,17 @@ def vectors_in_use(workspace: Workspace) -> set[str]:
 
 
 def _specifications(workspace: Workspace) -> Iterator[dict[str, Any]]:
-    """How the models of a workspace make features: those published, now and before, and folders copied beside them."""
+    """How the models of a workspace make features: those published, now and before, and copies in folders of their own.
+
+    A copy is looked for in the workspace and in its folder `models`.
+    """
     storage, models = workspace.storage, workspace.uri_of("models")
-    for place in (join(models, name) for name in storage.children(models)):
+    for place in (join(root, name) for root in (workspace.root, models) for name in storage.children(root)):
         if storage.exists(place):
             continue  # somebody's file
-        runs = [join(place, name) for name in storage.children(place) if name.startswith("run_id=")]
-        for folder in (place, *runs):
+        published = place.startswith(join(models, ""))
+        runs = [name for name in storage.children(place) if name.startswith("run_id=")] if published else []
+        for folder in (place, *(join(place, name) for name in runs)):
             spec = manifests.document(storage, join(folder, artifact.DOCUMENT)).get("feature_spec")
             if isinstance(spec, dict):
                 yield spec

@@ -15,10 +15,12 @@ from mailmill.errors import ConfigError
 from mailmill.features.rows import columns_of
 from mailmill.models import artifact, queue
 from mailmill.progress import watch
+from mailmill.stages.ingesting import TAKEN_FOR
 from mailmill.stages.scorer import Scorer
-from mailmill.storage import ledger, manifests
+from mailmill.storage import manifests
 from mailmill.storage.fragments import Scan, Written
-from mailmill.storage.tables import Stage, Table
+from mailmill.storage.manifests import Manifest
+from mailmill.storage.tables import Stage, Table, Workspace
 
 if TYPE_CHECKING:
     from mailmill.job import Job
@@ -49,25 +51,33 @@ class NewMailKernel:
 
 #: What a workspace has published that is more than the scores of new mail.
 _MORE = ("labels", "features", "metrics", "models/logistic", "models/forest")
-#: So many of the objects that a workspace's mail came from are looked for.
-_LOOKED_FOR = 1000
 
 
 def require_own(job: Job) -> None:
     """Raise ConfigError where the workspace holds mail or models that new mail to be scored would take the place of.
 
-    Nothing but an earlier scoring belongs there; one that did not end may have left raw mail that lies elsewhere, too.
+    Nothing but an earlier scoring belongs there, ended or not. Other mail may have left the place where it was read.
     """
     workspace = job.workspace
     found = [name for name in _MORE if workspace.find(name)]
-    if not found and workspace.find("ledger") and not workspace.find("scores"):
-        taken = workspace.open("ledger", ledger.SCHEMA).read(["path"])["path"].to_pylist()
-        found = [] if all(map(job.storage.exists, taken[:_LOOKED_FOR])) else ["raw"]
+    raw = workspace.find("raw")
+    if raw is not None and not found and not _of_scoring(workspace, raw):
+        found = ["raw"]
     if found:
         raise ConfigError(
             f"{workspace.root} is a workspace of other mail: it holds {', '.join(found)}",
             hint="name another folder, for the scores of new mail alone",
         )
+
+
+def _of_scoring(workspace: Workspace, raw: Manifest) -> bool:
+    """Whether raw mail was taken to be scored: it says so, or (in versions before it did not) it is what was scored."""
+    if TAKEN_FOR in raw.statistics:
+        return True
+    clean, scores = workspace.find("clean"), workspace.find("scores")
+    if clean is None or scores is None:
+        return False
+    return (clean.inputs.get("raw"), scores.inputs.get("clean")) == (raw.fingerprint, clean.fingerprint)
 
 
 def score_mail(job: Job, scorer: Scorer) -> Table:

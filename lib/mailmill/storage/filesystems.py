@@ -166,9 +166,10 @@ class Storage:
         with self.create(uri) as stream:
             stream.write(content)
 
-    def find(self, uri: str) -> list[SourceObject]:
+    def find(self, uri: str, of_mail: bool = True) -> list[SourceObject]:
         """Every file at or below `uri`, sorted by path; one that goes meanwhile is left out.
 
+        Links to folders are not followed: among mail (`of_mail`) that is told.
         Raises DataError where there is nothing, InfrastructureError naming a folder that cannot be listed.
         """
         if is_s3(uri):
@@ -182,14 +183,14 @@ class Storage:
                 if not path.endswith("/") and info.get("type") != "directory"  # an empty prefix lists itself
             ]
         else:
-            objects = list(self._find_here(Path(uri.removeprefix("file://"))))
+            objects = list(self._find_here(Path(uri.removeprefix("file://")), of_mail))
         if not objects:
             pattern = not {*"*?["}.isdisjoint(uri)
             hint = "patterns are not expanded: name the folder, or each file" if pattern else ""
             raise DataError(f"input {uri} does not exist or holds no file", hint=hint)
         return sorted(objects, key=lambda found: found.path)
 
-    def _find_here(self, root: Path) -> Iterator[SourceObject]:
+    def _find_here(self, root: Path, of_mail: bool) -> Iterator[SourceObject]:
         def failed(error: OSError) -> None:
             if error.errno not in _GONE:
                 with self.translated(str(error.filename)):
@@ -205,7 +206,7 @@ class Storage:
             else:
                 if stat.S_ISREG(found.st_mode):
                     yield SourceObject(str(path), found.st_size, f"{found.st_mtime_ns}", found.st_mtime)
-                elif stat.S_ISDIR(found.st_mode) and path != root and path.is_symlink():
+                elif of_mail and stat.S_ISDIR(found.st_mode) and path != root and path.is_symlink():
                     log.warning("%s is a link to a folder and not read: name it in input.paths", printable(str(path)))
 
     def exists(self, uri: str) -> bool:

@@ -151,7 +151,7 @@ def _size(storage: Storage, table_uri: str, path: str) -> int:
 def paths(storage: Storage, table_uri: str) -> dict[str, int]:
     """The bytes of every file below the table's folder, by its path there; one listing, and {} without the folder."""
     try:
-        found = storage.find(table_uri)
+        found = storage.find(table_uri, of_mail=False)
     except DataError:
         return {}
     start = len(storage.arrow(table_uri)[1].rstrip("/")) + 1

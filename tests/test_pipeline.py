@@ -77,6 +77,11 @@ def test_every_removed_character_is_accounted_for(reference: Config) -> None:
         assert at == row["rendered_chars"]
 
 
+def left_of_runs(config: Config, *tables: str) -> list[Path]:
+    """What runs that were not published have left below tables that never were: every night added a copy."""
+    return [path for table in tables for path in (Path(config.run.work) / table).glob("run_id=*")]
+
+
 def test_labels_join_by_message_id(reference: Config, corpus: Path) -> None:
     found = tables(reference)
     with (corpus / "labels.csv").open(encoding="utf-8") as file:
@@ -280,6 +285,7 @@ def test_labels_that_match_nothing_are_an_error(
         pipeline.ingest(job)
         with pytest.raises(DataError, match=f"(?s)no message got a label.*{said}"):
             pipeline.label(job)
+    assert left_of_runs(config, "labels") == []
 
 
 def test_a_header_that_no_mail_has_is_named(corpus: Path, vectors: Path, tmp_path: Path) -> None:
@@ -333,6 +339,7 @@ def test_too_many_rejects_stop_the_run(tmp_path: Path, vectors: Path) -> None:
         with pytest.raises(DataError, match="10 of 10 messages were rejected: not_mail 10"):
             pipeline.clean(job)
         assert job.workspace.find("clean") is None
+    assert left_of_runs(config, "clean", "rejects", "profiles/clean") == []
 
 
 @pytest.mark.s3

@@ -614,6 +614,8 @@ def test_what_stays_unreadable_stops_no_rerun(mailbox: Mailbox, monkeypatch: pyt
     first = mailbox.run()
     assert first["raw"].statistics["unread"] == 20
     assert mailbox.run() == first
+    (run,) = (mailbox.folder / "work" / "raw").glob("run_id=*")
+    assert run.name == f"run_id={first['raw'].run_id}", "what was found out on the way does not stay"
     for path in (mailbox.corpus / "mail").glob(f"{DAYS[1]}*"):
         path.unlink()
     assert mailbox.run()["raw"].statistics["unread"] == 0, "none is left that could not be read"

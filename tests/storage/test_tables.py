@@ -7,6 +7,7 @@ import errno
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,9 +20,9 @@ from mailmill.config import TablesSection
 from mailmill.errors import DataError, InfrastructureError
 from mailmill.storage import fingerprint, manifests
 from mailmill.storage.filesystems import Storage, join
-from mailmill.storage.fragments import conform, repeating
+from mailmill.storage.fragments import Written, conform, repeating
 from mailmill.storage.lookup import Lookup
-from mailmill.storage.tables import Table, Workspace
+from mailmill.storage.tables import Stage, Table, Workspace
 
 SMALL = TablesSection(fragment_bytes=6_000, row_group_bytes=4_000)
 Place = tuple[Storage, str]
@@ -125,6 +126,45 @@ def test_a_run_in_progress_is_invisible_and_swept(place: Place) -> None:
     third = publish(workspace, (0, 70))
     runs = {name for name in storage.children(workspace.uri_of("raw")) if name.startswith("run_id=")}
     assert runs == {f"run_id={second.manifest.run_id}", f"run_id={third.manifest.run_id}"}
+
+
+@pytest.mark.parametrize("stops_at", ["raw", "raw_rejects"])
+def test_what_was_not_published_is_discarded_and_nothing_else(
+    stops_at: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, root = place
+    workspace = Workspace(storage, root, SMALL)
+    tables = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS}
+
+    def begin() -> tuple[Stage, list[Written]]:
+        stage = workspace.stage({}, "s", tables)
+        storage.write(join(stage.scratch_uri("ids"), "keys.bin"), b"x")
+        with stage.sink.open(0) as writer:
+            writer.write("raw", rows(0, 40))
+        return stage, writer.written + stage.write_files("raw_rejects", {"note": b"x"})
+
+    stage, written = begin()
+    published = stage.publish(written, {})
+    begin()
+    workspace.attempts.discard(storage)
+    for table in published.values():
+        assert set(manifests.paths(storage, table.uri)) == {manifests.NAME, *(f.path for f in table.manifest.files)}
+
+    stage, written = begin()
+    publish = manifests.publish
+
+    def stops(storage: Storage, uri: str, *of: Any) -> None:
+        if uri.endswith(f"/{stops_at}"):
+            raise InfrastructureError("no")
+        publish(storage, uri, *of)
+
+    monkeypatch.setattr(manifests, "publish", stops)
+    with pytest.raises(InfrastructureError):
+        stage.publish(written, {})
+    workspace.attempts.discard(storage)
+    for name in tables:
+        workspace.manifest(name)
+        assert not manifests.missing(storage, workspace.uri_of(name), workspace.manifest(name))
 
 
 def test_files_of_lost_attempts_and_scratch_are_swept(workspace: Workspace) -> None:

@@ -60,10 +60,12 @@ def compact(job: Job) -> dict[str, tuple[int, int]]:
             )
             continue
         run_id = manifests.new_run_id()
+        job.workspace.attempts.begun(run_id, [join(job.workspace.uri_of(name), f"run_id={run_id}") for name in found])
         made = {name: _compacted(job, manifest, run_id) for name, manifest in found.items()}
         if all(len(made[name].files) == len(found[name].files) for name in found):
             continue
         job.workspace.check()
+        job.workspace.attempts.ended(run_id)
         for name in reversed(list(made)):
             manifests.publish(job.storage, job.workspace.uri_of(name), made[name])
             job.workspace.notify("published", made[name])

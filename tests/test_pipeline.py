@@ -196,6 +196,23 @@ def copied(reference: Config, folder: Path, *overrides: str) -> Config:
     )
 
 
+@pytest.mark.parametrize("trained", ["logistic", "forest"])
+def test_a_model_that_is_not_trained_cannot_be_the_one_that_scores(
+    trained: str, reference: Config, tmp_path: Path
+) -> None:
+    """Every night ended after all the work, or scored with a model that stayed as it was."""
+    other = {"logistic": "forest", "forest": "logistic"}[trained]
+    config = copied(reference, tmp_path, f'train.models=["{trained}"]', f"score.model={other}")
+    with Job(config) as job:
+        for stage in (pipeline.run, pipeline.score):
+            with pytest.raises(
+                ConfigError, match=rf"score\.model is {other}, .* names {trained}\nadd {other} to train"
+            ):
+                stage(job)
+    for changed in (f"score.model={trained}", "labels.source="):
+        pipeline.require(Job(parse(config.model_dump(mode="json"), [changed])))
+
+
 def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config, tmp_path: Path) -> None:
     config = copied(reference, tmp_path, "labels.source=")
     with Job(config) as job:

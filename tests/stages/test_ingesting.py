@@ -460,6 +460,16 @@ def test_compaction_joins_files_and_changes_nothing(mailbox: Mailbox, monkeypatc
     for day in DAYS[:2]:
         mailbox.arrive(day, 80, again=3)
         before = mailbox.run(few, f"ingest.as_of={day}")
+    victim = mailbox.folder / "work" / "raw" / before["raw"].files[0].path
+    content, runs = victim.read_bytes(), set(victim.parents[2].iterdir())
+    victim.write_bytes(bytes(len(content)))
+    with (
+        pytest.raises(DataError, match=rf"{victim.name} is damaged[\s\S]*and run again"),
+        Job(mailbox.config(few)) as job,
+    ):
+        compacting.compact(job)
+    assert set(victim.parents[2].iterdir()) == runs, "what failed leaves nothing"
+    victim.write_bytes(content)
     with Job(mailbox.config(few)) as job:
         changed = compacting.compact(job)
         after = {name: job.workspace.manifest(name) for name in GROWING}

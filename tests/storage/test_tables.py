@@ -275,10 +275,17 @@ def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:
     table = publish(workspace, (0, 100))
     uri = table.uris()[0]
     content = workspace.storage.read(uri)
+    (scan,) = table.scans()
+    readings = (table.read, scan.read, lambda: list(scan.batches()), lambda: scan.within("key", max))
     workspace.storage.write(uri, content[: len(content) // 2])
-    with pytest.raises(DataError, match="damaged") as caught:
-        table.read()
-    assert uri in caught.value.message
+    for read in readings:
+        with pytest.raises(DataError, match=r"damaged[\s\S]*and run again") as caught:
+            read()
+        assert uri in caught.value.message
+    workspace.storage.delete(uri)
+    for read in readings:
+        with pytest.raises(DataError, match=r"does not exist\n.*and run again"):
+            read()
 
 
 def test_damaged_pages_are_the_datas_error(workspace: Workspace) -> None:
@@ -290,11 +297,12 @@ def test_damaged_pages_are_the_datas_error(workspace: Workspace) -> None:
     for at in range(4, len(content) - 400, 16):
         workspace.storage.write(uri, content[:at] + b"\xff" * 16 + content[at + 16 :])
         try:
-            table.read()
+            list(table.scans()[0].batches())
         except DataError as error:
-            damages.append(error.message)
+            damages.append(error)
     assert damages
-    assert all(uri in message for message in damages)
+    assert all(uri in error.message for error in damages)
+    assert all(f"delete {table.uri}/{manifests.NAME} and run again" in error.hint for error in damages)
 
 
 def test_a_table_that_is_not_whole_is_told(workspace: Workspace) -> None:

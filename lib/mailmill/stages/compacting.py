@@ -116,7 +116,8 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
     chosen = bins(manifest.files, job.config.tables.fragment_bytes)
     files = manifest.files
     if chosen:
-        schema = _schema(job, join(uri, files[0].path))
+        with manifests.mendable(uri):
+            schema = _schema(job, join(uri, files[0].path))
         table = Table(job.storage, uri, manifest, schema)
         tasks = []
         for number, members in enumerate(chosen):
@@ -131,7 +132,7 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
         gone = {file.path for members in chosen for file in members}
         files = sorted([f for f in files if f.path not in gone] + [f for _, f in written], key=lambda f: f.path)
         if table.restricted(files).rows != manifest.rows or _digests(files) != _digests(manifest.files):
-            raise DataError(f"compaction of {uri} would change its rows", hint="a file of the table may be damaged")
+            raise DataError(f"compaction of {uri} would change its rows", hint=manifests.anew(uri))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(manifest, run_id=run_id, created=created, files=files, previous_run=manifest.run_id)
 

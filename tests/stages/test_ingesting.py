@@ -650,6 +650,30 @@ def test_labels_that_come_after_the_features_reach_them(mailbox: Mailbox) -> Non
         assert len(labels) - labels.null_count == job.workspace.manifest("labels").rows > 0
 
 
+def test_what_a_day_leaves_to_later_ones_is_told(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Mail of a machine whose clock was wrong was left out night after night, and nothing said so."""
+    caplog.set_level(logging.INFO, logger="mailmill")
+
+    def taken(as_of: str | None) -> tuple[int, bool, bool]:
+        caplog.clear()
+        with Job(mailbox.config(*([f"ingest.as_of={as_of}"] if as_of else []))) as job:
+            objects = pipeline.ingest(job).manifest.statistics["objects"]
+        warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        assert all("2 objects are dated after today, e.g. " in said and "2999-01-01" in said for said in warned)
+        return objects, "objects of days after" in caplog.text, bool(warned)
+
+    mailbox.arrive("2020-01-01", 4)
+    assert taken("2020-01-01") == (4, False, False)
+    mailbox.arrive("2020-01-02", 3)
+    assert taken("2020-01-01") == (4, True, False)
+    assert taken("2020-01-02") == (7, False, False)
+    mailbox.arrive("2999-01-01", 2)
+    assert taken("2020-01-02") == (7, True, True), "also where nothing is to do"
+    assert taken("2020-01-03") == (7, True, True)
+    assert taken("2999-01-01") == (9, False, False)
+    assert taken(None) == (9, False, False)
+
+
 def test_identities() -> None:
     from mailmill.storage.sources import SourceObject
 

@@ -284,6 +284,26 @@ def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: P
     assert (statistics["unmatched"], statistics["contradictory"], statistics["incomplete"]) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("copy", ["aa.eml", None])
+def test_a_label_of_a_copy_that_did_not_stay_is_told(
+    copy: str | None, vectors: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By sources, of equal messages the first alone can have a label: the ids of others seemed to be missing mail."""
+    folder = tmp_path / "mail" / "mail"
+    folder.mkdir(parents=True)
+    for name in ("bb.eml", "cc.eml"):
+        (folder / name).write_text(f"From: a@b.example\nSubject: {name}\n\nThe text of {name}.\n")
+    if copy:
+        shutil.copyfile(folder / "bb.eml", folder / copy)
+    (tmp_path / "labels.csv").write_text(f"message_id,label\n{folder}/bb.eml,pos\n{folder}/cc.eml,neg\n")
+    settings = (f"labels.source={tmp_path / 'labels.csv'}", "labels.id_kind=source", "quality.expectations=off")
+    with Job(mail.make_config(str(tmp_path / "work"), tmp_path / "mail", vectors, *settings)) as job:
+        pipeline.ingest(job)
+        counts = pipeline.label(job).manifest.statistics
+    assert (counts["labelled"], counts["unmatched"]) == ((1, 1) if copy else (2, 0))
+    assert ("1 ids name no source of raw, which of equal messages has one alone" in caplog.text) == bool(copy)
+
+
 @pytest.mark.parametrize(
     ("kind", "rows", "said"),
     [

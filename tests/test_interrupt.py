@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -115,6 +116,30 @@ atexit.register(threading.Event().wait)
 interrupt.leave(outcome.guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))
 """
     assert_ended(subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True))
+
+
+@pytest.mark.parametrize("end", ["guarded", "abandon"])
+def test_where_nobody_watches_it_is_an_event(end: str) -> None:
+    code = """
+import os, signal, sys
+from mailmill.commands import interrupt, outcome
+from mailmill.runs import logs
+logs.configure("night-7")
+interrupt.install()
+if sys.argv[1] == "abandon":
+    interrupt.abandon()
+interrupt.leave(outcome.guarded(lambda: os.kill(os.getpid(), signal.SIGTERM)))
+"""
+    environment = os.environ | {"MAILMILL_LOG_FORMAT": "json"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, end], env=environment, capture_output=True, text=True, timeout=60
+    )
+    (said,) = map(json.loads, done.stderr.splitlines())
+    found = {name: said[name] for name in ("run", "level", "event", "exit_code", "message", "hint")}
+    assert found == {
+        "run": "night-7", "level": "ERROR", "event": "interrupted", "exit_code": done.returncode,
+        "message": interrupt.MESSAGE, "hint": interrupt.HINT,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("reader", ["open", "gone"])

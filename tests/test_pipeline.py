@@ -77,6 +77,11 @@ def test_every_removed_character_is_accounted_for(reference: Config) -> None:
         assert at == row["rendered_chars"]
 
 
+def left_of_runs(config: Config, *tables: str) -> list[Path]:
+    """What runs that were not published have left below tables that never were: every night added a copy."""
+    return [path for table in tables for path in (Path(config.run.work) / table).glob("run_id=*")]
+
+
 def test_labels_join_by_message_id(reference: Config, corpus: Path) -> None:
     found = tables(reference)
     with (corpus / "labels.csv").open(encoding="utf-8") as file:
@@ -191,6 +196,23 @@ def copied(reference: Config, folder: Path, *overrides: str) -> Config:
     )
 
 
+@pytest.mark.parametrize("trained", ["logistic", "forest"])
+def test_a_model_that_is_not_trained_cannot_be_the_one_that_scores(
+    trained: str, reference: Config, tmp_path: Path
+) -> None:
+    """Every night ended after all the work, or scored with a model that stayed as it was."""
+    other = {"logistic": "forest", "forest": "logistic"}[trained]
+    config = copied(reference, tmp_path, f'train.models=["{trained}"]', f"score.model={other}")
+    with Job(config) as job:
+        for stage in (pipeline.run, pipeline.score):
+            with pytest.raises(
+                ConfigError, match=rf"score\.model is {other}, .* names {trained}\nadd {other} to train"
+            ):
+                stage(job)
+    for changed in (f"score.model={trained}", "labels.source="):
+        pipeline.require(Job(parse(config.model_dump(mode="json"), [changed])))
+
+
 def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config, tmp_path: Path) -> None:
     config = copied(reference, tmp_path, "labels.source=")
     with Job(config) as job:
@@ -262,6 +284,26 @@ def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: P
     assert (statistics["unmatched"], statistics["contradictory"], statistics["incomplete"]) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("copy", ["aa.eml", None])
+def test_a_label_of_a_copy_that_did_not_stay_is_told(
+    copy: str | None, vectors: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By sources, of equal messages the first alone can have a label: the ids of others seemed to be missing mail."""
+    folder = tmp_path / "mail" / "mail"
+    folder.mkdir(parents=True)
+    for name in ("bb.eml", "cc.eml"):
+        (folder / name).write_text(f"From: a@b.example\nSubject: {name}\n\nThe text of {name}.\n")
+    if copy:
+        shutil.copyfile(folder / "bb.eml", folder / copy)
+    (tmp_path / "labels.csv").write_text(f"message_id,label\n{folder}/bb.eml,pos\n{folder}/cc.eml,neg\n")
+    settings = (f"labels.source={tmp_path / 'labels.csv'}", "labels.id_kind=source", "quality.expectations=off")
+    with Job(mail.make_config(str(tmp_path / "work"), tmp_path / "mail", vectors, *settings)) as job:
+        pipeline.ingest(job)
+        counts = pipeline.label(job).manifest.statistics
+    assert (counts["labelled"], counts["unmatched"]) == ((1, 1) if copy else (2, 0))
+    assert ("1 ids name no source of raw, which of equal messages has one alone" in caplog.text) == bool(copy)
+
+
 @pytest.mark.parametrize(
     ("kind", "rows", "said"),
     [
@@ -280,6 +322,7 @@ def test_labels_that_match_nothing_are_an_error(
         pipeline.ingest(job)
         with pytest.raises(DataError, match=f"(?s)no message got a label.*{said}"):
             pipeline.label(job)
+    assert left_of_runs(config, "labels") == []
 
 
 def test_a_header_that_no_mail_has_is_named(corpus: Path, vectors: Path, tmp_path: Path) -> None:
@@ -333,6 +376,7 @@ def test_too_many_rejects_stop_the_run(tmp_path: Path, vectors: Path) -> None:
         with pytest.raises(DataError, match="10 of 10 messages were rejected: not_mail 10"):
             pipeline.clean(job)
         assert job.workspace.find("clean") is None
+    assert left_of_runs(config, "clean", "rejects", "profiles/clean") == []
 
 
 @pytest.mark.s3

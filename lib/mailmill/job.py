@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import operator
 import os
@@ -16,7 +17,7 @@ import pyarrow as pa
 from mailmill import config as configuration
 from mailmill.config import Config
 from mailmill.engines import Engine, Kernel, open_engine
-from mailmill.errors import ConfigError, DataError
+from mailmill.errors import ConfigError, DataError, MailmillError
 from mailmill.models.cache import Cache
 from mailmill.progress import Progress
 from mailmill.quality import counting, expectations, gate, suites
@@ -32,7 +33,8 @@ log = logging.getLogger("mailmill")
 
 
 class Job:
-    """What every stage is given. A context manager: leaving it lets go of the engine's workers.
+    """What every stage is given. A context manager: leaving it lets go of the engine's workers, and of what was written
+    and not published.
 
     The engine starts at its first use, so a run that has nothing to do starts none.
     """
@@ -72,6 +74,8 @@ class Job:
             self.engine.close()
         for table in self._cached:
             self._cache.forget(table)
+        with contextlib.suppress(MailmillError):  # what it ended with is what matters; the next publication sweeps, too
+            self.workspace.attempts.discard(self.storage)
 
     def cache_for(self, table: Table) -> Cache:
         """The cache of training's arrays; what it keeps of this table goes when the job ends, unless asked to stay."""

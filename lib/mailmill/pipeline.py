@@ -16,7 +16,7 @@ from mailmill import schemas
 from mailmill.config import ModelName
 from mailmill.docs import build, choice, energy
 from mailmill.email import CleanKernel, CleanOptions
-from mailmill.errors import DataError
+from mailmill.errors import ConfigError, DataError
 from mailmill.features import vectors
 from mailmill.job import Job, done, skipped
 from mailmill.models import artifact, metrics, portable, queue, training, workers
@@ -56,6 +56,7 @@ def require(job: Job) -> None:
     labelling.require(job)
     if job.config.labels.given:
         portable.require(job.config.train.onnx)
+        _require_trained(job)
     if job.config.docs.build:
         build.require(job.storage, job.config)
     if job.config.features.vectors != own_vectors.TRAINED:
@@ -190,6 +191,7 @@ def evaluate(job: Job) -> Table:
 
 def score(job: Job) -> Table:
     """`features` and the chosen model -> `scores`: sentiment in [-1, 1], ranked most negative first."""
+    _require_trained(job)
     table = open_features(job)
     name = chosen(job.workspace, job.config.score.model)
     model = job.workspace.open(f"models/{name}", schemas.FILES)
@@ -201,6 +203,16 @@ def score(job: Job) -> Table:
         written = job.engine.map_table(table, kernel, stage.sink_for(kernel.outputs), progress)
     written = ranked(job, stage, written)
     return done(job.publish(stage, written, {"model": name}), "scores")
+
+
+def _require_trained(job: Job) -> None:
+    """Raise ConfigError where the model that shall score is none of those that are trained: it would stay as it was."""
+    name, trained = job.config.score.model, job.config.train.models
+    if name not in ("chosen", *trained):
+        raise ConfigError(
+            f"score.model is {name}, which is not trained: train.models names {', '.join(trained)}",
+            hint=f'add {name} to train.models, or set score.model to "chosen"',
+        )
 
 
 def docs(job: Job) -> None:

@@ -60,6 +60,7 @@ def test_it_is_named_and_a_rerun_heals(
     damaged = mailmill(reader, "-c", file, "-e", engine, timeout=300)
     assert damaged.returncode == 3, damaged.stderr
     assert victim.name in damaged.stderr
+    assert f"{table}/_manifest.json and run again" in damaged.stderr
     assert manifests(settings)[result] is None
     (Path(settings.run.work) / table / "_manifest.json").unlink()
     healed = mailmill("run", "-c", file, "-e", "local")

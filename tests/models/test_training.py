@@ -22,12 +22,18 @@ def test_classes_run_from_negative_to_positive() -> None:
 
 @pytest.mark.parametrize(
     ("found", "positive", "negative"),
-    [(["a"], "a", None), ([], "a", None), (["a", "b"], "c", None), (["a", "b", "c"], "a", None),
+    [(["a"], "a", None), (["a", "b"], "c", None), (["a", "b", "c"], "a", None),
      (["a", "b"], "a", "a"), (["a", "b"], "a", "c")],
 )  # fmt: skip
 def test_classes_without_both_ends_are_refused(found: list[str], positive: str, negative: str | None) -> None:
-    with pytest.raises(DataError, match="classes"):
+    with pytest.raises(DataError, match=r"classes[\s\S]*set train\."):
         ordered(found, positive, negative)
+
+
+def test_features_without_labels_are_told_from_wrong_classes() -> None:
+    """As after a night without labels: what is missing is no setting of train's."""
+    with pytest.raises(DataError, match=r"no mail of the features has a label\nrun `mailmill label`"):
+        ordered([], "pos")
 
 
 @pytest.mark.parametrize(

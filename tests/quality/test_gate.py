@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -156,6 +158,34 @@ def test_a_table_is_held_to_the_suite_that_its_stage_was_begun_with(root: Path) 
         own_suite(root / "suites", severity="warning")
         pipeline.ingest(job)
     assert validation(config)["suite"] == begun
+
+
+@pytest.mark.parametrize("file", ["profile.json", "anchors.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(Path.unlink, id="gone"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:9]), id="cut"),
+        pytest.param(lambda path: path.write_bytes(bytes(path.stat().st_size)), id="zeros"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes().replace(b"0", b"1")), id="JSON still"),
+    ],
+)
+def test_a_damaged_profile_of_the_version_before_stops_no_run(
+    damage: Callable[[Path], object], file: str, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = box.config(root, expectations="off")
+    with Job(config) as job:
+        pipeline.ingest(job)
+        pipeline.label(job)
+        (victim,) = Path(config.run.work).glob(f"profiles/labels/run_id=*/{file}")
+        damage(victim)
+        box.write(root / "in", [box.message(n) for n in range(30, 40)], "later.jsonl")
+        pipeline.ingest(job)
+        with caplog.at_level(logging.WARNING):
+            assert pipeline.label(job).rows == 40
+    assert re.search(rf"labels is compared with no version before it: .*{file}", caplog.text)
+    found = Job(config).workspace.open("profiles/labels", schemas.FILES)
+    assert "before" not in json.loads(found.file("profile.json"))
 
 
 def test_the_shipped_suites_are_whole() -> None:

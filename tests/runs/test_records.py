@@ -130,6 +130,9 @@ def test_list_show_and_compare(settings: tuple[Config, Path], recorded: list[dic
     lines = {line.split()[0]: line for line in compared.splitlines()[1:]}
     assert lines["clean"].endswith("same content")
     assert lines["models/forest"].endswith("other content")
+    failed = CliRunner().invoke(cli, ["runs", "show", "-c", file, recorded[3]["run"]]).output
+    assert "error     DataError, exit code 3: labels have the classes neg, pos" in failed
+    assert f"\n          {recorded[3]['error']['hint']}\n" in failed
 
 
 def test_runs_are_compared_by_how_well_models_do(recorded: list[dict[str, Any]]) -> None:
@@ -194,7 +197,16 @@ def test_secrets_are_hidden(settings: tuple[Config, Path]) -> None:
 
 def test_an_unknown_errors_words_are_not_recorded(settings: tuple[Config, Path]) -> None:
     document = record.Recorder(settings[0], "r", "run").document(ValueError("Dear Ms Smith, my card is 4711"))
-    assert document["error"] == {"type": "ValueError", "message": "", "exit_code": 1}
+    assert document["error"] == {"type": "ValueError", "message": "", "hint": "", "exit_code": 1}
+
+
+def unwatched(*arguments: str | Path) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code of a run that a scheduler started, and its log."""
+    environment = {k: v for k, v in os.environ.items() if k != "MAILMILL_LOG_FORMAT"} | {"MAILMILL_RUN_ID": "night-7"}
+    done = subprocess.run(command(*arguments), env=environment, capture_output=True, text=True, timeout=120)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {line["run"] for line in lines} == {"night-7"}
+    return done.returncode, lines
 
 
 def test_a_record_that_cannot_be_written_ends_no_run(
@@ -211,12 +223,8 @@ def test_a_record_that_cannot_be_written_ends_no_run(
 
 
 def test_logs_are_json_where_nobody_watches(settings: tuple[Config, Path], tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "MAILMILL_LOG_FORMAT"} | {"MAILMILL_RUN_ID": "night-7"}
-    call = command("ingest", "-c", settings[1], "-s", f"run.work={tmp_path / 'work'}")
-    done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert {line["run"] for line in lines} == {"night-7"}
+    code, lines = unwatched("ingest", "-c", settings[1], "-s", f"run.work={tmp_path / 'work'}")
+    assert code == 0, lines
     published = next(line for line in lines if line.get("event") == "published")
     assert published["stage"] == "raw"
     assert published["rows"] > 0
@@ -225,6 +233,35 @@ def test_logs_are_json_where_nobody_watches(settings: tuple[Config, Path], tmp_p
     assert published["table"].endswith("/raw")
     assert published["message"].startswith("raw published: rows=")
     assert (tmp_path / "work" / "runs" / "night-7.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said", "hint"),
+    [
+        (["run", "-s", "labels.source=/no.csv"], 3, "labels /no.csv do not exist", "set labels.source to a file"),
+        (["run", "-s", "run.sed=4"], 2, "run.sed: unknown key", None),
+        (["run", "--confg", "x"], 2, "No such option", None),
+        (["runs", "show", "never"], 3, "no run never in", "see `mailmill runs list`"),
+    ],
+)  # fmt: skip
+def test_what_ends_a_run_that_nobody_watches_is_an_event(
+    arguments: list[str], code: int, said: str, hint: str | None, settings: tuple[Config, Path], tmp_path: Path
+) -> None:
+    """The one that pages somebody had no level, no run and no exit code, and was no JSON."""
+    found, lines = unwatched(*arguments, "-c", settings[1], "-s", f"run.work={tmp_path / 'work'}")
+    last = lines[-1]
+    assert (found, last["exit_code"], last["event"], last["level"]) == (code, code, "failed", "ERROR")
+    assert said in last["message"]
+    assert last.get("hint") == hint
+
+
+@pytest.mark.parametrize("kind", [None, "text"])
+def test_help_is_no_event(kind: str | None) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "MAILMILL_LOG_FORMAT"}
+    environment |= {"MAILMILL_LOG_FORMAT": kind} if kind else {}
+    done = subprocess.run(command("docs"), env=environment, capture_output=True, text=True, timeout=120)
+    assert "Usage: " in done.stdout + done.stderr
+    assert "{" not in done.stdout + done.stderr
 
 
 def test_the_formatter_survives_anything() -> None:

@@ -463,6 +463,16 @@ def test_compaction_joins_files_and_changes_nothing(mailbox: Mailbox, monkeypatc
     for day in DAYS[:2]:
         mailbox.arrive(day, 80, again=3)
         before = mailbox.run(few, f"ingest.as_of={day}")
+    victim = mailbox.folder / "work" / "raw" / before["raw"].files[0].path
+    content, runs = victim.read_bytes(), set(victim.parents[2].iterdir())
+    victim.write_bytes(bytes(len(content)))
+    with (
+        pytest.raises(DataError, match=rf"{victim.name} is damaged[\s\S]*and run again"),
+        Job(mailbox.config(few)) as job,
+    ):
+        compacting.compact(job)
+    assert set(victim.parents[2].iterdir()) == runs, "what failed leaves nothing"
+    victim.write_bytes(content)
     with Job(mailbox.config(few)) as job:
         changed = compacting.compact(job)
         after = {name: job.workspace.manifest(name) for name in GROWING}
@@ -618,6 +628,8 @@ def test_what_stays_unreadable_stops_no_rerun(mailbox: Mailbox, monkeypatch: pyt
     first = mailbox.run()
     assert first["raw"].statistics["unread"] == 20
     assert mailbox.run() == first
+    (run,) = (mailbox.folder / "work" / "raw").glob("run_id=*")
+    assert run.name == f"run_id={first['raw'].run_id}", "what was found out on the way does not stay"
     for path in (mailbox.corpus / "mail").glob(f"{DAYS[1]}*"):
         path.unlink()
     assert mailbox.run()["raw"].statistics["unread"] == 0, "none is left that could not be read"
@@ -640,6 +652,30 @@ def test_labels_that_come_after_the_features_reach_them(mailbox: Mailbox) -> Non
             stage(job)
         labels = pipeline.open_features(job).read(["label"])["label"]
         assert len(labels) - labels.null_count == job.workspace.manifest("labels").rows > 0
+
+
+def test_what_a_day_leaves_to_later_ones_is_told(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Mail of a machine whose clock was wrong was left out night after night, and nothing said so."""
+    caplog.set_level(logging.INFO, logger="mailmill")
+
+    def taken(as_of: str | None) -> tuple[int, bool, bool]:
+        caplog.clear()
+        with Job(mailbox.config(*([f"ingest.as_of={as_of}"] if as_of else []))) as job:
+            objects = pipeline.ingest(job).manifest.statistics["objects"]
+        warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        assert all("2 objects are dated after today, e.g. " in said and "2999-01-01" in said for said in warned)
+        return objects, "objects of days after" in caplog.text, bool(warned)
+
+    mailbox.arrive("2020-01-01", 4)
+    assert taken("2020-01-01") == (4, False, False)
+    mailbox.arrive("2020-01-02", 3)
+    assert taken("2020-01-01") == (4, True, False)
+    assert taken("2020-01-02") == (7, False, False)
+    mailbox.arrive("2999-01-01", 2)
+    assert taken("2020-01-02") == (7, True, True), "also where nothing is to do"
+    assert taken("2020-01-03") == (7, True, True)
+    assert taken("2999-01-01") == (9, False, False)
+    assert taken(None) == (9, False, False)
 
 
 def test_identities() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from mailmill.config import Config, parse
 from mailmill.errors import ConfigError
 from mailmill.job import Job
 from mailmill.models import training
+from mailmill.stages import searching
 from tests import mail
 
 GRID = ("search.logistic={l2=[1e-5, 1e-1]}", "search.forest={depth=[2, 4]}", 'features.pooling=["mean"]')
@@ -66,6 +68,24 @@ def test_only_what_decides_a_candidate_fits_it_again(config: Config, monkeypatch
     searched(config, *grid, 'train.models=["logistic"]')
     searched(config, *grid, "train.onnx=off", "evaluate.choose_by=log_loss")
     assert fitted == ["logistic", "forest"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", bytes(200), b'{"model": "forest"}'])
+def test_a_damaged_result_is_named_and_made_again(
+    content: bytes, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    grid = ("search.logistic={l2=[0.5]}", 'train.models=["logistic"]')
+    folder = Path(config.run.work) / searching.RESULTS
+    before = set(folder.glob("*"))
+    first = searched(config, *grid)
+    (place,) = set(folder.glob("*")) - before
+    kept = place.read_bytes()
+    place.write_bytes(content)
+    again = searched(config, *grid, "search.method=random")
+    assert f"{place} is damaged" in caplog.text
+    assert [r | {"seconds": 0} for r in again] == [r | {"seconds": 0} for r in first]
+    assert json.loads(place.read_bytes()).keys() == json.loads(kept).keys()
+    place.unlink()
 
 
 def test_a_killed_search_goes_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

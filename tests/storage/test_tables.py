@@ -7,6 +7,7 @@ import errno
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,9 +20,9 @@ from mailmill.config import TablesSection
 from mailmill.errors import DataError, InfrastructureError
 from mailmill.storage import fingerprint, manifests
 from mailmill.storage.filesystems import Storage, join
-from mailmill.storage.fragments import conform, repeating
+from mailmill.storage.fragments import Written, conform, repeating
 from mailmill.storage.lookup import Lookup
-from mailmill.storage.tables import Table, Workspace
+from mailmill.storage.tables import Stage, Table, Workspace
 
 SMALL = TablesSection(fragment_bytes=6_000, row_group_bytes=4_000)
 Place = tuple[Storage, str]
@@ -125,6 +126,45 @@ def test_a_run_in_progress_is_invisible_and_swept(place: Place) -> None:
     third = publish(workspace, (0, 70))
     runs = {name for name in storage.children(workspace.uri_of("raw")) if name.startswith("run_id=")}
     assert runs == {f"run_id={second.manifest.run_id}", f"run_id={third.manifest.run_id}"}
+
+
+@pytest.mark.parametrize("stops_at", ["raw", "raw_rejects"])
+def test_what_was_not_published_is_discarded_and_nothing_else(
+    stops_at: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, root = place
+    workspace = Workspace(storage, root, SMALL)
+    tables = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS}
+
+    def begin() -> tuple[Stage, list[Written]]:
+        stage = workspace.stage({}, "s", tables)
+        storage.write(join(stage.scratch_uri("ids"), "keys.bin"), b"x")
+        with stage.sink.open(0) as writer:
+            writer.write("raw", rows(0, 40))
+        return stage, writer.written + stage.write_files("raw_rejects", {"note": b"x"})
+
+    stage, written = begin()
+    published = stage.publish(written, {})
+    begin()
+    workspace.attempts.discard(storage)
+    for table in published.values():
+        assert set(manifests.paths(storage, table.uri)) == {manifests.NAME, *(f.path for f in table.manifest.files)}
+
+    stage, written = begin()
+    publish = manifests.publish
+
+    def stops(storage: Storage, uri: str, *of: Any) -> None:
+        if uri.endswith(f"/{stops_at}"):
+            raise InfrastructureError("no")
+        publish(storage, uri, *of)
+
+    monkeypatch.setattr(manifests, "publish", stops)
+    with pytest.raises(InfrastructureError):
+        stage.publish(written, {})
+    workspace.attempts.discard(storage)
+    for name in tables:
+        workspace.manifest(name)
+        assert not manifests.missing(storage, workspace.uri_of(name), workspace.manifest(name))
 
 
 def test_files_of_lost_attempts_and_scratch_are_swept(workspace: Workspace) -> None:
@@ -233,10 +273,17 @@ def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:
     table = publish(workspace, (0, 100))
     uri = table.uris()[0]
     content = workspace.storage.read(uri)
+    (scan,) = table.scans()
+    readings = (table.read, scan.read, lambda: list(scan.batches()), lambda: scan.within("key", max))
     workspace.storage.write(uri, content[: len(content) // 2])
-    with pytest.raises(DataError, match="damaged") as caught:
-        table.read()
-    assert uri in caught.value.message
+    for read in readings:
+        with pytest.raises(DataError, match=r"damaged[\s\S]*and run again") as caught:
+            read()
+        assert uri in caught.value.message
+    workspace.storage.delete(uri)
+    for read in readings:
+        with pytest.raises(DataError, match=r"does not exist\n.*and run again"):
+            read()
 
 
 def test_damaged_pages_are_the_datas_error(workspace: Workspace) -> None:
@@ -248,11 +295,12 @@ def test_damaged_pages_are_the_datas_error(workspace: Workspace) -> None:
     for at in range(4, len(content) - 400, 16):
         workspace.storage.write(uri, content[:at] + b"\xff" * 16 + content[at + 16 :])
         try:
-            table.read()
+            list(table.scans()[0].batches())
         except DataError as error:
-            damages.append(error.message)
+            damages.append(error)
     assert damages
-    assert all(uri in message for message in damages)
+    assert all(uri in error.message for error in damages)
+    assert all(f"delete {table.uri}/{manifests.NAME} and run again" in error.hint for error in damages)
 
 
 def test_a_table_that_is_not_whole_is_told(workspace: Workspace) -> None:

@@ -20,6 +20,8 @@ import threading
 import time
 from typing import NoReturn
 
+from mailmill.runs import logs
+
 #: What stops a run, and a shell's exit code of a process that ended so.
 EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_HUNG_UP = 130, 143, 129
 _CODES = {
@@ -103,12 +105,13 @@ def check() -> None:
 
 
 def say() -> None:
-    """Tell people, once. Written past Python's buffers, whose locks an interrupted print may hold."""
+    """Tell people or the log, once. Written past Python's buffers, whose locks an interrupted print may hold."""
     global _said
     if not _said:
         _said = True
+        line = logs.event("interrupted", MESSAGE, HINT, exit_code()) or f"mailmill: {MESSAGE}\n          {HINT}"
         with contextlib.suppress(OSError):  # nobody reads any more
-            os.write(2, f"mailmill: {MESSAGE}\n          {HINT}\n".encode())
+            os.write(2, f"{line}\n".encode())
 
 
 def abandon() -> None:

@@ -87,7 +87,9 @@ class LabelsSection(Section):
     """Where labels come from: a file of (id, label), or a header of the message. Neither: nothing is trained."""
 
     source: Place | None = Field(None, description="CSV (UTF-8, commas, a header line) or Parquet")
-    id_kind: Literal["message_id", "key", "source"] = "message_id"
+    id_kind: Literal["message_id", "key", "source"] = Field(
+        "message_id", description="source: as raw has it, so of equal messages the one that stayed; key is theirs alike"
+    )
     id_column: str = "message_id"
     label_column: str = "label"
     header: str | None = Field(None, description="name of a header that holds the label")

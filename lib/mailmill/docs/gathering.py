@@ -14,7 +14,7 @@ from mailmill.config import Config
 from mailmill.docs.facts import Fact, Facts, Profile
 from mailmill.errors import DataError
 from mailmill.storage.filesystems import join
-from mailmill.storage.manifests import Manifest
+from mailmill.storage.manifests import Manifest, content
 from mailmill.storage.tables import Workspace
 
 #: Tables in the order in which they are made.
@@ -65,13 +65,10 @@ def gather(workspace: Workspace, config: Config) -> Facts:
 
 def read_profile(workspace: Workspace, table: str) -> Profile | None:
     """The profile of `table`, or None where there is none; a part that it lacks is empty."""
-    manifest = workspace.find(f"profiles/{table}")
-    path = next((f.path for f in manifest.files if f.path.endswith("profile.json")), None) if manifest else None
-    if path is None:
-        return None
-    uri = join(workspace.uri_of(f"profiles/{table}"), path)
     try:
-        document = json.loads(workspace.storage.read(uri))
+        document = _document(workspace, workspace.find(f"profiles/{table}"), "profile.json")
+        if document is None:
+            return None
         facts = {str(k): v for k, v in document.get("facts", {}).items() if isinstance(v, str | int | float)}
         counts = {str(k): {str(a): int(b) for a, b in v.items()} for k, v in document.get("counts", {}).items()}
         histograms = {
@@ -82,8 +79,16 @@ def read_profile(workspace: Workspace, table: str) -> Profile | None:
             table, str(document.get("fingerprint", "")), int(document.get("rows", 0)), facts, histograms, counts
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
+        uri = workspace.uri_of(f"profiles/{table}")
         raise DataError(f"profile {uri} is damaged ({type(error).__name__})", hint="run the stage again") from None
     return found
+
+
+def _document(workspace: Workspace, manifest: Manifest | None, name: str) -> Any:
+    """A published file of JSON; None where there is none."""
+    if manifest is None or not any(file.path.endswith(f"/{name}") for file in manifest.files):
+        return None
+    return json.loads(content(workspace.storage, workspace.uri_of(manifest.table), manifest, name))
 
 
 class _Collector:
@@ -195,19 +200,17 @@ def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Wor
         found.add(f"{label}.created", manifest.created, asked, manifest)
         found.add(f"{label}.evidence", manifest.statistics, asked, manifest)
         found.add(f"{label}.code", manifest.code, asked, manifest)
-        path = next((f.path for f in manifest.files if f.path.endswith("/model.json")), None)
-        if path is not None:
-            document = json.loads(workspace.storage.read(join(workspace.uri_of(name), path)))
+        document = _document(workspace, manifest, "model.json")
+        if document is not None:
             for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
                 found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
             if document.get("kind") == "logistic":  # a forest does not read them
                 sparse = (document.get("feature_spec") or {}).get("sparse_columns") or None
                 found.add(f"{label}.sparse_columns", sparse, f"model.json of {name}", manifest)
     metrics = workspace.find("metrics")
-    path = next((f.path for f in metrics.files if f.path.endswith("metrics.json")), None) if metrics else None
-    if metrics is None or path is None:
+    document = _document(workspace, metrics, "metrics.json")
+    if metrics is None or document is None:
         return
-    document = json.loads(workspace.storage.read(join(workspace.uri_of("metrics"), path)))
     asked = "metrics.json"
     found.add("models.trained", ", ".join(sorted(document["models"])), asked, metrics)
     found.add("models.chosen", document["chosen"], asked, metrics)

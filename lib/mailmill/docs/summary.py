@@ -7,7 +7,7 @@ from typing import Any
 
 from mailmill.docs.visible import visible
 from mailmill.storage.filesystems import join
-from mailmill.storage.manifests import Manifest
+from mailmill.storage.manifests import content
 from mailmill.storage.tables import Workspace
 
 PLACES = {
@@ -42,7 +42,8 @@ def summarise(workspace: Workspace) -> str:
     if metrics and features and metrics.inputs["features"] != features.fingerprint:
         lines += ["", "no figures: the models that are here were evaluated on other features"]
     elif metrics:
-        lines += ["", *_figures(json.loads(_read(workspace, metrics, "metrics.json")))]
+        figures = content(workspace.storage, workspace.uri_of(metrics.table), metrics, "metrics.json")
+        lines += ["", *_figures(json.loads(figures))]
     lines.append("")
     for title, name in PLACES.items():
         if found := workspace.find(name):
@@ -71,8 +72,3 @@ def _figures(document: dict[str, Any]) -> list[str]:
         lines.append(f" {name:<9} accuracy {test['accuracy']:.3f}, ROC AUC {auc}, log loss {test['log_loss']:.3f}")
     lines.append(f"* chosen by {document['chosen_by']} on the validation split")
     return lines
-
-
-def _read(workspace: Workspace, manifest: Manifest, name: str) -> bytes:
-    path = next(file.path for file in manifest.files if file.path.endswith(name))
-    return workspace.storage.read(join(workspace.uri_of(manifest.table), path))

@@ -58,7 +58,7 @@ class Result:
         try:
             return cls(**json.loads(content))
         except (TypeError, ValueError):
-            raise DataError("a result of the search is damaged", hint="delete it: it is made again") from None
+            raise DataError("a result of the search is damaged") from None
 
 
 def candidates(

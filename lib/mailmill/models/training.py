@@ -139,10 +139,15 @@ def ordered(found: Sequence[str], positive: str, negative: str | None = None) ->
     """The classes in the order that `scoring.sentiment` needs: the negative one first, the positive one last.
 
     Of two classes the other one is the negative one. Those between stay in the given order.
-    Raises DataError where there are fewer than two, or a named one is not among them, or of more than two the
+    Raises DataError where there are none or fewer than two, or a named one is not among them, or of more than two the
     negative one is not named.
     """
-    names = f"labels have the classes {', '.join(found) or 'none'}"
+    if not found:
+        raise DataError(
+            "no mail of the features has a label",
+            hint="run `mailmill label` and `mailmill features` with labels.source or labels.header, or `mailmill run`",
+        )
+    names = f"labels have the classes {', '.join(found)}"
     if len(found) < 2 or positive not in found:
         raise DataError(
             f"{names}; needed are two or more, one of them {positive!r}",

@@ -5,7 +5,6 @@ A table NAME of `profile.PROFILED` is published together with `profiles/NAME`: t
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from mailmill import schemas
 from mailmill.config import QualitySection
-from mailmill.errors import ConfigError, MailmillError
+from mailmill.errors import ConfigError, DataError
 from mailmill.quality import expectations, profile, suites
 from mailmill.quality.profile import Known, MapReduce, Profile
 from mailmill.quality.validation import Validation
@@ -51,24 +50,19 @@ class Gate:
     ) -> dict[str, Table]:
         """Profile and validate every output that has a profile; then publish all, or keep none and raise DataError."""
         written = list(written)
-        try:
-            for name in [name for name in stage.outputs if name in profile.PROFILED]:
-                found = profile.profile(
-                    stage.draft(name, written, stage.outputs[name]),
-                    self.map_reduce,
-                    self.task_bytes,
-                    known=known,
-                    statistics=statistics,
-                    before=previous(stage, name),
-                    sample_rows=self.settings.sample_rows,
-                )
-                verdict = self.judge(found)
-                verdict.require()
-                written += stage.write_files(output_of(name), found.files() | verdict.files())
-        except MailmillError:
-            with contextlib.suppress(MailmillError):  # the first error is what matters; a later run sweeps as well
-                stage.discard()  # or each night that fails leaves a copy of the table
-            raise
+        for name in [name for name in stage.outputs if name in profile.PROFILED]:
+            found = profile.profile(
+                stage.draft(name, written, stage.outputs[name]),
+                self.map_reduce,
+                self.task_bytes,
+                known=known,
+                statistics=statistics,
+                before=previous(stage, name),
+                sample_rows=self.settings.sample_rows,
+            )
+            verdict = self.judge(found)
+            verdict.require()
+            written += stage.write_files(output_of(name), found.files() | verdict.files())
         return stage.publish(written, statistics)
 
     def judge(self, found: Profile) -> Validation:
@@ -97,9 +91,13 @@ def missing(settings: QualitySection) -> None:
 
 
 def previous(stage: Stage, name: str) -> Profile | None:
-    """The profile of the version that is published now, or None, also where its files are gone."""
-    manifest = stage.previous.get(output_of(name))
-    if manifest is None or output_of(name) in stage.missing:
+    """The profile of the version that is published now, or None, also where its files are gone or damaged."""
+    output, workspace = output_of(name), stage.workspace
+    manifest = stage.previous.get(output)
+    if manifest is None:
         return None
-    workspace = stage.workspace
-    return profile.read(Table(workspace.storage, workspace.uri_of(output_of(name)), manifest, schemas.FILES))
+    try:
+        return profile.read(Table(workspace.storage, workspace.uri_of(output), manifest, schemas.FILES))
+    except DataError as error:
+        log.warning("%s is compared with no version before it: %s", name, error.message)
+        return None

@@ -33,6 +33,20 @@ class JsonLines(logging.Formatter):
         return json.dumps(found, default=str)
 
 
+def event(name: str, message: str, hint: str, exit_code: int) -> str:
+    """What ends a process, as one line of its log where that is JSON; "" where it is text, as people read it.
+
+    Written by whoever asks: an interrupted handler may hold the locks that logging waits for.
+    """
+    found = (handler.formatter for handler in logging.getLogger().handlers)
+    json_lines = next((formatter for formatter in found if isinstance(formatter, JsonLines)), None)
+    if json_lines is None:
+        return ""
+    fields = {"event": name, "exit_code": exit_code} | ({"hint": hint} if hint else {})
+    record = {"name": "mailmill", "levelname": "ERROR", "msg": message, "fields": fields}
+    return json_lines.format(logging.makeLogRecord(record))
+
+
 def configure(run: str) -> None:
     """Log to stderr: MAILMILL_LOG sets mailmill's level, MAILMILL_LOG_FORMAT is text, json, or left to the terminal.
 

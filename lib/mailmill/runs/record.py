@@ -84,9 +84,11 @@ class Recorder:
             "cost": {"price_per_hour": price, "estimate": None if price is None else round(price * seconds / 3600, 6)},
         }
         if error is not None:
+            own = error if isinstance(error, MailmillError) else MailmillError("")  # another's words may quote a mail
             found["error"] = {
                 "type": type(error).__name__,
-                "message": error.message if isinstance(error, MailmillError) else "",  # another's may quote a mail
+                "message": own.message,
+                "hint": own.hint,
                 "exit_code": exit_code_of(error),
             }
         return found

@@ -91,8 +91,9 @@ def shown(record: Mapping[str, Any]) -> str:
     ]
     if record["cost"]["estimate"] is not None:
         lines.append(f"cost      {record['cost']['estimate']:.4f} at {record['cost']['price_per_hour']:g} an hour")
-    if "error" in record:
-        lines.append(f"error     {record['error']['type']}: {record['error']['message']}")
+    if error := record.get("error"):
+        lines.append(f"error     {error['type']}, exit code {error['exit_code']}: {error['message']}")
+        lines += [f"          {error['hint']}"] if error.get("hint") else []  # older records have none
     lines += ["", f"{'table':<20} {'event':<10} {'rows':>10} {'MiB':>9} {'seconds':>9}  fingerprint"]
     lines += [
         f"{t['table']:<20} {t['event']:<10} {t['rows']:>10} {t['bytes'] / 2**20:>9.2f} {t['seconds']:>9.2f}  "

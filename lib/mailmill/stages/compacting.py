@@ -60,10 +60,12 @@ def compact(job: Job) -> dict[str, tuple[int, int]]:
             )
             continue
         run_id = manifests.new_run_id()
+        job.workspace.attempts.begun(run_id, [join(job.workspace.uri_of(name), f"run_id={run_id}") for name in found])
         made = {name: _compacted(job, manifest, run_id) for name, manifest in found.items()}
         if all(len(made[name].files) == len(found[name].files) for name in found):
             continue
         job.workspace.check()
+        job.workspace.attempts.ended(run_id)
         for name in reversed(list(made)):
             manifests.publish(job.storage, job.workspace.uri_of(name), made[name])
             job.workspace.notify("published", made[name])
@@ -114,7 +116,8 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
     chosen = bins(manifest.files, job.config.tables.fragment_bytes)
     files = manifest.files
     if chosen:
-        schema = _schema(job, join(uri, files[0].path))
+        with manifests.mendable(uri):
+            schema = _schema(job, join(uri, files[0].path))
         table = Table(job.storage, uri, manifest, schema)
         tasks = []
         for number, members in enumerate(chosen):
@@ -129,7 +132,7 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
         gone = {file.path for members in chosen for file in members}
         files = sorted([f for f in files if f.path not in gone] + [f for _, f in written], key=lambda f: f.path)
         if table.restricted(files).rows != manifest.rows or _digests(files) != _digests(manifest.files):
-            raise DataError(f"compaction of {uri} would change its rows", hint="a file of the table may be damaged")
+            raise DataError(f"compaction of {uri} would change its rows", hint=manifests.anew(uri))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(manifest, run_id=run_id, created=created, files=files, previous_run=manifest.run_id)
 

@@ -47,7 +47,7 @@ def ingest(job: Job, taken_for: str = "") -> Table:
     as_of = settings.as_of.isoformat() if settings.as_of else None
     day = as_of or datetime.now(UTC).date().isoformat()
     emptied = settings.keep_gone and job.workspace.find("raw") is not None  # a landing place may be empty
-    listed = [found for found in job.inputs(emptied) if as_of is None or found.day <= as_of]
+    listed = _up_to(as_of, job.inputs(emptied))
     if not listed and not emptied:
         raise DataError(f"no mail up to {day} in {', '.join(job.config.input.paths)}", hint="see --as-of")
     parameters = settings.model_dump(mode="json", exclude={"as_of", "keep_gone"})
@@ -68,6 +68,24 @@ def ingest(job: Job, taken_for: str = "") -> Table:
     elif base.objects:
         log.info("ingest: %d of %d objects are new", len(new), len(listed))
     return _take(job, stage, base, new, day, {TAKEN_FOR: taken_for} if taken_for else {})
+
+
+def _up_to(as_of: str | None, found: list[SourceObject]) -> list[SourceObject]:
+    """The objects of days up to this one. How many are of later days is told, and warned of where those are to come."""
+    if as_of is None:
+        return found
+    taken, later = list[SourceObject](), list[SourceObject]()
+    for each in found:
+        (taken if each.day <= as_of else later).append(each)
+    if later:
+        log.info("ingest: %d objects of days after %s are left to later runs", len(later), as_of)
+    today = datetime.now(UTC).date().isoformat()
+    if to_come := [each for each in later if each.day > today]:
+        log.warning(
+            "ingest: %d objects are dated after today, e.g. %s of %s: no run takes them before; is a clock wrong?",
+            len(to_come), to_come[0].name, to_come[0].day,
+        )  # fmt: skip
+    return taken
 
 
 def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str, besides: Mapping[str, str]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from mailmill.progress import watch
 from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.tables import Table, fingerprints
+
+log = logging.getLogger("mailmill")
 
 
 def require(job: Job) -> None:
@@ -62,6 +65,12 @@ def label(job: Job) -> Table:
         "incomplete": incomplete,
         "classes": {name: n for (name,), n in sorted(classes.items())},
     }
+    if settings.id_kind == "source" and counts["unmatched"] and raw.manifest.statistics["duplicates"]:
+        log.warning(
+            "label: %d ids name no source of raw, which of equal messages has one alone: with labels.id_kind = "
+            '"message_id" or "key" a label of any copy counts',
+            counts["unmatched"],
+        )
     if not classes:
         raise _nothing(settings, counts, ids)
     return done(job.publish(stage, written, counts), "labels")
@@ -77,7 +86,8 @@ def _nothing(settings: LabelsSection, counts: Mapping[str, Any], ids: int) -> Da
     if not ids:
         hint = "check labels.id_column and labels.label_column: each id needs one label"
     elif settings.id_kind == "source":
-        hint = "write ids as the table raw has them in source: FOLDER/FILE.eml as in input.paths, FILE.zip!MEMBER"
+        hint = "write ids as the table raw has them in source: FOLDER/FILE.eml as in input.paths, FILE.zip!MEMBER; "
+        hint += "of equal messages one has its source there"
     else:
         hint = "check labels.id_kind and labels.id_column: do its ids look like the mail's?"
     return DataError(f"no message got a label from {settings.source}: it has {what}", hint=hint)

@@ -13,6 +13,7 @@ from functools import partial
 
 from mailmill import schemas
 from mailmill.config import Config, fingerprint
+from mailmill.errors import DataError
 from mailmill.job import Job, done, skipped
 from mailmill.models import metrics, search, training, workers
 from mailmill.models.data import MapReduce
@@ -49,16 +50,27 @@ def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) ->
             everything = Candidate(candidate.model, getattr(configured, candidate.model).model_dump(mode="json"))
             name = everything.name(table.fingerprint, stage.code, fingerprint(seed, *judged))
             place = join(job.workspace.uri_of(RESULTS), f"{name}.json")
-            if job.storage.exists(place):
-                results.append(Result.from_json(job.storage.read(place)))
-            else:
-                results.append(_judged(job, configured, candidate, map_reduce, classes))
-                job.storage.write(place, results[-1].to_json())
+            result = _filed(job, place)
+            if result is None:
+                result = _judged(job, configured, candidate, map_reduce, classes)
+                job.storage.write(place, result.to_json())
+            results.append(result)
             progress.advance(1)
     files = search.report(results, settings.by)
     best = search.ranked(results, settings.by)[0]
     statistics = {"candidates": len(results), "model": best.model, "macro_f1": best.macro_f1}
     return done(stage.publish(stage.write_files(OUTPUT, files), statistics), OUTPUT)
+
+
+def _filed(job: Job, place: str) -> Result | None:
+    """The result that is filed at a place; None where there is none, or a damaged one, which is told."""
+    if not job.storage.exists(place):
+        return None
+    try:
+        return Result.from_json(job.storage.read(place))
+    except DataError:
+        log.warning("search: %s is damaged: its candidate is fitted again", place)
+        return None
 
 
 def with_settings(config: Config, candidate: Candidate) -> Config:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
@@ -23,7 +23,7 @@ from mailmill.config import TablesSection
 from mailmill.errors import DataError
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.fingerprint import combine, digest
-from mailmill.storage.manifests import File
+from mailmill.storage.manifests import File, mendable
 
 #: A file of one of a stage's outputs, as a task reports it to the driver.
 Written = tuple[str, File]
@@ -40,8 +40,7 @@ class Scan:
 
     def batches(self, columns: list[str] | None = None, batch_bytes: int = 4 * 2**20) -> Iterator[pa.RecordBatch]:
         """The rows, in batches of about `batch_bytes` (uncompressed), one row group in memory at a time."""
-        with self.storage.open(self.uri) as stream:
-            parquet = pq.ParquetFile(stream)
+        with self._opened() as parquet:
             size = sum(parquet.metadata.row_group(g).total_byte_size for g in self.row_groups)
             batch_rows = max(16, min(2048, batch_bytes * self.rows // max(size, 1)))
             for group in self.row_groups:
@@ -49,8 +48,8 @@ class Scan:
 
     def within(self, column: str, wanted: Callable[[Any, Any], bool]) -> Scan:
         """The row groups of which `wanted` likes the least and the largest value of a column, by their statistics."""
-        with self.storage.open(self.uri) as stream:
-            metadata = pq.ParquetFile(stream).metadata
+        with self._opened() as parquet:
+            metadata = parquet.metadata
         number = metadata.schema.to_arrow_schema().get_field_index(column)
         chosen = []
         for group in self.row_groups:
@@ -61,8 +60,14 @@ class Scan:
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """All rows at once."""
-        with self.storage.open(self.uri) as stream:
-            return pq.ParquetFile(stream).read_row_groups(list(self.row_groups), columns=columns, use_threads=False)
+        with self._opened() as parquet:
+            return parquet.read_row_groups(list(self.row_groups), columns=columns, use_threads=False)
+
+    @contextmanager
+    def _opened(self) -> Iterator[pq.ParquetFile]:
+        """The file; what is wrong with it, page or footer, is told with the way out."""
+        with mendable(self.uri.rpartition("/run_id=")[0]), self.storage.open(self.uri) as stream:
+            yield pq.ParquetFile(stream)
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,25 @@ def document(storage: Storage, uri: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def content(storage: Storage, table_uri: str, manifest: Manifest, name: str) -> bytes:
+    """A published file that is no table's, by its name. Raises DataError where it has other bytes than were written."""
+    found = next((file for file in manifest.files if file.path.endswith(f"/{name}")), None)
+    if found is None:
+        raise DataError(f"{table_uri} has no file {name}")
+    uri, state = join(table_uri, found.path), hasher(found.path.partition("/")[2])
+    with mendable(table_uri):
+        read = storage.read(uri)
+        state.update(read)
+        if state.hexdigest() != found.digest:
+            raise DataError(f"{uri} is damaged: its bytes are not those that were written")
+    return read
+
+
+def hasher(name: str) -> hashlib.blake2b:
+    """The digest of a file that is no table's, before the first of its bytes; `name`: below the run's folder."""
+    return hashlib.blake2b(name.encode() + b"\0", digest_size=16)
+
+
 @contextlib.contextmanager
 def mendable(table_uri: str) -> Iterator[None]:
     """Say with what is wrong with a file of the table at `table_uri` how it is made anew."""

@@ -7,7 +7,6 @@ stage.publish(files, statistics)
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ import pyarrow as pa
 from mailmill.config import TablesSection
 from mailmill.errors import DataError
 from mailmill.storage import manifests, parquet
+from mailmill.storage.attempts import Attempts
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.fingerprint import combine, table_fingerprint
 from mailmill.storage.fragments import Scan, Sink, Written
@@ -66,11 +66,7 @@ class Table:
 
     def file(self, name: str) -> bytes:
         """A published file that is no table's, by its name."""
-        for file in self.manifest.files:
-            if file.path.endswith("/" + name):
-                with manifests.mendable(self.uri):
-                    return self.storage.read(join(self.uri, file.path))
-        raise DataError(f"{self.uri} has no file {name}")
+        return manifests.content(self.storage, self.uri, self.manifest, name)
 
     def restricted(self, files: Iterable[File]) -> Table:
         """The table as if it had these of its files alone."""
@@ -166,8 +162,7 @@ class Stage:
 
     def sink_for(self, schemas: Mapping[str, pa.Schema]) -> Sink:
         """A sink into this run; a name that is no output is scratch below the first output, swept at publication."""
-        anchor = self.workspace.uri_of(next(iter(self.outputs)))
-        run = f"run_id={self.run_id}"
+        anchor, run = self.workspace.uri_of(next(iter(self.outputs))), self._begun()
         folders = {
             name: (self.workspace.uri_of(name), run) if name in self.outputs else (anchor, f"{run}/{name}")
             for name in schemas
@@ -176,7 +171,7 @@ class Stage:
 
     def scratch_uri(self, name: str) -> str:
         """A folder of this run for what its tasks share; swept at publication."""
-        return join(self.workspace.uri_of(next(iter(self.outputs))), f"run_id={self.run_id}", name)
+        return join(self.workspace.uri_of(next(iter(self.outputs))), self._begun(), name)
 
     def folder(self, output: str) -> str:
         """Where this run's files of `output` lie, before and after they are published."""
@@ -188,8 +183,8 @@ class Stage:
 
     def write_stream(self, output: str, name: str, chunks: Iterable[bytes]) -> Written:
         """Write one file that is no table's, and may be too large for memory, as this run's `output`."""
-        path, size = f"run_id={self.run_id}/{name}", 0
-        digest = hashlib.blake2b(name.encode() + b"\0", digest_size=16)
+        path, size = f"{self._begun()}/{name}", 0
+        digest = manifests.hasher(name)
         with self.workspace.storage.create(join(self.workspace.uri_of(output), path)) as stream:
             for chunk in chunks:
                 stream.write(chunk)
@@ -197,10 +192,10 @@ class Stage:
                 size += len(chunk)
         return output, File(path, 0, size, digest.hexdigest())
 
-    def discard(self) -> None:
-        """Delete what this run has written."""
-        for output in self.outputs:
-            self.workspace.storage.delete(self.folder(output))
+    def _begun(self) -> str:
+        """This run's folder in each of its tables, now that something is about to be written there."""
+        self.workspace.attempts.begun(self.run_id, map(self.folder, self.outputs))
+        return f"run_id={self.run_id}"
 
     def draft(self, name: str, written: Iterable[Written], schema: pa.Schema) -> Table:
         """What the tasks wrote for one output or scratch so far, as a table that nobody else sees."""
@@ -210,6 +205,7 @@ class Stage:
         """Write the manifests, the first output's last: it is the one that `unchanged` and readers trust."""
         written = list(written)
         self.workspace.check()
+        self.workspace.attempts.ended(self.run_id)
         published = {}
         for name in reversed(list(self.outputs)):
             published[name] = table = self._table(name, written, statistics, self.outputs[name])
@@ -257,6 +253,7 @@ class Workspace:
     settings: TablesSection
     check: Callable[[], None] = lambda: None  # raises where this run may publish no more; see `lease`
     notify: Callable[[str, Manifest], None] = lambda _what, _manifest: None  # hears of every table; see `runs.record`
+    attempts: Attempts = field(default_factory=Attempts, compare=False)
 
     def uri_of(self, name: str) -> str:
         """The folder of a table."""

@@ -106,7 +106,6 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str,
     if len(taken) < len(new):
         stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
         if _stands(stage, unread=len(new) - len(taken)):
-            stage.discard()  # what says why they could not be read
             return skipped(stage, "raw")
     written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
     counts = {"objects": len(taken), "messages": read + unusable, "rejects": unusable}

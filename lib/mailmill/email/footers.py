@@ -80,12 +80,9 @@ def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
     if not (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
         return ""
     rule = footer_rule(lines, solid, k)
-    own = (
-        _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k) or _signed(lines, solid, k)
-        if rule
-        else True
-    )
-    return "" if own else rule
+    if not rule or _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k) or _signed(lines, solid, k):
+        return ""
+    return rule
 
 
 def _signed(lines: Lines, solid: list[int], k: int) -> bool:
@@ -121,7 +118,8 @@ def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
         if not line.rule("register") and (signs(line) or RULED.match(line.bare)):
             return True
     below = [lines[i] for i in solid[k : k + 6]]
-    if solid[k + 6 :] or lines[solid[k - 1]].rule("greeting") or not all(line.rule("register") for line in below):
+    greeted = k > 0 and lines[solid[k - 1]].rule("greeting") != ""
+    if solid[k + 6 :] or greeted or not all(line.rule("register") for line in below):
         return False
     return sum(Line(part).rule("register") != "" for line in below for part in line.bare.split(". ")) > 1
 

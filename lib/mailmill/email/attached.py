@@ -95,4 +95,4 @@ def _lists(lines: Lines, solid: list[int], k: int) -> bool:
     low = k
     while low and solid[low] == solid[low - 1] + 1:
         low -= 1
-    return low < k and not any([signs(lines[i]) for i in solid[low:k]])  # noqa: C419 - mypyc compiles lists
+    return low < k and not any([signs(lines[i]) for i in solid[low:k]])

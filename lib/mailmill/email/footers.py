@@ -92,7 +92,7 @@ def _signed(lines: Lines, solid: list[int], k: int) -> bool:
         if solid[j] > solid[j - 1] + 1 and len(solid) - j <= 4 and lines[solid[j]].rule("signoff"):
             return True
     alone = k == 1 and lines[solid[0]].rule("greeting") != ""
-    return alone and not any([lines[i].shape.address for i in solid])  # noqa: C419 - mypyc compiles lists
+    return alone and not any([lines[i].shape.address for i in solid])
 
 
 def footer_rule(lines: Lines, solid: list[int], k: int) -> str:
@@ -148,7 +148,7 @@ def _tells(lines: Lines, solid: list[int], k: int) -> bool:
     if _LEADS.search(text) or PATTERNS.instructions.search(text.lower()):
         return False
     below = [lines[i] for i in solid[k + len(passage) :]]
-    if any([line.shape.prose and not any([line.rule(kind) for kind in LONG_KINDS]) for line in below]):  # noqa: C419
+    if any([line.shape.prose and not any([line.rule(kind) for kind in LONG_KINDS]) for line in below]):
         return True
     links = [line.shape.words == 1 and line.shape.address for line in below]
     verbless = PATTERNS.sentence_words.isdisjoint(text.lower().rstrip(".!?").split())
@@ -185,7 +185,7 @@ def _tags(lines: Lines, solid: list[int], k: int, rule: str) -> bool:
         return False
     for i in solid[k + 1 :]:
         below = lines[i]
-        if any([below.rule(kind) for kind in (*LONG_KINDS, "mobile")]):  # noqa: C419 - mypyc compiles lists
+        if any([below.rule(kind) for kind in (*LONG_KINDS, "mobile")]):
             break
         if below.shape.words > 2 and below.shape.ends in ".?!":
             return False

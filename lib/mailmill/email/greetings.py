@@ -119,7 +119,7 @@ def _lists(lines: Lines, first: int, below: list[int]) -> bool:
     words = _WORD.findall(lines.bares[first].lower())
     if below[0] == first + 1:
         return len(words) < 2 or words[0] not in PATTERNS.groups  # "Mr Hill:"
-    sentences = all([row[-1] in ".?!" and not _DATED.match(row) for row in rows])  # noqa: C419 - mypyc compiles lists
+    sentences = all([row[-1] in ".?!" and not _DATED.match(row) for row in rows])
     return heading(lines.bares[first]) or not sentences
 
 

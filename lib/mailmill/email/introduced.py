@@ -69,7 +69,7 @@ def _breaks_off(line: Line) -> bool:
     bare = line.bare
     if bare.rpartition(" ")[2] not in PATTERNS.breaking or "," in bare:
         return False
-    return not any([line.rule(kind) for kind in ("signoff", "thanks", "closing")])  # noqa: C419 - mypyc compiles lists
+    return not any([line.rule(kind) for kind in ("signoff", "thanks", "closing")])
 
 
 def _signs(passage: list[Line], names: frozenset[str]) -> bool:
@@ -77,5 +77,5 @@ def _signs(passage: list[Line], names: frozenset[str]) -> bool:
     named = is_sender(passage[0].bare, names)
     if named and not any(map(str.isdigit, " ".join([line.bare for line in passage]))):
         return True
-    reach = any([line.rule("contact") != "" or line.shape.phone or "@" in line.bare for line in passage[1:]])  # noqa: C419
+    reach = any([line.rule("contact") != "" or line.shape.phone or "@" in line.bare for line in passage[1:]])
     return reach and (named or passage[0].shape.name)

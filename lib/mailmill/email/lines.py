@@ -145,7 +145,7 @@ class Shape:
         if _DIGIT.search(self._bare) is None:
             return False
         found = _PHONE.findall(self._bare)
-        return any([not n or (sum(map(str.isdigit, n)) >= 7 and not _DAY.search(n)) for n in found])  # noqa: C419
+        return any([not n or (sum(map(str.isdigit, n)) >= 7 and not _DAY.search(n)) for n in found])
 
     @property
     def address(self) -> bool:

@@ -21,6 +21,6 @@ def names_device(bare: str, rule: str, *, prose: bool) -> bool:
     language = rule.split(".")[1]
     own, owned = PATTERNS.first_person[language], PATTERNS.possessives[language]
     words = PATTERNS.sentence_words.intersection(_WORD.findall(head)) - PARTICLES
-    if any([not (own.search(word) or owned.search(word)) for word in words]):  # noqa: C419 - mypyc compiles lists
+    if any([not (own.search(word) or owned.search(word)) for word in words]):
         return False
     return PATTERNS.devices.search(head) is not None or (not prose and own.search(head.lower()) is not None)

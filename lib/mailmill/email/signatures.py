@@ -148,7 +148,7 @@ def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
             elif not typed:
                 return []
         elif typed:
-            if reaches(lines, typed) and not any([line.rule(kind) for kind in LONG_KINDS]):  # noqa: C419 - as above
+            if reaches(lines, typed) and not any([line.rule(kind) for kind in LONG_KINDS]):
                 return []
             break
         else:
@@ -160,7 +160,7 @@ def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
             break
         says = line.shape.ends in ("!", "?") or (line.shape.ends == "." and line.shape.lower > 0)
         if line.shape.prose or (greeted and says):
-            standard = any([line.rule(kind) for kind in LONG_KINDS])  # noqa: C419 - mypyc compiles lists
+            standard = any([line.rule(kind) for kind in LONG_KINDS])
             return [] if standard else typed
         greets = line.rule("greeting") != ""
         if not greets and line.shape.ends != ",":

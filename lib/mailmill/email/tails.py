@@ -75,7 +75,7 @@ def signs(line: Line) -> bool:
     shape = line.shape
     if shape.name or shape.title or ((shape.address or shape.phone) and not shape.prose):
         return True
-    return any([line.rule(kind) for kind in ("contact", "signoff", "thanks")])  # noqa: C419 - mypyc compiles lists
+    return any([line.rule(kind) for kind in ("contact", "signoff", "thanks")])
 
 
 def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
@@ -111,10 +111,10 @@ def _parts(lines: Lines, solid: list[int], k: int) -> bool:
     gap = below[0] > solid[k] + 1
     if lines.bares[solid[k]] != "--":
         return gap
-    if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):  # noqa: C419
+    if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):
         return False
     signed = k > 0 and signs(lines[solid[k - 1]])
     if signed or (not gap and sum([lines.bares[i] == "--" for i in solid]) < 2):
         return False
     shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
-    return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])  # noqa: C419 - as above
+    return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])

@@ -406,6 +406,15 @@ def test_what_somebody_is_told_to_have_written_is_the_authors(told: str, said: s
 
 
 @pytest.mark.parametrize(
+    "said", ['"We will refund you" - and nothing happened.', "“We will”, but you did not.", "«Oui» (mardi)."]
+)
+@pytest.mark.parametrize("told", ["On 3 March 2025 Bob Hill wrote:", "Am 03.03.2025 um 10:00 schrieb Bob Hill:"])
+def test_who_goes_on_behind_what_was_said_tells_it(told: str, said: str) -> None:
+    text = f"{OPENING}\n\n{told}\n{said}\n\n{CLOSING}"
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
     ("above", "quote"),
     [
         ("Danke", "On Mar 3, 2025, at 10:00 AM, Shop wrote:\n\n“old words”"),
@@ -429,6 +438,40 @@ def test_an_answer_is_no_register_of_a_footer(answer: str) -> None:
     for text in (answer, f"{OPENING}\n\n{answer}\n\nIs that right?"):
         for below in ("", "\n\nRegards,\nAda Byron"):
             assert clean_text(f"Hello,\n\n{text}{below}", "Ada Byron <ada@x.example>") == text
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Bestellung 4711\n\nGeschäftsführer Müller hat die Rückgabe zugesagt.", "Danke!\n\nVAT number GB123456789",
+        "Order 4711\nShop Ltd is not even registered in England.", "Danke!\n\nAmtsgericht Köln hat so entschieden.",
+        "Mixer Modell X\n\nGeschäftsführer Müller hat die Rückgabe zugesagt.",
+        "Your clerk help@shop.example answered:\nThis message is confidential and intended for the addressee only.",
+        "I got this from no-reply@shop.example today\nThis message is confidential and for the addressee only.",
+    ],
+)  # fmt: skip
+def test_sentences_of_footers_above_a_demand_are_the_authors(sentence: str) -> None:
+    text = f"{OPENING}\n\n{sentence}\n\nI want my money back by Friday."
+    assert clean_text(text, "Ada Byron <ada@x.example>") == text
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "Impressum fehlt auf Ihrer Seite.", "Mailingliste bitte löschen.", "Se désabonner impossible.",
+        "Política de privacidad inexistente en su web.", "Privacyverklaring ontbreekt op uw site.",
+    ],
+)  # fmt: skip
+def test_what_is_missing_on_a_site_is_no_link(missing: str) -> None:
+    text = f"{OPENING}\n\n{missing}\nhttps://photos.example/leak"
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("announced", ["Please refund it to", "My mother is", "Der neue Empfänger ist"])
+def test_a_strangers_address_that_was_announced_stays(announced: str) -> None:
+    for address in ("Erika Smith\n3 High Street\nLondon\n020 7946 0000", "Erika Smith\n+44 20 7946 0000"):
+        text = f"{OPENING}\n\n{announced}\n\n{address}"
+        assert clean_text(text, "Ada Byron <ada@x.example>") == text
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,25 @@ def test_who_signed_goes_above_lines_that_nobody_knows(sender: str, owner: str, 
     assert clean_text(f"{OWN}\n\nKind regards,\nJane Doe{owner}\n\n{below}", sender) == f"{OWN}\n\n{below}"
 
 
+@pytest.mark.parametrize("signoff", ["Regards", "Gruß", "Best regards\n"])
+def test_who_signs_for_a_desk_goes_with_a_way_to_reach_it(signoff: str) -> None:
+    signature = f"{signoff}\nErika Smith\nCustomer Service\nTel. 030 1234567"
+    text = f"{OWN}\n\n{signature}\n\nOur office is closed on Monday."
+    assert clean_text(text, "Shop Help <help@shop.example>") == f"{OWN}\n\nOur office is closed on Monday."
+
+
+@pytest.mark.parametrize(
+    "note", ["NB: Any views are those of the author and not of the firm.", "P.S. Save paper, do not print."]
+)
+def test_a_disclaimers_own_postscript_goes(note: str) -> None:
+    legal = (
+        "This e-mail is confidential and intended solely for the addressee. If it is not for you, notify the sender."
+    )
+    assert clean_text(f"{OWN}\n\nKind regards,\nJane Doe\n\n{legal}\n\n{note}", "Jane Doe") == OWN
+    own = "P.S. The lid is cracked."
+    assert clean_text(f"{OWN}\n\nKind regards,\nJane Doe\n\n{legal}\n\n{own}", "Jane Doe") == f"{OWN}\n\n{own}"
+
+
 @pytest.mark.parametrize(
     "last",
     [

@@ -157,9 +157,12 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
         if not rule:
             continue
+        end = _owner(lines, solid, k + 2)
         # Where it is known who wrote, a stranger's address goes only right below what is a sign-off beyond doubt.
         clear = solid[k + 1] == solid[k] + 1 and (bares[solid[k]][-1] == "," or lines[solid[k]].shape.words > 1)
-        end = _owner(lines, solid, k + 2) if known or clear or not names else k + 2
+        reached = any(lines[i].rule("contact") or "@" in bares[i] for i in solid[k + 2 : end])
+        if names and not (known or clear or reached):
+            end = k + 2
         if end > k + 2 and not reaches(lines, solid[k + 2 : end]):
             continue
         if end < len(solid) and (solid[end] > solid[end - 1] + 1 or not any(map(str.isalnum, bares[solid[end]]))):

@@ -13,7 +13,7 @@ from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.mobile import names_device
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
-from mailmill.email.tails import MAX_LEGAL, NOTHING, RULED, Marks, adds, mark, signs
+from mailmill.email.tails import MAX_LEGAL, NOTHING, RULED, Marks, adds, mark
 
 _MAX_FOOTER_SEARCH: Final = 60
 #: Words of a footer's sentence that is nothing but a link's text: "Unsubscribe from this list.".
@@ -70,7 +70,9 @@ def _disclaims(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
     """The rule by which `solid[k]` opens a disclaimer, in a paragraph of its own or right below a signature; or ''."""
     rule = lines[solid[k]].rule("disclaimer") or _wrapped(lines, solid, k)
     if rule and not opens:
-        opens = lines[solid[k - 1]].shape.address or lines[solid[k - 1]].rule("contact") != ""
+        above = lines[solid[k - 1]]
+        reaches = above.shape.address or above.rule("contact") != ""
+        opens = reaches and not above.shape.prose and above.bare[-1] != ":"
     return rule if rule and opens and _legal(lines, solid, k) and not _personal(lines.bares[solid[k]], rule) else ""
 
 
@@ -107,21 +109,27 @@ def footer_rule(lines: Lines, solid: list[int], k: int) -> str:
 
 
 def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
-    """Is a sign-off, a name, a way to reach somebody or a row of signs above, or are two registers all there is below?
+    """Is a sign-off, a way to reach somebody or a row of signs above; or a name, with no text below; or are two
+    registers all there is?
 
     A customer's answer may be "VAT number GB123456789", too.
     """
+    below = [lines[i] for i in solid[k + 1 :]]
+    text = any([line.shape.prose and not any([line.rule(kind) for kind in LONG_KINDS]) for line in below])
     for j in range(k - 1, max(-1, k - 7), -1):
         line = lines[solid[j]]
         if line.shape.prose or line.rule("greeting"):
             break
-        if not line.rule("register") and (signs(line) or RULED.match(line.bare)):
+        if line.rule("register"):
+            continue
+        if line.rule("signoff") or line.rule("contact") or line.shape.address or RULED.match(line.bare):
             return True
-    below = [lines[i] for i in solid[k : k + 6]]
+        if line.shape.name and not (text or any(map(str.isdigit, line.bare))):
+            return True
     greeted = k > 0 and lines[solid[k - 1]].rule("greeting") != ""
-    if solid[k + 6 :] or greeted or not all(line.rule("register") for line in below):
+    if len(below) > 5 or greeted or not all(line.rule("register") for line in below):
         return False
-    return sum(Line(part).rule("register") != "" for line in below for part in line.bare.split(". ")) > 1
+    return sum(Line(part).rule("register") != "" for i in solid[k:] for part in lines.bares[i].split(". ")) > 1
 
 
 def _tells(lines: Lines, solid: list[int], k: int) -> bool:
@@ -224,7 +232,15 @@ def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
 
 def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
     """Where a footer or disclaimer from `solid[k]` on stops: at a postscript, or the end if that is near."""
-    end = next((j for j in range(k + 1, len(solid)) if adds(lines, solid[j])), len(solid))
+    end = next(
+        (j for j in range(k + 1, len(solid)) if adds(lines, solid[j]) and not _printed(lines, solid[j])), len(solid)
+    )
     if zone == "disclaimer" or end - k <= 12:
         return end
     return next((j for j in range(k + 1, end) if solid[j] > solid[j - 1] + 1), end)
+
+
+def _printed(lines: Lines, i: int) -> bool:
+    """Does a postscript belong to a disclaimer: "P.S. Please consider the environment before printing this e-mail."?"""
+    text = lines.bares[i].lower()
+    return PATTERNS.legal.search(text) is not None or PATTERNS.legal_weak.search(text) is not None

@@ -37,6 +37,8 @@ _DATED: Final = re.compile(
 _SPEECH: Final = "\"“”„«»‘‚'"
 _SPEECH_ENDS: Final = frozenset("\"“”»«’'")
 MAX_SPEECH: Final = 30
+#: "“We will refund you” - and nothing happened."
+_GOES_ON: Final = re.compile(r".[^\"“”»’']{1,400}[\"“”»’'] ?[-–—,;:(…] ?\w")
 
 #: "Ada Byron:" right above her words.
 _NAME_COLON: Final = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
@@ -135,10 +137,12 @@ def _told(lines: Lines, header: Header, passage: str) -> bool:
 
 
 def _speaks(lines: Lines, start: int) -> bool:
-    """Do lines from `start` on stand between quotation marks, with more below them? A quoted mail may open so, too."""
+    """Do lines from `start` on stand between quotation marks, with more below or behind? A quoted mail may open so."""
     opened = lines.next_solid(start)
     if lines.bares[opened][:1] not in _SPEECH:
         return False
+    if _GOES_ON.match(lines.bares[opened]):
+        return True
     for i in range(opened, min(len(lines), opened + MAX_SPEECH)):
         if lines.bares[i].rstrip(".,!?")[-1:] in _SPEECH_ENDS:
             return lines.next_solid(i + 1) < len(lines)

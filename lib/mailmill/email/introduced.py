@@ -77,5 +77,6 @@ def _signs(passage: list[Line], names: frozenset[str]) -> bool:
     named = is_sender(passage[0].bare, names)
     if named and not any(map(str.isdigit, " ".join([line.bare for line in passage]))):
         return True
-    reach = any([line.rule("contact") != "" or line.shape.phone or "@" in line.bare for line in passage[1:]])
-    return reach and (named or passage[0].shape.name)
+    own = named or not names  # a stranger's address is what was announced
+    reach = [line.rule("contact") != "" or (own and (line.shape.phone or "@" in line.bare)) for line in passage[1:]]
+    return any(reach) and (named or passage[0].shape.name)

@@ -456,6 +456,28 @@ def test_sentences_of_footers_above_a_demand_are_the_authors(sentence: str) -> N
 
 
 @pytest.mark.parametrize(
+    "form",
+    [
+        "Name: Ada Byron\n\nVAT number: GB123456789\n\nOrder: 4711\n\nMessage: the blender is broken",
+        "Nombre: Ada Byron\n\nNIF: 12345678Z\n\nPedido: 4711\n\nMensaje: la batidora no funciona",
+        "Message: It smokes.\nCompany: Byron Ltd\nVAT number: GB123456789\nCountry: UK",
+        "Nachricht: Der Mixer raucht.\n\nDatenschutz akzeptiert\n\nBestellnummer: 4711",
+    ],
+)
+def test_a_forms_register_is_one_of_its_fields(form: str) -> None:
+    assert clean_text(form, "Ada Byron <ada@x.example>") == form
+
+
+@pytest.mark.parametrize("below", ["Best regards\nShop Ltd", "Cheers", "Mit freundlichen Grüßen\nIhr Team"])
+@pytest.mark.parametrize(
+    "footer", ["Unsubscribe: https://x.example/u", "You are receiving this email because you asked."]
+)
+def test_a_footer_with_a_sign_off_below_goes_with_the_signature_above(footer: str, below: str) -> None:
+    text = f"{OPENING}\n\nRegards,\nAda Byron\n\n{footer}\n\n{below}"
+    assert clean_text(text, "Ada Byron <ada@x.example>") == OPENING
+
+
+@pytest.mark.parametrize(
     "missing",
     [
         "Impressum fehlt auf Ihrer Seite.", "Mailingliste bitte löschen.", "Se désabonner impossible.",

@@ -18,6 +18,9 @@ from mailmill.email.tails import MAX_LEGAL, NOTHING, RULED, Marks, adds, mark
 _MAX_FOOTER_SEARCH: Final = 60
 #: Words of a footer's sentence that is nothing but a link's text: "Unsubscribe from this list.".
 _BRIEF: Final = 6
+_FIELD: Final = re.compile(r"[^\W\d_]{2,30}: \S")
+#: What parts the registers of a line: "KvK 12345678 - BTW NL123456789B01".
+_PARTS: Final = re.compile(r"(?<=\w\w)\. | [-–|·•/] ")
 #: A link, an address, or the name of what follows ("Managing director: …").
 _LEADS: Final = re.compile(r"@|://|www\.|^[^:.!?,]{2,40}:")
 
@@ -88,8 +91,10 @@ def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
 
 
 def _signed(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does somebody sign below `solid[k]`, or is it all that stands below a greeting, without an address? Then it only
-    begins like a footer ("For additional help we called the shop.")."""
+    """Does somebody sign below `solid[k]`, and nobody above, or is it all that stands below a greeting? Without a link
+    it then only begins like a footer ("For additional help we called the shop.")."""
+    if _LEADS.search(lines.bares[solid[k]]) or _below_signature(lines, solid, k):
+        return False
     for j in range(k + 1, len(solid)):
         if solid[j] > solid[j - 1] + 1 and len(solid) - j <= 4 and lines[solid[j]].rule("signoff"):
             return True
@@ -105,7 +110,8 @@ def footer_rule(lines: Lines, solid: list[int], k: int) -> str:
         return rule
     if (topic := line.rule("topic")) and not _tells(lines, solid, k):
         return topic
-    return register if (register := line.rule("register")) and _below_signature(lines, solid, k) else ""
+    register = line.rule("register")
+    return register if register and not _consents(lines, solid, k) and _below_signature(lines, solid, k) else ""
 
 
 def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
@@ -118,10 +124,10 @@ def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
     text = any([line.shape.prose and not any([line.rule(kind) for kind in LONG_KINDS]) for line in below])
     for j in range(k - 1, max(-1, k - 7), -1):
         line = lines[solid[j]]
+        if line.rule("register") or adds(lines, solid[j]):
+            continue
         if line.shape.prose or line.rule("greeting"):
             break
-        if line.rule("register"):
-            continue
         if line.rule("signoff") or line.rule("contact") or line.shape.address or RULED.match(line.bare):
             return True
         if line.shape.name and not (text or any(map(str.isdigit, line.bare))):
@@ -129,7 +135,7 @@ def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
     greeted = k > 0 and lines[solid[k - 1]].rule("greeting") != ""
     if len(below) > 5 or greeted or not all(line.rule("register") for line in below):
         return False
-    return sum(Line(part).rule("register") != "" for i in solid[k:] for part in lines.bares[i].split(". ")) > 1
+    return sum(Line(part).rule("register") != "" for i in solid[k:] for part in _PARTS.split(lines.bares[i])) > 1
 
 
 def _tells(lines: Lines, solid: list[int], k: int) -> bool:
@@ -168,13 +174,16 @@ def _tells(lines: Lines, solid: list[int], k: int) -> bool:
 def _consents(lines: Lines, solid: list[int], k: int) -> bool:
     """Is `solid[k]` a field of a web form like others ("Privacy policy: accepted"), above or beside what is sent by it?
 
-    Below that it is one by its colon, unless it leads somewhere.
+    Below that it is one by its colon, unless it leads somewhere, or by that of a field below it.
     """
     bare = lines.bares[solid[k]]
     last = next((i for i in reversed(solid[-_MAX_FOOTER_SEARCH:]) if is_form_field(lines.bares[i])), None)
     if last is None:
         return False
-    return last > solid[k] or all(lines.bares[last : solid[k]]) or (":" in bare and not lines[solid[k]].shape.address)
+    if last > solid[k] or all(lines.bares[last : solid[k]]) or (":" in bare and not lines[solid[k]].shape.address):
+        return True
+    below = [lines[i] for i in solid[k + 1 : k + 2]]
+    return any(_FIELD.match(line.bare) and not (line.shape.address or line.rule("register")) for line in below)
 
 
 def _announced(lines: Lines, solid: list[int], k: int) -> bool:

@@ -570,6 +570,19 @@ def test_the_fields_of_a_journey_are_no_header() -> None:
     assert clean_text(text) == OPENING
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "from: Shop\nsent: Monday, March 3, 2025 10:00 AM\nto: Ada\nsubject: scanner",
+        "de : Shop\nenvoyé : lundi 3 mars 2025 10:00\nà : Ada\nobjet : scanner",
+        "von: Shop\n\ngesendet: Montag, 3. März 2025 10:00\nan: Ada\nbetreff: Scanner",
+    ],
+)
+def test_a_header_in_small_letters_has_its_date_below_its_sender(header: str) -> None:
+    for below in ("Old words.", "From: A <a@x.example>\nSent: Monday\nTo: B\nSubject: x\n\nOlder words."):
+        assert clean_text(f"{OPENING}\n\n{header}\n\n{below}") == OPENING
+
+
 def test_a_whole_header_above_a_form_is_one() -> None:
     header = "From: Shop <s@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: scanner"
     assert clean_text(f"{OPENING}\n\n{header}\n\nMessage: {CLOSING}") == OPENING

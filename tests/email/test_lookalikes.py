@@ -27,7 +27,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{heading}\n\n{BODY}" for heading in (
             "Questions:\n\n* When?\n* How much?", "Mein Ablauf:\n\n03.03.2025 Anruf, niemand da\n04.03.2025 Rückruf",
             "Historie:\n\n03.03.2025 Niemand da.\n04.03.2025 Rückruf.", "Mängel:\n\n- Rauch\n- Geruch",
-            "Symptoms:\n1. It smokes.\n2. It smells.")),
+            "Symptoms:\n1. It smokes.\n2. It smells.", "Defects:\n\n1. It smokes.\n2. It smells.",
+            "Forderungen:\n\n- Geld zurück!\n- Bis Freitag.")),
         *(f"{BODY}\n\n{last}" for last in (
             "In Erwartung einer Antwort sitze ich hier.", "En espera de mi dinero desde mayo.", "Es grüßt niemand.")),
         # requests and complaints are no thanks
@@ -79,6 +80,7 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "According to FERC Order 637:\n\nWe cannot release capacity.\n\nPlease advise.",
         "On node 2 the console said:\n\njava.lang.OutOfMemoryError\n\nWhat can I do about it?",
         "Here is my copyField:\n\nfrom: title\nto: title_txt\nsubject: none\n\nIs it right?",
+        "Here is my copyField:\n\nfrom: title\ndate: created\nto: title_txt\nsubject: none\n\nIs it right?",
         # prompts, drawn trees and documents of settings are no quotes and no signatures
         "I run this:\n\nscala> val x = 1\nscala> x + 1\n\nand nothing happens.",
         "The schema:\n\nroot\n |-- name: string\n |    |-- city: string\n\nWhich one is it?",
@@ -137,7 +139,8 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\nSent from my iPad\n\nThis message is confidential and intended for the addressee only.", BODY),
         *((f"{name}:{rows}", rows.strip()) for name, rows in (
             ("Anna", "\n\n1. When does it come?\n2. Who pays?"), ("Anna and Bob", "\n\n- Who pays?\n- When?"),
-            ("Mr Hill", "\n- When does it come?\n- Who pays?"), ("Ladies", "\n\n1 lamp broke.\n2 more smell."))),
+            ("Mr Hill", "\n- When does it come?\n- Who pays?"), ("Ladies", "\n\n1 lamp broke.\n2 more smell."),
+            ("Team", "\n\n- It smokes.\n- Who pays?"))),
         (f"{BODY}\n\nGet your FREE download of MSN Explorer at http://explorer.msn.com", BODY),
         (f"FYI.\n\nCarl,\n\n{BODY}", f"FYI.\n\n{BODY}"),
         (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),

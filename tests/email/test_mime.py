@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import encodebytes
+from base64 import b64encode, encodebytes
 
 import pytest
 from hypothesis import given
@@ -219,6 +219,11 @@ def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
         assert clean_message(raw).rendering.strip() == text.strip()
 
 
+def _from_base64(body: str) -> str:
+    head = "From: a@b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    return clean_message(f"{head}{body}".encode()).rendering.strip()
+
+
 @pytest.mark.parametrize("size", [42, 45, 57, 58, 114, 270])
 @pytest.mark.parametrize(
     "below",
@@ -231,9 +236,19 @@ def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
 def test_a_line_of_one_word_below_base64_is_none(size: int, below: str) -> None:
     """A line that nothing fills up ("=") does not stop decoders, which skip the signs that are no base64."""
     text = ("Die Lampe ist kaputt. " * 20)[:size]
-    head = "From: a@b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
     for body in (encoded := encodebytes(text.encode()).decode(), encoded.replace("\n", "\n\n")):
-        assert clean_message(f"{head}{body}{below}".encode()).rendering.strip() == text.strip()
+        assert _from_base64(body + below) == text.strip()
+
+
+@pytest.mark.parametrize("size", [*range(111, 118), 170])
+@pytest.mark.parametrize("widths", [(76, 76, 76, 76), (57, 57, 57, 57, 57), (76, 40, 40, 4, 76), (40, 76, 20, 20, 76)])
+@pytest.mark.parametrize("below", ["\n____\nlamps@x.example\n", "\n\nUnsubscribe\nhttps://x.example/u\n"])
+def test_base64_without_padding_is_read_to_its_end(size: int, widths: tuple[int, ...], below: str) -> None:
+    text = ("Die Lampe ist kaputt. " * 20)[:size]
+    encoded = b64encode(text.encode()).decode().rstrip("=")
+    body = "\n".join(filter(None, [encoded[sum(widths[:k]) :][:width] for k, width in enumerate(widths)]))
+    for newline in ("\n", "\r\n"):
+        assert _from_base64(f"{body}{below}".replace("\n", newline)) == text.strip()
 
 
 @pytest.mark.parametrize("odd", ["\n ", "!\n ", "\0", "\f\n", "\n\n", "\n- \n"])
@@ -242,9 +257,7 @@ def test_what_is_no_base64_within_it_cuts_nothing(odd: str, below: str) -> None:
     """Text stands below the last line of base64's length and a shorter one."""
     text = "Für uns läuft der Drucker nicht. " * 12
     encoded = encodebytes(text.encode()).decode()
-    head = "From: a@b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
-    rendering = clean_message(f"{head}{encoded[:200]}{odd}{encoded[200:]}{below}".encode()).rendering
-    assert rendering.strip() == text.strip()
+    assert _from_base64(f"{encoded[:200]}{odd}{encoded[200:]}{below}") == text.strip()
 
 
 def test_attachments_are_not_read() -> None:

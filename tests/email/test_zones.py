@@ -278,9 +278,18 @@ TAGGED = "Get Outlook for iOS"
         ([*WRITTEN[1:3], "Sent from my iPhone"], ["html.signature"] * 2 + [""], WRITTEN[1:3]),
         ([*WRITTEN, TAGGED], ["html.signature"] * 5 + ["html.outlook_mobile_signature"], WRITTEN[1:3]),
         ([TAGGED, *WRITTEN[1:2]], ["html.outlook_mobile_signature", "html.signature"], WRITTEN[1:2]),
+        *(
+            ([*typed, "Old words."], ["html.signature"] * len(typed) + ["html.blockquote_cite"], typed[-own:])
+            for typed, own in (
+                ([WRITTEN[1], "You can call me, or write to a@x.example."], 2),
+                ([WRITTEN[1], "https://photos.example/1"], 2),
+                ([WRITTEN[1], "", "030 1234567"], 3),
+                ([WRITTEN[0], WRITTEN[1], "030 1234567"], 2),
+            )
+        ),
     ],
 )
-def test_a_mobile_programs_tag_is_no_part_of_it(text: list[str], evidence: list[str], own: list[str]) -> None:
+def test_a_message_in_a_signature_stays_whole(text: list[str], evidence: list[str], own: list[str]) -> None:
     found = zones("\n".join(text), evidence)
     assert [line for line, zone in zip(text, found, strict=True) if zone == "body"] == own
 
@@ -294,6 +303,10 @@ def test_a_mobile_programs_tag_is_no_part_of_it(text: list[str], evidence: list[
         (
             [*WRITTEN[1:2], "Tel. 030 123456", "Old words.", "It smokes."],
             ["html.signature"] * 2 + ["html.blockquote_cite", ""],
+        ),
+        *(
+            ([WRITTEN[1], *reached, "Old words."], ["html.signature"] * (1 + len(reached)) + ["html.blockquote_cite"])
+            for reached in (["Tel. 030 123456"], ["ada@x.example"], ["www.x.example", "Tel. 030 123456"])
         ),
         (["It smokes.", *WRITTEN], [""] + ["html.signature"] * 5),
         (["Dear Bob,", *WRITTEN[3:], WRITTEN[1]], [""] + ["html.signature"] * 3),

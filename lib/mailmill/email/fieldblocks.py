@@ -92,7 +92,7 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     roles.discard("other")
     people = roles & {"from", "to"}
     # "from: title" maps, or configures, and "from: London" is a journey's.
-    proven = roles >= _WHOLE and (not upward or "@" in " ".join(lines.bares[first:end]))
+    proven = roles >= _WHOLE and (not upward or "@" in " ".join(lines.bares[first:end]) or _is_timed(lines, first))
     maps = lines.bares[first][0].islower() and not proven
     if maps or len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
         return None, end
@@ -107,6 +107,12 @@ def _is_sent(fields: list[str], roles: set[str], last_role: str) -> bool:
     """Do the fields name an address, or sender, time of day and, last, recipients? A journey ends with its date."""
     passage = " ".join(fields)
     return "@" in passage or (roles >= _SENT and last_role in ("to", "cc") and _TIME.search(passage) is not None)
+
+
+def _is_timed(lines: Lines, first: int) -> bool:
+    """Has the field below that of the sender date and time of day? In a journey that is "to: Paris"."""
+    below = lines.bares[lines.next_solid(first + 1)]
+    return (field_of(below) or ("",))[0] == "date" and _TIME.search(below) is not None
 
 
 def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:

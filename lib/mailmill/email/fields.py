@@ -23,9 +23,14 @@ _NEEDED: Final = re.compile(
     rb"content-(?:type|transfer-encoding|disposition))[ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)"
 )
 _BOUNDARY: Final = re.compile(rb"[ \t]*=[ \t]*\"?([^\"\s;]{1,100})")
-# The first line of a body in base64, all of its lines, the last, shorter one, and any other line: rows of signs, too.
+# The first line of a body in base64, all of its lines, the shorter ones right below the last full one (no word alone),
+# one of whole groups below blank lines, and any other line: rows of signs, too.
 _BASE64: Final = re.compile(rb"\s*+([A-Za-z0-9+/]{4,}+=*+)[ \t]*+\r?\n")
 _LINES: Final = re.compile(rb"^[ \t]*+(?![+/]{4})([A-Za-z0-9+/]++=*+)[ \t]*+\r?$", re.MULTILINE)
+_TAIL: Final = re.compile(
+    rb"(?<!=)(?:[ \t]*+\r?\n[ \t]*+(?![+/]{4}|(?:[A-Z]?[a-z]{3,}+|[A-Z]{4,}+)[ \t]*+\r?(?:\n|\Z))"
+    rb"[A-Za-z0-9+/]++(?=[ \t]*+\r?(?:\n|\Z)|={1,2}(?!\w)))++={0,2}"
+)
 _REST: Final = re.compile(
     rb"(?<!=)\s*+(?![+/]{4})((?:[A-Za-z0-9+/]{4})*+)(?:[A-Za-z0-9+/]{2,3}={1,2}(?!\w)|[ \t]*+\r?(?:\n|\Z))"
 )
@@ -79,7 +84,7 @@ def without_unread(message: bytes, cut: Cut) -> bytes:
 
 
 def _base64_end(text: bytes) -> int:
-    """Where base64 ends: with its last full line and a shorter one, if what stands below is something else.
+    """Where base64 ends: with its last full line and the shorter ones below, if what follows is something else.
 
     Decoders skip what is no base64 (RFC 2045, section 6.8): above that an indent or a stray sign does no harm, but they
     would read the letters of an address below it, or of "DISCLAIMER:".
@@ -90,6 +95,8 @@ def _base64_end(text: bytes) -> int:
     width = len(first[1])
     lines = [(line.end(1), len(line[1])) for line in _LINES.finditer(text, first.end(1))]
     last = max([first.end(1), *[end for end, size in lines if size == width or size >= _FULL]])
+    if tail := _TAIL.match(text, last):
+        return tail.end()
     rest = _REST.match(text, last)
     return rest.end() if rest and len(rest[1]) <= width else last
 

@@ -110,17 +110,19 @@ def _heads(lines: Lines, solid: list[int]) -> bool:
 def _lists(lines: Lines, first: int, below: list[int]) -> bool:
     """Is the line `first` the heading of rows that open with a bullet or a number ("Symptoms:"), not somebody's name?
 
-    Whoever is named may be asked in rows, too, mostly below a blank line ("Anna: / 1. When does it come?"): sentences
-    without dates below what is no known heading ("Questions:").
+    Whoever is named may be asked in rows, too, mostly below a blank line ("Anna: / 1. When does it come?"), and a group
+    be told something: below what is no known heading ("Questions:"), sentences without dates.
     """
     rows = [lines.bares[i] for i in below[:2]]
     if len(rows) < 2 or not all(map(_ROW.match, rows)):
         return False
     words = _WORD.findall(lines.bares[first].lower())
+    group = not PATTERNS.groups.isdisjoint(words[:1])  # "Mr Hill:"
     if below[0] == first + 1:
-        return len(words) < 2 or words[0] not in PATTERNS.groups  # "Mr Hill:"
+        return len(words) < 2 or not group
     sentences = all([row[-1] in ".?!" and not _DATED.match(row) for row in rows])
-    return heading(lines.bares[first]) or not sentences
+    asks = any([row[-1] == "?" for row in rows])
+    return heading(lines.bares[first]) or not (sentences and (asks or group))
 
 
 def heading(bare: str) -> bool:

@@ -133,7 +133,7 @@ def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 
     Nothing but a greeting or a mobile program's tag stands above that, and it opens with a sentence, or with a greeting
     above one, which may have few words ("Refund, please!"). Where the author's text stands below it, it holds no way to
-    reach anybody: signatures open with a saying, too.
+    reach anybody, and above a quote none right below its first sentence: signatures open with a saying, too.
     """
     typed: list[int] = []
     greeted = quoted = False
@@ -155,15 +155,29 @@ def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
             if greeted or not line.rule("greeting"):
                 return []
             greeted = True
-    for line in [lines[i] for i in typed[:3]]:
+    for k, line in enumerate([lines[i] for i in typed[:3]]):
         if line.rule("signoff"):
             break
         says = line.shape.ends in ("!", "?") or (line.shape.ends == "." and line.shape.lower > 0)
         if line.shape.prose or (greeted and says):
             standard = any([line.rule(kind) for kind in LONG_KINDS])
-            return [] if standard else typed
+            saying = quoted and not k and reaches(lines, _right_below(lines, typed))
+            return [] if standard or saying else typed
         greets = line.rule("greeting") != ""
         if not greets and line.shape.ends != ",":
             break
         greeted = greeted or greets
     return []
+
+
+def _right_below(lines: Lines, typed: list[int]) -> list[int]:
+    """What stands below the first of the lines `typed`, to a sentence, a name, a sign-off or a blank line; no links."""
+    end = 1
+    while end < len(typed) and typed[end] == typed[end - 1] + 1:
+        line = lines[typed[end]]
+        shape = line.shape
+        named = shape.name and not (shape.phone or shape.address or line.rule("contact"))  # "Tel. 030 123456" is none
+        if shape.prose or named or line.rule("signoff"):
+            break
+        end += 1
+    return [i for i in typed[1:end] if not _LINK.match(lines.bares[i])]

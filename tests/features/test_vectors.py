@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailmill.config import StorageSection
-from mailmill.errors import DataError
+from mailmill.errors import ConfigError, DataError
 from mailmill.features import glove, vectors
 from mailmill.storage import manifests
 from mailmill.storage.filesystems import Storage, join
@@ -91,6 +91,27 @@ def test_a_store_of_an_earlier_version_is_taken(tmp_path: Path, storage: Storage
     os.truncate(tmp_path / "vectors" / "v-txt" / "rows.npy", 5)
     again = vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
     assert again.open().lookup(["day"]).tolist() == [1], "it was damaged"
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_damaged_store_is_made_anew(tmp_path: Path, storage: Storage, linked: bool) -> None:
+    """Also where a link leads to it. With somebody's file in it, it is left where it is until it is moved away."""
+    (tmp_path / "v.txt").write_bytes(TEXT)
+    made = vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    store, moved = Path(made.uri), tmp_path / "moved"
+    if linked:
+        store.rename(moved)
+        store.symlink_to(moved)
+    (store / "notes.txt").write_text("mine")
+    os.truncate(store / "rows.npy", 5)
+    with pytest.raises(ConfigError, match="will not be replaced") as refused:
+        vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert refused.value.hint == "move it away"
+    (store / "notes.txt").unlink()
+    again = vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert again == made
+    assert again.open().lookup(["day"]).tolist() == [1]
+    assert os.listdir(tmp_path / "vectors") == [store.name]
 
 
 def test_a_file_that_was_touched_leaves_one_store(

@@ -65,9 +65,10 @@ class Config(Section):
     @model_validator(mode="after")
     def _places_of_a_cluster(self) -> Config:
         """Workers that somebody else started have working folders of their own."""
-        places = {"run.work": [self.run.work], "input.paths": self.input.paths} if self.engine.address else {}
+        cluster = self.engine.address and self.engine.kind in ("auto", "dask")
+        places = {"run.work": [self.run.work], "input.paths": self.input.paths} if cluster else {}
         for name, given in places.items():
-            if found := [place for place in given if not place.startswith(("/", "s3", "file:///"))]:
+            if found := [place for place in given if not place.startswith(("/", "s3://", "s3a://", "s3n://", "file:///"))]:
                 raise ValueError(f"with engine.address, {name} is absolute or on S3, which {found[0]!r} is not")
         return self
 

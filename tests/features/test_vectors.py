@@ -93,6 +93,23 @@ def test_a_store_of_an_earlier_version_is_taken(tmp_path: Path, storage: Storage
     assert again.open().lookup(["day"]).tolist() == [1], "it was damaged"
 
 
+@pytest.mark.parametrize("night", [0, 1], ids=["the same source", "one that was touched"])
+@pytest.mark.parametrize("lost", ["words.bin", "rows.npy", "meta.json"])
+def test_a_store_that_lost_a_file_is_made_anew(
+    place: tuple[Storage, str], tmp_path: Path, lost: str, night: int
+) -> None:
+    """Of a store on S3 META alone was asked: each run ended at the file that was gone."""
+    (storage, root), source = place, tmp_path / "v.txt"
+    source.write_bytes(TEXT)
+    os.utime(source, (0, 0))
+    made = vectors.prepare(storage, root, str(source))
+    storage.delete(join(made.uri, lost))
+    os.utime(source, (night, night))
+    assert vectors.prepare(storage, root, str(source)) == made
+    assert set(storage.children(made.uri)) == glove.STORED
+    assert made.open().lookup(["day"]).tolist() == [1]
+
+
 @pytest.mark.parametrize("linked", [False, True])
 def test_a_damaged_store_is_made_anew(tmp_path: Path, storage: Storage, linked: bool) -> None:
     """Also where a link leads to it. With somebody's file in it, it is left where it is until it is moved away."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mailmill.config import StorageSection
-from mailmill.errors import ConfigError, DataError
+from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.features import glove, vectors
 from mailmill.storage import manifests
 from mailmill.storage.filesystems import Storage, join
@@ -189,6 +190,21 @@ def test_changed_vectors_have_another_fingerprint(place: tuple[Storage, str]) ->
     second = vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
     assert second.fingerprint != first.fingerprint
     assert second.open().lookup(["new"]).tolist() == [3]
+
+
+def test_a_full_disk_is_named_by_a_folder_that_is_there(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "v.txt").write_bytes(TEXT)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(glove, "_write", full)
+    with pytest.raises(InfrastructureError, match="No space left on device") as caught:
+        vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert caught.value.message.startswith(f"{tmp_path / 'vectors'}: ")
+    assert os.listdir(tmp_path / "vectors") == []
 
 
 def test_damaged_vectors_leave_nothing(place: tuple[Storage, str]) -> None:

@@ -148,7 +148,9 @@ def building(found: VectorFile, directory: Path) -> Iterator[GloveStore]:
             flush_to_disk(file)
         yield GloveStore.open(temporary)
     except OSError as error:
-        raise InfrastructureError(f"{directory}: the store cannot be written: {error.strerror or error}") from error
+        raise InfrastructureError(
+            f"{directory.parent}: word vectors cannot be written: {error.strerror or error}"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -199,6 +199,9 @@ def test_an_unknown_level_of_the_log_is_said_and_not_taken() -> None:
 def test_a_run_id_that_is_no_name_of_a_file(run: str, config: Path, tmp_path: Path) -> None:
     refused(mailmill("ingest", "-c", config, environment={"MAILMILL_RUN_ID": run}), 2, f"MAILMILL_RUN_ID={run}: ")
     assert not published(tmp_path)
+    unwatched = mailmill("engines", environment={"MAILMILL_RUN_ID": run, "MAILMILL_LOG_FORMAT": "json"})
+    event = json.loads(unwatched.stderr)
+    assert (unwatched.returncode, event["event"], event["exit_code"], event["run"]) == (2, "failed", 2, "")
 
 
 class TestCorpus:

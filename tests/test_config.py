@@ -189,6 +189,21 @@ def test_what_would_fail_after_hours_is_refused_at_once(override: str, said: str
     assert said in caught.value.message
 
 
+@pytest.mark.parametrize("kind", ["auto", "local", "dask", "spark"])
+def test_only_on_a_cluster_a_relative_place_is_another(kind: str) -> None:
+    """A try with `--engine local` of the configuration that names the cluster; `s3-mail` is a folder, not on S3."""
+    address = ["engine.address=tcp://box:8786", f"engine.kind={kind}"]
+    for work, mail in (("w", "/mail"), ("s3-work", "/mail"), ("/w", "mail"), ("s3a://b/w", "s3-mail")):
+        document = {"input": {"paths": [mail]}, "run": {"work": work}}
+        if kind in ("local", "spark"):
+            assert parse(document, address).run.work == work
+        else:
+            with pytest.raises(ConfigError, match=r"with engine\.address, .* is absolute or on S3"):
+                parse(document, address)
+    for place in ("/w", "s3://b/w", "s3a://b/w", "s3n://b/w", "file:///w"):
+        assert parse({"input": {"paths": [place]}, "run": {"work": place}}, address).run.work
+
+
 @pytest.mark.parametrize(("said", "read"), [("5", "5"), ("1.0", "1.0"), ('"5"', "5"), ("-1", "-1"), ("happy", "happy")])
 def test_a_class_may_be_a_number(said: str, read: str) -> None:
     found = parse({"input": {"paths": ["mail"]}}, [f"train.positive={said}", "train.negative=0"]).train

@@ -262,5 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> None:
-    logs.configure(run_id())
+    run = ""
+    try:
+        run = run_id()
+    finally:
+        logs.configure(run)  # a refusal of the id is an event, too
     cli.main(arguments, standalone_mode=False)

@@ -119,10 +119,10 @@ def test_a_spread_that_fails_is_made_again(error: Exception, monkeypatch: pytest
 
 
 @contextlib.contextmanager
-def standing(workers: int) -> Iterator[str]:
-    """The address of a scheduler that somebody else started."""
+def standing(workers: int) -> Iterator[distributed.LocalCluster]:
+    """A cluster that somebody else started."""
     with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
-        yield cluster.scheduler_address
+        yield cluster
 
 
 def be_older() -> None:
@@ -132,7 +132,8 @@ def be_older() -> None:
 
 def test_a_running_clusters_workers_have_this_very_code() -> None:
     """Workers that were started before an upgrade make rows by the old rules, under the new code's name."""
-    with standing(workers=1) as address:
+    with standing(workers=1) as cluster:
+        address = cluster.scheduler_address
         with open_engine(EngineSection(kind="dask", address=address)) as engine:
             assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}
             with distributed.Client(address) as client:
@@ -143,6 +144,19 @@ def test_a_running_clusters_workers_have_this_very_code() -> None:
             open_engine(EngineSection(kind="dask", address=address))
 
 
-def test_a_scheduler_without_workers_is_told_at_once() -> None:
-    with standing(workers=0) as address, pytest.raises(InfrastructureError, match="has no workers"):
-        open_engine(EngineSection(kind="dask", address=address))
+def test_the_workers_of_a_running_cluster_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One script or chart starts scheduler, workers and driver."""
+    with standing(workers=0) as cluster:
+        address, wait = cluster.scheduler_address, distributed.Client.wait_for_workers
+        with monkeypatch.context() as patched:
+            patched.setattr(dask_engine, "WORKERS_SECONDS", 0.1)
+            with pytest.raises(InfrastructureError, match="has no workers"):
+                open_engine(EngineSection(kind="dask", address=address))
+
+        def begun(client: distributed.Client, *arguments: Any, **options: Any) -> None:
+            cluster.scale(1)  # which returns at once
+            wait(client, *arguments, **options)
+
+        monkeypatch.setattr(distributed.Client, "wait_for_workers", begun)
+        with open_engine(EngineSection(kind="dask", address=address)) as engine:
+            assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}

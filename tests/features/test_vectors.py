@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mailmill.config import StorageSection
-from mailmill.errors import DataError
+from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.features import glove, vectors
 from mailmill.storage import manifests
 from mailmill.storage.filesystems import Storage, join
@@ -93,6 +94,44 @@ def test_a_store_of_an_earlier_version_is_taken(tmp_path: Path, storage: Storage
     assert again.open().lookup(["day"]).tolist() == [1], "it was damaged"
 
 
+@pytest.mark.parametrize("night", [0, 1], ids=["the same source", "one that was touched"])
+@pytest.mark.parametrize("lost", ["words.bin", "rows.npy", "meta.json"])
+def test_a_store_that_lost_a_file_is_made_anew(
+    place: tuple[Storage, str], tmp_path: Path, lost: str, night: int
+) -> None:
+    """Of a store on S3 META alone was asked: each run ended at the file that was gone."""
+    (storage, root), source = place, tmp_path / "v.txt"
+    source.write_bytes(TEXT)
+    os.utime(source, (0, 0))
+    made = vectors.prepare(storage, root, str(source))
+    storage.delete(join(made.uri, lost))
+    os.utime(source, (night, night))
+    assert vectors.prepare(storage, root, str(source)) == made
+    assert set(storage.children(made.uri)) == glove.STORED
+    assert made.open().lookup(["day"]).tolist() == [1]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_damaged_store_is_made_anew(tmp_path: Path, storage: Storage, linked: bool) -> None:
+    """Also where a link leads to it. With somebody's file in it, it is left where it is until it is moved away."""
+    (tmp_path / "v.txt").write_bytes(TEXT)
+    made = vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    store, moved = Path(made.uri), tmp_path / "moved"
+    if linked:
+        store.rename(moved)
+        store.symlink_to(moved)
+    (store / "notes.txt").write_text("mine")
+    os.truncate(store / "rows.npy", 5)
+    with pytest.raises(ConfigError, match="will not be replaced") as refused:
+        vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert refused.value.hint == "move it away"
+    (store / "notes.txt").unlink()
+    again = vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert again == made
+    assert again.open().lookup(["day"]).tolist() == [1]
+    assert os.listdir(tmp_path / "vectors") == [store.name]
+
+
 def test_a_file_that_was_touched_leaves_one_store(
     place: tuple[Storage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +190,21 @@ def test_changed_vectors_have_another_fingerprint(place: tuple[Storage, str]) ->
     second = vectors.prepare(storage, join(root, "work"), join(root, "v.txt"))
     assert second.fingerprint != first.fingerprint
     assert second.open().lookup(["new"]).tolist() == [3]
+
+
+def test_a_full_disk_is_named_by_a_folder_that_is_there(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "v.txt").write_bytes(TEXT)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(glove, "_write", full)
+    with pytest.raises(InfrastructureError, match="No space left on device") as caught:
+        vectors.prepare(storage, str(tmp_path), str(tmp_path / "v.txt"))
+    assert caught.value.message.startswith(f"{tmp_path / 'vectors'}: ")
+    assert os.listdir(tmp_path / "vectors") == []
 
 
 def test_damaged_vectors_leave_nothing(place: tuple[Storage, str]) -> None:

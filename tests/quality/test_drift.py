@@ -152,6 +152,22 @@ def test_days_that_lost_most_of_their_mail_are_not_gone() -> None:
     assert drift.day_facts(again, before)["volume.day_kept"] == 1, "of a day's mail some comes the day after"
 
 
+def test_the_days_of_a_small_mailbox_are_judged_too() -> None:
+    """Batches a quarter apart, and days of many mails among those of few, were all taken for wrong dates."""
+    quarters = {f"{year}-{month}-03": 900 for year in (2022, 2023) for month in ("01", "04", "07", "10")}
+    quarters["2022-02-01"] = 3
+    found = drift.day_facts(quarters | {"2023-07-03": 100}, quarters)
+    assert (found["volume.day_kept"], found["volume.day_kept_worst"]) == (100 / 900, "2023-07-03")
+    first = np.datetime64("2023-01-01")
+    few = {str(first + day): 15 if day % 40 else 25 for day in range(400)}
+    for strays in ({}, {"1970-01-01": 30}, {"1970-01-01": 30, "1970-01-02": 3}):
+        assert drift.day_facts(few | strays, few | strays)["volume.day_kept"] == 1
+        found = drift.day_facts(few | strays | {str(first + 200): 5}, few | strays)
+        assert (found["volume.day_kept"], found["volume.day_kept_worst"]) == (0.2, str(first + 200))
+        begins = {day: n for day, n in few.items() if day > str(first + 80)} | strays | {str(first + 80): 5}
+        assert drift.day_facts(begins, few | strays)["volume.day_kept"] == 1
+
+
 def test_days_far_apart_cost_nothing() -> None:
     assert drift.day_facts({"1970-01-01": 30, "2262-01-01": 30}, None)["volume.day_ratio"] is None
 

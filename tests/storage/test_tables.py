@@ -286,6 +286,30 @@ def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:
             read()
 
 
+@pytest.mark.parametrize("others", [0, 1, 3])
+def test_a_file_that_is_not_the_published_tables_is_no_reason_to_make_that_anew(place: Place, others: int) -> None:
+    """A draft that is cut, one that another run's publication swept, and a file of a table that was replaced twice."""
+    workspace = Workspace(*place, SMALL)
+    stage = workspace.stage({"mail": "m"}, "s", {"raw": schemas.RAW})
+    with stage.sink_for({"raw": schemas.RAW, "scratch": schemas.RAW}).open(0) as writer:
+        writer.write("raw", rows(0, 100))
+        writer.write("scratch", rows(0, 100))
+    drafts = [stage.draft(name, writer.written, schemas.RAW) for name in ("raw", "scratch")]
+    if others == 3:
+        drafts = [stage.publish(writer.written, {})["raw"]]
+    scans = [scan for draft in drafts for scan in draft.scans()]
+    for number in range(others):
+        publish(workspace, (0, 50 + number))
+    for scan in scans:
+        if not others:
+            workspace.storage.write(scan.uri, workspace.storage.read(scan.uri)[:1000])
+        for read in (scan.read, lambda scan=scan: list(scan.batches()), lambda scan=scan: scan.within("key", max)):
+            with pytest.raises(DataError, match=r"damaged|does not exist") as caught:
+                read()
+            assert scan.uri in caught.value.message
+            assert not caught.value.hint
+
+
 def test_damaged_pages_are_the_datas_error(workspace: Workspace) -> None:
     """The footer is whole, and every stretch of the pages is spoilt in turn: no try again would help."""
     table = publish(workspace, (0, 100))

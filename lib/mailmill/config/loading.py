@@ -19,6 +19,8 @@ from mailmill.errors import ConfigError
 
 #: What pydantic puts into a problem's place for one of the types that a setting may have.
 _ALTERNATIVE = re.compile(r"(?:constrained-|function-|literal\[|tuple\[|dict\[|list\[).*|int|float|str|bool")
+#: How a place begins that is the same one from every working folder.
+_EVERYWHERE = ("/", "file:///", "s3://", "s3a://", "s3n://")
 _WORDS = {
     "missing": "missing and has no default",
     "tuple_type": "should be a list, in [ ]",
@@ -65,9 +67,10 @@ class Config(Section):
     @model_validator(mode="after")
     def _places_of_a_cluster(self) -> Config:
         """Workers that somebody else started have working folders of their own."""
-        places = {"run.work": [self.run.work], "input.paths": self.input.paths} if self.engine.address else {}
+        cluster = self.engine.address and self.engine.kind in ("auto", "dask")
+        places = {"run.work": [self.run.work], "input.paths": self.input.paths} if cluster else {}
         for name, given in places.items():
-            if found := [place for place in given if not place.startswith(("/", "s3", "file:///"))]:
+            if found := [place for place in given if not place.startswith(_EVERYWHERE)]:
                 raise ValueError(f"with engine.address, {name} is absolute or on S3, which {found[0]!r} is not")
         return self
 

@@ -36,6 +36,7 @@ AHEAD = 4  # tasks a worker is given before it has finished one: enough to stay 
 MEMORY_SHARE = 0.8
 LEAST_MEMORY = 256 * 2**20  # what the interpreter and the libraries of a worker take, and little mail
 SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
+WORKERS_SECONDS = 40  # for which a running cluster's first worker is waited for
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
 #: What a worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver, which
 #: then stops them. A worker spills by its own memory, see `OwnMemoryNanny`; its profiler must not stop it.
@@ -190,6 +191,7 @@ def _connected(address: str) -> Any:
     """A client of the scheduler that runs at `address`, whose workers have this very mailmill.
 
     They may have been started before an upgrade: their rows would be those of other rules, under this code's name.
+    Or they are started together with this driver: the first is waited for.
     """
     try:
         client = distributed.Client(address, timeout=10)
@@ -199,6 +201,8 @@ def _connected(address: str) -> Any:
             hint="check engine.address, or leave it out to start workers on this machine",
         ) from None
     try:
+        with contextlib.suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=WORKERS_SECONDS)
         found = client.run(code_version)
     except Exception as error:
         client.close()

@@ -148,7 +148,9 @@ def building(found: VectorFile, directory: Path) -> Iterator[GloveStore]:
             flush_to_disk(file)
         yield GloveStore.open(temporary)
     except OSError as error:
-        raise InfrastructureError(f"{directory}: the store cannot be written: {error.strerror or error}") from error
+        raise InfrastructureError(
+            f"{directory.parent}: word vectors cannot be written: {error.strerror or error}"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -187,11 +189,11 @@ def stands(directory: Path, key: str, value: str) -> bool:
 
 
 def _other(directory: Path) -> ConfigError:
-    return ConfigError(f"{directory} is no store of word vectors and will not be replaced", hint="name another one")
+    return ConfigError(f"{directory} is no store of word vectors and will not be replaced", hint="move it away")
 
 
 def _publish(temporary: Path, directory: Path, key: str, value: str) -> None:
-    """Rename the finished store into place; an older or damaged one steps aside and is deleted."""
+    """Rename the finished store into place; an older or damaged one steps aside and goes (of a link, the link)."""
     while not stands(directory, key, value):  # else another process was faster, with the same content
         try:
             os.rename(temporary, directory)
@@ -204,7 +206,7 @@ def _publish(temporary: Path, directory: Path, key: str, value: str) -> None:
                 raise _other(directory)
             aside = part_of(directory)
             os.rename(directory, aside)
-            shutil.rmtree(aside)
+            aside.unlink() if aside.is_symlink() else shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write(found: VectorFile, folder: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mailmill.errors import DataError, InfrastructureError
-from mailmill.features.glove import META, STORED, GloveStore, building, keep, stands
+from mailmill.features.glove import FORMAT, META, STORED, GloveStore, building, keep, stands
 from mailmill.features.vector_files import PACKAGE, Block, VectorFile
 from mailmill.storage import manifests
 from mailmill.storage.disk import is_part
@@ -109,16 +109,23 @@ def stores(storage: Storage, work: str) -> Iterator[tuple[SharedVectors, dict[st
 def _prepared_before(storage: Storage, work: str, signature: str) -> SharedVectors | None:
     """The store that an earlier run made of this very source, whatever its name."""
     for shared, meta in stores(storage, work):
-        whole = is_s3(work) or stands(Path(shared.uri.removeprefix("file://")), "signature", signature)
-        if meta.get("signature") == signature and whole:
+        if meta.get("signature") == signature and _whole(shared, meta):
             return shared
     return None
+
+
+def _whole(shared: SharedVectors, meta: dict[str, Any]) -> bool:
+    """Whether the files that META names are there; on S3 by one listing."""
+    if not is_s3(shared.uri):
+        return stands(Path(shared.uri.removeprefix("file://")), "fingerprint", shared.fingerprint)
+    found = manifests.paths(shared.storage, shared.uri)
+    return meta.get("format") == FORMAT and meta["files"].items() <= found.items()
 
 
 def _upload(shared: SharedVectors, built: GloveStore) -> None:
     """Put the store on S3; where the same vectors are, it is from now on the store of this source."""
     storage, meta = shared.storage, join(shared.uri, META)
-    there = storage.exists(meta)
+    there = _whole(shared, manifests.document(storage, meta))
     for name in () if there else sorted(STORED - {META}):
         with storage.create(join(shared.uri, name)) as target, (built.directory / name).open("rb") as stream:
             shutil.copyfileobj(stream, target, 2**24)

@@ -142,7 +142,8 @@ def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict
 
     Days at both ends that are gone are left out: a window that moves on loses the first, and a day that is taken again
     all after it, but for mail that is dated wrongly. So is the day next to them: the window may begin or end within it,
-    and may always have begun within the first. A day with no other within a month is no part of it, but a wrong date.
+    and may always have begun within the first. A day with few mails within a month of it is no part of it, but a wrong
+    date, unless all days are so.
     volume.day_ratio: the same against the median of the same weekday in the two weeks around, for the first
     version. Each with its day; None where no day has enough to compare.
     """
@@ -171,11 +172,15 @@ def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict
 
 
 def _in_company(days: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The days of `LEAST_DAY` mails that have another one within `_APART` days, in order."""
-    many = sorted(day for day, n in days.items() if n >= LEAST_DAY and len(day) == 10)
-    near = np.diff(np.array(many, "datetime64[D]")).astype(int) <= _APART
-    found = np.concatenate([near, [False]])[: len(many)] | np.concatenate([[False], near])[: len(many)]
-    return [(day, days[day]) for day, beside in zip(many, found.tolist(), strict=True) if beside]
+    """The days of `LEAST_DAY` mails, in order: those with as many more within `_APART` days; all where none has."""
+    dated = sorted(day for day in days if len(day) == 10)
+    numbers = np.array(dated, "datetime64[D]").astype(int)
+    sums = np.cumsum([0, *(days[day] for day in dated)])
+    low, high = np.searchsorted(numbers, numbers - _APART), np.searchsorted(numbers, numbers + _APART, "right")
+    around = zip(dated, (sums[high] - sums[low]).tolist(), strict=True)
+    besides = {day: n - days[day] for day, n in around if days[day] >= LEAST_DAY}
+    found = [(day, days[day]) for day, n in besides.items() if n >= LEAST_DAY]
+    return found or [(day, days[day]) for day in besides]
 
 
 def anchor_facts(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, float | None]:

@@ -116,8 +116,7 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
     chosen = bins(manifest.files, job.config.tables.fragment_bytes)
     files = manifest.files
     if chosen:
-        with manifests.mendable(uri):
-            schema = _schema(job, join(uri, files[0].path))
+        schema = _schema(job, join(uri, files[0].path))
         table = Table(job.storage, uri, manifest, schema)
         tasks = []
         for number, members in enumerate(chosen):
@@ -138,7 +137,7 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
 
 
 def _schema(job: Job, uri: str) -> pa.Schema:
-    with job.storage.open(uri) as stream:
+    with manifests.mendable(job.storage, uri), job.storage.open(uri) as stream:
         return pq.read_schema(stream)
 
 

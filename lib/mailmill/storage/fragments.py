@@ -66,7 +66,7 @@ class Scan:
     @contextmanager
     def _opened(self) -> Iterator[pq.ParquetFile]:
         """The file; what is wrong with it, page or footer, is told with the way out."""
-        with mendable(self.uri.rpartition("/run_id=")[0]), self.storage.open(self.uri) as stream:
+        with mendable(self.storage, self.uri), self.storage.open(self.uri) as stream:
             yield pq.ParquetFile(stream)
 
 

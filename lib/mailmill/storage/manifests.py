@@ -175,7 +175,7 @@ def content(storage: Storage, table_uri: str, manifest: Manifest, name: str) -> 
     if found is None:
         raise DataError(f"{table_uri} has no file {name}")
     uri, state = join(table_uri, found.path), hasher(found.path.partition("/")[2])
-    with mendable(table_uri):
+    with mendable(storage, uri):
         read = storage.read(uri)
         state.update(read)
         if state.hexdigest() != found.digest:
@@ -189,12 +189,20 @@ def hasher(name: str) -> hashlib.blake2b:
 
 
 @contextlib.contextmanager
-def mendable(table_uri: str) -> Iterator[None]:
-    """Say with what is wrong with a file of the table at `table_uri` how it is made anew."""
+def mendable(storage: Storage, uri: str) -> Iterator[None]:
+    """Say with what is wrong with a file how its table is made anew, if the table is of this file.
+
+    It is not where a run wrote the file and has not published it, or another run has published since.
+    """
     try:
         yield
     except DataError as error:
-        raise DataError(error.message, hint=error.hint or anew(table_uri)) from None
+        if error.hint:
+            raise
+        table_uri, _, path = uri.rpartition("/run_id=")
+        published = read(storage, table_uri)
+        ours = published is not None and any(file.path == f"run_id={path}" for file in published.files)
+        raise DataError(error.message, hint=anew(table_uri) if ours else "") from None
 
 
 def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collection[str] = ()) -> None:

@@ -14,12 +14,11 @@ from itertools import pairwise
 import pyarrow.parquet as pq
 
 from mailmill.errors import DataError
-from mailmill.storage import manifests
 from mailmill.storage.clients import CONNECTIONS
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.fingerprint import combine, digest
 from mailmill.storage.fragments import Scan
-from mailmill.storage.manifests import File
+from mailmill.storage.manifests import File, mendable
 
 
 def cut(storage: Storage, table: str, files: Sequence[File], target_bytes: int) -> list[Scan]:
@@ -28,7 +27,7 @@ def cut(storage: Storage, table: str, files: Sequence[File], target_bytes: int) 
     Raises DataError naming the first file that is damaged or gone.
     """
     uris = [join(table, file.path) for file in files]
-    with manifests.mendable(table), ThreadPoolExecutor(CONNECTIONS) as readers:
+    with ThreadPoolExecutor(CONNECTIONS) as readers:
         groups = list(readers.map(lambda uri: _row_groups(storage, uri), uris))
     found = zip(uris, files, groups, strict=True)
     return [scan for uri, file, rows in found for scan in _cut(storage, uri, rows, file.bytes / target_bytes)]
@@ -38,7 +37,7 @@ def check(storage: Storage, table: str, files: Iterable[File]) -> None:
     """Read every file. Raises DataError naming the first that is damaged or gone, or has other rows than it had."""
     for file in files:
         uri = join(table, file.path)
-        with manifests.mendable(table):
+        with mendable(storage, uri):
             scan = Scan(storage, uri, tuple(range(len(_row_groups(storage, uri)))), file.rows)
             try:
                 same = combine([digest(batch) for batch in scan.batches()]) == int(file.digest, 16)
@@ -51,7 +50,7 @@ def check(storage: Storage, table: str, files: Iterable[File]) -> None:
 @lru_cache(maxsize=2**16)
 def _row_groups(storage: Storage, uri: str) -> tuple[int, ...]:
     """The rows of each row group of a file. A path names one content for ever."""
-    with storage.open(uri) as stream:
+    with mendable(storage, uri), storage.open(uri) as stream:
         metadata = pq.ParquetFile(stream).metadata
     return tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
 

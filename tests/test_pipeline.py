@@ -349,7 +349,7 @@ def test_without_labels_the_run_ends_after_the_features(corpus: Path, vectors: P
         assert job.workspace.find("labels") is None
         with pytest.raises(ConfigError, match="no labels"):
             pipeline.label(job)
-        with pytest.raises(DataError, match="classes"):
+        with pytest.raises(DataError, match="no mail of the features has a label"):
             pipeline.train(job)
 
 

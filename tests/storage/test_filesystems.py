@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow.fs as fs
 import pytest
 
 from mailmill.config import StorageSection
@@ -187,6 +188,20 @@ def test_children_and_delete(place: Place) -> None:
     storage.delete(join(root, "t/never-was"))
     assert storage.children(join(root, "t")) == ["run_id=2"]
     assert storage.children(join(root, "nowhere")) == []
+
+
+def test_a_folder_that_is_emptied_meanwhile_is_deleted(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some servers name a folder for a while after its last object is gone."""
+
+    class Emptied:
+        def get_file_info(self, path: str) -> fs.FileInfo:
+            return fs.FileInfo(path, type=fs.FileType.Directory)
+
+        def delete_dir(self, path: str) -> None:
+            raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Storage, "arrow", lambda self, uri: (Emptied(), uri))
+    storage.delete("s3://test/emptied")
 
 
 def test_streams_seek(place: Place) -> None:

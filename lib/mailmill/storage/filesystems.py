@@ -229,11 +229,12 @@ class Storage:
             if not is_s3(uri):
                 shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
                 return
-            kind = filesystem.get_file_info(path).type
-            if kind == pafs.FileType.Directory:
-                filesystem.delete_dir(path)
-            elif kind == pafs.FileType.File:
-                filesystem.delete_file(path)
+            with contextlib.suppress(FileNotFoundError):  # of an emptied folder that a server still names, too
+                kind = filesystem.get_file_info(path).type
+                if kind == pafs.FileType.Directory:
+                    filesystem.delete_dir(path)
+                elif kind == pafs.FileType.File:
+                    filesystem.delete_file(path)
 
     def request(self, method: str, **arguments: Any) -> tuple[dict[str, Any], bytes]:
         """One request to S3 as the SDK names it, e.g. "put_object": the answer, and the body where it has one."""

@@ -13,7 +13,7 @@ import logging
 from functools import partial
 
 from mailmill import schemas
-from mailmill.config import ModelName
+from mailmill.config import TRAINED, ModelName
 from mailmill.docs import build, choice, energy
 from mailmill.email import CleanKernel, CleanOptions
 from mailmill.errors import ConfigError, DataError
@@ -40,7 +40,7 @@ def run(job: Job) -> None:
     if job.config.labels.given:
         labels = label(job)
         training.classes_of(list(labels.manifest.statistics["classes"]), job.config)  # what is wrong stops here
-    if job.config.features.vectors == own_vectors.TRAINED:
+    if job.config.features.vectors == TRAINED:
         glove(job)
     features(job)
     if job.config.labels.given:
@@ -59,7 +59,7 @@ def require(job: Job) -> None:
         _require_trained(job)
     if job.config.docs.build:
         build.require(job.storage, job.config)
-    if job.config.features.vectors != own_vectors.TRAINED:
+    if job.config.features.vectors != TRAINED:
         vectors.require(job.storage, job.config.features.vectors)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mailmill import pipeline, schemas
-from mailmill.config import Config
+from mailmill.config import TRAINED, Config
 from mailmill.errors import DataError
 from mailmill.features import glove_training
 from mailmill.features.vector_files import VectorFile
@@ -26,7 +26,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def configured(work: Path, corpus: Path, *overrides: str) -> Config:
-    return mail.make_config(str(work), corpus, Path(own_vectors.TRAINED), *SMALL, *overrides)
+    return mail.make_config(str(work), corpus, Path(TRAINED), *SMALL, *overrides)
 
 
 def published(config: Config) -> bytes:
@@ -128,7 +128,7 @@ def test_what_killed_attempts_left_half_goes_at_the_next(tmp_path: Path) -> None
 
 
 def test_features_without_trained_vectors_say_what_to_do(corpus: Path, tmp_path: Path) -> None:
-    config = mail.make_config(str(tmp_path), corpus, Path(own_vectors.TRAINED), labels={})
+    config = mail.make_config(str(tmp_path), corpus, Path(TRAINED), labels={})
     with Job(config) as job:
         pipeline.ingest(job)
         pipeline.clean(job)
@@ -147,9 +147,7 @@ def test_mail_without_frequent_words_is_refused(corpus: Path, tmp_path: Path) ->
 @pytest.mark.s3
 def test_a_workspace_on_s3_gets_the_same_vectors(reference: Config, corpus: Path, s3_endpoint: str) -> None:
     work = "s3://test/own-vectors/work"
-    config = mail.make_config(
-        work, corpus, Path(own_vectors.TRAINED), *SMALL, f"storage.endpoint={s3_endpoint}", labels={}
-    )
+    config = mail.make_config(work, corpus, Path(TRAINED), *SMALL, f"storage.endpoint={s3_endpoint}", labels={})
     with Job(config) as job:
         pipeline.run(job)
     assert published(config) == published(reference)

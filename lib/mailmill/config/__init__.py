@@ -7,6 +7,7 @@ exactly when something it depends on has changed.
 """
 
 from mailmill.config.data import (
+    TRAINED,
     CleanSection,
     EngineSection,
     FeaturesSection,
@@ -33,6 +34,7 @@ from mailmill.config.loading import Config, fingerprint, load, parse
 from mailmill.config.values import Bytes, Section, parse_bytes
 
 __all__ = [
+    "TRAINED",
     "Bytes",
     "CacheSection",
     "CleanSection",

@@ -106,6 +106,10 @@ class LabelsSection(Section):
         return self
 
 
+#: `features.vectors` that are trained on one's own mail.
+TRAINED = "trained"
+
+
 class FeaturesSection(Section):
     """What a mail's words become, how many of them are read, and the split by conversation."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailmill import config as configuration
-from mailmill.config import Config
+from mailmill.config import TRAINED, Config
 from mailmill.docs.facts import Fact, Facts, Profile
 from mailmill.errors import DataError
 from mailmill.storage.filesystems import join
@@ -21,8 +21,6 @@ from mailmill.storage.tables import Workspace
 IN_ORDER = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "scores")
 #: Outputs beside a table proper, to which the counts of the stage belong.
 UNCOUNTED = ("raw_rejects", "rejects")
-#: features.vectors that are trained on the workspace's own mail, and their table.
-OWN_VECTORS, OWN_TABLE = "trained", "vectors/trained"
 #: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.
 AMOUNT = frozenset({"count", "bytes"})
 #: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
@@ -49,8 +47,8 @@ def gather(workspace: Workspace, config: Config) -> Facts:
     for name, manifest in manifests.items():
         known.of_manifest(name, manifest, workspace)
     _input(known, manifests, workspace, config)
-    if config.features.vectors == OWN_VECTORS and (own := workspace.find(OWN_TABLE)):
-        known.add("vectors.words", own.statistics.get("words"), f"manifest of {OWN_TABLE}: statistics", own)
+    if config.features.vectors == TRAINED and (own := workspace.find("vectors/trained")):
+        known.add("vectors.words", own.statistics.get("words"), "manifest of vectors/trained: statistics", own)
     models = _model_manifests(workspace)
     _models(known, models, workspace)
     for name in manifests:

@@ -121,7 +121,6 @@ def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
     A customer's answer may be "VAT number GB123456789", too.
     """
     below = [lines[i] for i in solid[k + 1 :]]
-    text = any([line.shape.prose and not any([line.rule(kind) for kind in LONG_KINDS]) for line in below])
     for j in range(k - 1, max(-1, k - 7), -1):
         line = lines[solid[j]]
         if line.rule("register") or adds(lines, solid[j]):
@@ -130,7 +129,7 @@ def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
             break
         if line.rule("signoff") or line.rule("contact") or line.shape.address or RULED.match(line.bare):
             return True
-        if line.shape.name and not (text or any(map(str.isdigit, line.bare))):
+        if line.shape.name and not any(map(str.isdigit, line.bare)) and not _hold_text(below):
             return True
     greeted = k > 0 and lines[solid[k - 1]].rule("greeting") != ""
     if len(below) > 5 or greeted or not all(line.rule("register") for line in below):
@@ -162,13 +161,18 @@ def _tells(lines: Lines, solid: list[int], k: int) -> bool:
     if _LEADS.search(text) or PATTERNS.instructions.search(text.lower()):
         return False
     below = [lines[i] for i in solid[k + len(passage) :]]
-    if any([line.shape.prose and not any([line.rule(kind) for kind in LONG_KINDS]) for line in below]):
+    if _hold_text(below):
         return True
     links = [line.shape.words == 1 and line.shape.address for line in below]
     verbless = PATTERNS.sentence_words.isdisjoint(text.lower().rstrip(".!?").split())
     if _below_signature(lines, solid, k):
         return not (links[:1] == [True] or (verbless and shape.words <= _BRIEF))
     return not (verbless and links and all(links))
+
+
+def _hold_text(below: list[Line]) -> bool:
+    """Is one of the lines a sentence that no gateway and no list writes?"""
+    return any([line.shape.prose and not any([line.rule(kind) for kind in LONG_KINDS]) for line in below])
 
 
 def _consents(lines: Lines, solid: list[int], k: int) -> bool:
@@ -182,8 +186,10 @@ def _consents(lines: Lines, solid: list[int], k: int) -> bool:
         return False
     if last > solid[k] or all(lines.bares[last : solid[k]]) or (":" in bare and not lines[solid[k]].shape.address):
         return True
-    below = [lines[i] for i in solid[k + 1 : k + 2]]
-    return any(_FIELD.match(line.bare) and not (line.shape.address or line.rule("register")) for line in below)
+    if k + 1 == len(solid):
+        return False
+    below = lines[solid[k + 1]]
+    return _FIELD.match(below.bare) is not None and not (below.shape.address or below.rule("register"))
 
 
 def _announced(lines: Lines, solid: list[int], k: int) -> bool:

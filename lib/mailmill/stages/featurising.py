@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mailmill import schemas
-from mailmill.config import fingerprint
+from mailmill.config import TRAINED, fingerprint
 from mailmill.features import fitting, vectors
 from mailmill.features.kernel import FeaturesKernel
 from mailmill.features.rows import Assignment
@@ -94,7 +94,7 @@ def _known(job: Job, texts: Table, store: SharedVectors, spec: FeatureSpec) -> K
     settings = job.config.features
     direction = polarity.direction(store.open(), spec.dimension, spec.columns_of("mean"))
     # The polarity of other words, or of other parts of the mail, is another figure: it is not compared with this one.
-    words = settings.vectors if settings.vectors == own_vectors.TRAINED else store.fingerprint
+    words = settings.vectors if settings.vectors == TRAINED else store.fingerprint
     polarity_of = fingerprint(words, settings.max_words, settings.subject)
     demanded = job.threads(texts, partial(split_of, seed=job.config.run.seed, shares=settings.shares))
     return Known(job.config.train.positive, direction, demanded, polarity_of)

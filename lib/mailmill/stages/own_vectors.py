@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from mailmill import config as configuration
 from mailmill import resources, schemas
+from mailmill.config import TRAINED
 from mailmill.engines import Grouping
 from mailmill.errors import DataError, InfrastructureError
 from mailmill.features import glove_training, vocabulary
@@ -42,8 +43,7 @@ from mailmill.storage.tables import Stage, Table
 
 log = logging.getLogger("mailmill")
 
-#: The value of `features.vectors` that means this stage's, and its table.
-TRAINED = "trained"
+#: The table of the vectors that `features.vectors = "trained"` means, and its file.
 TABLE = f"vectors/{TRAINED}"
 FILE = f"{TRAINED}.txt"
 

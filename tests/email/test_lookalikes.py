@@ -175,7 +175,11 @@ def test_content_stays(text: str) -> None:
             "Es grüßt Sie herzlich", "In afwachting van uw reactie verblijf ik, hoogachtend,",
             "Nell'attesa di un riscontro, porgo distinti saluti.", "En espera de su respuesta, le saluda atentamente,",
             "Sem outro assunto de momento, subscrevo-me com os melhores cumprimentos,", "En espera de su respuesta",
-            "In Erwartung Ihrer Antwort verbleibe ich", "Ich verbleibe hochachtungsvoll", "Subscrevo-me, atentamente")),
+            "In Erwartung Ihrer Antwort verbleibe ich", "Ich verbleibe hochachtungsvoll", "Subscrevo-me, atentamente",
+            "A la espera de su respuesta,", "Quedo a la espera de sus noticias.", "Sin más, un saludo",
+            "Sin otro particular, le saluda atentamente", "Dans l'attente de vous lire,", "Resto in attesa",
+            "Dans l'attente d'un retour rapide de votre part,", "In attesa di un Vostro cortese riscontro.",
+            "Fico no aguardo de um retorno.", "Aguardando retorno,", "In afwachting van uw antwoord,")),
         # a sentence below a signature
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),

@@ -160,3 +160,18 @@ def test_the_workers_of_a_running_cluster_are_waited_for(monkeypatch: pytest.Mon
         monkeypatch.setattr(distributed.Client, "wait_for_workers", begun)
         with open_engine(EngineSection(kind="dask", address=address)) as engine:
             assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}
+
+
+def test_a_worker_of_a_running_cluster_that_does_not_answer_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hangs, or goes while the engine opens; be it the last one, tasks wait for the next."""
+    with standing(workers=1) as cluster:
+        address, ask = cluster.scheduler_address, distributed.Client.run
+
+        def answer(client: distributed.Client, *arguments: Any, **options: Any) -> dict[str, object]:
+            gone = {"tcp://127.0.0.1:9": distributed.comm.CommClosedError("closed")}
+            return gone | dict(ask(client, *arguments, **options))
+
+        monkeypatch.setattr(distributed.Client, "run", answer)
+        monkeypatch.setattr(distributed.Client, "nthreads", lambda _: {})
+        with open_engine(EngineSection(kind="dask", address=address)) as engine:
+            assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}

@@ -112,7 +112,7 @@ class DaskEngine(Engine):
         if settings.address:
             self._code = code_version()
             self._client = _connected(settings.address)
-            self.workers = sum(self._client.nthreads().values())
+            self.workers = max(1, sum(self._client.nthreads().values()))  # its last one may have gone since
             self.memory = settings.memory or self.memory
         else:
             self.workers = settings.workers or resources.cores()
@@ -191,7 +191,8 @@ def _connected(address: str) -> Any:
     """A client of the scheduler that runs at `address`, whose workers have this very mailmill.
 
     They may have been started before an upgrade: their rows would be those of other rules, under this code's name.
-    Or they are started together with this driver: the first is waited for.
+    Or they are started together with this driver: the first is waited for. One that does not answer now is asked
+    again by its first task.
     """
     try:
         client = distributed.Client(address, timeout=10)
@@ -203,14 +204,18 @@ def _connected(address: str) -> Any:
     try:
         with contextlib.suppress(TimeoutError):
             client.wait_for_workers(1, timeout=WORKERS_SECONDS)
-        found = client.run(code_version)
+        found = client.run(code_version, on_error="return")
+        answers = [answer for answer in found.values() if not isinstance(answer, OSError)]
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
     except Exception as error:
         client.close()
         raise InfrastructureError(
             f"the Dask workers at {address} cannot run mailmill ({type(error).__name__})",
             hint=f"install mailmill {__version__} where they run, and start them again",
         ) from error
-    others = {code for code in found.values() if code != code_version()}
+    others = {code for code in answers if code != code_version()}
     if found and not others:
         return client
     client.close()

@@ -8,12 +8,13 @@ import json
 import mailbox
 import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from mailmill.corpus import CorpusSpec, CorpusSummary, generate, write
+from mailmill.corpus import CorpusSpec, CorpusSummary, GeneratedMail, generate, write
 from mailmill.corpus.formats import Format
 from mailmill.corpus.truth import TRUTH
 from mailmill.errors import ConfigError, DataError
@@ -52,20 +53,22 @@ def read_back(folder: Path, kind: Format) -> list[tuple[str, bytes]]:
     return [("", re.sub(rb"(?m)^>(>*From )", rb"\1", raw)) for raw in stored]
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-def test_every_format_holds_the_same_mails_and_is_written_the_same_twice(kind: Format, tmp_path: Path) -> None:
-    seen: list[int] = []
-    summary = write(SPEC, tmp_path / "a", kind, seen.append)
-    write(SPEC, tmp_path / "b", kind)
-    assert digests(tmp_path / "a") == digests(tmp_path / "b")
-    mails = list(generate(SPEC))
-    stored = read_back(tmp_path / "a", kind)
-    if kind == "mbox":
-        # The form itself ends each mail with a line end.
-        expected = [("", mail.raw if mail.raw.endswith(b"\n") else mail.raw + b"\n") for mail in mails]
-    else:
-        expected = [(mail.name, mail.raw) for mail in mails]
-    assert stored == expected
+@pytest.fixture(scope="module")
+def mails() -> list[GeneratedMail]:
+    return list(generate(SPEC))
+
+
+@pytest.fixture(scope="module")
+def in_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CorpusSummary, list[int]]:
+    """The corpus as single files, its summary, and the progress that was told."""
+    folder, seen = tmp_path_factory.mktemp("corpus"), list[int]()
+    return folder, write(SPEC, folder, progress=seen.append), seen
+
+
+def test_progress_and_summary_count_all(
+    mails: list[GeneratedMail], in_files: tuple[Path, CorpusSummary, list[int]]
+) -> None:
+    _, summary, seen = in_files
     assert seen == [500, 500, 205]
     kinds = [mail.kind for mail in mails]
     assert summary == CorpusSummary(
@@ -77,20 +80,38 @@ def test_every_format_holds_the_same_mails_and_is_written_the_same_twice(kind: F
     )
 
 
-def test_labels_and_truth_lie_beside_the_mail(tmp_path: Path) -> None:
-    write(SPEC, tmp_path / "c")
-    mails = list(generate(SPEC))
-    with open(tmp_path / "c" / "labels.csv", encoding="utf-8", newline="") as file:
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_holds_the_same_mails_and_is_written_the_same_twice(kind: Format, tmp_path: Path) -> None:
+    spec = replace(SPEC, count=205, malformed=0.1)
+    write(spec, tmp_path / "a", kind)
+    write(spec, tmp_path / "b", kind)
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    mails = list(generate(spec))
+    stored = read_back(tmp_path / "a", kind)
+    if kind == "mbox":
+        # The form itself ends each mail with a line end.
+        expected = [("", mail.raw if mail.raw.endswith(b"\n") else mail.raw + b"\n") for mail in mails]
+    else:
+        expected = [(mail.name, mail.raw) for mail in mails]
+    assert stored == expected
+
+
+def test_labels_and_truth_lie_beside_the_mail(
+    mails: list[GeneratedMail], in_files: tuple[Path, CorpusSummary, list[int]]
+) -> None:
+    folder = in_files[0]
+    assert read_back(folder, "eml") == [(mail.name, mail.raw) for mail in mails]
+    with open(folder / "labels.csv", encoding="utf-8", newline="") as file:
         labels = list(csv.reader(file))
     assert labels[0] == ["message_id", "label"]
     assert labels[1:] == [[mail.message_id, mail.given_label] for mail in mails if mail.kind == "ok"]
-    truth = pq.read_table(tmp_path / "c" / "truth.parquet")
+    truth = pq.read_table(folder / "truth.parquet")
     assert truth.schema.equals(TRUTH)
     for row, mail in zip(truth.to_pylist(), mails, strict=True):
         assert [(zone["line"], zone["zone"]) for zone in row.pop("zones")] == list(mail.zones)
         assert row == {name: getattr(mail, name) for name in row}
-    assert len(list((tmp_path / "c" / "mail" / "000000").iterdir())) == 1000
-    mark = json.loads((tmp_path / "c" / "corpus.json").read_text(encoding="utf-8"))
+    assert len(list((folder / "mail" / "000000").iterdir())) == 1000
+    mark = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
     assert mark["complete"]
     assert mark["spec"]["seed"] == 3
 

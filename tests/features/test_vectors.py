@@ -105,8 +105,9 @@ def test_a_store_that_lost_a_file_is_made_anew(
     os.utime(source, (0, 0))
     made = vectors.prepare(storage, root, str(source))
     storage.delete(join(made.uri, lost))
+    assert vectors.find(storage, root, made.fingerprint) is None  # nor does a model read mail by it
     os.utime(source, (night, night))
-    assert vectors.prepare(storage, root, str(source)) == made
+    assert vectors.prepare(storage, root, str(source)) == made == vectors.find(storage, root, made.fingerprint)
     assert set(storage.children(made.uri)) == glove.STORED
     assert made.open().lookup(["day"]).tolist() == [1]
 

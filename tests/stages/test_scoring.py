@@ -16,13 +16,14 @@ from click.testing import CliRunner
 from mailmill import pipeline, schemas
 from mailmill.cli import cli
 from mailmill.commands.outcome import guarded
-from mailmill.config import Config, StorageSection
-from mailmill.errors import ConfigError, DataError
+from mailmill.config import Config, StorageSection, TablesSection
+from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.job import Job
 from mailmill.stages import scorer as scoring
 from mailmill.stages.scoring import require_own, score_mail
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.loading import message_key
+from mailmill.storage.tables import Workspace
 from tests import mail
 from tests.conftest import require_engine
 from tests.faults.processes import mailmill
@@ -332,3 +333,22 @@ def test_a_model_that_was_not_trained_again_keeps_its_weights(tmp_path: Path) ->
     runs = [folder.name for folder in (tmp_path / "work" / "weights").iterdir() if folder.is_dir()]
     assert len(runs) == 3, "the model's, this night's, and the one before"
     assert len(list((tmp_path / "work" / "vectors").iterdir())) == 2, "the model's, and this night's"
+
+
+def test_a_folder_that_is_not_ours_to_read_holds_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data disk's "lost+found" lies in a workspace that is the disk; a model in `models` is no such matter."""
+    refused, exists = tmp_path / "lost+found", Storage.exists
+    refused.mkdir()
+
+    def asked(storage: Storage, uri: str) -> bool:
+        if uri.startswith(str(refused)):
+            raise InfrastructureError(f"{uri}: not ours to read") from PermissionError(13, "Permission denied")
+        return exists(storage, uri)
+
+    monkeypatch.setattr(Storage, "exists", asked)
+    workspace = Workspace(STORAGE, str(tmp_path), TablesSection())
+    assert scoring.vectors_in_use(workspace) == scoring.weights_in_use(workspace) == set()
+    refused = tmp_path / "models" / "best"
+    refused.mkdir(parents=True)
+    with pytest.raises(InfrastructureError):
+        scoring.vectors_in_use(workspace)

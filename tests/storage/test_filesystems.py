@@ -234,3 +234,9 @@ def test_an_unreachable_endpoint_is_an_infrastructure_error(action: str, monkeyp
         calls[action]()
     assert caught.value.exit_code == 4
     assert "s3://b/x" in caught.value.message
+
+
+def test_a_full_disk_is_told_apart_from_the_object_that_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(2**20))
+    with pytest.raises(InfrastructureError, match=r"^/dev/full: "):
+        Storage(StorageSection()).fetch(str(tmp_path / "large"), Path("/dev/full"))

@@ -286,6 +286,13 @@ def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:
             read()
 
 
+def test_only_mails_own_tables_are_made_anew_of_the_mail_that_is_still_there() -> None:
+    """A profile is made anew of the table."""
+    assert manifests.anew("work/raw").endswith("made anew: of the mail that is still there")
+    for uri in ("work/clean", "s3://bucket/work/profiles/raw"):
+        assert manifests.anew(uri).endswith("made anew")
+
+
 @pytest.mark.parametrize("others", [0, 1, 3])
 def test_a_file_that_is_not_the_published_tables_is_no_reason_to_make_that_anew(place: Place, others: int) -> None:
     """A draft that is cut, one that another run's publication swept, and a file of a table that was replaced twice."""

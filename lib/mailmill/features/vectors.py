@@ -106,6 +106,14 @@ def stores(storage: Storage, work: str) -> Iterator[tuple[SharedVectors, dict[st
             yield SharedVectors(storage, uri, fingerprint), meta
 
 
+def find(storage: Storage, work: str, fingerprint: str) -> SharedVectors | None:
+    """The prepared word vectors of a workspace that have this fingerprint, whole, or None."""
+    for shared, meta in stores(storage, work):
+        if shared.fingerprint == fingerprint and _whole(shared, meta):
+            return shared
+    return None
+
+
 def _prepared_before(storage: Storage, work: str, signature: str) -> SharedVectors | None:
     """The store that an earlier run made of this very source, whatever its name."""
     for shared, meta in stores(storage, work):

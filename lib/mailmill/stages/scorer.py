@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.email import clean_message
-from mailmill.errors import DataError
+from mailmill.errors import DataError, InfrastructureError
 from mailmill.features.featurize import Features, Featurizer
 from mailmill.features.spec import FeatureSpec
-from mailmill.features.vectors import SharedVectors, prepare, stores
+from mailmill.features.vectors import SharedVectors, find, prepare
 from mailmill.features.weights import META as WEIGHTS_META
 from mailmill.features.weights import SharedWeights
 from mailmill.models import artifact
 from mailmill.models.data import SparseRows
 from mailmill.models.scoring import predict, probability, sentiment
 from mailmill.storage import manifests
-from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.filesystems import Storage, join, of_one_object
 from mailmill.storage.tables import Workspace
 
 
@@ -108,7 +108,7 @@ def open_model(storage: Storage, place: str, vectors: str | None = None) -> Scor
         root = root.rpartition("/")[0]
         if not root or root.endswith(":/"):
             break
-        shared = shared or find_vectors(storage, root, spec.fingerprint)
+        shared = shared or find(storage, root, spec.fingerprint)
         weights = weights or (find_weights(storage, root, spec.weights) if spec.fitted else None)
         if shared is not None and (weights is not None or not spec.fitted):
             return Scorer(found, shared, weights)
@@ -122,11 +122,6 @@ def open_model(storage: Storage, place: str, vectors: str | None = None) -> Scor
         f"the word vectors of the model in {place} ({spec.vectors}) are not beside it",
         hint="say where they are: --vectors FILE or --vectors package:NAME",
     )
-
-
-def find_vectors(storage: Storage, work: str, fingerprint: str) -> SharedVectors | None:
-    """The prepared word vectors of a workspace that have this fingerprint, or None."""
-    return next((shared for shared, _ in stores(storage, work) if shared.fingerprint == fingerprint), None)
 
 
 def find_weights(storage: Storage, work: str, fingerprint: str) -> SharedWeights | None:
@@ -157,15 +152,26 @@ def vectors_in_use(workspace: Workspace) -> set[str]:
 def _specifications(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """How the models of a workspace make features: those published, now and before, and copies in folders of their own.
 
-    A copy is looked for in the workspace and in its folder `models`.
+    A copy is looked for in the workspace and in its folder `models`. What else lies in the workspace and is not ours to
+    read (a disk's "lost+found") holds no model of ours.
     """
     storage, models = workspace.storage, workspace.uri_of("models")
-    for place in (join(root, name) for root in (workspace.root, models) for name in storage.children(root)):
-        if storage.exists(place):
-            continue  # somebody's file
-        published = place.startswith(join(models, ""))
-        runs = [name for name in storage.children(place) if name.startswith("run_id=")] if published else []
-        for folder in (place, *(join(place, name) for name in runs)):
-            spec = manifests.document(storage, join(folder, artifact.DOCUMENT)).get("feature_spec")
-            if isinstance(spec, dict):
-                yield spec
+    for name in storage.children(models):
+        place = join(models, name)
+        if not storage.exists(place):  # else it is somebody's file
+            runs = [join(place, run) for run in storage.children(place) if run.startswith("run_id=")]
+            yield from _specified(storage, [place, *runs])
+    for name in storage.children(workspace.root):
+        try:
+            yield from _specified(storage, [join(workspace.root, name)])
+        except InfrastructureError as error:
+            if of_one_object(error) is None:
+                raise
+
+
+def _specified(storage: Storage, folders: list[str]) -> Iterator[dict[str, Any]]:
+    """The specifications of features of the models that lie in these folders."""
+    for folder in folders:
+        spec = manifests.document(storage, join(folder, artifact.DOCUMENT)).get("feature_spec")
+        if isinstance(spec, dict):
+            yield spec

@@ -92,8 +92,10 @@ class Storage:
 
     def fetch(self, uri: str, path: Path) -> None:
         """Copy the file to the local `path`, a piece at a time."""
-        with self.open(uri) as stream, path.open("wb") as target:
-            shutil.copyfileobj(stream, target, 2**24)
+        with self.translated(str(path)), path.open("wb") as target, self.open(uri) as stream:
+            while piece := stream.read(2**24):
+                with self.translated(str(path)):  # a full disk is not the object's
+                    target.write(piece)
 
     def read_many(self, uris: Sequence[str]) -> Iterator[tuple[str, bytes | OSError]]:
         """Each small object's bytes, or the error that it alone ended in, in this order; concurrently on S3."""

@@ -118,8 +118,10 @@ def _known(kind: type[Any], document: dict[str, Any]) -> dict[str, Any]:
 
 def anew(table_uri: str) -> str:
     """The way out for people whose table is damaged, as the end of a sentence."""
-    of_mail = ": of the mail that is still there" if table_uri.rpartition("/")[2] in _OF_MAIL else ""
-    return f"delete {join(table_uri, NAME)} and run again: the table is then made anew{of_mail}"
+    folder, _, table = table_uri.rpartition("/")
+    of_mail = table in _OF_MAIL and not folder.endswith("/profiles")
+    end = ": of the mail that is still there" if of_mail else ""
+    return f"delete {join(table_uri, NAME)} and run again: the table is then made anew{end}"
 
 
 def read(storage: Storage, table_uri: str) -> Manifest | None:

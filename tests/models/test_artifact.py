@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,10 @@ DATA = problem(400, 5)
 RECORD: dict[str, Any] = {"feature_spec": {"glove": "6B.50d", "µ": [1, 2.5]}, "training": {"fingerprint": "ab12"}}
 
 
-def fitted(kind: str) -> tuple[Model, dict[str, Any]]:
+KINDS = ("forest", "logistic")
+
+
+def fit(kind: str) -> tuple[Model, dict[str, Any]]:
     model: Model
     if kind == "logistic":
         model, evidence = fit_logistic(cut(DATA), CLASSES, LogisticSettings(class_weight=(1.0, 2.0)))
@@ -38,12 +42,12 @@ def fitted(kind: str) -> tuple[Model, dict[str, Any]]:
     return model, {**RECORD, "evidence": evidence, "metrics": evaluate(cut(DATA), model)}
 
 
-FITTED = {kind: fitted(kind) for kind in ("logistic", "forest")}
+fitted = cache(fit)
 
 
-@pytest.mark.parametrize("kind", FITTED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_round_trip_is_byte_identical(kind: str) -> None:
-    model, record = FITTED[kind]
+    model, record = fitted(kind)
     made = to_bytes(model, **record)
     back = from_bytes(made)
     assert probability(back.model, DATA.X).tobytes() == probability(model, DATA.X).tobytes()
@@ -54,18 +58,18 @@ def test_round_trip_is_byte_identical(kind: str) -> None:
     assert back.evidence == record["evidence"].to_dict()
     assert sorted(made) == [DOCUMENT, WEIGHTS]
     assert to_bytes(back.model, **record) == made
-    assert to_bytes(fitted(kind)[0], **record) == made
+    assert to_bytes(fit(kind)[0], **record) == made
 
 
-@pytest.mark.parametrize("kind", FITTED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_numpy_reads_the_weights_without_pickle(kind: str) -> None:
-    model, record = FITTED[kind]
+    model, record = fitted(kind)
     with np.load(io.BytesIO(to_bytes(model, **record)[WEIGHTS]), allow_pickle=False) as arrays:
         assert all(not arrays[name].dtype.hasobject for name in arrays.files)
 
 
 def files(kind: str) -> dict[str, bytes]:
-    model, record = FITTED[kind]
+    model, record = fitted(kind)
     return to_bytes(model, **record)
 
 
@@ -82,7 +86,7 @@ def arrays(kind: str) -> dict[str, np.ndarray]:
 
 
 def test_with_weights_is_accepted_when_nothing_is_changed() -> None:
-    for kind in FITTED:
+    for kind in KINDS:
         from_bytes(with_weights(kind, files(kind)[WEIGHTS]))
 
 
@@ -97,7 +101,7 @@ def test_with_weights_is_accepted_when_nothing_is_changed() -> None:
         ("feature_spec", []), ("training", None), ("evidence", 3), ("metrics", "x"), ("hyperparameters", {}),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("kind", FITTED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_wrong_descriptions_are_refused(kind: str, name: str, value: object) -> None:
     with pytest.raises(DataError):
         from_bytes(with_weights(kind, files(kind)[WEIGHTS], **{name: value}))
@@ -148,7 +152,7 @@ def test_hostile_forests_are_refused(attack: str) -> None:
         from_bytes(with_weights("forest", pack(changed)))
 
 
-@pytest.mark.parametrize("kind", FITTED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_hyperparameter_is_needed(kind: str) -> None:
     whole = json.loads(files(kind)[DOCUMENT])["hyperparameters"]
     for name in whole:
@@ -282,7 +286,7 @@ def test_zip_bombs_are_refused() -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_weights_never_raise_anything_else(data: st.DataObject) -> None:
-    kind = data.draw(st.sampled_from(sorted(FITTED)))
+    kind = data.draw(st.sampled_from(KINDS))
     weights = bytearray(files(kind)[WEIGHTS])
     for _ in range(data.draw(st.integers(1, 4))):
         weights[data.draw(st.integers(0, len(weights) - 1))] = data.draw(st.integers(0, 255))
@@ -323,13 +327,13 @@ def test_damage_and_absence_are_named() -> None:
 
 
 def test_what_json_cannot_say_is_refused() -> None:
-    model, _ = FITTED["logistic"]
+    model, _ = fitted("logistic")
     for wrong in ({"a": float("nan")}, {"a": {1, 2}}, {"a": "\ud800"}):
         with pytest.raises(DataError, match="JSON"):
             to_bytes(model, feature_spec=wrong, training={})
 
 
 def test_equal_forests_of_different_layout_give_equal_bytes() -> None:
-    model, record = FITTED["forest"]
+    model, record = fitted("forest")
     strided = [replace(tree, feature=np.repeat(tree.feature, 2)[::2]) for tree in model.trees]
     assert to_bytes(replace(model, trees=tuple(strided)), **record) == to_bytes(model, **record)

@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,36 +14,40 @@ from mailmill.models.scoring import Model, predict, probability, sentiment
 from .problems import CLASSES, cut, problem
 
 DATA = problem(5000, 23, noise=3.0)
-MODELS: dict[str, Model] = {
-    "logistic": fit_logistic(cut(DATA), CLASSES, LogisticSettings())[0],
-    "forest": fit_forest(cut(DATA), CLASSES, ForestSettings(trees=7, depth=6))[0],
-}
+KINDS = ("forest", "logistic")
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@cache
+def fitted(kind: str) -> Model:
+    if kind == "logistic":
+        return fit_logistic(cut(DATA), CLASSES, LogisticSettings())[0]
+    return fit_forest(cut(DATA), CLASSES, ForestSettings(trees=7, depth=6))[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 4999), st.integers(1, 5000))
 def test_a_row_scores_the_same_in_every_batch(kind: str, start: int, rows: int) -> None:
-    whole = probability(MODELS[kind], DATA.X)
+    whole = probability(fitted(kind), DATA.X)
     part = np.ascontiguousarray(DATA.X[start : start + rows])
-    assert probability(MODELS[kind], part).tobytes() == whole[start : start + rows].tobytes()
-    assert probability(MODELS[kind], np.asfortranarray(part)).tobytes() == whole[start : start + rows].tobytes()
-    assert probability(MODELS[kind], DATA.X[start : start + rows][::-1]).tobytes() == (
+    assert probability(fitted(kind), part).tobytes() == whole[start : start + rows].tobytes()
+    assert probability(fitted(kind), np.asfortranarray(part)).tobytes() == whole[start : start + rows].tobytes()
+    assert probability(fitted(kind), DATA.X[start : start + rows][::-1]).tobytes() == (
         whole[start : start + rows][::-1].tobytes()
     )
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_probabilities_sum_to_one(kind: str) -> None:
-    p = probability(MODELS[kind], DATA.X)
+    p = probability(fitted(kind), DATA.X)
     assert p.dtype == np.float64
     assert p.shape == (5000, 2)
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-15)
-    assert probability(MODELS[kind], DATA.X[:0]).shape == (0, 2)
+    assert probability(fitted(kind), DATA.X[:0]).shape == (0, 2)
 
 
 def test_decision_is_the_linear_function() -> None:
-    model = MODELS["logistic"]
+    model = fitted("logistic")
     assert isinstance(model, LogisticModel)
     np.testing.assert_allclose(model.decision(DATA.X), DATA.X.astype(float) @ model.coef.T + model.intercept, rtol=1e-9)
 
@@ -77,7 +83,7 @@ def test_unusable_sparse_features_are_refused(columns: int | None, value: float,
 def test_unusable_features_are_refused() -> None:
     X = DATA.X[:3].copy()
     X[1, 4] = np.nan
-    for kind in MODELS:
+    for kind in KINDS:
         for wrong, reason in ((X, "1 of 3"), (DATA.X[:, :5], "columns"), (DATA.X.astype(float), "float32")):
             with pytest.raises(DataError, match=reason):
-                probability(MODELS[kind], wrong)
+                probability(fitted(kind), wrong)

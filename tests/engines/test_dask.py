@@ -18,7 +18,7 @@ from distributed.comm import CommClosedError
 
 from mailmill.config import EngineSection
 from mailmill.engines import dask as dask_engine
-from mailmill.engines import open_engine
+from mailmill.engines import open_engine, worker
 from mailmill.engines.worker import own_memory
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.storage import manifests
@@ -127,7 +127,7 @@ def standing(workers: int) -> Iterator[distributed.LocalCluster]:
 
 def be_older() -> None:
     """On a worker: what it has loaded is of an older version."""
-    manifests.code_version = dask_engine.code_version = lambda: "0.0.1+0"  # type: ignore[assignment]
+    manifests.code_version = worker.code_version = lambda: "0.0.1+0"  # type: ignore[assignment]
 
 
 def test_a_running_clusters_workers_have_this_very_code() -> None:

@@ -103,6 +103,13 @@ def test_many_states_are_merged_by_executors_along_the_same_tree(
     assert sorted(re.findall(r"\d+", summed), key=int) == [str(number) for number in range(parts)]
 
 
+def test_a_clusters_workers_have_this_very_code(spark: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where code does not travel with the job, executors import what they have: perhaps that before an upgrade."""
+    monkeypatch.setattr(spark, "_code", "0.0.1+0")
+    with pytest.raises(InfrastructureError, match=r"worker runs other code, mailmill .*; this is 0\.0\.1\+0"):
+        list(spark.run(times, [1], b"x"))
+
+
 def fails_late(number: int, _: None) -> int:
     if number == 150:
         raise DataError("part 150 is damaged")

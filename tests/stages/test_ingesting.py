@@ -473,6 +473,14 @@ def test_compaction_joins_files_and_changes_nothing(mailbox: Mailbox, monkeypatc
         compacting.compact(job)
     assert set(victim.parents[2].iterdir()) == runs, "what failed leaves nothing"
     victim.write_bytes(content)
+    with monkeypatch.context() as patched:
+        patched.setattr(compacting, "_digests", lambda files: len(list(files)))
+        with (
+            pytest.raises(InfrastructureError, match="would change its rows; nothing was changed") as refused,
+            Job(mailbox.config(few)) as job,
+        ):
+            compacting.compact(job)
+    assert refused.value.hint == "start it again", "a hint to delete a whole table would lose mail that was kept"
     with Job(mailbox.config(few)) as job:
         changed = compacting.compact(job)
         after = {name: job.workspace.manifest(name) for name in GROWING}

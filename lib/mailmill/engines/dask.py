@@ -22,7 +22,7 @@ from mailmill import __version__, resources
 from mailmill.config import EngineSection
 from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
-from mailmill.engines.worker import give_back, own_memory, safe_frames
+from mailmill.engines.worker import give_back, other_code, own_memory, require_code, safe_frames
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
@@ -142,7 +142,7 @@ class DaskEngine(Engine):
                 return future
             return None
 
-        first = [future for _ in range(self.workers * AHEAD) if (future := submit()) is not None]
+        first = [future for _ in range(self._threads() * AHEAD) if (future := submit()) is not None]
         pending = distributed.as_completed(first)
         try:
             for future in pending:
@@ -159,6 +159,10 @@ class DaskEngine(Engine):
     def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
         """See `Engine.combine_by_key`."""
         return shuffle.combine(self, tasks, grouping, progress)
+
+    def _threads(self) -> int:
+        """Of all workers now: more may have joined a cluster that somebody else started."""
+        return self.workers if self._cluster else max(self.workers, sum(self._client.nthreads().values()))
 
     def _spread(self, broadcast: Any) -> Any:
         """`broadcast` on every worker; again where one dies meanwhile: Dask then fails somehow, or waits for ever."""
@@ -220,16 +224,9 @@ def _connected(address: str) -> Any:
         return client
     client.close()
     if others:
-        raise _other_code(next(iter(others)), code_version())
+        raise other_code(next(iter(others)), code_version())
     raise InfrastructureError(
         f"the Dask scheduler at {address} has no workers", hint=f"start some: dask worker {address} --nthreads 1"
-    )
-
-
-def _other_code(theirs: str, ours: str) -> InfrastructureError:
-    return InfrastructureError(
-        f"a Dask worker runs other code, mailmill {theirs}; this is {ours}",
-        hint="install the same mailmill where the workers run, and start them again",
     )
 
 
@@ -271,8 +268,7 @@ def _deaths_told() -> Iterator[None]:
 
 def _call(function: Callable[[Any, Any], Any], task: Any, broadcast: Any, code: str) -> Any:
     """One task, on a worker that may have joined since `_connected` asked. `code`: the driver's; '' for own workers."""
-    if code and code != code_version():
-        raise _other_code(code_version(), code)
+    require_code(code)
     try:
         return function(task, broadcast)
     finally:

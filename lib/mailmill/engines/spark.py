@@ -38,6 +38,7 @@ from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.filesystems import is_s3
 from mailmill.storage.fragments import Sink, Written
+from mailmill.storage.manifests import code_version
 from mailmill.storage.tables import Table
 
 T = TypeVar("T")
@@ -89,6 +90,7 @@ class SparkEngine(Engine):
         self._context = self._spark.sparkContext
         self.workers = max(1, self._context.defaultParallelism)
         self.one_box = self._context.master.split("[")[0] == "local"
+        self._code = "" if self.one_box else code_version()
         half = resources.memory() // 2 // self.workers  # the other half is Java's
         self.memory = settings.memory or (half if self.one_box else self.memory)
 
@@ -136,7 +138,7 @@ class SparkEngine(Engine):
             frame = self._read(uris)
             if kernel.columns is not None:
                 frame = frame.select(*kernel.columns)
-            files = frame.mapInArrow(MapPartition(kernel, sink), reports.DDL)
+            files = frame.mapInArrow(MapPartition(kernel, sink, self._code), reports.DDL)
             return reports.gathered(self._watched(files.collect, table.rows, progress))
         except InfrastructureError as error:
             if _UNREADABLE.search(f"{error} {error.__cause__ or error.__context__}"):
@@ -153,7 +155,7 @@ class SparkEngine(Engine):
             with java_lives():
                 numbers = self._spark.range(0, len(tasks), 1, len(tasks))
                 failures = self._context.accumulator(list[MailmillError](), Failures())
-                rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures), ddl)
+                rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures, self._code), ddl)
                 functions = {"sum": F.sum, "min": F.min, "max": F.max}
                 aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
                 files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
@@ -192,7 +194,7 @@ class SparkEngine(Engine):
         """Spark's collection of (number, result) of every task, not computed yet."""
         with java_lives():
             numbered = self._context.parallelize(list(enumerate(tasks)), min(len(tasks), 10_000))
-        return numbered.map(Call(function, shared))
+        return numbered.map(Call(function, shared, self._code))
 
     def _read(self, uris: Sequence[str]) -> Any:
         """Spark's frame over the files; it looks into one of them at once."""

@@ -12,19 +12,21 @@ from pyspark import Accumulator, TaskContext
 from mailmill.engines import reports
 from mailmill.engines.base import Grouping, Kernel, Reduction, map_batches
 from mailmill.engines.merging import merging
-from mailmill.engines.worker import travel_light
+from mailmill.engines.worker import require_code, travel_light
 from mailmill.errors import InfrastructureError, MailmillError
 from mailmill.storage.fragments import Sink
 
 
 @dataclass(frozen=True)
 class Call:
-    """One task of `Engine.run`: its number and its result."""
+    """One task of `Engine.run`: its number and its result. `code`: see `worker.require_code`, here and below."""
 
     function: Callable[[Any, Any], Any]
     shared: Any
+    code: str
 
     def __call__(self, item: tuple[int, Any]) -> tuple[int, Any]:
+        require_code(self.code)
         number, task = item
         try:
             return number, self.function(task, self.shared.value)
@@ -74,8 +76,10 @@ class MapPartition:
 
     kernel: Kernel
     sink: Sink
+    code: str
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        require_code(self.code)
         yield reports.report(lambda: map_batches(batches, self.kernel, self.sink, _partition()))
         travel_light()
 
@@ -102,8 +106,10 @@ class Emit:
     emit: Callable[[Any], pa.Table]
     tasks: Any
     failures: Accumulator[list[MailmillError]]
+    code: str
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        require_code(self.code)
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 try:

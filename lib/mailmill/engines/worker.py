@@ -1,4 +1,4 @@
-"""What a worker process holds and gives back, and what a PySpark worker spends before each task and how to spare it.
+"""What a worker process holds and gives back, whose code it has, and what PySpark spends before each task.
 
 Before every task PySpark calls `importlib.invalidate_caches()`, at which each zip archive on the path reads its
 directory again, in Python and once a package: with pyspark.zip that is a tenth of a second a task. It also collects
@@ -17,6 +17,9 @@ from types import FrameType
 from typing import Any
 
 import pyarrow as pa
+
+from mailmill.errors import InfrastructureError
+from mailmill.storage.manifests import code_version
 
 _frozen = False
 _asking = threading.Lock()
@@ -37,6 +40,23 @@ def travel_light() -> None:
         _frozen = True
         gc.collect()
         gc.freeze()
+
+
+def require_code(driver: str) -> None:
+    """Raise InfrastructureError where this worker has other code than the `driver`; '': they are surely the same.
+
+    A worker that was started before an upgrade makes rows by the old rules, under the new code's name.
+    """
+    if driver and driver != code_version():
+        raise other_code(code_version(), driver)
+
+
+def other_code(worker: str, driver: str) -> InfrastructureError:
+    """What is raised where a worker has the code `worker`, and not that of the `driver`."""
+    return InfrastructureError(
+        f"a worker runs other code, mailmill {worker}; this is {driver}",
+        hint="install the same mailmill where the workers run, and start them again",
+    )
 
 
 def give_back() -> None:

@@ -16,7 +16,7 @@ from itertools import groupby
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mailmill.errors import DataError
+from mailmill.errors import InfrastructureError
 from mailmill.job import Job
 from mailmill.progress import watch
 from mailmill.storage import manifests
@@ -131,7 +131,10 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
         gone = {file.path for members in chosen for file in members}
         files = sorted([f for f in files if f.path not in gone] + [f for _, f in written], key=lambda f: f.path)
         if table.restricted(files).rows != manifest.rows or _digests(files) != _digests(manifest.files):
-            raise DataError(f"compaction of {uri} would change its rows", hint=manifests.anew(uri))
+            table.require_whole()
+            raise InfrastructureError(
+                f"compaction of {uri} would change its rows; nothing was changed", hint="start it again"
+            )
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(manifest, run_id=run_id, created=created, files=files, previous_run=manifest.run_id)
 

@@ -271,5 +271,5 @@ def _hash_tree(folder: Any, prefix: str, state: Any) -> None:
         if entry.is_dir():
             if entry.name != "__pycache__" and name != "/quality/suites":
                 _hash_tree(entry, name, state)
-        elif not entry.name.endswith((".pyc", ".pyo", ".so")):
+        elif not entry.name.startswith(".") and not entry.name.endswith((".pyc", ".pyo", ".so", "~")):
             state.update(name.encode() + b"\0" + entry.read_bytes())

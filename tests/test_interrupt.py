@@ -118,19 +118,25 @@ interrupt.leave(outcome.guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))
     assert_ended(subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True))
 
 
-@pytest.mark.parametrize("end", ["guarded", "abandon"])
+@pytest.mark.parametrize("end", ["guarded", "command", "abandon"])
 def test_where_nobody_watches_it_is_an_event(end: str) -> None:
     code = """
 import os, signal, sys
+from mailmill import cli
 from mailmill.commands import interrupt, outcome
 from mailmill.runs import logs
 logs.configure("night-7")
 interrupt.install()
 if sys.argv[1] == "abandon":
     interrupt.abandon()
-interrupt.leave(outcome.guarded(lambda: os.kill(os.getpid(), signal.SIGTERM)))
+def strike():
+    os.kill(os.getpid(), signal.SIGTERM)
+if sys.argv[1] == "command":
+    cli.cli.command("strike")(strike)
+    cli.main(["strike"])
+interrupt.leave(outcome.guarded(strike))
 """
-    environment = os.environ | {"MAILMILL_LOG_FORMAT": "json"}
+    environment = os.environ | {"MAILMILL_LOG_FORMAT": "json", "MAILMILL_RUN_ID": "night-7"}
     done = subprocess.run(
         [sys.executable, "-c", code, end], env=environment, capture_output=True, text=True, timeout=60
     )

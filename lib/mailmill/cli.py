@@ -36,14 +36,20 @@ ORDER = (
 )  # fmt: skip
 
 
-class _InOrder(click.Group):
-    """Lists the commands in the order in which they are used, not of the alphabet."""
+class _Commands(click.Group):
+    """The commands in the order in which they are used, not of the alphabet; an interrupt ends them in silence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*ORDER, *sorted(set(self.commands) - set(ORDER))]
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None  # click itself would write an empty line, which is no event of a log
 
-@click.group(cls=_InOrder, context_settings=CONTEXT)
+
+@click.group(cls=_Commands, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="mailmill")
 def cli() -> None:
     """Grind raw email into a documented classifier, on Spark, Dask or one process.

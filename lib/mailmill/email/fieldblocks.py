@@ -149,7 +149,7 @@ def _rise(lines: Lines, first: int, floor: int, *, dated: bool) -> int:
     Where it is `dated` by a field, what stands above with a date is the author's.
     """
     start = first
-    seen_date = _DATE_LINE.match(lines.bares[first]) is not None
+    seen_date = False  # in the lines above: right on a field that holds a date the author's last line may stand
     i, blanks = first - 1, 0
     while i >= max(floor, first - 10):
         text = lines.bares[i]

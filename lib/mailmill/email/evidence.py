@@ -34,10 +34,12 @@ _NAMED: Final = {
     "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
 }
 
-#: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes, or at its left.
+#: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes, or at its left;
+#: Windows Mail another.
 _STYLED: Final = {
     "html.outlook_indent": r"border:\s?none;\s?border-left:\s?solid (?:blue|#[0-9a-f]{6}) 1\.5pt",
-    "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt",
+    "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt|"
+    r"padding-top:\s?5px;\s?border-top-color:\s?rgb\(229, ?229, ?229\);\s?border-top-width:\s?1px",
     "hidden": r"(?<![\w-])(?:display:\s?none|visibility:\s?hidden|mso-hide:\s?all|"
     r"max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d]))",
 }
@@ -107,6 +109,7 @@ _QUOTES: Final = ('"quote', "'quote", "quote")
 _CITED: Final = re.compile("type=[\"']?cite").search
 _BORDERED: Final = re.compile(
     "border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
+    "padding-top: ?5px; ?border-top-color: ?rgb\\(229, ?229, ?229\\); ?border-top-width: ?1px|"
     "<(?:blockquote|BLOCKQUOTE)[^>]{0,300}(?:border-left|BORDER-LEFT):"
 ).search
 

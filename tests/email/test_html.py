@@ -161,6 +161,8 @@ WINDOWS_MAIL = "padding-top: 5px; border-top-color: rgb(229, 229, 229); border-t
         ('name="signature"', ""),
         ('name="quotes-of-the-day"', ""),
         ('data-marker="__SIG_PRE__"', "html.zimbra_signature"),
+        ('class="domino-section-head"', "html.notes_title"),
+        ('class="domino-section"', ""),
         ('class="MsoNormal"', ""),
     ],
 )

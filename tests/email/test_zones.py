@@ -121,6 +121,36 @@ def test_parcels_journeys_and_memos_have_fields_like_those_of_windows_mail(form:
     assert clean_text(text) == text
 
 
+BOB = "Bob Hill <bob@x.example>"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"Von: | {BOB}\nAn | ada@x.example\nDatum: | Mo., 03.03.2025 10:00\nBetreff | x",
+        f"From: | {BOB}\nTo | ada@x.example\nCc | eve@x.example\nDate | Mon, Mar 3, 2025 10:00 AM\nSubject | x",
+    ],
+)
+def test_names_of_fields_in_a_table_may_lack_their_colons(header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}\n\nTheirs.") == OWN
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "From: | London\nTo | Paris\nDate: | 3 March 2025 10:00",
+        "From: | London\nTo | Paris\nSubject | My refund",
+        "From: | To | Date\nLondon | Paris | 3 March 2025 10:00",
+        "To: | ada@x.example\nDate | 3 March 2025\nPaid | yes",
+        f"From: | {BOB}\nTo | the whole team\nWhat | shoes",
+        f"From: | {BOB}\nTo | Shop\nSubject | Lamp\nMessage | The lamp broke on the first day.",
+    ],
+)
+def test_an_authors_table_is_no_header(table: str) -> None:
+    text = f"{OWN}\n\n{table}\n\nPlease tell me whether that is right."
+    assert clean_text(text) == text
+
+
 @pytest.mark.parametrize("blank", ["\n", "\n\n"])
 def test_blank_lines_may_part_fields(blank: str) -> None:
     fields = ["From: Bob <bob@x.example>", "Sent: Monday, March 3, 2025 10:00 AM", "To: Ada", "Cc: Eve", "Subject: x"]

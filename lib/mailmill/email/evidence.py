@@ -30,6 +30,7 @@ _NAMED: Final = {
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
     "html.zimbra_signature": r"data-marker=\"__sig_p",
     "html.zimbra_quote": r"zmail_extra|zmquoted|originalemail|data-marker=\"__quoted_text__",
+    "html.notes_title": r"class=\"domino-section-head\"",
     "html.gmx_quote": r" name=\"quote(?:d-content)?\"",
     "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
 }
@@ -79,6 +80,7 @@ EVIDENCE_ZONES: Final = {
     "html.zimbra_headers": "header",
     "html.zimbra_signature": "signature",
     "html.zimbra_quote": "quoted",
+    "html.notes_title": "header",
     "html.gmx_quote": "quoted",
     "html.blockquote_cite": "quoted",
     WEAK: "quoted",
@@ -102,7 +104,7 @@ _STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLE
 _ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+").findall
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
-    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote',
+    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote', "domino-section-head",
 )  # fmt: skip
 _MARKS: Final = "\"'"
 _QUOTES: Final = ('"quote', "'quote", "quote")

@@ -69,8 +69,9 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     blanks = 0
     parted: tuple[int, set[str]] | None = None  # the first field below a blank line, and the roles from there on
     sent = False  # are the fields above it a header, too?
+    table = hit[0] == "from" and "@" in lines.bares[first] and ": | " in lines.bares[first][:44]
     for i in range(first + 1, min(first + _MAX_FIELD_LINES, len(lines))):
-        bare = lines.bares[i]
+        bare = _as_field(lines.bares[i]) if table else lines.bares[i]
         if i in lines.depths:
             break
         if not bare:
@@ -107,6 +108,11 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     return Header(start, end, "fields", rule), end
 
 
+def _as_field(row: str) -> str:
+    """A field out of a table's row: Notes sets no colon behind some names ("An | Ada")."""
+    return row.replace(" | ", ": ", 1)
+
+
 def _is_sent(fields: list[str], roles: set[str], last_role: str) -> bool:
     """Do the fields name an address, or sender, time of day and, last, recipients? A journey ends with its date."""
     passage = " ".join(fields)
@@ -126,7 +132,7 @@ def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
     have its message below them, as one of them.
     """
     below = lines.next_solid(end)
-    if below < len(lines) and not (below > end and roles >= _WHOLE) and is_form_field(lines.bares[below]):
+    if below < len(lines) and not (below > end and roles >= _WHOLE) and is_form_field(_as_field(lines.bares[below])):
         return False
     if first and _RULE_LINE.match(lines.bares[first - 1]):
         return True

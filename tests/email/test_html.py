@@ -159,6 +159,8 @@ WINDOWS_MAIL = "padding-top: 5px; border-top-color: rgb(229, 229, 229); border-t
         ('name="quote" style="margin:10px"', "html.gmx_quote"),
         ('name="quoted-content"', "html.gmx_quote"),
         ('name="signature"', ""),
+        ('name="messageSignatureSection" class=""', "html.spark_signature"),
+        ('name="messageReplySection"', ""),
         ('name="quotes-of-the-day"', ""),
         ('data-marker="__SIG_PRE__"', "html.zimbra_signature"),
         ('class="domino-section-head"', "html.notes_title"),

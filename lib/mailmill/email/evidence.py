@@ -20,6 +20,7 @@ _NAMED: Final = {
     "html.moz_signature": r"moz-signature",
     "html.outlook_mobile_signature": r"ms-outlook-mobile-signature|applemailsignature|mobile_signature",
     "html.protonmail_signature": r"protonmail_signature",
+    "html.spark_signature": r" name=\"messagesignaturesection\"",
     "html.signature": r"(?<![\w-])signature(?![\w-])|mail_signature|x_signature",
     "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
     "html.gmail_quote": r"gmail_quote",
@@ -69,6 +70,7 @@ EVIDENCE_ZONES: Final = {
     "html.moz_signature": "signature",
     "html.outlook_mobile_signature": "mobile",
     "html.protonmail_signature": "signature",
+    "html.spark_signature": "signature",
     "html.signature": "signature",
     "html.outlook_signature": "signature",
     "html.gmail_quote": "quoted",
@@ -105,9 +107,10 @@ _ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+")
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
     "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote', "domino-section-head",
+    "messageSignatureSection",
 )  # fmt: skip
 _MARKS: Final = "\"'"
-_QUOTES: Final = ('"quote', "'quote", "quote")
+_CALLED: Final = ("quote", "messagesignature")
 _CITED: Final = re.compile("type=[\"']?cite").search
 _BORDERED: Final = re.compile(
     "border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
@@ -136,7 +139,7 @@ def evidence_of(attributes: str) -> str:
     for name, value in _ATTRIBUTES(attributes.lower()):
         if name in _NAMING:
             named.append(f'{name}="{value.strip(_MARKS)}"')
-        elif name == "name" and value.startswith(_QUOTES):  # other names are those of places to jump to
+        elif name == "name" and value.strip(_MARKS).startswith(_CALLED):  # other names are those of places to jump to
             named.append(f' name="{value.strip(_MARKS)}"')
         elif name == "style":
             styled.append(f'"{value.strip(_MARKS)}"')

@@ -112,9 +112,9 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
             "The lamp broke.",
         ),
         (
-            '<div name="messageBodySection">It broke.</div><div name="messageSignatureSection">The small red house, by the '
-            'lake</div><div name="messageReplySection">On Sep 29, 2025 at 7:25 PM -0400, Bob &lt;b@x.example&gt;, wrote:'
-            '<br><blockquote type="cite">When did it break?</blockquote><div>It broke on Monday.</div></div>',
+            '<div name="messageBodySection">It broke.</div><div name="messageSignatureSection">The small red house, by '
+            'the lake</div><div name="messageReplySection">On Sep 29, 2025 at 7:25 PM -0400, Bob &lt;b@x.example&gt;, '
+            'wrote:<br><blockquote type="cite">When did it break?</blockquote><div>It broke on Monday.</div></div>',
             "It broke.\n\nIt broke on Monday.",
         ),
         (
@@ -127,7 +127,7 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
             "It broke on Monday, and nobody answers.",
         ),
         (
-            '<p>We agree.</p><div style="padding-top: 5px; border-top-color: rgb(229, 229, 229); border-top-width: 1px">'
+            '<p>We agree.</p><div style="padding-top:5px;border-top-color:rgb(229, 229, 229);border-top-width:1px">'
             "<b>Från:</b> Bob<br><b>Skickat:</b> den 3 mars 2025 10:00</div><p>Old words.</p>",
             "We agree.",
         ),

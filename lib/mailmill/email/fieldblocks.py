@@ -108,11 +108,6 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     return Header(start, end, "fields", rule), end
 
 
-def _as_field(row: str) -> str:
-    """A field out of a table's row: Notes sets no colon behind some names ("An | Ada")."""
-    return row.replace(" | ", ": ", 1)
-
-
 def _is_sent(fields: list[str], roles: set[str], last_role: str) -> bool:
     """Do the fields name an address, or sender, time of day and, last, recipients? A journey ends with its date."""
     passage = " ".join(fields)
@@ -154,6 +149,11 @@ def _is_dispatched(lines: Lines, first: int, end: int) -> bool:
     below = lines.bares[lines.next_solid(first + 1)]
     apart = end == len(lines) or not lines.bares[end]
     return apart and is_sent_field(below) and _LONG_DATE.match(below) is not None
+
+
+def _as_field(row: str) -> str:
+    """A field out of a table's row: Notes sets no colon behind some names ("An | Ada")."""
+    return row.replace(" | ", ": ", 1)
 
 
 def _continues(text: str, bare: str, role: str) -> bool:

@@ -111,6 +111,26 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
             '<p>The lamp broke.</p><p><img src="cid:1" alt="A lamp&#10;&#10;Description automatically generated"></p>',
             "The lamp broke.",
         ),
+        (
+            '<div name="messageBodySection">It broke.</div><div name="messageSignatureSection">The small red house, by '
+            'the lake</div><div name="messageReplySection">On Sep 29, 2025 at 7:25 PM -0400, Bob &lt;b@x.example&gt;, '
+            'wrote:<br><blockquote type="cite">When did it break?</blockquote><div>It broke on Monday.</div></div>',
+            "It broke.\n\nIt broke on Monday.",
+        ),
+        (
+            '<div name="messageReplySection"><div>All I wrote stands in here, below nothing.</div></div>',
+            "All I wrote stands in here, below nothing.",
+        ),
+        (
+            '<p>Dear Bob,</p><div class="domino-section"><div class="domino-section-head">Lamp</div>'
+            '<div class="domino-section-body">It broke on Monday, and nobody answers.</div></div>',
+            "It broke on Monday, and nobody answers.",
+        ),
+        (
+            '<p>We agree.</p><div style="padding-top:5px;border-top-color:rgb(229, 229, 229);border-top-width:1px">'
+            "<b>Från:</b> Bob<br><b>Skickat:</b> den 3 mars 2025 10:00</div><p>Old words.</p>",
+            "We agree.",
+        ),
     ],
     ids=[
         "answer-below-outlook",
@@ -120,6 +140,10 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
         "address",
         "answer-below-gmx",
         "picture",
+        "spark",
+        "spark-reply-alone",
+        "notes-section",
+        "windows-mail",
     ],
 )
 def test_the_authors_words_of_markup(markup: str, text: str) -> None:

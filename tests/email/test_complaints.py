@@ -390,6 +390,23 @@ def test_what_is_dated_above_a_header_stays(last: str) -> None:
     assert clean_text(f"{last}\n{header}") == last.strip()
 
 
+@pytest.mark.parametrize("last", ["Yes, I will be there tomorrow", "Ja, das passt mir gut"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Date: Mon, 3 Mar 2025 10:00:48 +0000\nFrom: Bob <bob@x.example>\nTo: Ada\nSubject: scanner",
+        "Date: Mon, 3 Mar 2025 10:00:48 +0000\nSubject: scanner\nFrom: bob@x.example\nTo: ada@x.example",
+        "Datum: 03.03.2025 10:00\nVon: bob@x.example",
+        "From: Bob Hill 03/03/2025 10:00 AM\nTo: Ada Byron/LON/FIRM@FIRM\nSubject: scanner",
+    ],
+)
+def test_what_stands_right_above_a_header_that_opens_with_its_date_stays(header: str, last: str) -> None:
+    assert clean_text(f"{last}\n{header}\n\nOld text.") == last
+    assert clean_text(f"{OPENING}\n{last}\n{header}\n\nOld text.") == f"{OPENING}\n{last}"
+    for rule in ("----------\n", "\n__________\n\n"):
+        assert clean_text(f"{OPENING}\n{rule}{header}\n\nOld text.") == OPENING
+
+
 def test_a_header_without_a_date_has_it_above_its_fields() -> None:
     header = "Bob Hill\n03/03/2025 04:01 PM\nTo: Ada Byron/LON/FIRM@FIRM\ncc:\nSubject: scanner\n\nOld text."
     assert clean_text(f"{OPENING}\n\n{header}") == OPENING

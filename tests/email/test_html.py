@@ -132,6 +132,9 @@ def test_what_is_too_small_is_shown_where_nothing_else_is() -> None:
     assert lines(small.format(" ")) == []
 
 
+WINDOWS_MAIL = "padding-top: 5px; border-top-color: rgb(229, 229, 229); border-top-width: 1px; border-top-style: solid;"
+
+
 @pytest.mark.parametrize(
     ("attributes", "evidence"),
     [
@@ -148,14 +151,20 @@ def test_what_is_too_small_is_shown_where_nothing_else_is() -> None:
         ('class="moz-signature"', "html.moz_signature"),
         ('id="ms-outlook-mobile-signature"', "html.outlook_mobile_signature"),
         ('style="border:none;border-top:solid #B5C4DF 1.0pt"', "html.outlook_border"),
+        (f'style="{WINDOWS_MAIL}"', "html.outlook_border"),
+        ('style="border-top-width: 1px; border-top-color: rgb(229, 229, 229)"', ""),
         ('style="border:none;border-left:solid blue 1.5pt;padding:0cm"', "html.outlook_indent"),
         ('data-marker="__QUOTED_TEXT__"', "html.zimbra_quote"),
         ('data-marker="__HEADERS__"', "html.zimbra_headers"),
         ('name="quote" style="margin:10px"', "html.gmx_quote"),
         ('name="quoted-content"', "html.gmx_quote"),
         ('name="signature"', ""),
+        ('name="messageSignatureSection" class=""', "html.spark_signature"),
+        ('name="messageReplySection"', ""),
         ('name="quotes-of-the-day"', ""),
         ('data-marker="__SIG_PRE__"', "html.zimbra_signature"),
+        ('class="domino-section-head"', "html.notes_title"),
+        ('class="domino-section"', ""),
         ('class="MsoNormal"', ""),
     ],
 )
@@ -200,6 +209,7 @@ def test_attributes_that_hold_pictures_are_not_kept_in_memory() -> None:
 def test_structure_is_seen_without_parsing() -> None:
     assert has_structure('<blockquote type="cite">')
     assert has_structure('<BLOCKQUOTE style="PADDING-LEFT: 5px; BORDER-LEFT: #1010ff 2px solid">')
+    assert has_structure(f'<div style="{WINDOWS_MAIL}">')
     assert not has_structure("<blockquote>")
 
 

@@ -85,6 +85,72 @@ def test_a_header_may_lack_its_subject_above_another_one(upper: str) -> None:
     assert clean_text(f"{upper}\n\n{lower}") == ""
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "From: Bob Hill\nSent: \u200eMonday\u200e, \u200eMarch\u200e \u200e3\u200e, "
+        "\u200e2025 \u200e10\u200e:\u200e00\u200e \u200eAM\nTo: Ada",
+        "Von: Bob Hill\nGesendet: Montag, 3. März 2025 10:00\nAn: Ada\nCc: Eve",
+        "De : Bob Hill\nEnvoyé : lundi 3 mars 2025 10:00\nÀ : Ada",
+        "De: Bob Hill\nEnviado el: lunes, 3 de marzo de 2025 10:00\nPara: Ada",
+        "De: Bob Hill\nEnviada: segunda-feira, 3 de março de 2025 10:00\nPara: Ada",
+        "Da: Bob Hill\nInviato: lunedì 3 marzo 2025 10:00\nA: Ada",
+        "Van: Bob Hill\nVerzonden: maandag 3 maart 2025 10:00\nAan: Ada",
+    ],
+)
+def test_windows_mail_names_neither_subject_nor_addresses(header: str) -> None:
+    assert clean_text(f"{OWN}\n\nBest regards,\nAda\n\n{header}\n\nTheirs.") == OWN
+    form = f"{OWN}\n\n{header.translate({0x200E: None})}\nStatus: delivered\n\nPlease look where it is."
+    assert clean_text(form) == form
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "From: Leeds\nSent: 3 March 2025 10:05\nTo: Ada",
+        "From: Leeds\nSent: Monday, 3 March, 10:05\nTo: Ada",
+        "From: Leeds\nSent: March 3, 2025 10:05\nTo: Ada",
+        "De: Leeds\nEnviado: el 3 de marzo de 2025 a las 10:05\nPara: Ada",
+        "From: London\nDate: Monday, 3 March 2025 10:00\nTo: Paris",
+        "From: London\nTo: Paris\nSent: Monday, 3 March 2025 10:00",
+        "To: All staff\nSent: Monday, 3 March 2025 10:00\nFrom: Ada",
+    ],
+)
+def test_parcels_journeys_and_memos_have_fields_like_those_of_windows_mail(form: str) -> None:
+    text = f"{OWN}\n\n{form}\n\nPlease look where it is."
+    assert clean_text(text) == text
+
+
+BOB = "Bob Hill <bob@x.example>"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"Von: | {BOB}\nAn | ada@x.example\nDatum: | Mo., 03.03.2025 10:00\nBetreff | x",
+        f"From: | {BOB}\nTo | ada@x.example\nCc | eve@x.example\nDate | Mon, Mar 3, 2025 10:00 AM\nSubject | x",
+    ],
+)
+def test_names_of_fields_in_a_table_may_lack_their_colons(header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}\n\nTheirs.") == OWN
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "From: | London\nTo | Paris\nDate: | 3 March 2025 10:00",
+        "From: | London\nTo | Paris\nSubject | My refund",
+        "From: | To | Date\nLondon | Paris | 3 March 2025 10:00",
+        "To: | ada@x.example\nDate | 3 March 2025\nPaid | yes",
+        f"From: | {BOB}\nTo | the whole team\nWhat | shoes",
+        f"From: | {BOB}\nTo | Shop\nSubject | Lamp\nMessage | The lamp broke on the first day.",
+    ],
+)
+def test_an_authors_table_is_no_header(table: str) -> None:
+    text = f"{OWN}\n\n{table}\n\nPlease tell me whether that is right."
+    assert clean_text(text) == text
+
+
 @pytest.mark.parametrize("blank", ["\n", "\n\n"])
 def test_blank_lines_may_part_fields(blank: str) -> None:
     fields = ["From: Bob <bob@x.example>", "Sent: Monday, March 3, 2025 10:00 AM", "To: Ada", "Cc: Eve", "Subject: x"]

@@ -24,6 +24,11 @@ def is_form_field(text: str) -> bool:
     return _label(text) in PATTERNS.form_fields
 
 
+def is_sent_field(text: str) -> bool:
+    """Does the stripped `text` open with the name of a date that only mail has: that of its sending ("Sent: …")?"""
+    return _label(text) in PATTERNS.sent_fields
+
+
 def _label(text: str) -> str:
     """What stands before the first colon, in small letters, or ''."""
     colon = text.find(":", 1, 40)

@@ -20,6 +20,7 @@ _NAMED: Final = {
     "html.moz_signature": r"moz-signature",
     "html.outlook_mobile_signature": r"ms-outlook-mobile-signature|applemailsignature|mobile_signature",
     "html.protonmail_signature": r"protonmail_signature",
+    "html.spark_signature": r" name=\"messagesignaturesection\"",
     "html.signature": r"(?<![\w-])signature(?![\w-])|mail_signature|x_signature",
     "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
     "html.gmail_quote": r"gmail_quote",
@@ -30,14 +31,17 @@ _NAMED: Final = {
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
     "html.zimbra_signature": r"data-marker=\"__sig_p",
     "html.zimbra_quote": r"zmail_extra|zmquoted|originalemail|data-marker=\"__quoted_text__",
+    "html.notes_title": r"class=\"domino-section-head\"",
     "html.gmx_quote": r" name=\"quote(?:d-content)?\"",
     "html.blockquote_cite": r"type=\"?cite|class=\"[^\"]{0,40}(?:moz-quote|quote-content)|tutanota_quote",
 }
 
-#: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes, or at its left.
+#: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes, or at its left;
+#: Windows Mail another.
 _STYLED: Final = {
     "html.outlook_indent": r"border:\s?none;\s?border-left:\s?solid (?:blue|#[0-9a-f]{6}) 1\.5pt",
-    "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt",
+    "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt|"
+    r"padding-top:\s?5px;\s?border-top-color:\s?rgb\(229, ?229, ?229\);\s?border-top-width:\s?1px",
     "hidden": r"(?<![\w-])(?:display:\s?none|visibility:\s?hidden|mso-hide:\s?all|"
     r"max-height:\s?0(?![.\d])|opacity:\s?0(?![.\d]))",
 }
@@ -66,6 +70,7 @@ EVIDENCE_ZONES: Final = {
     "html.moz_signature": "signature",
     "html.outlook_mobile_signature": "mobile",
     "html.protonmail_signature": "signature",
+    "html.spark_signature": "signature",
     "html.signature": "signature",
     "html.outlook_signature": "signature",
     "html.gmail_quote": "quoted",
@@ -77,6 +82,7 @@ EVIDENCE_ZONES: Final = {
     "html.zimbra_headers": "header",
     "html.zimbra_signature": "signature",
     "html.zimbra_quote": "quoted",
+    "html.notes_title": "header",
     "html.gmx_quote": "quoted",
     "html.blockquote_cite": "quoted",
     WEAK: "quoted",
@@ -100,13 +106,15 @@ _STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLE
 _ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+").findall
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
-    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote',
+    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote', "domino-section-head",
+    "messageSignatureSection",
 )  # fmt: skip
 _MARKS: Final = "\"'"
-_QUOTES: Final = ('"quote', "'quote", "quote")
+_CALLED: Final = ("quote", "messagesignature")
 _CITED: Final = re.compile("type=[\"']?cite").search
 _BORDERED: Final = re.compile(
     "border-top:solid #[0-9a-fA-F]{6} 1|border-left:solid blue 1.5pt|"
+    "padding-top: ?5px; ?border-top-color: ?rgb\\(229, ?229, ?229\\); ?border-top-width: ?1px|"
     "<(?:blockquote|BLOCKQUOTE)[^>]{0,300}(?:border-left|BORDER-LEFT):"
 ).search
 
@@ -131,7 +139,7 @@ def evidence_of(attributes: str) -> str:
     for name, value in _ATTRIBUTES(attributes.lower()):
         if name in _NAMING:
             named.append(f'{name}="{value.strip(_MARKS)}"')
-        elif name == "name" and value.startswith(_QUOTES):  # other names are those of places to jump to
+        elif name == "name" and value.strip(_MARKS).startswith(_CALLED):  # other names are those of places to jump to
             named.append(f' name="{value.strip(_MARKS)}"')
         elif name == "style":
             styled.append(f'"{value.strip(_MARKS)}"')

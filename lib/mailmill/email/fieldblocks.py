@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from mailmill.email.banners import field_of, is_form_field
+from mailmill.email.banners import field_of, is_form_field, is_sent_field
 from mailmill.email.lines import Lines, fold
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import says
@@ -22,6 +22,10 @@ _TIME_LINE: Final = re.compile(
     r"\W{0,3}\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?(?:\s\w{2,5})?\W{0,40}$", re.IGNORECASE
 )
 _TIME: Final = re.compile(r"\d[:.h]\d\d")
+# "Sent: Thursday, June 26, 2014 3:05 PM": two words, a year, a time of day.
+_LONG_DATE: Final = re.compile(
+    r"[^:]{2,20}:\s?[^\W\d_]{3,15}\b.{1,20}\b[^\W\d_]{3,15}\b.{1,20}\b(?:19|20)\d\d\b.{0,16}\b\d{1,2}[:.h]\d\d"
+)
 _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
 #: The roles of a header that lacks nothing.
 _WHOLE: Final = frozenset({"from", "date", "to", "subject"})
@@ -65,8 +69,9 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     blanks = 0
     parted: tuple[int, set[str]] | None = None  # the first field below a blank line, and the roles from there on
     sent = False  # are the fields above it a header, too?
+    table = hit[0] == "from" and "@" in lines.bares[first] and ": | " in lines.bares[first][:44]
     for i in range(first + 1, min(first + _MAX_FIELD_LINES, len(lines))):
-        bare = lines.bares[i]
+        bare = _as_field(lines.bares[i]) if table else lines.bares[i]
         if i in lines.depths:
             break
         if not bare:
@@ -122,7 +127,7 @@ def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
     have its message below them, as one of them.
     """
     below = lines.next_solid(end)
-    if below < len(lines) and not (below > end and roles >= _WHOLE) and is_form_field(lines.bares[below]):
+    if below < len(lines) and not (below > end and roles >= _WHOLE) and is_form_field(_as_field(lines.bares[below])):
         return False
     if first and _RULE_LINE.match(lines.bares[first - 1]):
         return True
@@ -132,8 +137,23 @@ def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
     if "to" in roles:
         memo = "from" not in roles or (field_of(lines.bares[first]) or ("",))[0] == "to"
         dated = any(len(bare) < 60 and _DATE_LINE.match(bare) for bare in lines.bares[max(0, first - 5) : first])
-        return "subject" in roles and (not memo or dated or _TIME.search(passage) is not None)
+        if "subject" not in roles:
+            return not memo and _is_dispatched(lines, first, end)
+        return not memo or dated or _TIME.search(passage) is not None
     return _TIME.search(passage) is not None
+
+
+def _is_dispatched(lines: Lines, first: int, end: int) -> bool:
+    """Windows Mail: three fields and a blank line, and below the sender when it was sent, written out. A parcel's form
+    names no day of the week, or goes on."""
+    below = lines.bares[lines.next_solid(first + 1)]
+    apart = end == len(lines) or not lines.bares[end]
+    return apart and is_sent_field(below) and _LONG_DATE.match(below) is not None
+
+
+def _as_field(row: str) -> str:
+    """A field out of a table's row: Notes sets no colon behind some names ("An | Ada")."""
+    return row.replace(" | ", ": ", 1)
 
 
 def _continues(text: str, bare: str, role: str) -> bool:
@@ -149,7 +169,7 @@ def _rise(lines: Lines, first: int, floor: int, *, dated: bool) -> int:
     Where it is `dated` by a field, what stands above with a date is the author's.
     """
     start = first
-    seen_date = _DATE_LINE.match(lines.bares[first]) is not None
+    seen_date = False  # in the lines above: right on a field that holds a date the author's last line may stand
     i, blanks = first - 1, 0
     while i >= max(floor, first - 10):
         text = lines.bares[i]

@@ -78,6 +78,7 @@ class Patterns:
     matchers: Mapping[str, Matcher]
     fields: Mapping[str, tuple[str, str]]
     form_fields: frozenset[str]
+    sent_fields: frozenset[str]
     groups: frozenset[str]
     interjections: frozenset[str]
     places: frozenset[str]
@@ -129,6 +130,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         matchers=matchers,
         fields=fields,
         form_fields=frozenset(name for t in tables for name in t["form_fields"]),
+        sent_fields=frozenset(name for t in tables for name in t["sent_fields"]),
         groups=frozenset(word for t in tables for group in t["groups"] for word in group.split()),
         interjections=frozenset(word for t in tables for word in t["interjections"]),
         places=frozenset(word for t in tables for word in t["places"]),

@@ -97,6 +97,34 @@ def test_answers_between_and_below_quotes_stay() -> None:
     assert clean_text(text) == "Yes, that is what I meant to say.\n\nNo, not at all."
 
 
+FIELDS = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: x"
+BANNER = "-----Original Message-----"
+
+
+@pytest.mark.parametrize("above", ["", "Hello Bob,", "Bob,", "Sehr geehrter Herr Hill,"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "- On 2025-03-03 10:12, Bob wrote:",
+        "---- On Mon, 3 Mar 2025 14:02:50 +0100 Bob <bob@x.example> wrote ----\n",
+        f"{BANNER}\n{FIELDS}\n",
+        f"{FIELDS}\n",
+        f"{BANNER}\n> From: Bob <bob@x.example>\n> Subject: x\n>",
+        "----- Ursprüngliche Nachricht -----",
+    ],
+)
+def test_answers_to_marked_quotes_below_a_banner_stay(above: str, header: str) -> None:
+    text = f"{above}\n\n{header}\n> first?\n\nYes, today.\n\n> second?\n\nNo, not at all."
+    assert clean_text(text.lstrip()) == "Yes, today.\n\nNo, not at all."
+    text = f"{OWN}\n\n{header}\n> first?\n\nYes, today."
+    assert clean_text(text) == (OWN if FIELDS in header else f"{OWN}\n\nYes, today.")
+
+
+@pytest.mark.parametrize("header", [f"{BANNER}\n{FIELDS}", "---------- Forwarded message ----------"])
+def test_what_somebody_quoted_himself_is_his_below_text_of_the_authors(header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}\n\n> Sue's words\n\nBob's words.") == OWN
+
+
 def test_a_wrapped_quote_is_quoted() -> None:
     text = f"{OWN}\n\nOn 1 May 2025, Bob wrote:\n> {'long ' * 14}words that were\nwrapped\n> and go on"
     assert clean_text(text) == OWN

@@ -16,7 +16,7 @@ from mailmill.email.banners import banner_of, field_of
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
 from mailmill.email.fieldblocks import Header
 from mailmill.email.headers import candidates, find_headers
-from mailmill.email.lines import Lines
+from mailmill.email.lines import Line, Lines
 from mailmill.email.tails import RULED, Marks
 
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
@@ -116,8 +116,15 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
 
 def _answered_below(lines: Lines, header: Header, follow: int) -> bool:
     """Does the message open with this header, not of a forward, and go on with marked quotes? What bears no mark below
-    it is an answer then."""
-    return header.kind != "forward" and follow in lines.depths and not any(lines.bares[: header.start])
+    it is an answer then. A greeting may stand above it."""
+    if header.kind == "forward" or follow not in lines.depths:
+        return False
+    return all(not bare or _greets(lines[i]) for i, bare in enumerate(lines.bares[: header.start]))
+
+
+def _greets(line: Line) -> bool:
+    """Is it a greeting, or one that consists of a name ("Bob,")?"""
+    return line.rule("greeting") != "" or (line.bare[-1] == "," and line.shape.words <= 2)
 
 
 def _adopt_prefix(lines: Lines, marks: Marks, follow: int) -> list[int]:

@@ -21,17 +21,28 @@ from mailmill.email.evidence import UNDECIDED
 from mailmill.email.fieldblocks import Header, field_block, notes_fields
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.matching import heads
+from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
 
-_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
+_ADDRESS: Final = r"[\w.+-]{1,64}@[\w.-]{2,80}"
+_EMAIL: Final = re.compile(rf"{_ADDRESS}|\d{{1,2}}[:.]\d{{2}}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
 #: A date or a time of day: "Solr 6.6" and "Order 637" are none.
 _CLOCK: Final = re.compile(r"\d[:h]\d\d")
-_DATED: Final = re.compile(
-    r"\b(?:19|20)\d\d\b|\b\d{1,2}[:h]\d\d|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|"
-    r"\b[A-Z]\w{2,8} \d{1,2},"
+_DAY: Final = re.compile(
+    r"\b(?:19|20)\d\d\b|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|\b[A-Z]\w{2,8} \d{1,2},"
 )
+_DATED: Final = re.compile(rf"{_DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
+#: What begins with a day, perhaps that of a week, or a time; and when and who, and nothing else, as Yandex, Mail.ru and
+#: old Gmail write it: "04.03.2025, 16:32, "Bob" <bob@…>:".
+_STAMP: Final = re.compile(
+    r"(?:[^\W\d_]{2,12}\.?,? )?(?=\d{1,4}[-./:]\d\d?\b|\d\d?\.? (?:de )?[^\W\d_]{3}|[^\W\d_]{3,12}\.? \d)"
+)
+_STAMPED: Final = re.compile(
+    rf"{_STAMP.pattern}([^<>]{{0,80}}\d)(?: ?[ap]\.?m\b\.?)?([^<>\d]{{0,80}})[<(]{_ADDRESS}[>)] ?:[*_]?$"
+)
+_WORD: Final = re.compile(r"[^\W\d_]+")
 
 #: Marks around what somebody said, and in how many lines they close.
 _SPEECH: Final = "\"“”„«»‘‚'"
@@ -43,6 +54,8 @@ _GOES_ON: Final = re.compile(r".[^\"“”»’']{1,400}[\"“”»’'] ?[-–�
 #: "Ada Byron:" right above her words.
 _NAME_COLON: Final = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
 
+#: The rule of headers that are known by their form alone.
+_SHAPE: Final = "attribution.shape"
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
 _ANCHORED: Final = frozenset(f.name for f in PATTERNS.matchers["attribution"].fragments if "" not in heads(f.text))
 
@@ -103,26 +116,60 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     if not quoted and "@" not in near and not _DATED.search(near):
         return None
     for start in range(last, max(floor, last - 3) - 1, -1):
-        bare = bares[start]
-        if not bare or start in lines.depths or lines.evidence[start] not in UNDECIDED:
+        if not _is_open(lines, start):
             break
+        bare = bares[start]
         text = f"{bare} {text}" if text else bare
         rule = match(fold(text))
         if not rule and follow in lines.depths and start == last and _NAME_COLON.fullmatch(bare):
             rule = "attribution.name"
-        if not rule and quoted and _EMAIL.search(text) and _DIGIT.search(text) and len(text) < 200:
-            rule = "attribution.shape"
+        if not rule and len(text) < 200 and (_is_shaped(text) if quoted else "@" in text and _is_stamped(text)):
+            rule = _SHAPE
         if not rule:
             continue
         if rule in _ANCHORED:
             found = Header(start, last + 1, "attribution", rule)
             break
-        found = found or Header(start, last + 1, "attribution", rule)
+        # "Ada <ada@…> schrieb am Di., 4." / "März 2025, 21:08:" is one header, though its end has the form of one.
+        wrapped = found is not None and found.rule == _SHAPE != rule and "@" in bare and "@" not in bares[last]
+        if found is None or (wrapped and _DAY.search(text)):
+            found = Header(start, last + 1, "attribution", rule)
+    if found is not None and _is_addressed(lines, found, floor):
+        found = found._replace(start=found.start - 1)
     if found is None or quoted or follow == len(lines):
         return found if quoted else None
     passage = " ".join(bares[found.start : found.end])
     proof = "@" in passage or (found.rule in _ANCHORED and _DATED.search(passage) and not _told(lines, found, passage))
     return found if proof else None
+
+
+def _is_open(lines: Lines, i: int) -> bool:
+    """Is the line neither blank nor quoted, and does HTML structure leave it open?"""
+    return lines.bares[i] != "" and i not in lines.depths and lines.evidence[i] in UNDECIDED
+
+
+def _is_addressed(lines: Lines, header: Header, floor: int) -> bool:
+    """Does a header open with an address ("<ada@…> wrote:"), right below a line that says when, and whose it is?"""
+    address, above = lines.bares[header.start].partition(" ")[0], header.start - 1
+    if address[0] not in "<(" or "@" not in address or above < floor or not _is_open(lines, above):
+        return False
+    return _STAMP.match(lines.bares[above]) is not None and _DATED.search(lines.bares[above]) is not None
+
+
+def _is_shaped(text: str) -> bool:
+    """Does a line above a quote name an address or a time of day, and hold a digit?"""
+    return _EMAIL.search(text) is not None and _DIGIT.search(text) is not None
+
+
+def _is_stamped(text: str) -> bool:
+    """Does a line say when, by day and time, and who, by name and address, and no word more?"""
+    found = _STAMPED.match(text)
+    if found is None or not (_CLOCK.search(found[1]) and _DAY.search(found[1])):
+        return False
+    words = _WORD.findall(found[2])
+    if words and (PATTERNS.fields.get(words[0]) or ("",))[0] == "from":  # Mail.ru: "3:32 PM +0300 from Ada Byron"
+        del words[0]
+    return not any([word[0].islower() and word not in PARTICLES for word in words])
 
 
 def _told(lines: Lines, header: Header, passage: str) -> bool:

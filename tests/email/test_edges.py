@@ -113,15 +113,47 @@ WRAPPED = [
     "Bob Hall (<bob@x.example>) escribió el mar, 4 mar 2025 a las\n21:08:",
     "Bob Hall <bob@x.example> escreveu em ter., 4 de mar. de 2025 às\n21:08:",
     "Bob Hall <bob@x.example> schreef op di 4 mrt 2025 om\n21:08:",
-    "Tuesday, March 4, 2025, Bob Hall\n<bob@x.example> wrote:",
+    "Tuesday, March 4, 2025, 5:46:11 PM, Bob Hall\n<bob@x.example> wrote:",
+]
+BROKEN = [
+    "On Mon, Mar 3, 2025 at 5:03 PM Bob Hall <bob@x.example\n> wrote:",
+    "On Mon, Mar 3, 2025 at 5:03 PM Bob Hall\n<bob@x.example\n> wrote:",
+    "On Mon, Mar 3, 2025 at 5:03 PM Bob Hall <mailto:bob@x.example\n>> wrote:",
+    "Le lun. 3 mars 2025 à 17:03, Bob Hall <bob@x.example\n> a écrit :",
+    "El lun, 3 mar 2025 a las 17:03, Bob Hall (<bob@x.example\n>) escribió:",
+    "Am Mo., 3. März 2025 um 17:03 Uhr schrieb Bob Hall <bob@x.example\n>:",
+    "Bob Hall <bob@x.example\n> schrieb am Mo., 3. März 2025 um 17:03:",
+    "2025-03-03 17:03 GMT+01:00 Bob Hall <bob@x.example\n>:",
 ]
 
 
-@pytest.mark.parametrize("header", [*STAMPED, *WRAPPED])
+@pytest.mark.parametrize("header", [*STAMPED, *WRAPPED, *BROKEN])
 def test_attributions_without_a_verb_and_wrapped_ones_go_whole(header: str) -> None:
     assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
     assert clean_text(f"{OWN}\n\n{header}\n\n> Shall we?") == OWN
     assert clean_text(f"{OWN}\n\n{header}\n\nShall we?") == OWN
+    assert clean_text(f"{OWN}\n\n{header}") == OWN
+    assert clean_text(header) == header
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "On 4 March at 10:12 Bob wrote:",
+        "On 4 March 2025 Bob Hall wrote:",
+        "On 4 March 2025 at 10:12 your agent wrote:",
+        "Am 4. März 2025 um 10:12 schrieb Ihr Mitarbeiter:",
+        "Please ask bob@x.example what he wrote:",
+        "I wrote to Bob <bob@x.example",
+    ],
+)
+def test_the_authors_last_line_is_no_attribution(last: str) -> None:
+    assert clean_text(f"{OWN}\n\n{last}") == f"{OWN}\n\n{last}"
+
+
+@pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])
+def test_a_bracket_that_nothing_closes_hides_no_quote(line: str) -> None:
+    assert clean_text(f"{OWN}\n\n{line}\n> when?") == f"{OWN}\n\n{line}"
 
 
 @pytest.mark.parametrize(

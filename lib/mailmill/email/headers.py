@@ -40,7 +40,7 @@ _STAMP: Final = re.compile(
     r"(?:[^\W\d_]{2,12}\.?,? )?(?=\d{1,4}[-./:]\d\d?\b|\d\d?\.? (?:de )?[^\W\d_]{3}|[^\W\d_]{3,12}\.? \d)"
 )
 _STAMPED: Final = re.compile(
-    rf"{_STAMP.pattern}([^<>]{{0,80}}\d)(?: ?[ap]\.?m\b\.?)?([^<>\d]{{0,80}})[<(]{_ADDRESS}[>)] ?:[*_]?$"
+    rf"{_STAMP.pattern}([^<>]{{0,80}}\d)(?: ?[ap]\.?m\b\.?)?([^<>\d]{{0,80}})[<(]{_ADDRESS} ?[>)] ?:[*_]?$"
 )
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
@@ -136,9 +136,11 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
             found = Header(start, last + 1, "attribution", rule)
     if found is not None and _is_addressed(lines, found, floor):
         found = found._replace(start=found.start - 1)
-    if found is None or quoted or follow == len(lines):
-        return found if quoted else None
+    if found is None or quoted:
+        return found
     passage = " ".join(bares[found.start : found.end])
+    if follow == len(lines) and not (any(bares[: found.start]) and _CLOCK.search(passage) and _DAY.search(passage)):
+        return None  # with nothing below, only a program's line below the author's words is one
     proof = "@" in passage or (found.rule in _ANCHORED and _DATED.search(passage) and not _told(lines, found, passage))
     return found if proof else None
 
@@ -186,7 +188,7 @@ def _told(lines: Lines, header: Header, passage: str) -> bool:
 def _speaks(lines: Lines, start: int) -> bool:
     """Do lines from `start` on stand between quotation marks, with more below or behind? A quoted mail may open so."""
     opened = lines.next_solid(start)
-    if lines.bares[opened][:1] not in _SPEECH:
+    if opened == len(lines) or lines.bares[opened][:1] not in _SPEECH:
         return False
     if _GOES_ON.match(lines.bares[opened]):
         return True

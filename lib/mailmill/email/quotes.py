@@ -28,6 +28,9 @@ UNSURE: Final = ("quoted", "quote.wrapped.unsure")
 _NARROWEST, _WIDEST = 48, 110
 # What stands for left out text: "[...]", "<snip>", "|".
 _OMISSION: Final = re.compile(r"[\W_]*+(?:snip(?:ped)?[\W_]*+)?", re.IGNORECASE)
+# An address whose bracket is not closed in its line, and how long the rest of its attribution may be.
+_UNCLOSED: Final = re.compile(r"<(?:mailto:)?[\w.+-]{1,64}@[\w.-]{2,80}$")
+_MAX_REST: Final = 60
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
 _OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
@@ -71,6 +74,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
     """Mark '>' lines, headers, and all that follows a header that does not mark its quotes."""
     bares = lines.bares
     armour = colons = False
+    _close_brackets(lines)
     for i in lines.depths:
         marks[i] = marks[i] or QUOTED
     worth = candidates(lines)
@@ -112,6 +116,16 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
     if marked:
         _mark_wrapped(lines, marks, marked)
     return headers
+
+
+def _close_brackets(lines: Lines) -> None:
+    """What a program wrapped before a bracket is no quote: "On …, Ada <ada@firm.example" / "> wrote:"."""
+    bares, depths = lines.bares, lines.depths
+    rests = [i for i in depths if bares[i][-1:] == ":" and i and i - 1 not in depths and len(bares[i]) <= _MAX_REST]
+    for i in rests:
+        if _UNCLOSED.search(bares[i - 1]):
+            lines.quote(i, 0, lines.texts[i].strip())
+            del depths[i]
 
 
 def _answered_below(lines: Lines, header: Header, follow: int) -> bool:

@@ -42,6 +42,8 @@ _STAMP: Final = re.compile(
 _STAMPED: Final = re.compile(
     rf"{_STAMP.pattern}([^<>]{{0,80}}\d)(?: ?[ap]\.?m\b\.?)?([^<>\d]{{0,80}})[<(]{_ADDRESS} ?[>)] ?:[*_]?$"
 )
+#: "… <ada@…> wrote", with nothing behind it.
+_VERB_LAST: Final = re.compile(rf"<{_ADDRESS}>(?: [^\W\d_]{{1,12}}){{1,2}}$")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 #: Marks around what somebody said, and in how many lines they close.
@@ -63,7 +65,7 @@ _ANCHORED: Final = frozenset(f.name for f in PATTERNS.matchers["attribution"].fr
 def candidates(lines: Lines) -> list[int]:
     """The lines that can open or end a header: by their first and last characters, a colon, or marks right below."""
     found = [
-        i for i, bare in enumerate(lines.bares) if bare and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>")
+        i for i, bare in enumerate(lines.bares) if bare and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>®")
     ]
     depths = lines.depths
     above = [i - 1 for i in depths if i and i - 1 not in depths and lines.bares[i - 1]] if depths else []
@@ -96,8 +98,8 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
             header = _attribution(lines, i, floor)
         elif header is None and ":   " in bare and is_glued(bare):
             header = Header(i, i + 1, "banner", "attribution.glued")
-        elif header is None and lines.next_solid(i + 1) in depths:
-            header = _above_marks(lines, i)
+        elif header is None and i + 1 < len(lines):
+            header = _without_colon(lines, i)
         if header is None:
             continue
         yield header
@@ -198,13 +200,23 @@ def _speaks(lines: Lines, start: int) -> bool:
     return False
 
 
-def _above_marks(lines: Lines, i: int) -> Header | None:
-    """A line right above marked quotes that needs no colon at its end: "On … wrote", or "From: Ada" alone."""
+def _without_colon(lines: Lines, i: int) -> Header | None:
+    """A line that needs no colon at its end: right above marked quotes "On … wrote", or "From: Ada" alone; above any
+    text one that says when, has an address and then the verb, or a program's sign ("… processed by david®")."""
     bare, match = lines.bares[i], PATTERNS.matchers["attribution"].rule
-    hit = field_of(bare)
-    rule = hit[1] if hit is not None and hit[0] == "from" else match(fold(bare))
-    if not rule and i + 1 in lines.depths and bare[-1].isalpha() and bare[0].isupper():  # Nabble: "Ada Byron wrote"
+    tight, rule = i + 1 in lines.depths, ""
+    dated = "@" in bare and _CLOCK.search(bare) is not None
+    if lines.next_solid(i + 1) in lines.depths:
+        hit = field_of(bare)
+        rule = hit[1] if hit is not None and hit[0] == "from" else match(fold(bare))
+        ends = bare[0].isupper() and (bare[-1].isalpha() or bare[-1] == ">")
+    elif bare[-1] == "®":
+        rule, ends = match(fold(bare)), False
+    else:
+        ends = dated and _VERB_LAST.search(bare) is not None and not lines.bares[i + 1][:1].islower()
+    if not rule and ends and (tight or dated):  # Nabble: "Ada Byron wrote"
         rule = match(f"{fold(bare)}:")
+        rule = rule if tight or rule in _ANCHORED else ""
     above = i > 0 and lines.bares[i - 1] != "" and i - 1 not in lines.depths
     return Header(i - (above and bare.startswith("news:")), i + 1, "attribution", rule) if rule else None
 

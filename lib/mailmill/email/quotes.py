@@ -51,14 +51,15 @@ def mark_evidence(lines: Lines, marks: Marks) -> bool:
 
 
 def mark_rules(lines: Lines, marks: Marks) -> None:
-    """A row of dashes right above a header that HTML structure shows was drawn with it."""
-    below = ""
+    """A row of dashes right above a header was drawn with it: one of HTML structure, or with a blank line above it."""
+    below, shown = "", False
     for i in range(len(lines) - 1, -1, -1):
         mark, bare = marks[i], lines.bares[i]
         if mark is not None:
-            below = mark[1] if mark[0] in ("header", "quoted") and lines.evidence[i] else ""
+            shown = lines.evidence[i] != ""
+            below = mark[1] if mark[0] == "header" or (shown and mark[0] == "quoted") else ""
         elif bare:
-            if below and RULED.fullmatch(bare):
+            if below and (shown or not i or not lines.bares[i - 1]) and RULED.fullmatch(bare):
                 marks[i] = ("header", below)
             below = ""
 

@@ -131,7 +131,7 @@ def test_fields_in_one_line_that_are_no_header_stay(line: str) -> None:
 def test_a_row_of_signs_above_a_header_goes_with_it(below: str, row: str, gap: str) -> None:
     assert clean_text(f"{OWN}\n\n{row}{gap}{below}") == OWN
     assert clean_text(f"{OWN}\n\nAda\n\n{row}{gap}{below}", "Ada Byron <ada@x.example>") == OWN
-    for own in (f"{OWN}\n\n{row}\n\n{OWN}", f"a    b\n{row}\n4    2\n{row}"):
+    for own in (f"{OWN}\n\n{row}\n\n{OWN}", f"a    b\n{row}\n4    2\n{row}", f"{row}\n\n{OWN}\n\n{row}"):
         assert clean_text(f"{own}\n\n{below}") == own
         assert clean_text(f"{own}\n\n> Theirs.") == own
 

@@ -106,7 +106,7 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
 
 
 def _flat_roles(line: str) -> set[str]:
-    """The roles of a header that lacks nothing, nor the time of day, and that a program wrote into one line; or none."""
+    """The roles of a header that lacks nothing, time of day included, where it stands in one line; or none."""
     roles: set[str] = set()
     if not _SHORTEST <= len(line) <= _LONGEST or not _TIME.search(line):
         return roles

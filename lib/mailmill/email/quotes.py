@@ -31,6 +31,8 @@ _OMISSION: Final = re.compile(r"[\W_]*+(?:snip(?:ped)?[\W_]*+)?", re.IGNORECASE)
 # An address whose bracket is not closed in its line, and how long the rest of its attribution may be.
 _UNCLOSED: Final = re.compile(r"<(?:mailto:)?[\w.+-]{1,64}@[\w.-]{2,80}$")
 _MAX_REST: Final = 60
+# Lines of text that its author may frame with two rows of signs.
+_MAX_FRAMED: Final = 100
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
 _OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
@@ -51,7 +53,7 @@ def mark_evidence(lines: Lines, marks: Marks) -> bool:
 
 
 def mark_rules(lines: Lines, marks: Marks) -> None:
-    """A row of dashes right above a header was drawn with it: one of HTML structure, or with a blank line above it."""
+    """A row of dashes right above a header was drawn with it: one of HTML structure, or a row apart from the text."""
     below, shown = "", False
     for i in range(len(lines) - 1, -1, -1):
         mark, bare = marks[i], lines.bares[i]
@@ -59,9 +61,15 @@ def mark_rules(lines: Lines, marks: Marks) -> None:
             shown = lines.evidence[i] != ""
             below = mark[1] if mark[0] == "header" or (shown and mark[0] == "quoted") else ""
         elif bare:
-            if below and (shown or not i or not lines.bares[i - 1]) and RULED.fullmatch(bare):
+            if below and RULED.fullmatch(bare) and (shown or _is_apart(lines, i)):
                 marks[i] = ("header", below)
             below = ""
+
+
+def _is_apart(lines: Lines, i: int) -> bool:
+    """Is the row `i` below a blank line, and not the lower edge of what the same row opens?"""
+    above = lines.bares[max(0, i - _MAX_FRAMED) : i]
+    return not (above and above[-1]) and lines.bares[i] not in above
 
 
 def _answerable(lines: Lines, end: int) -> bool:

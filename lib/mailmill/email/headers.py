@@ -239,7 +239,7 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
     while end < len(lines) and bares[end] and not bares[end].strip("-=_ "):
         end += 1
     fields = lines.next_solid(end)
-    if kind == "banner" and fields in lines.depths:
+    if kind == "banner" and fields in lines.depths and bares[i][0] in _RULES:
         return Header(i, end, "attribution", rule)  # all that it introduces is marked
     block, _ = field_block(lines, fields, floor, least=1, upward=False) if fields < len(lines) else (None, 0)
     if block is None:

@@ -131,6 +131,7 @@ def test_fields_in_one_line_that_are_no_header_stay(line: str) -> None:
 def test_a_row_of_signs_above_a_header_goes_with_it(below: str, row: str, gap: str) -> None:
     assert clean_text(f"{OWN}\n\n{row}{gap}{below}") == OWN
     assert clean_text(f"{OWN}\n\nAda\n\n{row}{gap}{below}", "Ada Byron <ada@x.example>") == OWN
+    assert clean_text(f"{OWN}\n{'_' * 32}\n{below}") == OWN
     for own in (f"{OWN}\n\n{row}\n\n{OWN}", f"a    b\n{row}\n4    2\n{row}", f"{row}\n\n{OWN}\n\n{row}"):
         assert clean_text(f"{own}\n\n{below}") == own
         assert clean_text(f"{own}\n\n> Theirs.") == own
@@ -171,9 +172,10 @@ def test_answers_to_marked_quotes_below_a_banner_stay(above: str, header: str) -
     assert clean_text(text) == (OWN if FIELDS in header else f"{OWN}\n\nYes, today.")
 
 
+@pytest.mark.parametrize("own", [OWN, "Thanks,", f"Bob,\n\n{OWN}"])
 @pytest.mark.parametrize("header", [f"{BANNER}\n{FIELDS}", "---------- Forwarded message ----------"])
-def test_what_somebody_quoted_himself_is_his_below_text_of_the_authors(header: str) -> None:
-    assert clean_text(f"{OWN}\n\n{header}\n\n> Sue's words\n\nBob's words.") == OWN
+def test_what_somebody_quoted_himself_is_his_below_text_of_the_authors(own: str, header: str) -> None:
+    assert clean_text(f"{own}\n\n{header}\n\n> Sue's words\n\nBob's words.") == own.removeprefix("Bob,").strip()
 
 
 def test_a_wrapped_quote_is_quoted() -> None:

@@ -67,9 +67,9 @@ def mark_rules(lines: Lines, marks: Marks) -> None:
 
 
 def _is_apart(lines: Lines, i: int) -> bool:
-    """Is the row `i` below a blank line, and not the lower edge of what the same row opens?"""
+    """Is the row `i` of underscores, or below a blank line, and not the lower edge of what the same row opens?"""
     above = lines.bares[max(0, i - _MAX_FRAMED) : i]
-    return not (above and above[-1]) and lines.bares[i] not in above
+    return (lines.bares[i][0] == "_" or not (above and above[-1])) and lines.bares[i] not in above
 
 
 def _answerable(lines: Lines, end: int) -> bool:
@@ -147,7 +147,8 @@ def _answered_below(lines: Lines, header: Header, follow: int) -> bool:
 
 def _greets(line: Line) -> bool:
     """Is it a greeting, or one that consists of a name ("Bob,")?"""
-    return line.rule("greeting") != "" or (line.bare[-1] == "," and line.shape.words <= 2)
+    named = line.bare[-1] == "," and line.shape.words <= 2 and not line.rule("thanks")
+    return named or line.rule("greeting") != ""
 
 
 def _adopt_prefix(lines: Lines, marks: Marks, follow: int) -> list[int]:

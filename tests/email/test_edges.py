@@ -96,6 +96,93 @@ def test_attributions_of_more_programs(header: str) -> None:
     assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
 
 
+STAMPED = [
+    "2014-03-20 8:48 GMT+01:00 Bob Hall <bob@x.example>:",
+    '04.03.2025, 16:32, "Bob Hall" <bob@x.example>:',
+    '11:00 AM, March 4, 2025, "Bob Hall" <bob@x.example>:',
+    "Tuesday, 4 March 2025, 3:32 PM +0300 from Bob Hall <bob@x.example>:",
+    "mar., 4 mars 2025 à 16:32, Bob van der Hall <bob@x.example>:",
+    "ter., 4 de mar. de 2025 às 16:32, Bob Hall <bob@x.example>:",
+    "2014-03-20 8:48 GMT+01:00 Bob Hall\n<bob47@x.example>:",
+]
+WRAPPED = [
+    "Bob Hall <bob@x.example> schrieb am Di., 4.\nMärz 2025, 21:08:",
+    "Bob Hall <bob@x.example>\nschrieb am Di., 4. März 2025 um 21:08:",
+    "Bob Hall <bob@x.example> a écrit le mar. 4 mars 2025 à\n21:08 :",
+    "Bob Hall <bob@x.example> ha scritto il giorno mar 4 mar\n2025 alle 21:08:",
+    "Bob Hall (<bob@x.example>) escribió el mar, 4 mar 2025 a las\n21:08:",
+    "Bob Hall <bob@x.example> escreveu em ter., 4 de mar. de 2025 às\n21:08:",
+    "Bob Hall <bob@x.example> schreef op di 4 mrt 2025 om\n21:08:",
+    "Tuesday, March 4, 2025, 5:46:11 PM, Bob Hall\n<bob@x.example> wrote:",
+]
+BROKEN = [
+    "On Mon, Mar 3, 2025 at 5:03 PM Bob Hall <bob@x.example\n> wrote:",
+    "On Mon, Mar 3, 2025 at 5:03 PM Bob Hall\n<bob@x.example\n> wrote:",
+    "On Mon, Mar 3, 2025 at 5:03 PM Bob Hall <mailto:bob@x.example\n>> wrote:",
+    "Le lun. 3 mars 2025 à 17:03, Bob Hall <bob@x.example\n> a écrit :",
+    "El lun, 3 mar 2025 a las 17:03, Bob Hall (<bob@x.example\n>) escribió:",
+    "Am Mo., 3. März 2025 um 17:03 Uhr schrieb Bob Hall <bob@x.example\n>:",
+    "Bob Hall <bob@x.example\n> schrieb am Mo., 3. März 2025 um 17:03:",
+    "2025-03-03 17:03 GMT+01:00 Bob Hall <bob@x.example\n>:",
+]
+
+
+@pytest.mark.parametrize("header", [*STAMPED, *WRAPPED, *BROKEN])
+def test_attributions_without_a_verb_and_wrapped_ones_go_whole(header: str) -> None:
+    assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
+    assert clean_text(f"{OWN}\n\n{header}\n\n> Shall we?") == OWN
+    assert clean_text(f"{OWN}\n\n{header}\n\nShall we?") == OWN
+    assert clean_text(f"{OWN}\n\n{header}") == OWN
+    assert clean_text(header) == header
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "On 4 March at 10:12 Bob wrote:",
+        "On 4 March 2025 Bob Hall wrote:",
+        "On 4 March 2025 at 10:12 your agent wrote:",
+        "Am 4. März 2025 um 10:12 schrieb Ihr Mitarbeiter:",
+        "Please ask bob@x.example what he wrote:",
+        "I wrote to Bob <bob@x.example",
+    ],
+)
+def test_the_authors_last_line_is_no_attribution(last: str) -> None:
+    assert clean_text(f"{OWN}\n\n{last}") == f"{OWN}\n\n{last}"
+
+
+@pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])
+def test_a_bracket_that_nothing_closes_hides_no_quote(line: str) -> None:
+    assert clean_text(f"{OWN}\n\n{line}\n> when?") == f"{OWN}\n\n{line}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "4 March 2025, 10:30: please ask Bob <bob@x.example>:",
+        "4 March 2025, 10:30 meeting with Bob Hall <bob@x.example>:",
+        "04.03.2025 16:32 Termin mit Bob Hall <bob@x.example>:",
+        "10:30 Bob Hall <bob@x.example>:",
+        "My mail of 4 March 2025, 10:30, Bob Hall <bob@x.example>:",
+        "04.03.2025, 16:32, Bob Hall:",
+    ],
+)
+def test_a_dated_line_that_says_more_or_less_is_no_attribution(line: str) -> None:
+    text = f"{OWN}\n\n{line}\n\nIt was of no use."
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("last", "header"),
+    [
+        ("Bob <bob@x.example> schrieb am Montag.", "Termin um 10:00:"),
+        ("The plan is of March 4, 2025", "<bob@x.example> wrote:"),
+    ],
+)
+def test_a_sentence_right_above_an_attribution_stays(last: str, header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{last}\n{header}\n> Shall we?") == f"{OWN}\n\n{last}"
+
+
 def test_yahoos_attribution_shares_its_line_with_the_quote() -> None:
     tag = "Sent from Yahoo Mail on Android"
     theirs = "On Tue, Mar 4, 2025 at 9:14, Bob Hall<bob@x.example> wrote:   Hello Ruth,\n\nshall we?"

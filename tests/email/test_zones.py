@@ -151,6 +151,58 @@ def test_an_authors_table_is_no_header(table: str) -> None:
     assert clean_text(text) == text
 
 
+@pytest.mark.parametrize("rule", ["", f"{'_' * 32}\n", f"{'_' * 32}\n\n"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "From: Bob <bob@x.example> Sent: Monday, March 3, 2025 2:35 PM To: Byron, Ada <a@x.example> Subject: Re: x",
+        "*From:* Bob *Sent:* Monday, March 3, 2025 2:35 PM *To:* Byron, Ada *Cc:* Eve *Subject:* x",
+        "Von: Bob <bob@x.example> Gesendet: Montag, 3. März 2025 14:35 An: Byron, Ada <a@x.example> Betreff: x",
+        "De : Bob <bob@x.example> Envoyé : lundi 3 mars 2025 14:35 À : Ada <a@x.example> Objet : x",
+        "De: Bob <bob@x.example> Enviado el: lunes, 3 de marzo de 2025 14:35 Para: Ada <a@x.example> Asunto: x",
+        "De: Bob <bob@x.example> Enviada em: segunda-feira, 3 de março de 2025 14:35 Para: Ada Assunto: x",
+        "Da: Bob <bob@x.example> Inviato: lunedì 3 marzo 2025 14:35 A: Ada <a@x.example> Oggetto: x",
+        "Van: Bob <bob@x.example> Verzonden: maandag 3 maart 2025 14:35 Aan: Ada <a@x.example> Onderwerp: x",
+    ],
+)
+def test_a_header_may_stand_in_one_line(rule: str, header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{rule}{header}\n\nTheirs.") == OWN
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "From: Mumbai To: Pune Date: 3 May 2025 10:30",
+        "From: London To: Paris Date: 3 May 2025 Subject: trip",
+        "From: a@x.example To: b@x.example Date: 3 May 2025 10:30 Size: 30",
+        "From: Bob To: Sales Date: 3 May 2025 10:30 Subject: Refund Message: I want my money back.",
+        "From: is empty, To: is empty, Date: is wrong and Subject: is in Chinese",
+    ],
+)
+def test_fields_in_one_line_that_are_no_header_stay(line: str) -> None:
+    text = f"{OWN}\n\n{line}\n\n{OWN}"
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+@pytest.mark.parametrize("row", ["=" * 40, "*" * 20, "_" * 30, "-" * 30])
+@pytest.mark.parametrize(
+    "below",
+    [
+        'Message du : 04/03/2025 13:20\nDe : "Bob" <bob@x.example>\nA : ada@x.example\nSujet : x\n\nTheirs.',
+        "On Tue, 4 Mar 2025 at 10:12, Bob <bob@x.example> wrote:\n> Theirs.",
+        "Le 4 mars 2025 à 10:12, Bob <bob@x.example> a écrit :\n\nTheirs.",
+    ],
+)
+def test_a_row_of_signs_above_a_header_goes_with_it(below: str, row: str, gap: str) -> None:
+    assert clean_text(f"{OWN}\n\n{row}{gap}{below}") == OWN
+    assert clean_text(f"{OWN}\n\nAda\n\n{row}{gap}{below}", "Ada Byron <ada@x.example>") == OWN
+    assert clean_text(f"{OWN}\n{'_' * 32}\n{below}") == OWN
+    for own in (f"{OWN}\n\n{row}\n\n{OWN}", f"a    b\n{row}\n4    2\n{row}", f"{row}\n\n{OWN}\n\n{row}"):
+        assert clean_text(f"{own}\n\n{below}") == own
+        assert clean_text(f"{own}\n\n> Theirs.") == own
+
+
 @pytest.mark.parametrize("blank", ["\n", "\n\n"])
 def test_blank_lines_may_part_fields(blank: str) -> None:
     fields = ["From: Bob <bob@x.example>", "Sent: Monday, March 3, 2025 10:00 AM", "To: Ada", "Cc: Eve", "Subject: x"]
@@ -161,6 +213,35 @@ def test_blank_lines_may_part_fields(blank: str) -> None:
 def test_answers_between_and_below_quotes_stay() -> None:
     text = "On 1 May 2025, Bob wrote:\n> first\n\nYes, that is what I meant to say.\n\n> second\n\nNo, not at all."
     assert clean_text(text) == "Yes, that is what I meant to say.\n\nNo, not at all."
+
+
+FIELDS = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: x"
+BANNER = "-----Original Message-----"
+
+
+@pytest.mark.parametrize("above", ["", "Hello Bob,", "Bob,", "Sehr geehrter Herr Hill,"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "- On 2025-03-03 10:12, Bob wrote:",
+        "---- On Mon, 3 Mar 2025 14:02:50 +0100 Bob <bob@x.example> wrote ----\n",
+        f"{BANNER}\n{FIELDS}\n",
+        f"{FIELDS}\n",
+        f"{BANNER}\n> From: Bob <bob@x.example>\n> Subject: x\n>",
+        "----- Ursprüngliche Nachricht -----",
+    ],
+)
+def test_answers_to_marked_quotes_below_a_banner_stay(above: str, header: str) -> None:
+    text = f"{above}\n\n{header}\n> first?\n\nYes, today.\n\n> second?\n\nNo, not at all."
+    assert clean_text(text.lstrip()) == "Yes, today.\n\nNo, not at all."
+    text = f"{OWN}\n\n{header}\n> first?\n\nYes, today."
+    assert clean_text(text) == (OWN if FIELDS in header else f"{OWN}\n\nYes, today.")
+
+
+@pytest.mark.parametrize("own", [OWN, "Thanks,", f"Bob,\n\n{OWN}"])
+@pytest.mark.parametrize("header", [f"{BANNER}\n{FIELDS}", "---------- Forwarded message ----------"])
+def test_what_somebody_quoted_himself_is_his_below_text_of_the_authors(own: str, header: str) -> None:
+    assert clean_text(f"{own}\n\n{header}\n\n> Sue's words\n\nBob's words.") == own.removeprefix("Bob,").strip()
 
 
 def test_a_wrapped_quote_is_quoted() -> None:
@@ -412,6 +493,57 @@ def test_names_before_each_line_quote_it(mark: str) -> None:
 def test_headers_right_above_marks_need_no_colon_at_their_end(header: str) -> None:
     assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
     assert clean_text(f"{header}\n\n{OWN}").startswith(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "On Mon, 3 Mar 2025 08:14:43 +0100 Bob Hall <bob@x.example> wrote",
+        "Le lun., 3 mars 2025 08:14:43 +0100, Bob Hall <bob@x.example> a écrit",
+        "El lun, 3 mar 2025 08:14, Bob Hall <bob@x.example> escribió",
+        "Em seg., 3 de mar. de 2025 08:14, Bob Hall <bob@x.example> escreveu",
+        "Il giorno lun 3 mar 2025 08:14 Bob Hall <bob@x.example> ha scritto",
+        "Am Mo, 3. März 2025 08:14 hat Bob Hall <bob@x.example> geschrieben",
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "> "])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_headers_of_a_program_need_no_colon_at_their_end(header: str, mark: str, gap: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}{gap}{mark}Shall we?") == OWN
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+@pytest.mark.parametrize("header", ["Am Mo, 3. März 2025 08:14 schrieb", "Op ma, 3 mrt 2025 08:14 schreef"])
+def test_headers_above_marks_may_end_with_an_address(header: str, gap: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header} Bob Hall <bob@x.example>{gap}> Shall we?") == OWN
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "On 3 March 2025 at 10:14 I sent it to Bob <bob@x.example> and he wrote",
+        "Am 3. März 2025 um 10:14 schrieb ich an Bob <bob@x.example>",
+        "On 3 March 2025 at 10:14 I wrote to Bob <bob@x.example> twice",
+        "On Mon, 3 Mar 2025 08:14 Bob Hall wrote",
+        "The answer that came at 10:14 from Bob <bob@x.example> said",
+        "Message from Acme®",
+    ],
+)
+def test_a_sentence_without_its_end_is_no_header(line: str) -> None:
+    text = f"{OWN}\n\n{line}\n\n{OWN}"
+    assert clean_text(text) == text
+
+
+def test_a_wrapped_sentence_is_no_header() -> None:
+    text = f"{OWN}\n\nOn 3 March 2025 at 10:14 Bob Hall <bob@x.example> wrote\nthat he comes."
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "fields", ["Re: x 3. März 2025, 14:35 Uhr\nVon Bob\nAn Ada", "From: Bob <bob@x.example>\nTo: Ada"]
+)
+def test_a_banner_with_the_sign_of_its_program_needs_no_frame(fields: str) -> None:
+    assert clean_text(f"{OWN}\n\nOriginal Message processed by david®\n{fields}\n\nTheirs.") == OWN
 
 
 def test_footers_of_several_paragraphs_below_a_short_text() -> None:

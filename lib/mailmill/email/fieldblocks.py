@@ -10,7 +10,7 @@ import re
 from typing import Final, NamedTuple
 
 from mailmill.email.banners import field_of, is_form_field, is_sent_field
-from mailmill.email.lines import Lines, fold
+from mailmill.email.lines import EDGE, Lines, fold
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import says
 
@@ -30,6 +30,8 @@ _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
 #: The roles of a header that lacks nothing.
 _WHOLE: Final = frozenset({"from", "date", "to", "subject"})
 _SENT: Final = frozenset({"from", "date"})
+#: Characters of a header that stands in one line.
+_SHORTEST, _LONGEST = 40, 600
 _MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 
 
@@ -63,7 +65,7 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     hit = field_of(lines.bares[first])
     if hit is None or hit[0] == "other":
         return None, first + 1
-    roles = {hit[0]}
+    roles = _flat_roles(lines.bares[first]) or {hit[0]}
     last_role = hit[0]
     end = first + 1
     blanks = 0
@@ -106,6 +108,21 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
     start = _rise(lines, first, floor, dated="date" in roles) if upward else first
     return Header(start, end, "fields", rule), end
+
+
+def _flat_roles(line: str) -> set[str]:
+    """The roles of a header that lacks nothing, time of day included, where it stands in one line; or none."""
+    roles: set[str] = set()
+    if not _SHORTEST <= len(line) <= _LONGEST or not _TIME.search(line):
+        return roles
+    for piece in line.split(":")[:-1]:
+        words = piece.rsplit(None, 2)[-2:]
+        for name in [name.strip(EDGE) for name in (" ".join(words), *words[-1:])]:
+            if name.lower() in PATTERNS.form_fields:  # "Message: …"
+                return set()
+            if name[:1].isupper() and (hit := PATTERNS.fields.get(name.lower())):
+                roles.add(hit[0])
+    return roles if roles >= _WHOLE else set()
 
 
 def _is_sent(fields: list[str], roles: set[str], last_role: str) -> bool:

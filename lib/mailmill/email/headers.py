@@ -21,17 +21,30 @@ from mailmill.email.evidence import UNDECIDED
 from mailmill.email.fieldblocks import Header, field_block, notes_fields
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.matching import heads
+from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
 
-_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w.-]{2,80}|\d{1,2}[:.]\d{2}")
+_ADDRESS: Final = r"[\w.+-]{1,64}@[\w.-]{2,80}"
+_EMAIL: Final = re.compile(rf"{_ADDRESS}|\d{{1,2}}[:.]\d{{2}}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
 #: A date or a time of day: "Solr 6.6" and "Order 637" are none.
 _CLOCK: Final = re.compile(r"\d[:h]\d\d")
-_DATED: Final = re.compile(
-    r"\b(?:19|20)\d\d\b|\b\d{1,2}[:h]\d\d|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|"
-    r"\b[A-Z]\w{2,8} \d{1,2},"
+_DAY: Final = re.compile(
+    r"\b(?:19|20)\d\d\b|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|\b[A-Z]\w{2,8} \d{1,2},"
 )
+_DATED: Final = re.compile(rf"{_DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
+#: What begins with a day, perhaps that of a week, or a time; and when and who, and nothing else, as Yandex, Mail.ru and
+#: old Gmail write it: "04.03.2025, 16:32, "Bob" <bob@…>:".
+_STAMP: Final = re.compile(
+    r"(?:[^\W\d_]{2,12}\.?,? )?(?=\d{1,4}[-./:]\d\d?\b|\d\d?\.? (?:de )?[^\W\d_]{3}|[^\W\d_]{3,12}\.? \d)"
+)
+_STAMPED: Final = re.compile(
+    rf"{_STAMP.pattern}([^<>]{{0,80}}\d)(?: ?[ap]\.?m\b\.?)?([^<>\d]{{0,80}})[<(]{_ADDRESS} ?[>)] ?:[*_]?$"
+)
+#: "… <ada@…> wrote", with nothing behind it.
+_VERB_LAST: Final = re.compile(rf"<{_ADDRESS}>(?: [^\W\d_]{{1,12}}){{1,2}}$")
+_WORD: Final = re.compile(r"[^\W\d_]+")
 
 #: Marks around what somebody said, and in how many lines they close.
 _SPEECH: Final = "\"“”„«»‘‚'"
@@ -43,6 +56,8 @@ _GOES_ON: Final = re.compile(r".[^\"“”»’']{1,400}[\"“”»’'] ?[-–�
 #: "Ada Byron:" right above her words.
 _NAME_COLON: Final = re.compile(r"[A-ZÀ-Þ][\w.'-]{1,15}(?: [A-ZÀ-Þ][\w.'-]{0,15}){1,3} ?:")
 
+#: The rule of headers that are known by their form alone.
+_SHAPE: Final = "attribution.shape"
 #: Attribution rules that start with a word of their own ("on …", "am …"); the others need more proof.
 _ANCHORED: Final = frozenset(f.name for f in PATTERNS.matchers["attribution"].fragments if "" not in heads(f.text))
 
@@ -50,7 +65,7 @@ _ANCHORED: Final = frozenset(f.name for f in PATTERNS.matchers["attribution"].fr
 def candidates(lines: Lines) -> list[int]:
     """The lines that can open or end a header: by their first and last characters, a colon, or marks right below."""
     found = [
-        i for i, bare in enumerate(lines.bares) if bare and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>")
+        i for i, bare in enumerate(lines.bares) if bare and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>®")
     ]
     depths = lines.depths
     above = [i - 1 for i in depths if i and i - 1 not in depths and lines.bares[i - 1]] if depths else []
@@ -83,8 +98,8 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
             header = _attribution(lines, i, floor)
         elif header is None and ":   " in bare and is_glued(bare):
             header = Header(i, i + 1, "banner", "attribution.glued")
-        elif header is None and lines.next_solid(i + 1) in depths:
-            header = _above_marks(lines, i)
+        elif header is None and i + 1 < len(lines):
+            header = _without_colon(lines, i)
         if header is None:
             continue
         yield header
@@ -103,26 +118,62 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     if not quoted and "@" not in near and not _DATED.search(near):
         return None
     for start in range(last, max(floor, last - 3) - 1, -1):
-        bare = bares[start]
-        if not bare or start in lines.depths or lines.evidence[start] not in UNDECIDED:
+        if not _is_open(lines, start):
             break
+        bare = bares[start]
         text = f"{bare} {text}" if text else bare
         rule = match(fold(text))
         if not rule and follow in lines.depths and start == last and _NAME_COLON.fullmatch(bare):
             rule = "attribution.name"
-        if not rule and quoted and _EMAIL.search(text) and _DIGIT.search(text) and len(text) < 200:
-            rule = "attribution.shape"
+        if not rule and len(text) < 200 and (_is_shaped(text) if quoted else "@" in text and _is_stamped(text)):
+            rule = _SHAPE
         if not rule:
             continue
         if rule in _ANCHORED:
             found = Header(start, last + 1, "attribution", rule)
             break
-        found = found or Header(start, last + 1, "attribution", rule)
-    if found is None or quoted or follow == len(lines):
-        return found if quoted else None
+        # "Ada <ada@…> schrieb am Di., 4." / "März 2025, 21:08:" is one header, though its end has the form of one.
+        wrapped = found is not None and found.rule == _SHAPE != rule and "@" in bare and "@" not in bares[last]
+        if found is None or (wrapped and _DAY.search(text)):
+            found = Header(start, last + 1, "attribution", rule)
+    if found is not None and _is_addressed(lines, found, floor):
+        found = found._replace(start=found.start - 1)
+    if found is None or quoted:
+        return found
     passage = " ".join(bares[found.start : found.end])
+    if follow == len(lines) and not (any(bares[: found.start]) and _CLOCK.search(passage) and _DAY.search(passage)):
+        return None  # with nothing below, only a program's line below the author's words is one
     proof = "@" in passage or (found.rule in _ANCHORED and _DATED.search(passage) and not _told(lines, found, passage))
     return found if proof else None
+
+
+def _is_open(lines: Lines, i: int) -> bool:
+    """Is the line neither blank nor quoted, and does HTML structure leave it open?"""
+    return lines.bares[i] != "" and i not in lines.depths and lines.evidence[i] in UNDECIDED
+
+
+def _is_addressed(lines: Lines, header: Header, floor: int) -> bool:
+    """Does a header open with an address ("<ada@…> wrote:"), right below a line that says when, and whose it is?"""
+    address, above = lines.bares[header.start].partition(" ")[0], header.start - 1
+    if address[0] not in "<(" or "@" not in address or above < floor or not _is_open(lines, above):
+        return False
+    return _STAMP.match(lines.bares[above]) is not None and _DATED.search(lines.bares[above]) is not None
+
+
+def _is_shaped(text: str) -> bool:
+    """Does a line above a quote name an address or a time of day, and hold a digit?"""
+    return _EMAIL.search(text) is not None and _DIGIT.search(text) is not None
+
+
+def _is_stamped(text: str) -> bool:
+    """Does a line say when, by day and time, and who, by name and address, and no word more?"""
+    found = _STAMPED.match(text)
+    if found is None or not (_CLOCK.search(found[1]) and _DAY.search(found[1])):
+        return False
+    words = _WORD.findall(found[2])
+    if words and (PATTERNS.fields.get(words[0]) or ("",))[0] == "from":  # Mail.ru: "3:32 PM +0300 from Ada Byron"
+        del words[0]
+    return not any([word[0].islower() and word not in PARTICLES for word in words])
 
 
 def _told(lines: Lines, header: Header, passage: str) -> bool:
@@ -139,7 +190,7 @@ def _told(lines: Lines, header: Header, passage: str) -> bool:
 def _speaks(lines: Lines, start: int) -> bool:
     """Do lines from `start` on stand between quotation marks, with more below or behind? A quoted mail may open so."""
     opened = lines.next_solid(start)
-    if lines.bares[opened][:1] not in _SPEECH:
+    if opened == len(lines) or lines.bares[opened][:1] not in _SPEECH:
         return False
     if _GOES_ON.match(lines.bares[opened]):
         return True
@@ -149,13 +200,23 @@ def _speaks(lines: Lines, start: int) -> bool:
     return False
 
 
-def _above_marks(lines: Lines, i: int) -> Header | None:
-    """A line right above marked quotes that needs no colon at its end: "On … wrote", or "From: Ada" alone."""
+def _without_colon(lines: Lines, i: int) -> Header | None:
+    """A line that needs no colon at its end: right above marked quotes "On … wrote", or "From: Ada" alone; above any
+    text one that says when, has an address and then the verb, or a program's sign ("… processed by david®")."""
     bare, match = lines.bares[i], PATTERNS.matchers["attribution"].rule
-    hit = field_of(bare)
-    rule = hit[1] if hit is not None and hit[0] == "from" else match(fold(bare))
-    if not rule and i + 1 in lines.depths and bare[-1].isalpha() and bare[0].isupper():  # Nabble: "Ada Byron wrote"
+    tight, rule = i + 1 in lines.depths, ""
+    dated = "@" in bare and _CLOCK.search(bare) is not None
+    if lines.next_solid(i + 1) in lines.depths:
+        hit = field_of(bare)
+        rule = hit[1] if hit is not None and hit[0] == "from" else match(fold(bare))
+        ends = bare[0].isupper() and (bare[-1].isalpha() or bare[-1] == ">")
+    elif bare[-1] == "®":
+        rule, ends = match(fold(bare)), False
+    else:
+        ends = dated and _VERB_LAST.search(bare) is not None and not lines.bares[i + 1][:1].islower()
+    if not rule and ends and (tight or dated):  # Nabble: "Ada Byron wrote"
         rule = match(f"{fold(bare)}:")
+        rule = rule if tight or rule in _ANCHORED else ""
     above = i > 0 and lines.bares[i - 1] != "" and i - 1 not in lines.depths
     return Header(i - (above and bare.startswith("news:")), i + 1, "attribution", rule) if rule else None
 
@@ -178,6 +239,8 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
     while end < len(lines) and bares[end] and not bares[end].strip("-=_ "):
         end += 1
     fields = lines.next_solid(end)
+    if kind == "banner" and fields in lines.depths and bares[i][0] in _RULES:
+        return Header(i, end, "attribution", rule)  # all that it introduces is marked
     block, _ = field_block(lines, fields, floor, least=1, upward=False) if fields < len(lines) else (None, 0)
     if block is None:
         probe = notes_fields(lines, fields)

@@ -16,7 +16,7 @@ from mailmill.email.banners import banner_of, field_of
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
 from mailmill.email.fieldblocks import Header
 from mailmill.email.headers import candidates, find_headers
-from mailmill.email.lines import Lines
+from mailmill.email.lines import Line, Lines
 from mailmill.email.tails import RULED, Marks
 
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
@@ -28,6 +28,11 @@ UNSURE: Final = ("quoted", "quote.wrapped.unsure")
 _NARROWEST, _WIDEST = 48, 110
 # What stands for left out text: "[...]", "<snip>", "|".
 _OMISSION: Final = re.compile(r"[\W_]*+(?:snip(?:ped)?[\W_]*+)?", re.IGNORECASE)
+# An address whose bracket is not closed in its line, and how long the rest of its attribution may be.
+_UNCLOSED: Final = re.compile(r"<(?:mailto:)?[\w.+-]{1,64}@[\w.-]{2,80}$")
+_MAX_REST: Final = 60
+# Lines of text that its author may frame with two rows of signs.
+_MAX_FRAMED: Final = 100
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
 _OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
@@ -48,16 +53,23 @@ def mark_evidence(lines: Lines, marks: Marks) -> bool:
 
 
 def mark_rules(lines: Lines, marks: Marks) -> None:
-    """A row of dashes right above a header that HTML structure shows was drawn with it."""
-    below = ""
+    """A row of dashes right above a header was drawn with it: one of HTML structure, or a row apart from the text."""
+    below, shown = "", False
     for i in range(len(lines) - 1, -1, -1):
         mark, bare = marks[i], lines.bares[i]
         if mark is not None:
-            below = mark[1] if mark[0] in ("header", "quoted") and lines.evidence[i] else ""
+            shown = lines.evidence[i] != ""
+            below = mark[1] if mark[0] == "header" or (shown and mark[0] == "quoted") else ""
         elif bare:
-            if below and RULED.fullmatch(bare):
+            if below and RULED.fullmatch(bare) and (shown or _is_apart(lines, i)):
                 marks[i] = ("header", below)
             below = ""
+
+
+def _is_apart(lines: Lines, i: int) -> bool:
+    """Is the row `i` of underscores, or below a blank line, and not the lower edge of what the same row opens?"""
+    above = lines.bares[max(0, i - _MAX_FRAMED) : i]
+    return (lines.bares[i][0] == "_" or not (above and above[-1])) and lines.bares[i] not in above
 
 
 def _answerable(lines: Lines, end: int) -> bool:
@@ -71,6 +83,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
     """Mark '>' lines, headers, and all that follows a header that does not mark its quotes."""
     bares = lines.bares
     armour = colons = False
+    _close_brackets(lines)
     for i in lines.depths:
         marks[i] = marks[i] or QUOTED
     worth = candidates(lines)
@@ -114,10 +127,28 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
     return headers
 
 
+def _close_brackets(lines: Lines) -> None:
+    """What a program wrapped before a bracket is no quote: "On …, Ada <ada@firm.example" / "> wrote:"."""
+    bares, depths = lines.bares, lines.depths
+    rests = [i for i in depths if bares[i][-1:] == ":" and i and i - 1 not in depths and len(bares[i]) <= _MAX_REST]
+    for i in rests:
+        if _UNCLOSED.search(bares[i - 1]):
+            lines.quote(i, 0, lines.texts[i].strip())
+            del depths[i]
+
+
 def _answered_below(lines: Lines, header: Header, follow: int) -> bool:
     """Does the message open with this header, not of a forward, and go on with marked quotes? What bears no mark below
-    it is an answer then."""
-    return header.kind != "forward" and follow in lines.depths and not any(lines.bares[: header.start])
+    it is an answer then. A greeting may stand above it."""
+    if header.kind == "forward" or follow not in lines.depths:
+        return False
+    return all(not bare or _greets(lines[i]) for i, bare in enumerate(lines.bares[: header.start]))
+
+
+def _greets(line: Line) -> bool:
+    """Is it a greeting, or one that consists of a name ("Bob,")?"""
+    named = line.bare[-1] == "," and line.shape.words <= 2 and not line.rule("thanks")
+    return named or line.rule("greeting") != ""
 
 
 def _adopt_prefix(lines: Lines, marks: Marks, follow: int) -> list[int]:

@@ -113,9 +113,10 @@ def mark_foreign(lines: Lines) -> Foreign:
     headers = mark_quotes(lines, marks)
     if weak:
         mark_weak_quotes(lines, marks, bool(headers))
+    if structured or headers:
+        mark_rules(lines, marks)
     solid = list(compress(count(), lines.bares))
     if structured:
-        mark_rules(lines, marks)
         for i in written(lines, marks, solid):
             marks[i] = None
     return Foreign(marks, headers, _segments(solid, marks))

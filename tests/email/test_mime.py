@@ -207,6 +207,36 @@ def test_a_boundary_may_begin_with_another_one(outer: str, inner: str) -> None:
     assert (mail.text, mail.rendering.count("Theirs.")) == (SAID, 1)
 
 
+QUOTED = "Content-Type: text/{0}; charset={1}\nContent-Transfer-Encoding: Quoted-Printable\n\n{2}\n"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "windows-1252"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_bytes_in_quoted_printable_that_are_not_encoded_stay(charset: str, newline: str) -> None:
+    """Scripts and gateways copy the field, not the encoding."""
+    said = "Grüße aus Zürich, natürlich 100=25."
+    read = said.replace("=25", "%")
+    fields = QUOTED.format("plain", charset, said).replace("Zürich", "Z=\nürich")
+    swapped = "\n".join(reversed(fields.split("\n\n")[0].split("\n"))) + "\n\n" + said + "\n"
+    page = QUOTED.format("html", charset, f"<p>{said}</p>")
+    for entity in (fields, swapped, page, multipart("mixed", "m", fields), multipart("alternative", "a", "", page)):
+        raw = f"From: a@b\n{entity}".replace("\n", newline).encode(charset)
+        assert clean_message(raw).rendering.strip() == read
+
+
+def test_letters_outside_of_quoted_printable_are_no_damage() -> None:
+    """Not in the header, and not in a part beside it."""
+    quoted = QUOTED.format("plain", "utf-8", "Gr=C3=BCne Lampe.")
+    beside = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGrüne Lampe.\n"
+    for entity in (
+        f"Subject: Grüße\n{quoted}",
+        multipart("mixed", "m", quoted, beside),
+        multipart("mixed", "m", beside, quoted),
+    ):
+        mail = clean_message(f"From: a@b\n{entity}".encode())
+        assert (set(mail.text.split()), mail.flags) == ({"Grüne", "Lampe."}, ())
+
+
 @pytest.mark.parametrize("end", ["", ".", ".."])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:

@@ -111,11 +111,30 @@ def decoded(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def ambiguous_boundaries(message: bytes) -> bool:
+def misleading(message: bytes) -> bool:
+    """Whether `fast_mail_parser` would read `message` wrongly."""
+    return _ambiguous_boundaries(message) or _bare_in_quoted(message)
+
+
+def _ambiguous_boundaries(message: bytes) -> bool:
     """Whether one boundary of `message` begins with another one, as which `fast_mail_parser` takes it."""
     pieces = message.split(b"oundary")[1:] + message.split(b"OUNDARY")[1:]  # at the speed of memory
     found = sorted({value[1] for piece in pieces if (value := _BOUNDARY.match(piece))}) if len(pieces) > 1 else []
     return any(longer.startswith(shorter) for shorter, longer in pairwise(found))
+
+
+def _bare_in_quoted(message: bytes) -> bool:
+    """Whether a part in quoted-printable holds bytes that are no ASCII, which `fast_mail_parser` leaves out.
+
+    They stand for themselves there: whoever passed the mail on copied the field, not the encoding.
+    """
+    if message.isascii():
+        return False
+    for piece in message.lower().split(b"quoted-printable")[1:]:
+        empty = _EMPTY_LINE.search(piece)
+        if empty and not piece[empty.end() :].partition(_ENCODING)[0].isascii():
+            return True
+    return False
 
 
 def as_one_text(fields: list[tuple[bytes, bytes]]) -> OneText | None:

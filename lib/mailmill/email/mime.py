@@ -23,7 +23,7 @@ import fast_mail_parser
 from mailmill.email.bodies import BODY, NO_BODY, has_words, is_stub, type_of, type_of_text
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
-from mailmill.email.fields import FIELDS, ambiguous_boundaries, as_one_text, cut_fields, decoded, without_unread
+from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, misleading, without_unread
 from mailmill.email.flowed import unflow
 from mailmill.email.header_values import decode_words, header_block
 from mailmill.errors import RejectedMessage
@@ -140,7 +140,7 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
 def _harmful(message: bytes) -> bool:
     """Whether `fast_mail_parser` would take long for a message, or be misled."""
     many = len(message) >= 8 * MAX_ENCODED_WORDS and message.count(b"=?") > MAX_ENCODED_WORDS
-    return many or ambiguous_boundaries(message)
+    return many or misleading(message)
 
 
 def _read(headers: dict[str, list[str]]) -> dict[str, str]:

@@ -60,6 +60,12 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "De: Aeropuerto\nPara: Hotel Sol\nFecha: 12/03/2025 18:30\n\nEl taxi no vino.",
         # a rule that parts passages is no signature's
         "First, the roof is leaking again.\n\n---\n\nSecond, the heating makes a noise at night.",
+        *(f"{BODY}\n{rule}\n{below}" for rule in ("---", "———") for below in (
+            "I forgot to say that it was dented.", "It was dented. Nobody saw it.\n\nThe lid is missing as well.",
+            "Order 4712\nThe chair came without its legs, and nobody calls.",
+            "Heating\nIt makes a noise at night.\n---\nWindows\nThey do not close any more.",
+            "- the lamp is dark and broken\n- the chair has but three legs\n- the table is too small for us",
+            "Der Deckel fehlt auch. Niemand hat ihn\ngesehen. Bitte schicken Sie ihn nach.")),
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
@@ -167,6 +173,16 @@ def test_content_stays(text: str) -> None:
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),
+        *((f"{BODY}\n---\n{end}", BODY) for end in (
+            "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",
+            "Life is what happens to you while\nyou are busy making other plans.", "Liebe Grüße,\nKim",
+            "Kim Noll\nI think that I shall never see a poem lovely as a tree.",
+            "Outgoing mail is certified Virus Free.\nChecked by AVG (http://www.grisoft.com).\nVersion: 6.0.525",
+            "Ce message et ses pièces jointes peuvent contenir\ndes informations confidentielles. Ne le copiez pas.",
+            "*Previous Replies*\n\nWhich parcel is it?\n\nPosted by Bob on 03/03/2025\n\n---\n[Visit](https://x.example)")),
+        *((f"{BODY}\n---\nIt was dented. Nobody saw it.\nThe lid is gone.\n{end}",
+           f"{BODY}\n---\nIt was dented. Nobody saw it.\nThe lid is gone.") for end in (
+            "---\nKim Noll\nNoll Ltd\nkim@firm.example", "\nThanks,\nKim", "\nBest regards\nKim Noll\nk@x.example")),
         (f"It is broken.\n\n-- \nKim Noll\nNoll Ltd\n\nP.S. {BODY}", f"It is broken.\n\nP.S. {BODY}"),
         *((f"{BODY}\n\n{end}\n\nKim Noll", BODY) for end in (
             "Dans l'attente de votre réponse, je vous prie d'agréer, Madame, Monsieur, l'expression de mes salutations "

@@ -13,7 +13,7 @@ from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.mobile import names_device
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
-from mailmill.email.tails import MAX_LEGAL, NOTHING, RULED, Marks, adds, mark
+from mailmill.email.tails import NOTHING, RULED, Marks, adds, is_legal, mark
 
 _MAX_FOOTER_SEARCH: Final = 60
 #: Words of a footer's sentence that is nothing but a link's text: "Unsubscribe from this list.".
@@ -220,8 +220,7 @@ def _legal(lines: Lines, solid: list[int], k: int) -> bool:
     below = solid[k : k + 30]
     if len(below) > 1 and lines[below[0]].shape.words <= 6 and lines.bares[below[0]][-1] != ":":
         below = below[1:]  # what a heading says ("Privileged and confidential") must be said below it
-    text = " ".join([lines.bares[i] for i in below])[:MAX_LEGAL].lower()
-    return PATTERNS.legal.search(text) is not None or len(set(PATTERNS.legal_weak.findall(text))) > 1
+    return is_legal(" ".join([lines.bares[i] for i in below]))
 
 
 def _reachable(lines: Lines, solid: list[int], k: int) -> bool:

@@ -12,6 +12,7 @@ from mailmill.email import clean_message
 from mailmill.email.charsets import decode_text
 from mailmill.email.flowed import unflow
 from mailmill.email.mime import read_message
+from mailmill.errors import RejectedMessage
 from tests.email.samples import html_mail, raw_mail
 
 
@@ -315,3 +316,50 @@ def test_unflow() -> None:
     assert unflow("> a \n> b\n>> c \nd") == "> a b\n>> c \nd"
     assert unflow("sch \nön", delete_space=True) == "schön"
     assert unflow(" >stuffed") == ">stuffed"
+
+
+NOTICE = "Messaggio di posta certificata\n\nIl messaggio originale è incluso in allegato."
+PROVIDER = (
+    "From: Per conto di: m@pec.example.it <posta-certificata@pec.example.it>\nSubject: POSTA CERTIFICATA: Offerta\n"
+)
+CARRIED = "Accettiamo la vostra offerta del 20 settembre."
+
+
+def certified(field: str, name: str = "postacert.eml", body: str = f"{PLAIN.replace(SAID, CARRIED)}") -> bytes:
+    """A provider's mail, signed by it, that carries another one."""
+    inner = f"From: Mario Rossi <m@firm.example.it>\nSubject: Offerta\nDate: Mon, 2 Oct 2017 12:13:40 +0200\n{body}"
+    parts = (
+        multipart("alternative", "a", PLAIN.replace(SAID, NOTICE), HTML.replace(SAID, NOTICE)),
+        'Content-Type: application/xml; name="daticert.xml"\n\n<xml/>\n',
+        f"Content-Type: message/rfc822; name={name}\nContent-Disposition: inline; filename={name}\n\n{inner}",
+    )
+    signature = "Content-Type: application/pkcs7-signature; name=smime.p7s\n\nMIAG\n"
+    return f"{field}{PROVIDER}{multipart('signed', 's', multipart('mixed', 'm', *parts), signature)}".encode()
+
+
+@pytest.mark.parametrize("kind", ["posta-certificata", "errore", "Posta-Certificata"])
+def test_certified_mail_is_the_one_that_its_provider_carries(kind: str) -> None:
+    mail = clean_message(certified(f"X-Trasporto: {kind}\n"))
+    assert (mail.text, mail.subject, mail.rendering.strip()) == (CARRIED, "Offerta", CARRIED)
+    assert (str(mail.date), mail.sender_domain) == (
+        "2017-10-02 10:13:40+00:00",
+        clean_message(b"From: m@firm.example.it\n\nx").sender_domain,
+    )
+    with pytest.raises(RejectedMessage, match="no_text"):
+        clean_message(certified(f"X-Trasporto: {kind}\n", body="Content-Type: application/pdf\n\nx\n"))
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("X-Ricevuta: avvenuta-consegna\n", "postacert.eml"),
+        ("X-Trasporto: posta-certificata\nX-Ricevuta: avvenuta-consegna\n", "postacert.eml"),
+        ("", "postacert.eml"),
+        ("X-Trasporto: posta-certificata\n", "other.eml"),
+    ],
+)
+def test_a_receipt_for_certified_mail_is_its_providers(field: str, name: str) -> None:
+    """So is what only holds a file of that name, or another mail."""
+    mail = clean_message(certified(field, name))
+    assert (mail.text, mail.subject) == (NOTICE, "POSTA CERTIFICATA: Offerta")
+    assert CARRIED in mail.rendering

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import fast_mail_parser
 
 from mailmill.email.bodies import BODY, NO_BODY, has_words, is_stub, type_of, type_of_text
+from mailmill.email.certified import unwrapped
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
 from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, misleading, without_unread
@@ -89,7 +90,7 @@ class _Node:
 
 
 def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
-    """The header fields and body parts of `raw`.
+    """The header fields and body parts of `raw`; of Italian certified mail, those of the mail that its provider carries.
 
     Raises RejectedMessage: `empty`, `too_large` (more than `max_bytes`), `not_mail` (no header field
     before the first empty line, or Outlook's .msg), `no_text` (no text part with anything in it). A part
@@ -97,6 +98,7 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     """
     if len(raw) > max_bytes:
         raise RejectedMessage("too_large", f"{len(raw)} bytes")
+    raw = unwrapped(raw)
     start = _MBOX.match(raw)
     body = raw[start.end() :] if start and start.end() else raw
     if not body:

@@ -90,6 +90,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         # prompts, drawn trees and documents of settings are no quotes and no signatures
         "I run this:\n\nscala> val x = 1\nscala> x + 1\n\nand nothing happens.",
         "The schema:\n\nroot\n |-- name: string\n |    |-- city: string\n\nWhich one is it?",
+        # nor is the end of a link that was wrapped
+        *(f"See the page <{link}\n>{rest}\n\n{BODY}" for rest in (" for more.", ", which says it.", "")
+          for link in ("https://x.example/a", "www.x.example", "mailto:a@x.example")),
         "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
         f"It is broken.\n\n--\n\n{BODY}",
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
@@ -170,6 +173,9 @@ def test_content_stays(text: str) -> None:
          f"{BODY}\n\n=====\nThe log of the night follows here, as you asked me to send it."),
         *((f"{BODY}\n\n{files}", BODY) for files in ("Kim\n - budget.xls", " - budget.xls", "<photo1.jpg>")),
         (f"{BODY}\n\nAttachments:\n- invoice.pdf", f"{BODY}\n\nAttachments:"),
+        *((f"{above}\n> Which parcel is it?\n\n{BODY}", f"{above}\n\n{BODY}") for above in (
+            "See https://x.example/a", "See <https://x.example/a>", "Look at this: a <b")),
+        (f"> See the page <https://x.example/a\n> for more about it.\n\n{BODY}", BODY),
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),

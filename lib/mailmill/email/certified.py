@@ -1,7 +1,7 @@
 """Italian certified mail (PEC, RFC 6109): providers deliver a mail inside one of their own, below a notice.
 
-The field X-Trasporto of the provider's mail says that the other one is certified ("posta-certificata"), or ordinary mail
-to a certified mailbox ("errore"). Receipts (X-Ricevuta) hold a mail, too, but that is their reader's own.
+The field X-Trasporto of the provider's mail tells that the other one is certified ("posta-certificata"), or ordinary
+mail to a certified mailbox ("errore"). Receipts (X-Ricevuta) hold a mail, too, but that is their reader's own.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class _Node:
 
 
 def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
-    """The header fields and body parts of `raw`; of Italian certified mail, those of the mail that its provider carries.
+    """The header fields and body parts of `raw`; those of the mail inside, where it is Italian certified mail.
 
     Raises RejectedMessage: `empty`, `too_large` (more than `max_bytes`), `not_mail` (no header field
     before the first empty line, or Outlook's .msg), `no_text` (no text part with anything in it). A part

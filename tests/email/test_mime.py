@@ -318,6 +318,35 @@ def test_unflow() -> None:
     assert unflow(" >stuffed") == ">stuffed"
 
 
+TRACE = "Return-Path: <a@b>\nReceived: from c\n by d; Mon, 27 Feb 2017 13:21:44 +0930\nResent-From: <p@b>\n"
+HEAD = "Message-Id: <1@b>\nFrom: Ann <ann@b>\nSubject: Invoice\nDate: Mon, 27 Feb 2017 04:51:29 +0100\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_a_header_may_go_on_below_a_blank_line(gap: str, newline: str) -> None:
+    """What passes mail on may end with one what it adds above the header."""
+    for body in (PLAIN, HTML, multipart("mixed", "m", PLAIN)):
+        mail = clean_message(f"{TRACE}{gap}{HEAD}{body}".replace("\n", newline).encode())
+        found = (mail.text, mail.subject, mail.message_id, str(mail.date))
+        assert found == (SAID, "Invoice", "1@b", "2017-02-27 03:51:29+00:00")
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        (TRACE, f"Hello,\n\n{SAID}"),
+        (TRACE, f"From: Mumbai\nTo: Pune\nDate: 12 March\n\n{SAID}"),
+        (f"{TRACE}Subject: x\n", f"{HEAD}\n{SAID}"),
+        (f"{TRACE}Content-Type: message/rfc822\n", f"{HEAD}\n{SAID}"),
+    ],
+)
+def test_a_text_that_opens_with_fields_is_no_header(header: str, text: str) -> None:
+    mail = clean_message(f"{header}\n{text}".encode())
+    assert SAID in mail.rendering
+    assert mail.subject != "Invoice"
+
+
 NOTICE = "Messaggio di posta certificata\n\nIl messaggio originale è incluso in allegato."
 PROVIDER = (
     "From: Per conto di: m@pec.example.it <posta-certificata@pec.example.it>\nSubject: POSTA CERTIFICATA: Offerta\n"

@@ -73,6 +73,20 @@ def cut_fields(message: bytes) -> Cut | None:
     return None if _NO_FIELD.search(head) else Cut(_NEEDED.findall(head), empty.start(), empty.end())
 
 
+def header_below(message: bytes, cut: Cut) -> bytes:
+    """`message` from its second block on, where a blank line parts a mail's header from what its way added above it.
+
+    Nothing is read of such a first block, and the second one says whose mail it is, and which, or of what type.
+    """
+    if cut.fields:
+        return message
+    rest = message[cut.start :].lstrip(b"\r\n")
+    below = cut_fields(rest)
+    names = {name.rstrip().lower() for name, _ in below.fields} if below else set()
+    whole = len(names) > 2 and b"from" in names and not names.isdisjoint((b"message-id", b"content-type"))
+    return rest if whole else message
+
+
 def without_unread(message: bytes, cut: Cut) -> bytes:
     """`message` without the fields that nothing reads, and without what a mailing list wrote below text in base64."""
     if not cut.fields:

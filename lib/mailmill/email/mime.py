@@ -24,7 +24,7 @@ from mailmill.email.bodies import BODY, NO_BODY, has_words, is_stub, type_of, ty
 from mailmill.email.certified import unwrapped
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
-from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, misleading, without_unread
+from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, header_below, misleading, without_unread
 from mailmill.email.flowed import unflow
 from mailmill.email.header_values import decode_words, header_block
 from mailmill.errors import RejectedMessage
@@ -112,6 +112,8 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     parts: list[Part] = []
     headers: Mapping[str, str] = {}
     cut = cut_fields(body)
+    if cut and (below := header_below(body, cut)) is not body:
+        body, cut = below, cut_fields(below)
     text = as_one_text(cut.fields) if cut else None
     if cut and not text:
         headers = decoded(cut.fields)

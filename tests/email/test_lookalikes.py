@@ -73,6 +73,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
             "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
             "Verzonden vanuit Rotterdam op maandag")),
+        *(f"{BODY}\n\n{last}" for last in (
+            "Sent from [Leeds](https://x.example) on Monday", "Sent from [the shop](https://x.example) without a box.",
+            "See [Outlook for iOS](https://aka.ms/o0ukef)", "Sent from hey and back")),
         "Sent from my phone the pictures look fine, but not on the laptop.\n\nWhich program do you use?",
         # letters that are told of are not quoted
         "Am 3. März 2025 um 10 Uhr schrieb Ihr Mitarbeiter im Chat:\n\nWir zahlen.\n\nBis heute ist kein Geld da.",
@@ -162,6 +165,14 @@ def test_content_stays(text: str) -> None:
             "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
             "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
             "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
+        *((f"{BODY}\n\n{end}", BODY) for end in (
+            "Sent from [Proton Mail](https://proton.me/mail/home) for Android.",
+            "Sent with [Proton Mail](https://proton.me/mail/home) secure email.",
+            "Get [Outlook for iOS](https://aka.ms/o0ukef)", "Sent with [Spark](https://x.example/s?a=b)",
+            "Sent from [Mail](https://go.microsoft.com/fwlink/?LinkId=5) for Windows", "[Sent from HEY](https://hey.com)",
+            "Sent via [Superhuman](https://sprh.mn/?vip=a@b.c)", "Sent via Superhuman iOS ( https://sprh.mn/?v=a@b )",
+            "Envoyé avec la messagerie sécurisée [Proton Mail](https://proton.me/mail/home).",
+            "Obtenir [Outlook pour Android](https://aka.ms/x)", "Gesendet mit [Spark](https://x.example/s)")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
         ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),

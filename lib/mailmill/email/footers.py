@@ -10,6 +10,7 @@ from typing import Final
 
 from mailmill.email.banners import is_form_field
 from mailmill.email.lines import LONG_KINDS, Line, Lines
+from mailmill.email.links import unlinked
 from mailmill.email.mobile import names_device
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
@@ -52,7 +53,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             mark(marks, solid[k:stop], zone, rule)
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
-        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k, rule):
+        elif size - k <= 8 and (rule := _tags(lines, solid, k)):
             marks[i] = ("mobile", rule)
     return [i for i in solid if marks[i] is None]
 
@@ -199,20 +200,24 @@ def _announced(lines: Lines, solid: list[int], k: int) -> bool:
     return k > 0 and announces(lines.bares[solid[k - 1]])
 
 
-def _tags(lines: Lines, solid: list[int], k: int, rule: str) -> bool:
-    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday"), nor one right below it?
+def _tags(lines: Lines, solid: list[int], k: int) -> str:
+    """The rule by which `solid[k]` is a program's tag, no sentence of the author's ("Sent from Leeds on Monday") nor
+    right above one; or ''.
 
     A tag names a device or a program, or says whose it is.
     """
-    if not names_device(lines.bares[solid[k]], rule, prose=lines[solid[k]].shape.prose):
-        return False
+    bare = lines.bares[solid[k]]
+    line = Line(unlinked(bare)) if "](" in bare else lines[solid[k]]
+    rule = line.rule("mobile")
+    if not rule or not names_device(line.bare, rule, prose=line.shape.prose):
+        return ""
     for i in solid[k + 1 :]:
         below = lines[i]
         if any([below.rule(kind) for kind in (*LONG_KINDS, "mobile")]):
             break
         if below.shape.words > 2 and below.shape.ends in ".?!":
-            return False
-    return True
+            return ""
+    return rule
 
 
 def _legal(lines: Lines, solid: list[int], k: int) -> bool:

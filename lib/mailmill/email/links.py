@@ -1,4 +1,4 @@
-"""Links in plain text: broken where some program wrapped a line."""
+"""Links in plain text: broken where some program wrapped a line, or written as Markdown writes them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import re
 from typing import Final
 
 _OPEN: Final = re.compile(r"<(?:https?://|www\.|mailto:)[^\s<>]+$")
+# "[Proton Mail](https://proton.me/mail/home)".
+_MARKED: Final = re.compile(r"\[([^\[\]]{1,100})\]\((?:https?|mailto):[^\s()]{1,500}\)")
+
+
+def unlinked(bare: str) -> str:
+    """The line with the words of its Markdown links alone: "Sent from [Proton Mail](https://…) for Android."."""
+    return _MARKED.sub(r"\1", bare)
 
 
 def closes_link(above: str, text: str) -> bool:

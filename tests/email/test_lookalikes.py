@@ -192,6 +192,7 @@ def test_content_stays(text: str) -> None:
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),
         *((f"{BODY}\n---\n{end}", BODY) for end in (
             "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",
+            "My new permanent address is kim@firm.example",
             "Life is what happens to you while\nyou are busy making other plans.", "Liebe Grüße,\nKim",
             "Kim Noll\nI think that I shall never see a poem lovely as a tree.",
             "Outgoing mail is certified Virus Free.\nChecked by AVG (http://www.grisoft.com).\nVersion: 6.0.525",

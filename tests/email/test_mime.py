@@ -231,6 +231,7 @@ def test_letters_outside_of_quoted_printable_are_no_damage() -> None:
     beside = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGrüne Lampe.\n"
     for entity in (
         f"Subject: Grüße\n{quoted}",
+        f"X-MIME-Autoconverted: from quoted-printable to 8bit by x\n{beside}",
         multipart("mixed", "m", quoted, beside),
         multipart("mixed", "m", beside, quoted),
     ):

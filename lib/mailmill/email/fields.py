@@ -144,9 +144,11 @@ def _bare_in_quoted(message: bytes) -> bool:
     """
     if message.isascii():
         return False
-    for piece in message.lower().split(b"quoted-printable")[1:]:
+    for piece in message.lower().split(_ENCODING)[1:]:
+        if piece.isascii() or not piece.lstrip(b" \t:").startswith(b"quoted-printable"):
+            continue
         empty = _EMPTY_LINE.search(piece)
-        if empty and not piece[empty.end() :].partition(_ENCODING)[0].isascii():
+        if empty and not piece[empty.end() :].isascii():
             return True
     return False
 

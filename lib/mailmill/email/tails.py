@@ -143,11 +143,18 @@ def _tells(lines: Lines, below: list[int], parted: bool) -> bool:
     if not told or others or is_legal(" ".join([line.bare for line in told])):
         return False
     opening = told[0]
-    if opening.shape.prose and any([own.search(opening.bare.lower()) for own in PATTERNS.first_person.values()]):
+    if _is_personal(opening):
         return True
     prose = [line.bare for line in told if line.shape.prose]
     headed = not opening.shape.prose and (parted or any(map(str.isdigit, opening.bare)))
     return len(prose) > 2 or ((parted or len(told) > 1) and len(_STOP.findall(" ".join(prose))) > (0 if headed else 1))
+
+
+def _is_personal(line: Line) -> bool:
+    """Does a sentence speak of its author, and not of where to reach them ("My new address is …")?"""
+    if not line.shape.prose or line.shape.address or line.shape.phone:
+        return False
+    return any([own.search(line.bare.lower()) for own in PATTERNS.first_person.values()])
 
 
 def _ends(line: Line) -> bool:

@@ -58,6 +58,8 @@ def test_without_an_offset_it_is_utc() -> None:
         "Tue, 4 Mar 2025 05:30 -0500 (EST)",
         "Tue (Tuesday), 4 Mar (March) 2025 11:30:00 (half) +0100",
         "4 Mar 2025 11:30:00 +01",
+        "Tue, 4 Mar 2025 11:30:00 +0100Received: from a by b; Wed, 5 Mar 2025 09:00:00 -0500",
+        "Tue, 4 Mar 2025 05:30:00 -0500X-Mailer: y",
     ],
 )
 def test_zones_and_comments_of_any_form(value: str) -> None:

@@ -267,6 +267,26 @@ def test_what_stands_for_pictures_goes(above: str, picture: str) -> None:
     assert clean_text(f"{OWN}{above}\n{picture}", "Ada Byron") == OWN
 
 
+@pytest.mark.parametrize(
+    "picture",
+    ["[image: image.png]", "[image: Inline-Bild 1]", "[cid:image001.png@01DB.7C]", "[cid:a@b]<https://firm.example/>"],
+)
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_pictures_of_which_nothing_is_said_go_amidst_the_text(picture: str, gap: str) -> None:
+    above, below = "Hi Bob,", f"Cheers,{gap}{picture}{gap}Ada Byron{gap}{picture}{gap}Firm Ltd\nTel. +44 20 7946 0000"
+    text = gap.join([picture, above, picture, "We come at five.", picture, "See the crack there:", picture, OWN, below])
+    assert clean_text(text, "Ada Byron") == f"We come at five.\n\nSee the crack there:\n\n{OWN}"
+    assert clean_text(f"Before\n\n{picture}\n\nAfter") == "Before\n\nAfter"
+    assert clean_text(f"{picture}{gap}{picture}").startswith(picture)
+
+
+@pytest.mark.parametrize(
+    "picture", ["See [image: image.png] there.", "[image: the crack]", "[image.png]", "[the page]<https://x.example>"]
+)
+def test_what_is_said_of_pictures_stays_amidst_the_text(picture: str) -> None:
+    assert clean_text(f"{OWN}\n\n{picture}\n\n{OWN}") == f"{OWN}\n\n{picture}\n\n{OWN}"
+
+
 @pytest.mark.parametrize("above", ["Ada", "Cheers,\nAda Byron\nFirm Ltd", "Ada Byron\nTel. +44 20 7946 0000"])
 @pytest.mark.parametrize(
     "below",

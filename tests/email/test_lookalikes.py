@@ -60,6 +60,12 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "De: Aeropuerto\nPara: Hotel Sol\nFecha: 12/03/2025 18:30\n\nEl taxi no vino.",
         # a rule that parts passages is no signature's
         "First, the roof is leaking again.\n\n---\n\nSecond, the heating makes a noise at night.",
+        *(f"{BODY}\n{rule}\n{below}" for rule in ("---", "———") for below in (
+            "I forgot to say that it was dented.", "It was dented. Nobody saw it.\n\nThe lid is missing as well.",
+            "Order 4712\nThe chair came without its legs, and nobody calls.",
+            "Heating\nIt makes a noise at night.\n---\nWindows\nThey do not close any more.",
+            "- the lamp is dark and broken\n- the chair has but three legs\n- the table is too small for us",
+            "Der Deckel fehlt auch. Niemand hat ihn\ngesehen. Bitte schicken Sie ihn nach.")),
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
@@ -67,6 +73,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
             "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
             "Verzonden vanuit Rotterdam op maandag")),
+        *(f"{BODY}\n\n{last}" for last in (
+            "Sent from [Leeds](https://x.example) on Monday", "Sent from [the shop](https://x.example) without a box.",
+            "See [Outlook for iOS](https://aka.ms/o0ukef)", "Sent from hey and back")),
         "Sent from my phone the pictures look fine, but not on the laptop.\n\nWhich program do you use?",
         # letters that are told of are not quoted
         "Am 3. März 2025 um 10 Uhr schrieb Ihr Mitarbeiter im Chat:\n\nWir zahlen.\n\nBis heute ist kein Geld da.",
@@ -84,6 +93,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         # prompts, drawn trees and documents of settings are no quotes and no signatures
         "I run this:\n\nscala> val x = 1\nscala> x + 1\n\nand nothing happens.",
         "The schema:\n\nroot\n |-- name: string\n |    |-- city: string\n\nWhich one is it?",
+        # nor is the end of a link that was wrapped
+        *(f"See the page <{link}\n>{rest}\n\n{BODY}" for rest in (" for more.", ", which says it.", "")
+          for link in ("https://x.example/a", "www.x.example", "mailto:a@x.example")),
         "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
         f"It is broken.\n\n--\n\n{BODY}",
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
@@ -153,6 +165,14 @@ def test_content_stays(text: str) -> None:
             "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
             "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
             "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
+        *((f"{BODY}\n\n{end}", BODY) for end in (
+            "Sent from [Proton Mail](https://proton.me/mail/home) for Android.",
+            "Sent with [Proton Mail](https://proton.me/mail/home) secure email.",
+            "Get [Outlook for iOS](https://aka.ms/o0ukef)", "Sent with [Spark](https://x.example/s?a=b)",
+            "Sent from [Mail](https://go.microsoft.com/fwlink/?LinkId=5) for Windows", "[Sent from HEY](https://hey.com)",
+            "Sent via [Superhuman](https://sprh.mn/?vip=a@b.c)", "Sent via Superhuman iOS ( https://sprh.mn/?v=a@b )",
+            "Envoyé avec la messagerie sécurisée [Proton Mail](https://proton.me/mail/home).",
+            "Obtenir [Outlook pour Android](https://aka.ms/x)", "Gesendet mit [Spark](https://x.example/s)")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
         ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),
@@ -164,9 +184,23 @@ def test_content_stays(text: str) -> None:
          f"{BODY}\n\n=====\nThe log of the night follows here, as you asked me to send it."),
         *((f"{BODY}\n\n{files}", BODY) for files in ("Kim\n - budget.xls", " - budget.xls", "<photo1.jpg>")),
         (f"{BODY}\n\nAttachments:\n- invoice.pdf", f"{BODY}\n\nAttachments:"),
+        *((f"{above}\n> Which parcel is it?\n\n{BODY}", f"{above}\n\n{BODY}") for above in (
+            "See https://x.example/a", "See <https://x.example/a>", "Look at this: a <b")),
+        (f"> See the page <https://x.example/a\n> for more about it.\n\n{BODY}", BODY),
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),
+        *((f"{BODY}\n---\n{end}", BODY) for end in (
+            "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",
+            "My new permanent address is kim@firm.example",
+            "Life is what happens to you while\nyou are busy making other plans.", "Liebe Grüße,\nKim",
+            "Kim Noll\nI think that I shall never see a poem lovely as a tree.",
+            "Outgoing mail is certified Virus Free.\nChecked by AVG (http://www.grisoft.com).\nVersion: 6.0.525",
+            "Ce message et ses pièces jointes peuvent contenir\ndes informations confidentielles. Ne le copiez pas.",
+            "*Previous Replies*\n\nWhich parcel is it?\n\nPosted by Bob on 03/03/2025\n\n---\n[Visit](https://x.example)")),
+        *((f"{BODY}\n---\nIt was dented. Nobody saw it.\nThe lid is gone.\n{end}",
+           f"{BODY}\n---\nIt was dented. Nobody saw it.\nThe lid is gone.") for end in (
+            "---\nKim Noll\nNoll Ltd\nkim@firm.example", "\nThanks,\nKim", "\nBest regards\nKim Noll\nk@x.example")),
         (f"It is broken.\n\n-- \nKim Noll\nNoll Ltd\n\nP.S. {BODY}", f"It is broken.\n\nP.S. {BODY}"),
         *((f"{BODY}\n\n{end}\n\nKim Noll", BODY) for end in (
             "Dans l'attente de votre réponse, je vous prie d'agréer, Madame, Monsieur, l'expression de mes salutations "

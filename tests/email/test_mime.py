@@ -12,6 +12,7 @@ from mailmill.email import clean_message
 from mailmill.email.charsets import decode_text
 from mailmill.email.flowed import unflow
 from mailmill.email.mime import read_message
+from mailmill.errors import RejectedMessage
 from tests.email.samples import html_mail, raw_mail
 
 
@@ -207,6 +208,37 @@ def test_a_boundary_may_begin_with_another_one(outer: str, inner: str) -> None:
     assert (mail.text, mail.rendering.count("Theirs.")) == (SAID, 1)
 
 
+QUOTED = "Content-Type: text/{0}; charset={1}\nContent-Transfer-Encoding: Quoted-Printable\n\n{2}\n"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "windows-1252"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_bytes_in_quoted_printable_that_are_not_encoded_stay(charset: str, newline: str) -> None:
+    """Scripts and gateways copy the field, not the encoding."""
+    said = "Grüße aus Zürich, natürlich 100=25."
+    read = said.replace("=25", "%")
+    fields = QUOTED.format("plain", charset, said).replace("Zürich", "Z=\nürich")
+    swapped = "\n".join(reversed(fields.split("\n\n")[0].split("\n"))) + "\n\n" + said + "\n"
+    page = QUOTED.format("html", charset, f"<p>{said}</p>")
+    for entity in (fields, swapped, page, multipart("mixed", "m", fields), multipart("alternative", "a", "", page)):
+        raw = f"From: a@b\n{entity}".replace("\n", newline).encode(charset)
+        assert clean_message(raw).rendering.strip() == read
+
+
+def test_letters_outside_of_quoted_printable_are_no_damage() -> None:
+    """Not in the header, and not in a part beside it."""
+    quoted = QUOTED.format("plain", "utf-8", "Gr=C3=BCne Lampe.")
+    beside = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGrüne Lampe.\n"
+    for entity in (
+        f"Subject: Grüße\n{quoted}",
+        f"X-MIME-Autoconverted: from quoted-printable to 8bit by x\n{beside}",
+        multipart("mixed", "m", quoted, beside),
+        multipart("mixed", "m", beside, quoted),
+    ):
+        mail = clean_message(f"From: a@b\n{entity}".encode())
+        assert (set(mail.text.split()), mail.flags) == ({"Grüne", "Lampe."}, ())
+
+
 @pytest.mark.parametrize("end", ["", ".", ".."])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_what_a_list_wrote_below_base64_is_cut(end: str, newline: str) -> None:
@@ -285,3 +317,79 @@ def test_unflow() -> None:
     assert unflow("> a \n> b\n>> c \nd") == "> a b\n>> c \nd"
     assert unflow("sch \nön", delete_space=True) == "schön"
     assert unflow(" >stuffed") == ">stuffed"
+
+
+TRACE = "Return-Path: <a@b>\nReceived: from c\n by d; Mon, 27 Feb 2017 13:21:44 +0930\nResent-From: <p@b>\n"
+HEAD = "Message-Id: <1@b>\nFrom: Ann <ann@b>\nSubject: Invoice\nDate: Mon, 27 Feb 2017 04:51:29 +0100\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_a_header_may_go_on_below_a_blank_line(gap: str, newline: str) -> None:
+    """What passes mail on may end with one what it adds above the header."""
+    for body in (PLAIN, HTML, multipart("mixed", "m", PLAIN)):
+        mail = clean_message(f"{TRACE}{gap}{HEAD}{body}".replace("\n", newline).encode())
+        found = (mail.text, mail.subject, mail.message_id, str(mail.date))
+        assert found == (SAID, "Invoice", "1@b", "2017-02-27 03:51:29+00:00")
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        (TRACE, f"Hello,\n\n{SAID}"),
+        (TRACE, f"From: Mumbai\nTo: Pune\nDate: 12 March\n\n{SAID}"),
+        (f"{TRACE}Subject: x\n", f"{HEAD}\n{SAID}"),
+        (f"{TRACE}Content-Type: message/rfc822\n", f"{HEAD}\n{SAID}"),
+    ],
+)
+def test_a_text_that_opens_with_fields_is_no_header(header: str, text: str) -> None:
+    mail = clean_message(f"{header}\n{text}".encode())
+    assert SAID in mail.rendering
+    assert mail.subject != "Invoice"
+
+
+NOTICE = "Messaggio di posta certificata\n\nIl messaggio originale è incluso in allegato."
+PROVIDER = (
+    "From: Per conto di: m@pec.example.it <posta-certificata@pec.example.it>\nSubject: POSTA CERTIFICATA: Offerta\n"
+)
+CARRIED = "Accettiamo la vostra offerta del 20 settembre."
+
+
+def certified(field: str, name: str = "postacert.eml", body: str = f"{PLAIN.replace(SAID, CARRIED)}") -> bytes:
+    """A provider's mail, signed by it, that carries another one."""
+    inner = f"From: Mario Rossi <m@firm.example.it>\nSubject: Offerta\nDate: Mon, 2 Oct 2017 12:13:40 +0200\n{body}"
+    parts = (
+        multipart("alternative", "a", PLAIN.replace(SAID, NOTICE), HTML.replace(SAID, NOTICE)),
+        'Content-Type: application/xml; name="daticert.xml"\n\n<xml/>\n',
+        f"Content-Type: message/rfc822; name={name}\nContent-Disposition: inline; filename={name}\n\n{inner}",
+    )
+    signature = "Content-Type: application/pkcs7-signature; name=smime.p7s\n\nMIAG\n"
+    return f"{field}{PROVIDER}{multipart('signed', 's', multipart('mixed', 'm', *parts), signature)}".encode()
+
+
+@pytest.mark.parametrize("kind", ["posta-certificata", "errore", "Posta-Certificata"])
+def test_certified_mail_is_the_one_that_its_provider_carries(kind: str) -> None:
+    mail = clean_message(certified(f"X-Trasporto: {kind}\n"))
+    assert (mail.text, mail.subject, mail.rendering.strip()) == (CARRIED, "Offerta", CARRIED)
+    assert (str(mail.date), mail.sender_domain) == (
+        "2017-10-02 10:13:40+00:00",
+        clean_message(b"From: m@firm.example.it\n\nx").sender_domain,
+    )
+    with pytest.raises(RejectedMessage, match="no_text"):
+        clean_message(certified(f"X-Trasporto: {kind}\n", body="Content-Type: application/pdf\n\nx\n"))
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("X-Ricevuta: avvenuta-consegna\n", "postacert.eml"),
+        ("X-Trasporto: posta-certificata\nX-Ricevuta: avvenuta-consegna\n", "postacert.eml"),
+        ("", "postacert.eml"),
+        ("X-Trasporto: posta-certificata\n", "other.eml"),
+    ],
+)
+def test_a_receipt_for_certified_mail_is_its_providers(field: str, name: str) -> None:
+    """So is what only holds a file of that name, or another mail."""
+    mail = clean_message(certified(field, name))
+    assert (mail.text, mail.subject) == (NOTICE, "POSTA CERTIFICATA: Offerta")
+    assert CARRIED in mail.rendering

@@ -250,6 +250,12 @@ def test_a_wrapped_quote_is_quoted() -> None:
     assert "quote.wrapped" in rules(text)
 
 
+@pytest.mark.parametrize("link", ["(http://x.example/a\n_nonce=3dd518)", "<http://x.example/a\n_nonce=3dd518>."])
+@pytest.mark.parametrize("below", [">\n> Bob", "> and pay.", ""])
+def test_the_rest_of_a_quoted_link_is_quoted(link: str, below: str) -> None:
+    assert clean_text(f"{OWN}\n\nOn 1 May 2025, Bob wrote:\n\n> View it {link}\n{below}") == OWN
+
+
 HEAD = "On 1 May 2025, Bob wrote:\n"
 
 
@@ -262,6 +268,9 @@ HEAD = "On 1 May 2025, Bob wrote:\n"
         (f"> {'long ' * 30}line that nothing wrapped\nSo I see.\n> more", "So I see."),
         (">\nget another one", "get another one"),
         ("> first\n[...]\n> second\nmine", "mine"),
+        ("> View it (http://x.example/a\nYes\n> and pay.", "Yes"),
+        ("> View it (http://x.example/a)\nYes:)\n> and pay.", "Yes:)"),
+        ("> View it (http://x.example/a\n?b=c)\nI do.", "?b=c)\nI do."),
     ],
 )
 def test_an_answer_right_below_a_quote_stays(below: str, own: str) -> None:

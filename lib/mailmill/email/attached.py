@@ -21,6 +21,10 @@ _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 #: "[cid:image001.png@01DB.7C]", and what else stands between brackets; a link of the picture's may follow.
 _NAMED: Final = re.compile(r"\[(?:cid|image):[^\[\]]{1,120}\]$", re.IGNORECASE)
+#: Of these, what holds no words of anybody's: "[image: image.png]", "[image: Inline image 1]".
+_WORDLESS: Final = re.compile(
+    r"\[(?:cid:|image:[^\[\]]{1,100}(?:\.(?:gif|jpe?g|png|bmp|svg|heic|webp)| \d{1,3})\])", re.IGNORECASE
+)
 #: Pictures with their links, side by side, in a signature: "[Logo]<https://firm.example/> [Facebook]<https://…>".
 _ROW: Final = re.compile(
     r"(?:\[[^\[\]\d][^\[\]]{0,80}\][ \t]?<(?:https?:|mailto:)[^<>\s]{1,300}>[ \t|]{0,3}){1,8}$", re.IGNORECASE
@@ -43,12 +47,21 @@ def _is_generated(text: str) -> bool:
 
 
 def strip_pictures(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """What stands for pictures at the end of the lines `solid`; what is left above it."""
+    """What stands for pictures at the end of the lines `solid`, or without a word amidst them; what is left."""
+    amidst = [i for i in solid if lines.bares[i][0] == "[" and _is_wordless(lines.bares[i])]
+    if 0 < len(amidst) < len(solid):
+        mark(marks, amidst, "footer", "footer.picture")
+        solid = [i for i in solid if marks[i] is None]
     k = len(solid)
     while k > 1 and (size := _picture(lines, solid, k)):
         k -= size
     mark(marks, solid[k:], "footer", "footer.picture")
     return solid[:k]
+
+
+def _is_wordless(bare: str) -> bool:
+    """Does a line stand for a picture, perhaps with its link, of which it says nothing?"""
+    return _WORDLESS.match(bare) is not None and _NAMED.match(_LINKED.sub("]", bare)) is not None
 
 
 def _picture(lines: Lines, solid: list[int], k: int) -> int:

@@ -24,10 +24,11 @@ _DATE: Final = re.compile(
     r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) ([A-Z][a-z]{2}) ((?:19[7-9]|20[0-9])[0-9]) "
     r"([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][01][0-9][0-5][0-9])(?: \([A-Z]{1,5}\))?$"
 )
-# A comment in a date, a leap second, and a zone as programs make it up ("+01:00", "GMT+0100", "UTC+1").
+# A comment in a date, a leap second, and a zone as programs make it up ("+01:00", "GMT+0100", "UTC+1"), whatever is
+# stuck to it.
 _REMARK: Final = re.compile(r"\s?\([^()]{0,200}\)")
 _LEAP: Final = re.compile(r"(\d{1,2}:\d{2}):60\b")
-_ZONE: Final = re.compile(r"(?:\s|\b(?:GMT|UTC|UT))([+-])([01]?\d)(?::?([0-5]\d))?$", re.IGNORECASE)
+_ZONE: Final = re.compile(r"(?:\s|\b(?:GMT|UTC|UT))([+-])([01]?\d)(?::?([0-5]\d))?(?![\d:])", re.IGNORECASE)
 _MONTHS: Final = {
     name: month
     for month, name in enumerate(

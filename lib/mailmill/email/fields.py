@@ -73,6 +73,20 @@ def cut_fields(message: bytes) -> Cut | None:
     return None if _NO_FIELD.search(head) else Cut(_NEEDED.findall(head), empty.start(), empty.end())
 
 
+def header_below(message: bytes, cut: Cut) -> bytes:
+    """`message` from its second block on, where a blank line parts a mail's header from what its way added above it.
+
+    Nothing is read of such a first block, and the second one says whose mail it is, and which, or of what type.
+    """
+    if cut.fields:
+        return message
+    rest = message[cut.start :].lstrip(b"\r\n")
+    below = cut_fields(rest)
+    names = {name.rstrip().lower() for name, _ in below.fields} if below else set()
+    whole = len(names) > 2 and b"from" in names and not names.isdisjoint((b"message-id", b"content-type"))
+    return rest if whole else message
+
+
 def without_unread(message: bytes, cut: Cut) -> bytes:
     """`message` without the fields that nothing reads, and without what a mailing list wrote below text in base64."""
     if not cut.fields:
@@ -111,11 +125,32 @@ def decoded(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def ambiguous_boundaries(message: bytes) -> bool:
+def misleading(message: bytes) -> bool:
+    """Whether `fast_mail_parser` would read `message` wrongly."""
+    return _ambiguous_boundaries(message) or _bare_in_quoted(message)
+
+
+def _ambiguous_boundaries(message: bytes) -> bool:
     """Whether one boundary of `message` begins with another one, as which `fast_mail_parser` takes it."""
     pieces = message.split(b"oundary")[1:] + message.split(b"OUNDARY")[1:]  # at the speed of memory
     found = sorted({value[1] for piece in pieces if (value := _BOUNDARY.match(piece))}) if len(pieces) > 1 else []
     return any(longer.startswith(shorter) for shorter, longer in pairwise(found))
+
+
+def _bare_in_quoted(message: bytes) -> bool:
+    """Whether a part in quoted-printable holds bytes that are no ASCII, which `fast_mail_parser` leaves out.
+
+    They stand for themselves there: whoever passed the mail on copied the field, not the encoding.
+    """
+    if message.isascii():
+        return False
+    for piece in message.lower().split(_ENCODING)[1:]:
+        if piece.isascii() or not piece.lstrip(b" \t:").startswith(b"quoted-printable"):
+            continue
+        empty = _EMPTY_LINE.search(piece)
+        if empty and not piece[empty.end() :].isascii():
+            return True
+    return False
 
 
 def as_one_text(fields: list[tuple[bytes, bytes]]) -> OneText | None:

@@ -10,10 +10,11 @@ from typing import Final
 
 from mailmill.email.banners import is_form_field
 from mailmill.email.lines import LONG_KINDS, Line, Lines
+from mailmill.email.links import unlinked
 from mailmill.email.mobile import names_device
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
-from mailmill.email.tails import MAX_LEGAL, NOTHING, RULED, Marks, adds, mark
+from mailmill.email.tails import NOTHING, RULED, Marks, adds, is_legal, mark
 
 _MAX_FOOTER_SEARCH: Final = 60
 #: Words of a footer's sentence that is nothing but a link's text: "Unsubscribe from this list.".
@@ -52,7 +53,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             mark(marks, solid[k:stop], zone, rule)
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
-        elif size - k <= 8 and (rule := lines[i].rule("mobile")) and _tags(lines, solid, k, rule):
+        elif size - k <= 8 and (rule := _tags(lines, solid, k)):
             marks[i] = ("mobile", rule)
     return [i for i in solid if marks[i] is None]
 
@@ -199,20 +200,24 @@ def _announced(lines: Lines, solid: list[int], k: int) -> bool:
     return k > 0 and announces(lines.bares[solid[k - 1]])
 
 
-def _tags(lines: Lines, solid: list[int], k: int, rule: str) -> bool:
-    """Is `solid[k]` no sentence of the author's ("Sent from Leeds on Monday"), nor one right below it?
+def _tags(lines: Lines, solid: list[int], k: int) -> str:
+    """The rule by which `solid[k]` is a program's tag, no sentence of the author's ("Sent from Leeds on Monday") nor
+    right above one; or ''.
 
     A tag names a device or a program, or says whose it is.
     """
-    if not names_device(lines.bares[solid[k]], rule, prose=lines[solid[k]].shape.prose):
-        return False
+    bare = lines.bares[solid[k]]
+    line = Line(unlinked(bare)) if "](" in bare else lines[solid[k]]
+    rule = line.rule("mobile")
+    if not rule or not names_device(line.bare, rule, prose=line.shape.prose):
+        return ""
     for i in solid[k + 1 :]:
         below = lines[i]
         if any([below.rule(kind) for kind in (*LONG_KINDS, "mobile")]):
             break
         if below.shape.words > 2 and below.shape.ends in ".?!":
-            return False
-    return True
+            return ""
+    return rule
 
 
 def _legal(lines: Lines, solid: list[int], k: int) -> bool:
@@ -220,8 +225,7 @@ def _legal(lines: Lines, solid: list[int], k: int) -> bool:
     below = solid[k : k + 30]
     if len(below) > 1 and lines[below[0]].shape.words <= 6 and lines.bares[below[0]][-1] != ":":
         below = below[1:]  # what a heading says ("Privileged and confidential") must be said below it
-    text = " ".join([lines.bares[i] for i in below])[:MAX_LEGAL].lower()
-    return PATTERNS.legal.search(text) is not None or len(set(PATTERNS.legal_weak.findall(text))) > 1
+    return is_legal(" ".join([lines.bares[i] for i in below]))
 
 
 def _reachable(lines: Lines, solid: list[int], k: int) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from typing import Final
 
+from mailmill.email.links import closes_link
 from mailmill.email.matching import Index, Ways
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import MAX_LINE, PATTERNS
@@ -61,7 +62,6 @@ LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "register", "cau
 _LONGEST: Final = {kind: 180 if kind == "signoff" else 110 for kind in KINDS if kind not in LONG_KINDS}
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
-_TITLES: Final = PATTERNS.titles
 
 
 class Line:
@@ -160,7 +160,7 @@ class Shape:
     @property
     def title(self) -> bool:
         """One of few words is a title or the like ("Manager", "Inc.")."""
-        return self.words <= 9 and any(w.strip(".,;:()|&-").lower() in _TITLES for w in self._split)
+        return self.words <= 9 and any(w.strip(".,;:()|&-").lower() in PATTERNS.titles for w in self._split)
 
     @property
     def date(self) -> bool:
@@ -277,7 +277,7 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare
-        if depth:
+        if depth and not (i and i - 1 not in lines.depths and closes_link(bares[i - 1], text)):
             lines.depths[i] = depth
     return lines
 

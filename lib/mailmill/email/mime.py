@@ -21,9 +21,10 @@ from typing import Any, Final, NamedTuple
 import fast_mail_parser
 
 from mailmill.email.bodies import BODY, NO_BODY, has_words, is_stub, type_of, type_of_text
+from mailmill.email.certified import unwrapped
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
-from mailmill.email.fields import FIELDS, ambiguous_boundaries, as_one_text, cut_fields, decoded, without_unread
+from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, header_below, misleading, without_unread
 from mailmill.email.flowed import unflow
 from mailmill.email.header_values import decode_words, header_block
 from mailmill.errors import RejectedMessage
@@ -89,7 +90,7 @@ class _Node:
 
 
 def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
-    """The header fields and body parts of `raw`.
+    """The header fields and body parts of `raw`; those of the mail inside, where it is Italian certified mail.
 
     Raises RejectedMessage: `empty`, `too_large` (more than `max_bytes`), `not_mail` (no header field
     before the first empty line, or Outlook's .msg), `no_text` (no text part with anything in it). A part
@@ -97,6 +98,7 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     """
     if len(raw) > max_bytes:
         raise RejectedMessage("too_large", f"{len(raw)} bytes")
+    raw = unwrapped(raw)
     start = _MBOX.match(raw)
     body = raw[start.end() :] if start and start.end() else raw
     if not body:
@@ -110,6 +112,8 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     parts: list[Part] = []
     headers: Mapping[str, str] = {}
     cut = cut_fields(body)
+    if cut and (below := header_below(body, cut)) is not body:
+        body, cut = below, cut_fields(below)
     text = as_one_text(cut.fields) if cut else None
     if cut and not text:
         headers = decoded(cut.fields)
@@ -140,7 +144,7 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
 def _harmful(message: bytes) -> bool:
     """Whether `fast_mail_parser` would take long for a message, or be misled."""
     many = len(message) >= 8 * MAX_ENCODED_WORDS and message.count(b"=?") > MAX_ENCODED_WORDS
-    return many or ambiguous_boundaries(message)
+    return many or misleading(message)
 
 
 def _read(headers: dict[str, list[str]]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
 from mailmill.email.fieldblocks import Header
 from mailmill.email.headers import candidates, find_headers
 from mailmill.email.lines import Line, Lines
+from mailmill.email.links import ends_link
 from mailmill.email.tails import RULED, Marks
 
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
@@ -211,6 +212,7 @@ def _mark_wrapped(lines: Lines, marks: Marks, marked: Sequence[int]) -> None:
         lower = _LOWER_START.match(first) is not None
         if length < _NARROWEST or quoted[-1] == "?" or first == "--":
             wrapped = first[0] == ">" or _OMISSION.fullmatch(first) is not None
+            wrapped = wrapped or (run == 1 and ends_link(quoted, first))
         elif length > _WIDEST:
             wrapped = lower
         else:

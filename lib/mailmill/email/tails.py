@@ -26,6 +26,9 @@ _DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
 #: What opens a document of settings (YAML), whose documents begin with "---".
 _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
+_STOP: Final = re.compile(r"[.!?…](?:\s|$)")
+#: Kinds of lines that no author writes into a passage.
+_OTHERS: Final = (*LONG_KINDS, "contact")
 _DRAWN: Final = frozenset("#-–—=*_~")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 
@@ -80,12 +83,16 @@ def signs(line: Line) -> bool:
 
 def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript; what is left."""
+    parted = False
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
         bare = lines.bares[solid[k]]
         if bare[0] in "-–—_" and (
-            (_DELIMITER.match(bare) and not _parts(lines, solid, k))
+            _DELIMITER.match(bare)
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
         ):
+            if _parts(lines, solid, k, parted):
+                parted = True
+                continue
             if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
                 continue
             end = next((j for j in range(k + 2, len(solid)) if adds(lines, solid[j])), len(solid))
@@ -99,18 +106,21 @@ def adds(lines: Lines, i: int) -> bool:
     return not lines.bares[i - 1] and lines[i].rule("postscript") != ""
 
 
-def _parts(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does the rule `solid[k]` only part a passage from the next, which is text?
+def _parts(lines: Lines, solid: list[int], k: int, parted: bool) -> bool:
+    """Does the rule `solid[k]` only part a passage from the next, which is text, as one above did (`parted`)?
 
     Text stands below a blank line. Below two dashes without a signature's blank behind them it is all that follows and
     reaches nobody, below nobody's name; without a blank line they part more than two: a saying may be a signature.
+    Three dashes are a rule for people (Markdown), no delimiter.
     """
     below = solid[k + 1 :]
-    if not below or not lines[below[0]].shape.prose:
+    if not below:
         return False
-    gap = below[0] > solid[k] + 1
+    gap, prose = below[0] > solid[k] + 1, lines[below[0]].shape.prose
     if lines.bares[solid[k]] != "--":
-        return gap
+        return (gap and prose) or _tells(lines, below, parted)
+    if not prose:
+        return False
     if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):
         return False
     signed = k > 0 and signs(lines[solid[k - 1]])
@@ -118,3 +128,41 @@ def _parts(lines: Lines, solid: list[int], k: int) -> bool:
         return False
     shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
     return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])
+
+
+def _tells(lines: Lines, below: list[int], parted: bool) -> bool:
+    """Is what stands below a rule the author's: more than a saying of one sentence, without a way to reach anybody?
+
+    One sentence speaks of its author, or stands below a heading: with a number ("Order 4712"), or where rules part more
+    than two passages. A sign-off ends a passage.
+    """
+    end = next((k for k, i in enumerate(below) if _ends(lines[i])), len(below))
+    parted = parted or (end + 1 < len(below) and _DELIMITER.match(lines.bares[below[end]]) is not None)
+    told = [lines[i] for i in below[:end]]
+    others = any([line.shape.contact or any([line.rule(kind) for kind in _OTHERS]) for line in told])
+    if not told or others or is_legal(" ".join([line.bare for line in told])):
+        return False
+    opening = told[0]
+    if _is_personal(opening):
+        return True
+    prose = [line.bare for line in told if line.shape.prose]
+    headed = not opening.shape.prose and (parted or any(map(str.isdigit, opening.bare)))
+    return len(prose) > 2 or ((parted or len(told) > 1) and len(_STOP.findall(" ".join(prose))) > (0 if headed else 1))
+
+
+def _is_personal(line: Line) -> bool:
+    """Does a sentence speak of its author, and not of where to reach them ("My new address is …")?"""
+    if not line.shape.prose or line.shape.address or line.shape.phone:
+        return False
+    return any([own.search(line.bare.lower()) for own in PATTERNS.first_person.values()])
+
+
+def _ends(line: Line) -> bool:
+    """Does a passage end with the line?"""
+    return _DELIMITER.match(line.bare) is not None or line.rule("signoff") != "" or line.rule("thanks") != ""
+
+
+def is_legal(text: str) -> bool:
+    """Does a passage speak of what disclaimers do?"""
+    text = text[:MAX_LEGAL].lower()
+    return PATTERNS.legal.search(text) is not None or len(set(PATTERNS.legal_weak.findall(text))) > 1

@@ -607,3 +607,33 @@ def test_a_whole_header_above_a_form_is_one() -> None:
 )  # fmt: skip
 def test_the_last_words_above_a_name_or_like_one_stay(last: str, sender: str) -> None:
     assert clean_text(f"{OPENING}\n\n{last}", sender) == f"{OPENING}\n\n{last}".removesuffix("Ada").strip()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Vielen Dank!\n\nBitte stornieren.", "Merci.\n\nJe confirme.", "Gracias.\n\nYa funciona.", "Danke\n\nGeht klar",
+        "Grazie!\n\nOra funziona.", "Obrigado!\n\nJá funciona.", "Bedankt!\n\nHet werkt.", "Thanks!\n\nOrder 4711",
+        "Thanks Bob\n\nplease send it", "Thank you.\nhere is the code:", "Thanks!\n\nDone.", "Thanks a lot!\nNot yet.",
+    ],
+)  # fmt: skip
+def test_a_few_words_below_a_thank_you_are_no_name(said: str) -> None:
+    for opening in ("", "Hi Bob,\n\n"):
+        assert clean_text(f"{opening}{said}", "Ada Byron") == said
+    _, _, last = said.partition("\n")
+    for name in ("", "\n\nAda"):
+        assert clean_text(f"{OPENING}\n\n{said}{name}", "Ada Byron") == f"{OPENING}\n\n{last.strip()}"
+    assert clean_text(f"{said}\n\n> Well?\n\n{CLOSING}") == f"{said}\n\n{CLOSING}"
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        "maria del mar", "Your friends at Hill", "the team at Hill", "Ihr Team", "john", "-j", "Customer care",
+        "Ada Byron.", "l'équipe Hill", "el equipo de Hill", "from all of us", "i.A. Ada Byron", "on behalf of Ada",
+        "Ada in London", "ada :)", "Mum and dad", "LG ada", "yours, ada", "\nAda\nLondon", "ada byron\nhill ltd",
+    ],
+)  # fmt: skip
+def test_who_signs_below_a_thank_you_goes(signed: str) -> None:
+    for thanks in ("Thanks!", "Vielen Dank,"):
+        assert clean_text(f"{OPENING}\n\n{thanks}\n{signed}", "Ada Byron") == OPENING

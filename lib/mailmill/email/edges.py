@@ -19,7 +19,7 @@ from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
-from mailmill.email.signing import last_name
+from mailmill.email.signing import last_name, speaks
 from mailmill.email.tails import (
     Marks,
     mark,
@@ -55,9 +55,7 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
     solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names), names)
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
-        postscript = signature_block(lines, marks, solid[len(above) :], names)
-        if len(postscript) > 1:
-            last_name(lines, marks, postscript, names)
+        _sign_added(lines, marks, solid[len(above) :], names)
         solid = above
     best = -1
     signature = len(solid)
@@ -77,6 +75,14 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
             break
     if best >= 0:
         signature = _name_lines(lines, solid, best)
+        alone = best == 0 or (best == 1 and lines[solid[0]].rule("greeting") != "")
+        said = _said_below(lines, solid, range(best, signature), names, alone=alone)
+        if said < len(solid):
+            _sign_added(lines, marks, solid[said:], names)
+            mark(marks, solid[best if alone else said : said + 1], "body", "body.says")
+            if alone:  # "Thanks! / Tuesday works."
+                return solid[: said + 1] if best else []
+            solid, signature = solid[:said], said
     if best >= 0 and not _is_list(lines, solid[signature:]):
         rule = _signs_off(lines, solid, best) or lines[solid[best]].rule("closing")
         mark(marks, solid[best:signature], "signoff", rule)
@@ -87,6 +93,13 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
         return signature_block(lines, marks, left, names)
     solid = signature_block(lines, marks, solid, names)
     return last_name(lines, marks, solid, names)
+
+
+def _sign_added(lines: Lines, marks: Marks, added: list[int], names: frozenset[str]) -> None:
+    """The name or signature below what somebody adds below a sign-off, which stays."""
+    added = signature_block(lines, marks, added, names)
+    if len(added) > 1:
+        last_name(lines, marks, added, names)
 
 
 def _signed_above(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> int:
@@ -189,6 +202,18 @@ def _before_postscript(lines: Lines, solid: list[int]) -> list[int]:
         if lines.bares[solid[k]][:1] in "PpNn" and lines[solid[k]].rule("postscript"):
             return solid[:k]
     return solid
+
+
+def _said_below(lines: Lines, solid: list[int], closing: range, names: frozenset[str], *, alone: bool) -> int:
+    """Place of the first line of few words that says something below a sign-off, the number of lines where none does.
+
+    `closing`: places of the sign-off and of what would be names below it; `alone`: nothing but a greeting is above.
+    """
+    for k in closing[1:]:
+        apart = len(names) > 0 and solid[k] > solid[k - 1] + 1 and lines[solid[k - 1]].rule("thanks") != ""
+        if speaks(lines[solid[k]], names, alone=alone, apart=apart):
+            return k
+    return len(solid)
 
 
 def _name_lines(lines: Lines, solid: list[int], signoff: int) -> int:

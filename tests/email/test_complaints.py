@@ -152,6 +152,8 @@ SENTENCES = [
             "Bedankt voor de slechte service",
         )
     ),
+    "Good luck / no luck!",
+    "Best price / kind of good",
     "See you in court.",
     "Enjoy my money!",
     "Love the colour though.",
@@ -259,6 +261,9 @@ SIGNOFFS = [
     "Amitiés de Paris", "Saludos desde Madrid", "Atenciosamente Ada da Silva", "Saluti dalla Toscana",
     "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen", "Kind regards Ben", "Cheers! Will",
     "Viele Grüße Mia Maier", "Un abrazo Can", "Met vriendelijke groet Wil", "kind regards ben",
+    "Mit freundlichen Grüßen / Kind regards", "Viele Grüße | With best regards", "Cordialement/kind regards",
+    "Mit freundlichen Grüßen - Kind regards", "Viele Grüße / Best regards / Meilleures salutations",
+    "Med venlig hilsen / Kind regards", "Best regards / S pozdravem",
 ]  # fmt: skip
 #: What stands above a name in ordinary mail.
 ABOVE_NAMES = (

@@ -20,6 +20,7 @@ from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
 from mailmill.email.signing import last_name, speaks
+from mailmill.email.speech import bilingual
 from mailmill.email.tails import (
     Marks,
     mark,
@@ -128,6 +129,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     rule = line.rule("signoff")
     if rule and line.shape.words > 1 and line.shape.lower and _goes_on(line.bare):
         rule = ""
+    rule = rule or bilingual(line.bare)
     if not rule and not (line.bare[-1] == "." and _glued(lines, solid, k)):
         rule = line.rule("thanks")
     if (

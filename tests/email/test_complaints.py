@@ -378,6 +378,29 @@ def test_a_long_greeting_is_one(greeting: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "greetings",
+    [
+        "Prezados,\n\nBom dia!", "Estimados:\nBuenos días,", "Buongiorno,\n\nGentile Anna,", "Dear Team,\n\nHello",
+        "Bonjour,\n\nMadame, Monsieur,", "Guten Tag,\n\nsehr geehrte Frau Lee,", "Beste Anna,\nGoedemorgen!",
+        "Good morning,\nDear Anna:", "Anna,\n\ngood morning!",
+    ],
+)  # fmt: skip
+def test_a_second_greeting_goes_too(greetings: str) -> None:
+    assert clean_text(f"{greetings}\n\n{OPENING}") == OPENING
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "Hello world is what it prints.", "Good morning is not what I got.", "Dear me!", "Hi, my new address is:",
+        "Dear Customer\nthis is what your letter begins with.", "Greetings from a very unhappy customer.",
+    ],
+)  # fmt: skip
+def test_what_begins_as_a_second_greeting_stays(opening: str) -> None:
+    assert clean_text(f"Hello,\n\n{opening}\n\n{OPENING}") == f"{opening}\n\n{OPENING}"
+
+
+@pytest.mark.parametrize(
     "last",
     [
         "Can your technician come on 03/05/2025 at 10:00?\n",

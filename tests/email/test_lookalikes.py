@@ -66,7 +66,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{BODY}\n\n{last}" for last in (
             "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
             "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
-            "Verzonden vanuit Rotterdam op maandag")),
+            "Verzonden vanuit Rotterdam op maandag", "Sent from my old address.", "Sent from my bank account",
+            "Sent from my desk, is much easier than yours.", "Sent from Front Desk on Monday", "Enviado desde mi banco",
+            "Get Outlook for Mac working again", "Outlook für Mac startet nicht", "Envoyé de mon compte bancaire")),
         "Sent from my phone the pictures look fine, but not on the laptop.\n\nWhich program do you use?",
         # letters that are told of are not quoted
         "Am 3. März 2025 um 10 Uhr schrieb Ihr Mitarbeiter im Chat:\n\nWir zahlen.\n\nBis heute ist kein Geld da.",
@@ -152,7 +154,13 @@ def test_content_stays(text: str) -> None:
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
             "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
-            "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
+            "Diese Nachricht wurde mit der WEB.DE Mail App gesendet", "Sent from my Wiko RIDGE 4G",
+            "Sent from my laptop", "Sent from Surface", "Sent from Front", "Sent from Spike<https://x.example>",
+            "Sent from eM Client",
+            "Sent with Tuta; enjoy secure & ad-free emails", "Download Outlook for Android<https://x.example>",
+            "Get Outlook for Mac <https://x.example>", "Outlook für Mac beziehen", "Obtenir Outlook pour Mac",
+            "Obtener Outlook para Windows", "Obter Outlook para Mac", "Ottenere Outlook per iOS",
+            "Outlook ophalen voor iOS")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
         ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),

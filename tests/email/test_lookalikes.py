@@ -88,6 +88,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "The schema:\n\nroot\n |-- name: string\n |    |-- city: string\n\nWhich one is it?",
         "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
         f"It is broken.\n\n--\n\n{BODY}",
+        *(f"{BODY}\n\n{parts}" for parts in (
+            "—\nHouston\nPortland", "Part One\n—\nPart Two", "—\nRoses are red\nLike jam")),
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
         "Two places are open.\n\n1. Cove Point\n2. Lake Charles",
         "Hi,\n\nInline.",
@@ -174,7 +176,8 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\nAttachments:\n- invoice.pdf", f"{BODY}\n\nAttachments:"),
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
-            "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),
+            "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.",
+            "—\nKim Noll\nHead of Cables\n\n@hillpumps", "—\nBob Hill\nManager\nHillpumps")),
         (f"It is broken.\n\n-- \nKim Noll\nNoll Ltd\n\nP.S. {BODY}", f"It is broken.\n\nP.S. {BODY}"),
         *((f"{BODY}\n\n{end}\n\nKim Noll", BODY) for end in (
             "Dans l'attente de votre réponse, je vous prie d'agréer, Madame, Monsieur, l'expression de mes salutations "

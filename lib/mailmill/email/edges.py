@@ -43,7 +43,7 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         solid = strip_desk_lines(lines, marks, strip_caution(lines, marks, solid))
     solid = strip_footers(lines, marks, solid, first=first)
     solid = strip_attachments(lines, marks, strip_pictures(lines, marks, solid))
-    solid = strip_signature_below_delimiter(lines, marks, solid)
+    solid = strip_signature_below_delimiter(lines, marks, solid, names)
     if first or last:
         solid = keep_footnotes(lines, marks, solid)
         solid = _closing(lines, marks, solid, names)

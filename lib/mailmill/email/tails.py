@@ -12,6 +12,7 @@ from typing import Final
 
 from mailmill.email.banners import desk_rule
 from mailmill.email.lines import LONG_KINDS, Line, Lines
+from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
 
 #: (zone, rule) of a line, None while undecided.
@@ -78,13 +79,17 @@ def signs(line: Line) -> bool:
     return any([line.rule(kind) for kind in ("contact", "signoff", "thanks")])
 
 
-def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript; what is left."""
+def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript; what is left.
+
+    Telephones make one long dash of the two; below that stands the sender's name, or a name and a way to reach it.
+    """
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
         bare = lines.bares[solid[k]]
         if bare[0] in "-–—_" and (
             (_DELIMITER.match(bare) and not _parts(lines, solid, k))
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
+            or (1 < len(solid) - k <= 6 and k and bare == "—" and _owns(lines, solid[k + 1 :], names))
         ):
             if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
                 continue
@@ -92,6 +97,14 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
             mark(marks, solid[k:end], "signature", "delimiter")
             return solid[:k] + solid[end:]
     return solid
+
+
+def _owns(lines: Lines, below: list[int], names: frozenset[str]) -> bool:
+    """Is the first of a few lines the sender's name, or a name above a title or a way to reach its owner?"""
+    top = lines[below[0]]
+    if is_sender(top.bare, names):
+        return True
+    return top.shape.name and any([lines[i].shape.contact or lines[i].rule("contact") for i in below[1:]])
 
 
 def adds(lines: Lines, i: int) -> bool:

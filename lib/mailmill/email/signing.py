@@ -15,6 +15,8 @@ _TWO_NAMES: Final = re.compile(
     r"(?:[A-ZÀ-Þ][\w'’.-]{0,15} ){1,3}(?:and|&|und|et|y|e|en) [A-ZÀ-Þ][\w'’.-]{1,15}(?: [A-ZÀ-Þ][\w'’.-]{0,15}){0,2}"
 )
 
+#: The rule of a name and what is below it that are all between a quote and the end: the answer, where nothing else is.
+ALONE: Final = "name.alone"
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
@@ -113,19 +115,24 @@ def _parts_with(lines: Lines, solid: list[int]) -> bool:
 
 
 def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """The author's name, set off from the text, with one or two short lines right below it: a place, a firm."""
-    for k in range(len(solid) - 2, max(0, len(solid) - 4), -1):
+    """The author's name, set off from the text, with one or two short lines right below it: a place, a firm.
+
+    Where nothing stands above, below a quote, one of them is a title or a way to reach its owner.
+    """
+    for k in range(len(solid) - 2, max(-1, len(solid) - 4), -1):
         below = solid[k + 1 :]
         if below != list(range(solid[k] + 1, solid[k] + 1 + len(below))):
             return solid
         bare = lines[solid[k]].bare
         if any(map(str.isdigit, bare)):
             continue  # a row of a table: "Ada Byron  1000"
-        if solid[k] > solid[k - 1] + 1 and (is_sender(bare, names) or is_initial(bare, names)):
+        if (not k or solid[k] > solid[k - 1] + 1) and (is_sender(bare, names) or is_initial(bare, names)):
             shapes = [lines[i].shape for i in below]
             if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
                 return solid
-            marks[solid[k]] = ("signoff", "name.sender")
-            mark(marks, below, "signature", "signature.below")
+            if not k and not any([shape.contact for shape in shapes]):
+                return solid
+            marks[solid[k]] = ("signoff", "name.sender" if k else ALONE)
+            mark(marks, below, "signature", "signature.below" if k else ALONE)
             return solid[:k]
     return solid

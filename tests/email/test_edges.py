@@ -276,3 +276,12 @@ def test_name_and_firm_below_a_quote_sign_where_the_author_says_more(below: str)
     assert clean_text(f"{quote}\n\n{below}", "Ada Byron <ada@x.example>") == below
     answer = "Ada Byron\nTim Tommy"
     assert clean_text(f"{OWN}\n\n{quote}\n\n{answer}", "Ada Byron <ada@x.example>") == f"{OWN}\n\n{answer}"
+
+
+@pytest.mark.parametrize("sender", ["Ada Byron <ada@x.example>", ""])
+def test_a_signature_between_rows_goes_above_what_nobody_knows(sender: str) -> None:
+    row, notice = "_" * 30, "To report an issue, please send mail to the list. Nobody reads other boxes, we fear."
+    signature = f"{row}\nAda Byron\nProduction Services\nDirect: +44 20 7946 0958\n{row}"
+    assert clean_text(f"{OWN}\n\nThanks,\n{signature}\n\n{notice}", sender) == f"{OWN}\n\n{notice}"
+    heading = f"Thanks,\n{row}\nNew Results\n{row}\n\n{OWN}"
+    assert clean_text(f"{OWN}\n\n{heading}", sender) == f"{OWN}\n\n{heading}"

@@ -166,25 +166,34 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
     for k in range(len(solid) - 3, 0, -1):
         if solid[k] == solid[k - 1] + 1 or len(bares[solid[k]]) > 30:
             continue
-        known = is_sender(bares[solid[k + 1]], names)
-        if not known and (k <= low or not lines[solid[k + 1]].shape.name):
+        ruled = _is_row(bares[solid[k + 1]])  # "Thanks, / ____ / Ada Byron / Sales / ____"
+        top = k + 2 if ruled else k + 1
+        known = is_sender(bares[solid[top]], names)
+        if not known and (k <= low or not lines[solid[top]].shape.name):
             continue
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
         if not rule:
             continue
-        end = _owner(lines, solid, k + 2)
+        end = _owner(lines, solid, top + 1)
         # Where it is known who wrote, a stranger's address goes only right below what is a sign-off beyond doubt.
         clear = solid[k + 1] == solid[k] + 1 and (bares[solid[k]][-1] == "," or lines[solid[k]].shape.words > 1)
-        reached = any(lines[i].rule("contact") or "@" in bares[i] for i in solid[k + 2 : end])
+        reached = any(lines[i].rule("contact") or "@" in bares[i] for i in solid[top + 1 : end])
         if names and not (known or clear or reached):
-            end = k + 2
-        if end > k + 2 and not reaches(lines, solid[k + 2 : end]):
+            end = top + 1
+        if (end > top + 1 and not reaches(lines, solid[top + 1 : end])) or (ruled and not (known or reached)):
             continue
-        if end < len(solid) and (solid[end] > solid[end - 1] + 1 or not any(map(str.isalnum, bares[solid[end]]))):
-            mark(marks, solid[k : k + 2], "signoff", rule)
-            mark(marks, solid[k + 2 : end], "signature", "signature.below")
+        row = end < len(solid) and _is_row(bares[solid[end]])
+        if row or (end < len(solid) and solid[end] > solid[end - 1] + 1):
+            end += ruled and row
+            mark(marks, solid[k : top + 1], "signoff", rule)
+            mark(marks, solid[top + 1 : end], "signature", "signature.below")
             return solid[:k] + solid[end:]
     return solid
+
+
+def _is_row(bare: str) -> bool:
+    """Is a line nothing but signs?"""
+    return not any(map(str.isalnum, bare))
 
 
 def _owner(lines: Lines, solid: list[int], k: int) -> int:

@@ -316,6 +316,8 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
         "Pour ajouter des commentaires, je n'ai pas de bouton.",
         "Um weitere Kommentare hinzuzufügen, fehlt der Knopf.",
         "To add more comments, reply was the only way.",
+        'This is a follow-up to your previous request #4711, which you called "closed"',
+        'Your request #4711 has been updated, and I read "closed"',
         "Please write the price above this line",
         "Bitte schreiben Sie den Betrag über dieser Zeile.",
     ],

@@ -202,6 +202,7 @@ def test_content_stays(text: str) -> None:
         ("My code:\n\nfind . | sort\n\nKim", "My code:\n\nfind . | sort"),
         # what a help desk or a telephone writes above the earlier message
         (f"{BODY}\n\n##- Please type your reply above this line -##\n\nYour request has been updated.", BODY),
+        (f'This is a follow-up to your previous request #12345 "Parcel"\n\nHello team,\n\n{BODY}', BODY),
         (f"{BODY}\n-------- Original message --------From: Shop <i@x.example> Date: 03/03/2025\nHi", BODY),
         (f"{BODY}\n\nOn Mon, 3 Mar 2025, Bob wrote:\n\nWhich parcel do you mean?", BODY),
         # a gateway's warning, as long as a paragraph

@@ -28,6 +28,8 @@ _DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
 _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 _DRAWN: Final = frozenset("#-–—=*_~")
+#: Number and title of a request: "… #12345 "Report"".
+_TITLED: Final = re.compile(r"[^#]{8,100} #\d{1,12}:? [\"“„«][^\"”“»]{1,150}[\"”“»]$")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 
 
@@ -55,12 +57,13 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """What a help desk wrote above its own mail: "##- Please reply above this line -##", "Your request has been …".
 
-    Signs around the first line, or a row of them above it, show that a program drew it.
+    Signs around the first line, a row of them above it, or number and title of a request, show that a program wrote it.
     """
     k = 0
     while k + 1 < len(solid):
         bare = lines.bares[solid[k]]
-        if not k and (bare[0] not in _DRAWN or bare[-1] not in _DRAWN):
+        drawn = bare[0] in _DRAWN and bare[-1] in _DRAWN
+        if not (k or drawn or ("#" in bare and _TITLED.match(bare))):
             break
         read = solid[k if k or any(map(str.isalnum, bare)) else 1]
         rule = desk_rule(lines.bares[read])

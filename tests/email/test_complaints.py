@@ -111,6 +111,7 @@ SENTENCES = [
     "Unsubscribe us immediately, or we will complain.",
     "To unsubscribe is impossible on your site, whatever we try.",
     "Mailing list mails still reach us every single day.",
+    "__\nMailing list mails still reach us every single day.",
     "Datenschutz ist Ihnen wohl egal, so geht es nicht.",
     "Geschäftsführer Müller hat uns die Erstattung am 3.3. zugesagt.",
     "To unsubscribe is impossible on your site.\nMy account number is 0815.",

@@ -165,6 +165,7 @@ def test_greeting(line: str, zone: str) -> None:
         "Sent from my iPhone",
         "This e-mail is confidential and intended only for the addressee.",
         "_______________________________________________\nfoo mailing list\nhttp://x.example/mailman/listinfo/foo",
+        "__\nfoo mailing list\nfoo@lists.example\nhttp://x.example/mailman/listinfo/foo",
         " - budget.xls",
     ],
 )

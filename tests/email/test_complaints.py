@@ -111,6 +111,7 @@ SENTENCES = [
     "Unsubscribe us immediately, or we will complain.",
     "To unsubscribe is impossible on your site, whatever we try.",
     "Mailing list mails still reach us every single day.",
+    "__\nMailing list mails still reach us every single day.",
     "Datenschutz ist Ihnen wohl egal, so geht es nicht.",
     "Geschäftsführer Müller hat uns die Erstattung am 3.3. zugesagt.",
     "To unsubscribe is impossible on your site.\nMy account number is 0815.",
@@ -152,6 +153,8 @@ SENTENCES = [
             "Bedankt voor de slechte service",
         )
     ),
+    "Good luck / no luck!",
+    "Best price / kind of good",
     "See you in court.",
     "Enjoy my money!",
     "Love the colour though.",
@@ -259,6 +262,9 @@ SIGNOFFS = [
     "Amitiés de Paris", "Saludos desde Madrid", "Atenciosamente Ada da Silva", "Saluti dalla Toscana",
     "Met vriendelijke groet namens Ada", "Kind regards / Mit freundlichen Grüßen", "Kind regards Ben", "Cheers! Will",
     "Viele Grüße Mia Maier", "Un abrazo Can", "Met vriendelijke groet Wil", "kind regards ben",
+    "Mit freundlichen Grüßen / Kind regards", "Viele Grüße | With best regards", "Cordialement/kind regards",
+    "Mit freundlichen Grüßen - Kind regards", "Viele Grüße / Best regards / Meilleures salutations",
+    "Med venlig hilsen / Kind regards", "Best regards / S pozdravem",
 ]  # fmt: skip
 #: What stands above a name in ordinary mail.
 ABOVE_NAMES = (
@@ -311,6 +317,8 @@ def test_nothing_of_a_complaint_is_lost(sentence: str) -> None:
         "Pour ajouter des commentaires, je n'ai pas de bouton.",
         "Um weitere Kommentare hinzuzufügen, fehlt der Knopf.",
         "To add more comments, reply was the only way.",
+        'This is a follow-up to your previous request #4711, which you called "closed"',
+        'Your request #4711 has been updated, and I read "closed"',
         "Please write the price above this line",
         "Bitte schreiben Sie den Betrag über dieser Zeile.",
     ],
@@ -370,6 +378,29 @@ def test_a_sentence_that_begins_as_a_greeting_stays(opening: str) -> None:
 @pytest.mark.parametrize("greeting", GREETINGS)
 def test_a_long_greeting_is_one(greeting: str) -> None:
     assert clean_text(f"{greeting}\n\n{OPENING}") == OPENING
+
+
+@pytest.mark.parametrize(
+    "greetings",
+    [
+        "Prezados,\n\nBom dia!", "Estimados:\nBuenos días,", "Buongiorno,\n\nGentile Anna,", "Dear Team,\n\nHello",
+        "Bonjour,\n\nMadame, Monsieur,", "Guten Tag,\n\nsehr geehrte Frau Lee,", "Beste Anna,\nGoedemorgen!",
+        "Good morning,\nDear Anna:", "Anna,\n\ngood morning!",
+    ],
+)  # fmt: skip
+def test_a_second_greeting_goes_too(greetings: str) -> None:
+    assert clean_text(f"{greetings}\n\n{OPENING}") == OPENING
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "Hello world is what it prints.", "Good morning is not what I got.", "Dear me!", "Hi, my new address is:",
+        "Dear Customer\nthis is what your letter begins with.", "Greetings from a very unhappy customer.",
+    ],
+)  # fmt: skip
+def test_what_begins_as_a_second_greeting_stays(opening: str) -> None:
+    assert clean_text(f"Hello,\n\n{opening}\n\n{OPENING}") == f"{opening}\n\n{OPENING}"
 
 
 @pytest.mark.parametrize(
@@ -624,3 +655,33 @@ def test_a_whole_header_above_a_form_is_one() -> None:
 )  # fmt: skip
 def test_the_last_words_above_a_name_or_like_one_stay(last: str, sender: str) -> None:
     assert clean_text(f"{OPENING}\n\n{last}", sender) == f"{OPENING}\n\n{last}".removesuffix("Ada").strip()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Vielen Dank!\n\nBitte stornieren.", "Merci.\n\nJe confirme.", "Gracias.\n\nYa funciona.", "Danke\n\nGeht klar",
+        "Grazie!\n\nOra funziona.", "Obrigado!\n\nJá funciona.", "Bedankt!\n\nHet werkt.", "Thanks!\n\nOrder 4711",
+        "Thanks Bob\n\nplease send it", "Thank you.\nhere is the code:", "Thanks!\n\nDone.", "Thanks a lot!\nNot yet.",
+    ],
+)  # fmt: skip
+def test_a_few_words_below_a_thank_you_are_no_name(said: str) -> None:
+    for opening in ("", "Hi Bob,\n\n"):
+        assert clean_text(f"{opening}{said}", "Ada Byron") == said
+    _, _, last = said.partition("\n")
+    for name in ("", "\n\nAda"):
+        assert clean_text(f"{OPENING}\n\n{said}{name}", "Ada Byron") == f"{OPENING}\n\n{last.strip()}"
+    assert clean_text(f"{said}\n\n> Well?\n\n{CLOSING}") == f"{said}\n\n{CLOSING}"
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        "maria del mar", "Your friends at Hill", "the team at Hill", "Ihr Team", "john", "-j", "Customer care",
+        "Ada Byron.", "l'équipe Hill", "el equipo de Hill", "from all of us", "i.A. Ada Byron", "on behalf of Ada",
+        "Ada in London", "ada :)", "Mum and dad", "LG ada", "yours, ada", "\nAda\nLondon", "ada byron\nhill ltd",
+    ],
+)  # fmt: skip
+def test_who_signs_below_a_thank_you_goes(signed: str) -> None:
+    for thanks in ("Thanks!", "Vielen Dank,"):
+        assert clean_text(f"{OPENING}\n\n{thanks}\n{signed}", "Ada Byron") == OPENING

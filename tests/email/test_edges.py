@@ -372,3 +372,23 @@ def test_a_disclaimers_own_postscript_goes(note: str) -> None:
 def test_names_among_sentences_stay(last: str) -> None:
     text = f"{OWN}\n\n{last}\n\n{OWN}"
     assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "below", ["Ada Byron\nExample Ltd", "Ada\nExample Ltd\nLondon", "Ada Byron\nHead of the school"]
+)
+def test_name_and_firm_below_a_quote_sign_where_the_author_says_more(below: str) -> None:
+    quote = "On Mon, 3 Mar 2025, Bob <bob@x.example> wrote:\n> Who comes?"
+    assert clean_text(f"{OWN}\n\n{quote}\n\n{below}", "Ada Byron <ada@x.example>") == OWN
+    assert clean_text(f"{quote}\n\n{below}", "Ada Byron <ada@x.example>") == below
+    answer = "Ada Byron\nTim Tommy"
+    assert clean_text(f"{OWN}\n\n{quote}\n\n{answer}", "Ada Byron <ada@x.example>") == f"{OWN}\n\n{answer}"
+
+
+@pytest.mark.parametrize("sender", ["Ada Byron <ada@x.example>", ""])
+def test_a_signature_between_rows_goes_above_what_nobody_knows(sender: str) -> None:
+    row, notice = "_" * 30, "To report an issue, please send mail to the list. Nobody reads other boxes, we fear."
+    signature = f"{row}\nAda Byron\nProduction Services\nDirect: +44 20 7946 0958\n{row}"
+    assert clean_text(f"{OWN}\n\nThanks,\n{signature}\n\n{notice}", sender) == f"{OWN}\n\n{notice}"
+    heading = f"Thanks,\n{row}\nNew Results\n{row}\n\n{OWN}"
+    assert clean_text(f"{OWN}\n\n{heading}", sender) == f"{OWN}\n\n{heading}"

@@ -72,7 +72,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{BODY}\n\n{last}" for last in (
             "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
             "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
-            "Verzonden vanuit Rotterdam op maandag")),
+            "Verzonden vanuit Rotterdam op maandag", "Sent from my old address.", "Sent from my bank account",
+            "Sent from my desk, is much easier than yours.", "Sent from Front Desk on Monday", "Enviado desde mi banco",
+            "Get Outlook for Mac working again", "Outlook für Mac startet nicht", "Envoyé de mon compte bancaire")),
         *(f"{BODY}\n\n{last}" for last in (
             "Sent from [Leeds](https://x.example) on Monday", "Sent from [the shop](https://x.example) without a box.",
             "See [Outlook for iOS](https://aka.ms/o0ukef)", "Sent from hey and back")),
@@ -98,6 +100,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
           for link in ("https://x.example/a", "www.x.example", "mailto:a@x.example")),
         "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
         f"It is broken.\n\n--\n\n{BODY}",
+        *(f"{BODY}\n\n{parts}" for parts in (
+            "—\nHouston\nPortland", "Part One\n—\nPart Two", "—\nRoses are red\nLike jam")),
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
         "Two places are open.\n\n1. Cove Point\n2. Lake Charles",
         "Hi,\n\nInline.",
@@ -164,7 +168,13 @@ def test_content_stays(text: str) -> None:
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
             "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
-            "Diese Nachricht wurde mit der WEB.DE Mail App gesendet")),
+            "Diese Nachricht wurde mit der WEB.DE Mail App gesendet", "Sent from my Wiko RIDGE 4G",
+            "Sent from my laptop", "Sent from Surface", "Sent from Front", "Sent from Spike<https://x.example>",
+            "Sent from eM Client",
+            "Sent with Tuta; enjoy secure & ad-free emails", "Download Outlook for Android<https://x.example>",
+            "Get Outlook for Mac <https://x.example>", "Outlook für Mac beziehen", "Obtenir Outlook pour Mac",
+            "Obtener Outlook para Windows", "Obter Outlook para Mac", "Ottenere Outlook per iOS",
+            "Outlook ophalen voor iOS")),
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "Sent from [Proton Mail](https://proton.me/mail/home) for Android.",
             "Sent with [Proton Mail](https://proton.me/mail/home) secure email.",
@@ -189,7 +199,8 @@ def test_content_stays(text: str) -> None:
         (f"> See the page <https://x.example/a\n> for more about it.\n\n{BODY}", BODY),
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
-            "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.")),
+            "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.",
+            "—\nKim Noll\nHead of Cables\n\n@hillpumps", "—\nBob Hill\nManager\nHillpumps")),
         *((f"{BODY}\n---\n{end}", BODY) for end in (
             "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",
             "My new permanent address is kim@firm.example",
@@ -225,6 +236,7 @@ def test_content_stays(text: str) -> None:
         ("My code:\n\nfind . | sort\n\nKim", "My code:\n\nfind . | sort"),
         # what a help desk or a telephone writes above the earlier message
         (f"{BODY}\n\n##- Please type your reply above this line -##\n\nYour request has been updated.", BODY),
+        (f'This is a follow-up to your previous request #12345 "Parcel"\n\nHello team,\n\n{BODY}', BODY),
         (f"{BODY}\n-------- Original message --------From: Shop <i@x.example> Date: 03/03/2025\nHi", BODY),
         (f"{BODY}\n\nOn Mon, 3 Mar 2025, Bob wrote:\n\nWhich parcel do you mean?", BODY),
         # a gateway's warning, as long as a paragraph

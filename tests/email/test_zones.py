@@ -321,6 +321,7 @@ def test_greeting(line: str, zone: str) -> None:
         "Sent from my iPhone",
         "This e-mail is confidential and intended only for the addressee.",
         "_______________________________________________\nfoo mailing list\nhttp://x.example/mailman/listinfo/foo",
+        "__\nfoo mailing list\nfoo@lists.example\nhttp://x.example/mailman/listinfo/foo",
         " - budget.xls",
     ],
 )
@@ -563,9 +564,26 @@ def test_footers_of_several_paragraphs_below_a_short_text() -> None:
     assert clean_text(posting) == posting
 
 
-def test_menus_are_no_quotes() -> None:
-    text = f"{OWN}\n\nTools> Options shows it.\nFile> Save does not."
-    assert clean_text(text) == text
+@pytest.mark.parametrize(
+    "header", ["Monday, March 3, 2025, 5:46:11 PM, you wrote:", "On 3 Mar 2025, Bob\n<b@x.example> wrote:"]
+)
+@pytest.mark.parametrize("mark", ["AB> ", "b> ", "Bob> "])
+def test_a_name_below_an_attribution_quotes_a_single_line(mark: str, header: str) -> None:
+    assert clean_text(f"{header}\n\n{mark}Shall we?\n\n{OWN}") == OWN
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Tools> Options shows it.\nFile> Save does not.", "SQL> SELECT 1;\nSQL> exit", "gdb> bt\ngdb> quit", "A> dir",
+        "PS> Get-Process", "Router> show version\nRouter> show arp", "p> 0.05 was taken as the limit.",
+        "A> the old ones\nB> the new ones", "Q> When?\nA> Now.\nQ> Why?\nA> So.", "OLD> 12\nNEW> 14",
+    ],
+)  # fmt: skip
+def test_menus_and_prompts_are_no_quotes(lines: str) -> None:
+    for above in (OWN, "This is what the console said:"):
+        text = f"{above}\n\n{lines}\n\nWhat shall I do with it now?"
+        assert clean_text(text) == text
 
 
 @pytest.mark.parametrize("greeting", ["To whom it may concern,", "Sehr geehrte Damen und Herren,"])

@@ -19,7 +19,8 @@ from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
-from mailmill.email.signing import last_name
+from mailmill.email.signing import last_name, speaks
+from mailmill.email.speech import bilingual
 from mailmill.email.tails import (
     Marks,
     mark,
@@ -42,7 +43,7 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         solid = strip_desk_lines(lines, marks, strip_caution(lines, marks, solid))
     solid = strip_footers(lines, marks, solid, first=first)
     solid = strip_attachments(lines, marks, strip_pictures(lines, marks, solid))
-    solid = strip_signature_below_delimiter(lines, marks, solid)
+    solid = strip_signature_below_delimiter(lines, marks, solid, names)
     if first or last:
         solid = keep_footnotes(lines, marks, solid)
         solid = _closing(lines, marks, solid, names)
@@ -55,9 +56,7 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
     solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names), names)
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
-        postscript = signature_block(lines, marks, solid[len(above) :], names)
-        if len(postscript) > 1:
-            last_name(lines, marks, postscript, names)
+        _sign_added(lines, marks, solid[len(above) :], names)
         solid = above
     best = -1
     signature = len(solid)
@@ -77,6 +76,14 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
             break
     if best >= 0:
         signature = _name_lines(lines, solid, best)
+        alone = best == 0 or (best == 1 and lines[solid[0]].rule("greeting") != "")
+        said = _said_below(lines, solid, range(best, signature), names, alone=alone)
+        if said < len(solid):
+            _sign_added(lines, marks, solid[said:], names)
+            mark(marks, solid[best if alone else said : said + 1], "body", "body.says")
+            if alone:  # "Thanks! / Tuesday works."
+                return solid[: said + 1] if best else []
+            solid, signature = solid[:said], said
     if best >= 0 and not _is_list(lines, solid[signature:]):
         rule = _signs_off(lines, solid, best) or lines[solid[best]].rule("closing")
         mark(marks, solid[best:signature], "signoff", rule)
@@ -87,6 +94,13 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
         return signature_block(lines, marks, left, names)
     solid = signature_block(lines, marks, solid, names)
     return last_name(lines, marks, solid, names)
+
+
+def _sign_added(lines: Lines, marks: Marks, added: list[int], names: frozenset[str]) -> None:
+    """The name or signature below what somebody adds below a sign-off, which stays."""
+    added = signature_block(lines, marks, added, names)
+    if len(added) > 1:
+        last_name(lines, marks, added, names)
 
 
 def _signed_above(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> int:
@@ -115,6 +129,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     rule = line.rule("signoff")
     if rule and line.shape.words > 1 and line.shape.lower and _goes_on(line.bare):
         rule = ""
+    rule = rule or bilingual(line.bare)
     if not rule and not (line.bare[-1] == "." and _glued(lines, solid, k)):
         rule = line.rule("thanks")
     if (
@@ -151,25 +166,34 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
     for k in range(len(solid) - 3, 0, -1):
         if solid[k] == solid[k - 1] + 1 or len(bares[solid[k]]) > 30:
             continue
-        known = is_sender(bares[solid[k + 1]], names)
-        if not known and (k <= low or not lines[solid[k + 1]].shape.name):
+        ruled = _is_row(bares[solid[k + 1]])  # "Thanks, / ____ / Ada Byron / Sales / ____"
+        top = k + 2 if ruled else k + 1
+        known = is_sender(bares[solid[top]], names)
+        if not known and (k <= low or not lines[solid[top]].shape.name):
             continue
         rule = lines[solid[k]].rule("signoff") or lines[solid[k]].rule("thanks")
         if not rule:
             continue
-        end = _owner(lines, solid, k + 2)
+        end = _owner(lines, solid, top + 1)
         # Where it is known who wrote, a stranger's address goes only right below what is a sign-off beyond doubt.
         clear = solid[k + 1] == solid[k] + 1 and (bares[solid[k]][-1] == "," or lines[solid[k]].shape.words > 1)
-        reached = any(lines[i].rule("contact") or "@" in bares[i] for i in solid[k + 2 : end])
+        reached = any(lines[i].rule("contact") or "@" in bares[i] for i in solid[top + 1 : end])
         if names and not (known or clear or reached):
-            end = k + 2
-        if end > k + 2 and not reaches(lines, solid[k + 2 : end]):
+            end = top + 1
+        if (end > top + 1 and not reaches(lines, solid[top + 1 : end])) or (ruled and not (known or reached)):
             continue
-        if end < len(solid) and (solid[end] > solid[end - 1] + 1 or not any(map(str.isalnum, bares[solid[end]]))):
-            mark(marks, solid[k : k + 2], "signoff", rule)
-            mark(marks, solid[k + 2 : end], "signature", "signature.below")
+        row = end < len(solid) and _is_row(bares[solid[end]])
+        if row or (end < len(solid) and solid[end] > solid[end - 1] + 1):
+            end += ruled and row
+            mark(marks, solid[k : top + 1], "signoff", rule)
+            mark(marks, solid[top + 1 : end], "signature", "signature.below")
             return solid[:k] + solid[end:]
     return solid
+
+
+def _is_row(bare: str) -> bool:
+    """Is a line nothing but signs?"""
+    return not any(map(str.isalnum, bare))
 
 
 def _owner(lines: Lines, solid: list[int], k: int) -> int:
@@ -189,6 +213,18 @@ def _before_postscript(lines: Lines, solid: list[int]) -> list[int]:
         if lines.bares[solid[k]][:1] in "PpNn" and lines[solid[k]].rule("postscript"):
             return solid[:k]
     return solid
+
+
+def _said_below(lines: Lines, solid: list[int], closing: range, names: frozenset[str], *, alone: bool) -> int:
+    """Place of the first line of few words that says something below a sign-off, the number of lines where none does.
+
+    `closing`: places of the sign-off and of what would be names below it; `alone`: nothing but a greeting is above.
+    """
+    for k in closing[1:]:
+        apart = len(names) > 0 and solid[k] > solid[k - 1] + 1 and lines[solid[k - 1]].rule("thanks") != ""
+        if speaks(lines[solid[k]], names, alone=alone, apart=apart):
+            return k
+    return len(solid)
 
 
 def _name_lines(lines: Lines, solid: list[int], signoff: int) -> int:

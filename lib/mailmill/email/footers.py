@@ -37,7 +37,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
     for k in range(max(0, size - _MAX_FOOTER_SEARCH), size):
         i = solid[k]
         bare = bares[i]
-        above, ruled = ruled, not bare[0].isalnum() and RULED.match(bare) is not None
+        above, ruled = ruled, not bare[0].isalnum() and (RULED.match(bare) is not None or not bare.strip("_"))
         opens = i > previous + 1 or ruled or above
         previous = i
         if not opens and size - k > 12:

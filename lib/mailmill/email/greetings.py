@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import Lines
+from mailmill.email.lines import Line, Lines
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces, strangers
@@ -37,7 +37,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
     bare = line.bare
     if len(bare) > 70:
         return
-    rule = "" if announces(bare) and len(strangers(bare)) > 2 else line.rule("greeting")  # "Hi, my new address is:"
+    rule = _greets(line)
     if not rule and bare[-1] == ":" and _lists(lines, solid[0], [i for i in own if i > solid[0]]):
         marks[solid[0]] = ("body", "body.heading")
         return
@@ -66,8 +66,25 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
             rule = "vocative.word" if _signed(marks, own) or _quoted_from(lines, marks, bare) else ""
     if rule:
         marks[solid[0]] = ("greeting", rule)
+        if len(solid) > 2 or (len(solid) > 1 and not last):
+            _once_more(lines, marks, solid)
     else:
         _below_heading(lines, marks, solid)
+
+
+def _greets(line: Line) -> str:
+    """The rule by which a line greets and announces nothing ("Hi, my new address is:"), or ''."""
+    return "" if announces(line.bare) and len(strangers(line.bare)) > 2 else line.rule("greeting")
+
+
+def _once_more(lines: Lines, marks: Marks, solid: list[int]) -> None:
+    """A second greeting below the first, with a sign at its end or one or two words set off: "Prezados, / Bom dia!"."""
+    i, bare = solid[1], lines.bares[solid[1]]
+    if len(bare) > 70 or not (rule := _greets(lines[i])):
+        return
+    brief = lines[i].shape.words < 3 and lines.next_solid(i + 1) > i + 1
+    if (bare[-1] in ",:;!." or brief) and PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower())):
+        marks[i] = ("greeting", rule)
 
 
 def _below_heading(lines: Lines, marks: Marks, solid: list[int]) -> None:

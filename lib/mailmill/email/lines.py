@@ -9,22 +9,15 @@ everything beyond it is computed when first asked for and then kept.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import Final
 
 from mailmill.email.links import closes_link
 from mailmill.email.matching import Index, Ways
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import MAX_LINE, PATTERNS
+from mailmill.email.quotemarks import quoting_names, unquote
 from mailmill.email.speech import goes_on
 
-_QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
-# A branch of a drawn tree ("|    |-- city: string", "|  +- org.apache…"): its bars are no quote marks.
-_BRANCH: Final = re.compile(r"(?:\|\s{1,8}){0,20}(?:[|+`\\]-|\|$)")
-# mbox files escape a line that begins with "From ".
-_ESCAPED: Final = re.compile(r">{1,3}From [A-Za-z]")
-# "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
-_NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
 _PHONE: Final = re.compile(
     r"(?:^|[^\w.])((?:\+\d|\(\d{2,5}\)|\d{2,5}[-./ ])[\d\s()./-]{5,20})(?!\w)|\b[xX][ -]?\d{4,5}\b|^\d-\d{4}$"
 )
@@ -266,35 +259,14 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
     lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
     bares = lines.bares
-    odd = {i for sign in _ODD if sign in rendering for i, bare in enumerate(bares) if sign in bare}
-    named = [found[1] for i in odd if bares[i].find(">", 1, 17) > 0 and (found := _NAMED.match(texts[i]))]
-    # "File> Save" names a menu; who is quoted is named again, or by initials. "hive>" is a program's prompt.
-    named = [name for name in named if len(name) <= 3 or not name.islower()]
-    names = frozenset(name for name, n in Counter(named).items() if n > 1 or len(name) <= 3) if named else frozenset()
-    for i in sorted(odd):
+    odd = sorted({i for sign in _ODD if sign in rendering for i, bare in enumerate(bares) if sign in bare})
+    names = quoting_names(texts, bares, odd)
+    for i in odd:
         text = texts[i] if texts[i].isascii() else texts[i].translate(_UNSEEN)
-        bare, depth = _unquote(text, text.strip(), names)
+        bare, depth = unquote(text, text.strip(), names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare
         if depth and not (i and i - 1 not in lines.depths and closes_link(bares[i - 1], text)):
             lines.depths[i] = depth
     return lines
-
-
-def _unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
-    """What stands in a line behind the quote marks, if it has any, and their number.
-
-    `bare` is `text` stripped; `names`: what may stand before a mark.
-    """
-    if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
-        return text[2:].strip(), 1
-    if not bare or (bare[0] == "|" and bare[-1] == "|" and len(bare) > 2):  # a row of a table
-        return bare, 0
-    if bare[0] in ">|":
-        marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)
-        if marks is None or (bare[0] == "|" and _BRANCH.match(text[marks.end() :].lstrip())):
-            return bare, 0
-        return text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")
-    marks = _NAMED.match(text) if names and bare.find(">", 1, 17) > 0 else None
-    return (text[marks.end() :].strip(), 1) if marks and marks[1] in names else (bare, 0)

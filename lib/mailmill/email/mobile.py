@@ -23,4 +23,9 @@ def names_device(bare: str, rule: str, *, prose: bool) -> bool:
     words = PATTERNS.sentence_words.intersection(_WORD.findall(head)) - PARTICLES
     if any([not (own.search(word) or owned.search(word)) for word in words]):
         return False
-    return PATTERNS.devices.search(head) is not None or (not prose and own.search(head.lower()) is not None)
+    if PATTERNS.devices.search(head):
+        return True
+    named = any(
+        [sign.isupper() or sign.isdigit() for sign in head.partition(" ")[2]]
+    )  # "my Fairphone", not "my account"
+    return named and not prose and own.search(head.lower()) is not None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import Lines
-from mailmill.email.names import DASHED_NAME, DASHED_NICK, is_initial, is_sender
+from mailmill.email.lines import Line, Lines
+from mailmill.email.names import DASHED_NAME, DASHED_NICK, PARTICLES, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks, mark
 
@@ -14,6 +14,36 @@ from mailmill.email.tails import Marks, mark
 _TWO_NAMES: Final = re.compile(
     r"(?:[A-ZÀ-Þ][\w'’.-]{0,15} ){1,3}(?:and|&|und|et|y|e|en) [A-ZÀ-Þ][\w'’.-]{1,15}(?: [A-ZÀ-Þ][\w'’.-]{0,15}){0,2}"
 )
+
+#: The rule of a name and what is below it that are all between a quote and the end: the answer, where nothing else is.
+ALONE: Final = "name.alone"
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+
+
+def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bool:
+    """Does a line of a few words below a thank-you say something ("Tuesday works."), and not who signs?
+
+    `alone`: whatever does not look like a name says something; `apart`: so do words in small letters, where the
+    sender's name is known and not among them.
+    """
+    bare, shape = line.bare, line.shape
+    if is_sender(bare, names) or shape.contact or bare[0] in "-–—~/":
+        return False
+    if any([line.rule(kind) for kind in ("signoff", "thanks", "closing", "mobile", "contact")]):
+        return False
+    words = _WORD.findall(bare)
+    if words and words[0].lower() in PATTERNS.interjections:
+        return True
+    if not PATTERNS.groups.isdisjoint(words):
+        return False  # "your friends at the shop"
+    if shape.name or (shape.words == 1 and bare[0].isalpha()):
+        return alone and any(map(str.isdigit, bare))
+    small = [word for word in words if word[0].islower()]
+    if alone or (small and shape.ends in ".?!:"):
+        return True
+    if not PATTERNS.sentence_words.difference(PARTICLES).isdisjoint(small):
+        return True
+    return apart and names.isdisjoint([word.lower() for word in words]) and any([len(word) > 1 for word in small])
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -85,19 +115,24 @@ def _parts_with(lines: Lines, solid: list[int]) -> bool:
 
 
 def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
-    """The author's name, set off from the text, with one or two short lines right below it: a place, a firm."""
-    for k in range(len(solid) - 2, max(0, len(solid) - 4), -1):
+    """The author's name, set off from the text, with one or two short lines right below it: a place, a firm.
+
+    Where nothing stands above, below a quote, one of them is a title or a way to reach its owner.
+    """
+    for k in range(len(solid) - 2, max(-1, len(solid) - 4), -1):
         below = solid[k + 1 :]
         if below != list(range(solid[k] + 1, solid[k] + 1 + len(below))):
             return solid
         bare = lines[solid[k]].bare
         if any(map(str.isdigit, bare)):
             continue  # a row of a table: "Ada Byron  1000"
-        if solid[k] > solid[k - 1] + 1 and (is_sender(bare, names) or is_initial(bare, names)):
+        if (not k or solid[k] > solid[k - 1] + 1) and (is_sender(bare, names) or is_initial(bare, names)):
             shapes = [lines[i].shape for i in below]
             if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
                 return solid
-            marks[solid[k]] = ("signoff", "name.sender")
-            mark(marks, below, "signature", "signature.below")
+            if not k and not any([shape.contact for shape in shapes]):
+                return solid
+            marks[solid[k]] = ("signoff", "name.sender" if k else ALONE)
+            mark(marks, below, "signature", "signature.below" if k else ALONE)
             return solid[:k]
     return solid

@@ -12,6 +12,7 @@ from typing import Final
 
 from mailmill.email.banners import desk_rule
 from mailmill.email.lines import LONG_KINDS, Line, Lines
+from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
 
 #: (zone, rule) of a line, None while undecided.
@@ -30,6 +31,8 @@ _STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
 _OTHERS: Final = (*LONG_KINDS, "contact")
 _DRAWN: Final = frozenset("#-–—=*_~")
+#: Number and title of a request: "… #12345 "Report"".
+_TITLED: Final = re.compile(r"[^#]{8,100} #\d{1,12}:? [\"“„«][^\"”“»]{1,150}[\"”“»]$")
 RULED: Final = re.compile(r"\W{0,3}[-_=*~+#]{5,}")
 
 
@@ -57,12 +60,13 @@ def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """What a help desk wrote above its own mail: "##- Please reply above this line -##", "Your request has been …".
 
-    Signs around the first line, or a row of them above it, show that a program drew it.
+    Signs around the first line, a row of them above it, or number and title of a request, show that a program wrote it.
     """
     k = 0
     while k + 1 < len(solid):
         bare = lines.bares[solid[k]]
-        if not k and (bare[0] not in _DRAWN or bare[-1] not in _DRAWN):
+        drawn = bare[0] in _DRAWN and bare[-1] in _DRAWN
+        if not (k or drawn or ("#" in bare and _TITLED.match(bare))):
             break
         read = solid[k if k or any(map(str.isalnum, bare)) else 1]
         rule = desk_rule(lines.bares[read])
@@ -81,14 +85,18 @@ def signs(line: Line) -> bool:
     return any([line.rule(kind) for kind in ("contact", "signoff", "thanks")])
 
 
-def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript; what is left."""
+def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """The signature below a line of two dashes (RFC 3676, section 4.3), as far as a postscript; what is left.
+
+    Telephones make one long dash of the two; below that stands the sender's name, or a name and a way to reach it.
+    """
     parted = False
     for k in range(max(0, len(solid) - MAX_SIGNATURE - 1), len(solid)):
         bare = lines.bares[solid[k]]
         if bare[0] in "-–—_" and (
             _DELIMITER.match(bare)
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
+            or (1 < len(solid) - k <= 6 and k and bare == "—" and _owns(lines, solid[k + 1 :], names))
         ):
             if _parts(lines, solid, k, parted):
                 parted = True
@@ -99,6 +107,14 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
             mark(marks, solid[k:end], "signature", "delimiter")
             return solid[:k] + solid[end:]
     return solid
+
+
+def _owns(lines: Lines, below: list[int], names: frozenset[str]) -> bool:
+    """Is the first of a few lines the sender's name, or a name above a title or a way to reach its owner?"""
+    top = lines[below[0]]
+    if is_sender(top.bare, names):
+        return True
+    return top.shape.name and any([lines[i].shape.contact or lines[i].rule("contact") for i in below[1:]])
 
 
 def adds(lines: Lines, i: int) -> bool:

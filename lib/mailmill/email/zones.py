@@ -21,6 +21,7 @@ from mailmill.email.labeller import Referee, shipped
 from mailmill.email.lines import Line, Lines
 from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_rules, mark_weak_quotes
 from mailmill.email.signatures import written
+from mailmill.email.signing import ALONE
 from mailmill.email.tails import Marks
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
@@ -139,7 +140,8 @@ def assign_own(
     kept = False
     if not any((mark := marks[i]) is None or mark[0] == "body" for solid in segments for i in solid):
         # The labeller alone may not empty a message, nor what may be a wrapped line.
-        kept = _undo(marks, "model.") or _undo(marks, UNSURE[1]) or _keep_something(lines, marks, headers)
+        unsure = any([_undo(marks, rule) for rule in ("model.", ALONE)]) or _undo(marks, UNSURE[1])
+        kept = unsure or _keep_something(lines, marks, headers)
         if not kept and headers:
             _rename_forward(marks, headers)
     return Zoned(_runs(lines, marks), kept)

@@ -1,0 +1,70 @@
+"""The marks that programs put before each line of a quote: ">", "|", or the name of who is quoted ("AB> ")."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mailmill.email.patterns import MAX_LINE, PATTERNS
+
+_QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
+# A branch of a drawn tree ("|    |-- city: string", "|  +- org.apache…"): its bars are no quote marks.
+_BRANCH: Final = re.compile(r"(?:\|\s{1,8}){0,20}(?:[|+`\\]-|\|$)")
+# mbox files escape a line that begins with "From ".
+_ESCAPED: Final = re.compile(r">{1,3}From [A-Za-z]")
+# "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
+_NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
+#: What waits for commands names itself so ("SQL> exit"), as do drives ("C>"), questions and answers.
+_PROMPTS: Final = frozenset({
+    "a", "c", "cli", "cmd", "dos", "ftp", "gdb", "idl", "irb", "ldap", "mysql", "php", "ps", "q", "rman", "router",
+    "sas", "sftp", "shell", "sql", "sqlplus", "switch", "telnet",
+})  # fmt: skip
+
+
+def quoting_names(texts: list[str], bares: list[str], odd: list[int]) -> frozenset[str]:
+    """The names that quote the lines before which they stand, of lines `odd` in ascending order.
+
+    `bares`: the `texts` stripped. A name stands before two lines, or below an attribution: "File> Save" names a menu.
+    In small letters it is a program's or a variable's ("irb> 1", "p> 0.05") where no attribution says whose.
+    """
+    found: dict[str, list[int]] = {}
+    for i in odd:
+        if bares[i].find(">", 1, 17) > 0 and (named := _NAMED.match(texts[i])):
+            found.setdefault(named[1], []).append(i)
+    return frozenset([
+        name
+        for name, places in found.items()
+        if (len(places) > 1 and not name.islower() and name.lower() not in _PROMPTS) or _attributed(bares, places[0])
+    ])  # fmt: skip
+
+
+def _attributed(bares: list[str], i: int) -> bool:
+    """Does an attribution with a date or an address end above line `i`, which blank lines may part from it?"""
+    i -= 1
+    while i > 0 and not bares[i]:
+        i -= 1
+    if i < 0 or bares[i][-1:] != ":":
+        return False
+    for text in (bares[i], " ".join(bares[max(0, i - 1) : i + 1])):
+        dated = "@" in text or any(map(str.isdigit, text))
+        if dated and PATTERNS.matchers["attribution"].rule(text[:MAX_LINE].lower()):
+            return True
+    return False
+
+
+def unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
+    """What stands in a line behind the quote marks, if it has any, and their number.
+
+    `bare` is `text` stripped; `names`: what may stand before a mark.
+    """
+    if text.startswith("> ") and text[2:3] not in "|>":  # the usual mark needs no pattern
+        return text[2:].strip(), 1
+    if not bare or (bare[0] == "|" and bare[-1] == "|" and len(bare) > 2):  # a row of a table
+        return bare, 0
+    if bare[0] in ">|":
+        marks = None if "From " in bare and _ESCAPED.match(bare) else _QUOTE.match(text)
+        if marks is None or (bare[0] == "|" and _BRANCH.match(text[marks.end() :].lstrip())):
+            return bare, 0
+        return text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")
+    marks = _NAMED.match(text) if names and bare.find(">", 1, 17) > 0 else None
+    return (text[marks.end() :].strip(), 1) if marks and marks[1] in names else (bare, 0)

@@ -492,9 +492,14 @@ def test_a_header_inside_a_plain_blockquote_makes_it_a_quote_as_far_as_it_reache
     assert found == ["body", "header", "header", "header", "header", "quoted", "body"]
 
 
-@pytest.mark.parametrize("mark", ["    Guido> ", "  TP> ", "Robert> ", "AB> "])
+@pytest.mark.parametrize("mark", ["    Guido> ", "  TP> ", "Robert> ", "AB> ", "bmn> "])
 def test_names_before_each_line_quote_it(mark: str) -> None:
     assert clean_text(f"{mark}Shall we?\n{mark}Or not.\n\n{OWN}") == OWN
+
+
+@pytest.mark.parametrize("name", ["TP", "f", "sql"])
+def test_names_that_supercite_introduces_quote_a_single_line(name: str) -> None:
+    assert clean_text(f'>>>>> "{name}" == Bob Hall <bob@x.example> writes:\n\n    {name}> Shall we?\n\n{OWN}') == OWN
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ _BRANCH: Final = re.compile(r"(?:\|\s{1,8}){0,20}(?:[|+`\\]-|\|$)")
 _ESCAPED: Final = re.compile(r">{1,3}From [A-Za-z]")
 # "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
 _NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
+# Emacs's Supercite: ">>>>> "TP" == Tim Peters <tim@…> writes:".
+_CITED: Final = re.compile(r">{1,9} ?\"([^\">]{1,15})\" == ")
 #: What waits for commands names itself so ("SQL> exit"), as do drives ("C>"), questions and answers.
 _PROMPTS: Final = frozenset({
     "a", "c", "cli", "cmd", "dos", "ftp", "gdb", "idl", "irb", "ldap", "mysql", "php", "ps", "q", "rman", "router",
@@ -24,18 +26,26 @@ _PROMPTS: Final = frozenset({
 def quoting_names(texts: list[str], bares: list[str], odd: list[int]) -> frozenset[str]:
     """The names that quote the lines before which they stand, of lines `odd` in ascending order.
 
-    `bares`: the `texts` stripped. A name stands before two lines, or below an attribution: "File> Save" names a menu.
-    In small letters it is a program's or a variable's ("irb> 1", "p> 0.05") where no attribution says whose.
+    `bares`: the `texts` stripped. A name stands before two lines, or an attribution says whose words they are: "File>
+    Save" names a menu. In small letters longer ones are programs' ("hive> show").
     """
     found: dict[str, list[int]] = {}
+    cited = set()
     for i in odd:
-        if bares[i].find(">", 1, 17) > 0 and (named := _NAMED.match(texts[i])):
-            found.setdefault(named[1], []).append(i)
-    return frozenset([
-        name
-        for name, places in found.items()
-        if (len(places) > 1 and not name.islower() and name.lower() not in _PROMPTS) or _attributed(bares, places[0])
-    ])  # fmt: skip
+        if bares[i].find(">", 1, 17) > 0:
+            if named := _NAMED.match(texts[i]):
+                found.setdefault(named[1], []).append(i)
+            elif introduced := _CITED.match(bares[i]):
+                cited.add(introduced[1])
+    return frozenset(
+        [
+            name
+            for name, places in found.items()
+            if name in cited
+            or (len(places) > 1 and name.lower() not in _PROMPTS and (len(name) <= 3 or not name.islower()))
+            or _attributed(bares, places[0])
+        ]
+    )
 
 
 def _attributed(bares: list[str], i: int) -> bool:

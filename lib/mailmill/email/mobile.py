@@ -25,7 +25,5 @@ def names_device(bare: str, rule: str, *, prose: bool) -> bool:
         return False
     if PATTERNS.devices.search(head):
         return True
-    named = any(
-        [sign.isupper() or sign.isdigit() for sign in head.partition(" ")[2]]
-    )  # "my Fairphone", not "my account"
-    return named and not prose and own.search(head.lower()) is not None
+    named = any([sign.isupper() or sign.isdigit() for sign in head.partition(" ")[2]])
+    return named and not prose and own.search(head.lower()) is not None  # "my Fairphone", not "my account"

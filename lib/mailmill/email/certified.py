@@ -12,13 +12,13 @@ import fast_mail_parser
 
 from mailmill.email.header_values import header_value
 
-_CARRIED: Final = "postacert.eml"
+_CARRIED: Final = b"postacert.eml"
 _ENVELOPES: Final = frozenset({"posta-certificata", "errore"})
 
 
 def unwrapped(raw: bytes) -> bytes:
     """The mail that the provider's mail `raw` carries; `raw` itself where it carries none."""
-    if _CARRIED.encode() not in raw or (header_value(raw, "X-Trasporto") or "").lower() not in _ENVELOPES:
+    if _CARRIED not in raw or (header_value(raw, "X-Trasporto") or "").lower() not in _ENVELOPES:
         return raw
     if header_value(raw, "X-Ricevuta"):
         return raw
@@ -30,6 +30,6 @@ def unwrapped(raw: bytes) -> bytes:
         part = parts.pop()
         if not part.is_message:
             parts.extend(part.children)
-        elif part.filename.lower() == _CARRIED:
+        elif part.filename.lower() == _CARRIED.decode():
             return part.content or raw
     return raw

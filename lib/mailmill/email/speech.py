@@ -17,6 +17,7 @@ _SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
 #: What parts the languages of a sign-off, how long it is, and how many words of it may be unknown.
 _PARTED: Final = re.compile(r"\s?[/|]\s?|\s[-–—·•]\s")
+_PARTING: Final = ("/", "|", " - ", " – ", " — ", " · ", " • ")
 _LONGEST: Final = 110
 _FEW: Final = 4
 _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
@@ -130,7 +131,7 @@ def bilingual(bare: str) -> str:
 
     One language may be unknown ("Med venlig hilsen / Best regards"): a few words without digits that make no sentence.
     """
-    if len(bare) > _LONGEST or not _PARTED.search(bare):
+    if len(bare) > _LONGEST or "://" in bare or not any([sign in bare for sign in _PARTING]):
         return ""
     parts = [part.strip(_SIGNS) for part in _PARTED.split(bare)]
     rules = [PATTERNS.matchers["signoff_alone"].rule(part.lower()) for part in parts]

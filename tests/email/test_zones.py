@@ -55,6 +55,35 @@ def test_what_follows_a_header_is_not_the_authors(below: str) -> None:
     assert "header" in zones(text)
 
 
+@pytest.mark.parametrize("below", ["\n\n> When do you come?", "\n\nWhen do you come?", ""])
+@pytest.mark.parametrize(
+    "attribution",
+    [
+        "On Tue, Mar 4, 2025 at 10:12 AM Bob Hill <bob@x.example> wrote:",
+        "On Tue, Mar 4, 2025 at 10:12 AM\nBob Hill <bob@x.example> wrote:",
+        "Am 04.03.2025 um 10:12 schrieb Bob Hill <bob@x.example>:",
+        "Le mar. 4 mars 2025 à 10:12, Bob\nHill <bob@x.example> a écrit :",
+        "El mar, 4 mar 2025 a las 10:12, Bob Hill (<bob@x.example>) escribió:",
+        "Em ter., 4 de mar. de 2025 às 10:12, Bob Hill <bob@x.example> escreveu:",
+        "Il giorno mar 4 mar 2025 alle ore 10:12 Bob Hill <bob@x.example> ha scritto:",
+        "Op di 4 mrt 2025 om 10:12 schreef Bob Hill <bob@x.example>:",
+    ],
+)
+def test_words_on_the_line_of_an_attribution_are_the_authors(attribution: str, below: str) -> None:
+    for own in (OWN, "That is fine with me---", "On my side it works", "Perfect 😊"):
+        assert clean_text(f"{own} {attribution}{below}") == own
+        assert clean_text(f"{OWN}\n\n{own} {attribution}{below}") == f"{OWN}\n\n{own}"
+    assert clean_text(f"{OWN}\n\n- {attribution}{below}") == OWN
+    glued = f"{OWN}{attribution}"  # nothing to part it at
+    assert clean_text(f"{glued}{below}") == glued + below.partition("\n\n>")[0]
+
+
+def test_what_somebody_wrote_is_told_behind_words_of_the_authors() -> None:
+    for text in (f"So far. On Tuesday, 4 March 2025 at 10:12, the shop wrote:\n\nWe pay.\n\n{OWN}",
+                 f"The log of On 4 March 2025 at 10:12:\n\n{OWN}"):  # fmt: skip
+        assert clean_text(text) == text
+
+
 @pytest.mark.parametrize(
     "last",
     [

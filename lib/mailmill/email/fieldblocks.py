@@ -38,13 +38,15 @@ _MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 class Header(NamedTuple):
     """Lines `start` to `end` (exclusive) introduce an earlier message.
 
-    `kind` is attribution, banner, forward or fields; `rule` the pattern that decided.
+    `kind` is attribution, banner, forward or fields; `rule` the pattern that decided. Where the author's words open the
+    first line, `own` is the place in it of the blank that ends them.
     """
 
     start: int
     end: int
     kind: str
     rule: str
+    own: int = 0
 
 
 def notes_fields(lines: Lines, start: int) -> int:

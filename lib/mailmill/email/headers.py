@@ -34,6 +34,10 @@ _DAY: Final = re.compile(
     r"\b(?:19|20)\d\d\b|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|\b[A-Z]\w{2,8} \d{1,2},"
 )
 _DATED: Final = re.compile(rf"{_DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
+#: An attribution behind words of the author's, where HTML was flattened: "Yes. On Tue, 4 Mar 2025, Ada wrote:".
+_OPENING: Final = re.compile(
+    rf"(?:\s|(?<=[^\w\s]))(?=(?:On|Am|Le|El|Em|Il|Op) (?=[^\d<>@!?:]{{0,30}}\d)[^<>@]{{0,60}}?(?:{_DATED.pattern}))"
+)
 #: What begins with a day, perhaps that of a week, or a time; and when and who, and nothing else, as Yandex, Mail.ru and
 #: old Gmail write it: "04.03.2025, 16:32, "Bob" <bob@…>:".
 _STAMP: Final = re.compile(
@@ -120,8 +124,14 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     for start in range(last, max(floor, last - 3) - 1, -1):
         if not _is_open(lines, start):
             break
-        bare = bares[start]
+        bare, below = bares[start], text
         text = f"{bare} {text}" if text else bare
+        own, rest = _shared(lines.texts[start])
+        if rest and (rule := match(fold(f"{rest} {below}"))) in _ANCHORED:
+            if len(lines.texts[start]) == len(own) + len(rest):
+                return None  # "Yes.On Tue, …": the line cannot be parted, and is the author's as well
+            found = Header(start, last + 1, "attribution", rule, len(own))
+            break
         rule = match(fold(text))
         if not rule and follow in lines.depths and start == last and _NAME_COLON.fullmatch(bare):
             rule = "attribution.name"
@@ -140,11 +150,22 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
         found = found._replace(start=found.start - 1)
     if found is None or quoted:
         return found
-    passage = " ".join(bares[found.start : found.end])
-    if follow == len(lines) and not (any(bares[: found.start]) and _CLOCK.search(passage) and _DAY.search(passage)):
+    passage = " ".join([lines.texts[found.start][found.own :], *bares[found.start + 1 : found.end]])
+    own = found.own > 0
+    if follow == len(lines) and not (
+        (own or any(bares[: found.start])) and _CLOCK.search(passage) and _DAY.search(passage)
+    ):
         return None  # with nothing below, only a program's line below the author's words is one
-    proof = "@" in passage or (found.rule in _ANCHORED and _DATED.search(passage) and not _told(lines, found, passage))
-    return found if proof else None
+    named = found.rule in _ANCHORED and not own and _DATED.search(passage) and not _told(lines, found, passage)
+    return found if "@" in passage or named else None
+
+
+def _shared(text: str) -> tuple[str, str]:
+    """Words of the author's, none of them an address, and the attribution with its date behind them; or '' twice."""
+    found = list(_OPENING.finditer(text))
+    if not found or "@" in (own := text[: found[-1].start()]) or not any(map(str.isalpha, own)):
+        return "", ""
+    return own, text[found[-1].end() :]
 
 
 def _is_open(lines: Lines, i: int) -> bool:

@@ -105,6 +105,8 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
     headers = []
     for header in find_headers(lines, worth):
         headers.append(header)
+        if header.own:  # its line is parted first, see `zones`
+            continue
         for i in range(header.start, header.end):
             if bares[i]:
                 marks[i] = ("header", header.rule)

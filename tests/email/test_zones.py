@@ -150,6 +150,21 @@ def test_parcels_journeys_and_memos_have_fields_like_those_of_windows_mail(form:
     assert clean_text(text) == text
 
 
+@pytest.mark.parametrize("above", ["", f"{OWN}\n\n", f"From {'0a1b2' * 8} Mon Sep 17 00:00:00 2001\n"])
+@pytest.mark.parametrize(
+    ("subject", "last"),
+    [("[RFC PATCH v2 1/3] Fix it", "Next part."), ("Fix it", "Signed-off-by: Bob"), ("Fix it", "diff --git a/x b/x")],
+)
+def test_fields_above_a_patch_head_no_mail(subject: str, last: str, above: str) -> None:
+    fields = f"From: Bob <bob@x.example>\nDate: Mon, 3 Mar 2025 10:12:55 +0100\nSubject: {subject}"
+    own = above.partition("From")[0]
+    assert clean_text(f"{above}{fields}\n\nThe value was wrong.\n\n{last}") == f"{own}The value was wrong.\n\n{last}"
+    mails = (fields.replace("\nSubj", "\nTo: Ada <ada@x.example>\nSubj"), fields.replace("Date", "Sent"),
+             f"-----Original Message-----\n{fields}")  # fmt: skip
+    for header in mails:
+        assert clean_text(f"{OWN}\n\n{header}\n\nThe value was wrong.\n\n{last}") == OWN
+
+
 BOB = "Bob Hill <bob@x.example>"
 
 

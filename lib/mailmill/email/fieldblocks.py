@@ -27,6 +27,9 @@ _LONG_DATE: Final = re.compile(
     r"[^:]{2,20}:\s?[^\W\d_]{3,15}\b.{1,20}\b[^\W\d_]{3,15}\b.{1,20}\b(?:19|20)\d\d\b.{0,16}\b\d{1,2}[:.h]\d\d"
 )
 _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
+#: What git writes: a patch's title ("Subject: [RFC PATCH v2 1/3] …"), and the line above its fields.
+_PATCH: Final = re.compile(r"Subject: \[[^\[\]]{0,60}\bPATCH\b[^\[\]]{0,30}\]")
+_MBOX: Final = re.compile(r"From [0-9a-f]{40} ")
 #: The roles of a header that lacks nothing.
 _WHOLE: Final = frozenset({"from", "date", "to", "subject"})
 _SENT: Final = frozenset({"from", "date"})
@@ -38,7 +41,7 @@ _MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 class Header(NamedTuple):
     """Lines `start` to `end` (exclusive) introduce an earlier message.
 
-    `kind` is attribution, banner, forward or fields; `rule` the pattern that decided. Where the author's words open the
+    `kind` is attribution, banner, forward, fields or patch (these head no mail); `rule` the pattern that decided. Where the author's words open the
     first line, `own` is the place in it of the blank that ends them.
     """
 
@@ -109,7 +112,18 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
         return None, end
     rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
     start = _rise(lines, first, floor, dated="date" in roles) if upward else first
+    if upward and not roles & {"to", "cc"} and _heads_patch(lines, first, end):
+        return Header(start - (start > 0 and _MBOX.match(lines.bares[start - 1]) is not None), end, "patch", rule), end
     return Header(start, end, "fields", rule), end
+
+
+def _heads_patch(lines: Lines, first: int, end: int) -> bool:
+    """Are the fields those that git writes above a patch, to say whose it is?"""
+    fields = lines.bares[first:end]
+    if not any([bare.startswith("Date: ") for bare in fields]):
+        return False
+    titled = any([bare.startswith("Subject: [") and _PATCH.match(bare) is not None for bare in fields])
+    return titled or any([bare.startswith(("diff --git ", "Signed-off-by: ")) for bare in lines.bares[end:]])
 
 
 def _flat_roles(line: str) -> set[str]:

@@ -77,7 +77,7 @@ def candidates(lines: Lines) -> list[int]:
 
 
 def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
-    """The headers among unquoted lines, from the top; `worth`: their `candidates`. All but attributions end the search.
+    """The headers among unquoted lines, from the top; `worth`: their `candidates`. What heads all below ends the search.
 
     After a banner or a block of fields everything belongs to the earlier message.
     """
@@ -107,7 +107,7 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
         if header is None:
             continue
         yield header
-        if header.kind != "attribution":
+        if header.kind not in ("attribution", "patch"):
             return
         floor = header.end
 
@@ -151,13 +151,11 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     if found is None or quoted:
         return found
     passage = " ".join([lines.texts[found.start][found.own :], *bares[found.start + 1 : found.end]])
-    own = found.own > 0
-    if follow == len(lines) and not (
-        (own or any(bares[: found.start])) and _CLOCK.search(passage) and _DAY.search(passage)
-    ):
+    below_own = found.own > 0 or any(bares[: found.start])
+    if follow == len(lines) and not (below_own and _CLOCK.search(passage) and _DAY.search(passage)):
         return None  # with nothing below, only a program's line below the author's words is one
-    named = found.rule in _ANCHORED and not own and _DATED.search(passage) and not _told(lines, found, passage)
-    return found if "@" in passage or named else None
+    named = found.rule in _ANCHORED and not found.own and _DATED.search(passage)
+    return found if "@" in passage or (named and not _told(lines, found, passage)) else None
 
 
 def _shared(text: str) -> tuple[str, str]:

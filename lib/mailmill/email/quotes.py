@@ -110,6 +110,8 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
         for i in range(header.start, header.end):
             if bares[i]:
                 marks[i] = ("header", header.rule)
+        if header.kind == "patch":
+            continue
         follow = lines.next_solid(header.end)
         if header.kind == "attribution" or _answered_below(lines, header, follow):
             if _is_marked(lines, follow):

@@ -41,8 +41,8 @@ _MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 class Header(NamedTuple):
     """Lines `start` to `end` (exclusive) introduce an earlier message.
 
-    `kind` is attribution, banner, forward, fields or patch (these head no mail); `rule` the pattern that decided. Where the author's words open the
-    first line, `own` is the place in it of the blank that ends them.
+    `kind` is attribution, banner, forward, fields or patch (whose fields head no message); `rule` the pattern that
+    decided. Where the author's words open the first line, `own` is the place in it of the blank that ends them.
     """
 
     start: int

@@ -77,9 +77,9 @@ def candidates(lines: Lines) -> list[int]:
 
 
 def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
-    """The headers among unquoted lines, from the top; `worth`: their `candidates`. What heads all below ends the search.
+    """The headers among unquoted lines, from the top; `worth`: their `candidates`.
 
-    After a banner or a block of fields everything belongs to the earlier message.
+    After a banner or a block of fields, unless a patch's, everything belongs to the earlier message: the search ends.
     """
     floor, barren = 0, 0
     bares, depths = lines.bares, lines.depths

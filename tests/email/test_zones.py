@@ -101,6 +101,25 @@ def test_a_line_that_begins_as_a_field_stays_above_a_header(last: str) -> None:
     assert clean_text(f"{OWN}\n\n{header}") == OWN
 
 
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        ">>> On 3/3/2015 at 10:12 AM, Bob Hill <bob@x.example> wrote: ",
+        ">>> On 3/3/2015 at 10:12 AM, in message <A1.B2@x.example>, Bob Hill <bob@x.example> wrote:",
+        ">>> Am 3.3.2015 um 10:12 schrieb Bob Hill <bob@x.example>:",
+    ],
+)
+def test_groupwise_marks_the_header_alone(header: str, gap: str) -> None:
+    theirs = "When do you come?"
+    assert clean_text(f"{OWN}\n\n{header}{gap}{theirs}") == OWN
+    assert clean_text(f"{OWN}\n\n{header}{gap}{theirs}\n\n{header}{gap}{theirs}") == OWN
+    assert clean_text(f"{header}{gap}>>> {theirs}\n\n{OWN}") == OWN
+    assert clean_text(f"{header}\n\n{OWN}") == OWN
+    for marked in (f"> {theirs}", f">>> {theirs}"):
+        assert clean_text(f"{OWN}\n\n{header}{gap}{marked}\n\n{OWN}") == f"{OWN}\n\n{OWN}"
+
+
 @pytest.mark.parametrize(
     "upper",
     [

@@ -83,13 +83,13 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
     """
     floor, barren = 0, 0
     bares, depths = lines.bares, lines.depths
+    top, alone = lines.next_solid(0), all(depth >= 3 and bares[i][-1:] in (":", ">") for i, depth in depths.items())
     for i in worth:
         if i < floor or lines.evidence[i] not in UNDECIDED:
             continue
         bare = bares[i]
         if i in depths:
-            if depths[i] >= 3 and lines.texts[i].rstrip().endswith(">>>") and _EMAIL.search(bare):
-                # GroupWise: >>> Ada <ada@firm.example> 2/16/01 10:41 >>>
+            if depths[i] >= 3 and _is_angled(lines, i, alone and i > top):
                 yield Header(i, i + 1, "banner", "banner.angles")
                 return
             continue
@@ -110,6 +110,17 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
         if header.kind not in ("attribution", "patch"):
             return
         floor = header.end
+
+
+def _is_angled(lines: Lines, i: int, alone: bool) -> bool:
+    """GroupWise: ">>> Ada <ada@firm.example> 2/16/01 10:41 >>>", or, where such lines `alone` bear marks and below text,
+    ">>> On …, Ada <ada@firm.example> wrote:"."""
+    bare = lines.bares[i]
+    if _EMAIL.search(bare) is None:
+        return False
+    if lines.texts[i].rstrip().endswith(">>>"):
+        return True
+    return alone and bare[-1] == ":" and "@" in bare and PATTERNS.matchers["attribution"].rule(fold(bare)) in _ANCHORED
 
 
 def _attribution(lines: Lines, last: int, floor: int) -> Header | None:

@@ -199,6 +199,39 @@ def test_names_of_fields_in_a_table_may_lack_their_colons(header: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        f"{BOB}\n03/03/2015 10:12 AM\n\nTo\nada@x.example\ncc\n\nSubject\nRe: x",
+        f"{BOB}\n03/03/2015 10:12 AM\n\nTo\nada@x.example\ncc\n\nSubject\n",
+        f"{BOB}\nSent by: Eve\n03/03/2015 10:12 AM\nPlease respond to\neve@x.example\n\nTo\nAda\n\nSubject\n",
+        f"{BOB}\n03.03.2015 10:12\n\nAn\nada@x.example\nKopie\n\nThema\nRe: x",
+        "Bob Hill/UK/X@X\n03/03/2015 10:12\n\nPour\nAda/UK/X\ncc\n\nObjet\nRe: x",
+        "-----Bob Hill/UK/X wrote: -----\nTo: ada@x.example\nFrom: Bob Hill/UK/X\nDate: 03/03/2015 10:12AM\nSubject: x",
+        f"-----{BOB} schrieb: -----\nAn: ada@x.example\nVon: Bob\nDatum: 03.03.2015 10:12\nBetreff: x",
+    ],
+)
+def test_notes_in_plain_text_writes_fields_without_colons_or_a_banner(header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}\n\n\nTheirs.") == OWN
+    assert clean_text(f"{OWN}\n\nBest regards\nAda\n\n{header}\n\nTheirs.") == OWN
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "03/03/2015 10:12 AM\n\nTo\nAda\n\nSubject\nRe: x",
+        "Delivery\n03/03/2015 10:12 AM\n\nTo\nAda\n\nSubject\nRe: x",
+        f"{BOB}\n\n03/03/2015 10:12 AM\n\nTo\nAda\n\nSubject\nRe: x",
+        f"{BOB}\n03/03/2015 10:12 AM\n\nTo\nAda\n\nBy\nboat",
+        f"{BOB}\n03/03/2015 10:12 AM\n\nSubject\nRe: x",
+        "-----Bob wrote to you: -----",
+    ],
+)
+def test_forms_that_are_like_those_of_notes_stay(form: str) -> None:
+    text = f"{OWN}\n\n{form}\n\nPlease tell me whether that is right."
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
     "table",
     [
         "From: | London\nTo | Paris\nDate: | 3 March 2025 10:00",

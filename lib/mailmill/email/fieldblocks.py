@@ -35,6 +35,7 @@ _WHOLE: Final = frozenset({"from", "date", "to", "subject"})
 _SENT: Final = frozenset({"from", "date"})
 #: Characters of a header that stands in one line.
 _SHORTEST, _LONGEST = 40, 600
+_MAX_BARE: Final = 20  # lines, blank ones included, of a header whose fields have lines of their own
 _MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 
 
@@ -115,6 +116,27 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     if upward and not roles & {"to", "cc"} and _heads_patch(lines, first, end):
         return Header(start - (start > 0 and _MBOX.match(lines.bares[start - 1]) is not None), end, "patch", rule), end
     return Header(start, end, "fields", rule), end
+
+
+def bare_fields(lines: Lines, date: int, floor: int) -> Header | None:
+    """Notes' header with the names of its fields in lines of their own ("To", "Ada", "cc", "", "Subject", "Re: x").
+
+    Above them stand a name with an address and, in the line `date`, day and time.
+    """
+    bares = lines.bares
+    if not _DATE_LINE.match(bares[date]):
+        return None
+    top = next((i for i in range(date - 1, max(floor, date - 4) - 1, -1) if not bares[i] or "@" in bares[i]), date)
+    if top == date or not bares[top] or top in lines.depths:
+        return None
+    rule = ""
+    for i in range(date + 1, min(date + _MAX_BARE, len(lines))):
+        role, named = PATTERNS.fields.get(bares[i].lower(), ("", ""))
+        if role == "to":
+            rule = named
+        elif role == "subject" and rule and i not in lines.depths:
+            return Header(top, i + 1 + (i + 1 < len(lines) and bares[i + 1] != ""), "fields", rule)
+    return None
 
 
 def _heads_patch(lines: Lines, first: int, end: int) -> bool:

@@ -18,7 +18,7 @@ from typing import Final
 
 from mailmill.email.banners import banner_of, desk_rule, field_of, is_glued
 from mailmill.email.evidence import UNDECIDED
-from mailmill.email.fieldblocks import Header, field_block, notes_fields
+from mailmill.email.fieldblocks import Header, bare_fields, field_block, notes_fields
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.matching import heads
 from mailmill.email.names import PARTICLES
@@ -98,6 +98,8 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
             header = _banner(lines, i, floor)
         if header is None and i >= barren and ":" in bare[1:40]:
             header, barren = field_block(lines, i, floor)
+        if header is None and len(bare) < 40 and ":" in bare:
+            header = bare_fields(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)
         elif header is None and ":   " in bare and is_glued(bare):
@@ -113,8 +115,8 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
 
 
 def _is_angled(lines: Lines, i: int, alone: bool) -> bool:
-    """GroupWise: ">>> Ada <ada@firm.example> 2/16/01 10:41 >>>", or, where such lines `alone` bear marks and below text,
-    ">>> On …, Ada <ada@firm.example> wrote:"."""
+    """GroupWise: ">>> Ada <ada@firm.example> 2/16/01 10:41 >>>", or ">>> On …, Ada <ada@firm.example> wrote:", where
+    such lines `alone` bear marks."""
     bare = lines.bares[i]
     if _EMAIL.search(bare) is None:
         return False

@@ -61,6 +61,8 @@ def label(
     """mailmill's zone of each line; with `deep`, lines of earlier messages get the zone they have there."""
     lines = split_lines("\n".join(texts))
     marks = assign_zones(lines, names, labeller).marks
+    if len(lines) != len(texts):  # one that its author shares with an attribution became two
+        return ["body"] * len(texts)
     found = [zone for zone, _ in marks]
     if not deep or level == MAX_LEVEL:
         return found

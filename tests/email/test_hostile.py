@@ -111,6 +111,7 @@ BODIES = {
     "wrapped banners": b"-----Original Message\n-----\n" * 30_000,
     "colons": b": a:\n" * 100_000,
     "armour": b"-----BEGIN PGP SIGNED MESSAGE-----\n" * 30_000,
+    "shared attributions": b"Yes. On Mon, 3 Mar 2025, Ada <a@b.example> wrote:\n> x\n" * 20_000,
     "own marks": b"On 3 Mar Ada <a@b.example> wrote:\n" + b"%% x\n" * 100_000,
 }
 

@@ -66,6 +66,13 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Heating\nIt makes a noise at night.\n---\nWindows\nThey do not close any more.",
             "- the lamp is dark and broken\n- the chair has but three legs\n- the table is too small for us",
             "Der Deckel fehlt auch. Niemand hat ihn\ngesehen. Bitte schicken Sie ihn nach.")),
+        # nor are what a team did, or who it was, and greetings that are asked for
+        *(f"{BODY}\n\n{last}" for last in (
+            "Your Acme Team is here to help", "The whole support team", "Your Blue Sky Helpdesk Team.",
+            "Das Team vom Radladen antwortet nicht", "El equipo de Acme no responde", "Il team di Acme non ha Cavi",
+            "L'équipe a oublié Marie", "A equipa perdeu a Maria", "Bestell ihm sportliche Grüße")),
+        f"{BODY} Who did that?\n\nYour Blue Sky Helpdesk Team",
+        f"{BODY}\n\nPlease forward it to\nYour Blue Sky Helpdesk Team",
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
@@ -183,6 +190,15 @@ def test_content_stays(text: str) -> None:
             "Sent via [Superhuman](https://sprh.mn/?vip=a@b.c)", "Sent via Superhuman iOS ( https://sprh.mn/?v=a@b )",
             "Envoyé avec la messagerie sécurisée [Proton Mail](https://proton.me/mail/home).",
             "Obtenir [Outlook pour Android](https://aka.ms/x)", "Gesendet mit [Spark](https://x.example/s)")),
+        *((f"{BODY}\n\n{end}", BODY) for end in (
+            "Sportliche Grüße,\nAnna Lee vom Radteam\n\nAnna Lee\nVertrieb\nTelefon: 030 1234567",
+            "Mit musikalischen Grüßen\nKim", "Frühlingshafte Grüße aus Köln\nKim Noll", "Mit sportlichem Gruß\nKim",
+            "Ganz liebe sonnige Grüße\nKim", "Weihnachtliche Grüße aus Bonn,\nKim")),
+        *((f"{BODY}\n\n{team}", BODY) for team in (
+            "Your Blue Sky Helpdesk Team", "The Blue Sky Helpdesk Team", "Your friends at Acme", "The team at Acme",
+            "Euer Team vom Radladen", "Ihr Team von der Radstation Nord", "Votre équipe Acme", "A equipa Acme",
+            "L'équipe du support technique de la société Acme", "El equipo de Acme", "Il team di Acme",
+            "Tu equipo de soporte de Acme Ibérica", "Het team van Acme")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
         ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),

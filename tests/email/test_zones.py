@@ -55,6 +55,35 @@ def test_what_follows_a_header_is_not_the_authors(below: str) -> None:
     assert "header" in zones(text)
 
 
+@pytest.mark.parametrize("below", ["\n\n> When do you come?", "\n\nWhen do you come?", ""])
+@pytest.mark.parametrize(
+    "attribution",
+    [
+        "On Tue, Mar 4, 2025 at 10:12 AM Bob Hill <bob@x.example> wrote:",
+        "On Tue, Mar 4, 2025 at 10:12 AM\nBob Hill <bob@x.example> wrote:",
+        "Am 04.03.2025 um 10:12 schrieb Bob Hill <bob@x.example>:",
+        "Le mar. 4 mars 2025 à 10:12, Bob\nHill <bob@x.example> a écrit :",
+        "El mar, 4 mar 2025 a las 10:12, Bob Hill (<bob@x.example>) escribió:",
+        "Em ter., 4 de mar. de 2025 às 10:12, Bob Hill <bob@x.example> escreveu:",
+        "Il giorno mar 4 mar 2025 alle ore 10:12 Bob Hill <bob@x.example> ha scritto:",
+        "Op di 4 mrt 2025 om 10:12 schreef Bob Hill <bob@x.example>:",
+    ],
+)
+def test_words_on_the_line_of_an_attribution_are_the_authors(attribution: str, below: str) -> None:
+    for own in (OWN, "That is fine with me---", "On my side it works", "Perfect 😊"):
+        assert clean_text(f"{own} {attribution}{below}") == own
+        assert clean_text(f"{OWN}\n\n{own} {attribution}{below}") == f"{OWN}\n\n{own}"
+    assert clean_text(f"{OWN}\n\n- {attribution}{below}") == OWN
+    glued = f"{OWN}{attribution}"  # nothing to part it at
+    assert clean_text(f"{glued}{below}") == glued + below.partition("\n\n>")[0]
+
+
+def test_what_somebody_wrote_is_told_behind_words_of_the_authors() -> None:
+    for text in (f"So far. On Tuesday, 4 March 2025 at 10:12, the shop wrote:\n\nWe pay.\n\n{OWN}",
+                 f"The log of On 4 March 2025 at 10:12:\n\n{OWN}"):  # fmt: skip
+        assert clean_text(text) == text
+
+
 @pytest.mark.parametrize(
     "last",
     [
@@ -70,6 +99,25 @@ def test_a_line_that_begins_as_a_field_stays_above_a_header(last: str) -> None:
     header = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nCc: Eve\nSubject: x\n\nTheirs."
     assert clean_text(f"{OWN}\n\n{last}\n\n{header}") == f"{OWN}\n\n{last}"
     assert clean_text(f"{OWN}\n\n{header}") == OWN
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        ">>> On 3/3/2015 at 10:12 AM, Bob Hill <bob@x.example> wrote: ",
+        ">>> On 3/3/2015 at 10:12 AM, in message <A1.B2@x.example>, Bob Hill <bob@x.example> wrote:",
+        ">>> Am 3.3.2015 um 10:12 schrieb Bob Hill <bob@x.example>:",
+    ],
+)
+def test_groupwise_marks_the_header_alone(header: str, gap: str) -> None:
+    theirs = "When do you come?"
+    assert clean_text(f"{OWN}\n\n{header}{gap}{theirs}") == OWN
+    assert clean_text(f"{OWN}\n\n{header}{gap}{theirs}\n\n{header}{gap}{theirs}") == OWN
+    assert clean_text(f"{header}{gap}>>> {theirs}\n\n{OWN}") == OWN
+    assert clean_text(f"{header}\n\n{OWN}") == OWN
+    for marked in (f"> {theirs}", f">>> {theirs}"):
+        assert clean_text(f"{OWN}\n\n{header}{gap}{marked}\n\n{OWN}") == f"{OWN}\n\n{OWN}"
 
 
 @pytest.mark.parametrize(
@@ -121,6 +169,21 @@ def test_parcels_journeys_and_memos_have_fields_like_those_of_windows_mail(form:
     assert clean_text(text) == text
 
 
+@pytest.mark.parametrize("above", ["", f"{OWN}\n\n", f"From {'0a1b2' * 8} Mon Sep 17 00:00:00 2001\n"])
+@pytest.mark.parametrize(
+    ("subject", "last"),
+    [("[RFC PATCH v2 1/3] Fix it", "Next part."), ("Fix it", "Signed-off-by: Bob"), ("Fix it", "diff --git a/x b/x")],
+)
+def test_fields_above_a_patch_head_no_mail(subject: str, last: str, above: str) -> None:
+    fields = f"From: Bob <bob@x.example>\nDate: Mon, 3 Mar 2025 10:12:55 +0100\nSubject: {subject}"
+    own = above.partition("From")[0]
+    assert clean_text(f"{above}{fields}\n\nThe value was wrong.\n\n{last}") == f"{own}The value was wrong.\n\n{last}"
+    mails = (fields.replace("\nSubj", "\nTo: Ada <ada@x.example>\nSubj"), fields.replace("Date", "Sent"),
+             f"-----Original Message-----\n{fields}")  # fmt: skip
+    for header in mails:
+        assert clean_text(f"{OWN}\n\n{header}\n\nThe value was wrong.\n\n{last}") == OWN
+
+
 BOB = "Bob Hill <bob@x.example>"
 
 
@@ -133,6 +196,39 @@ BOB = "Bob Hill <bob@x.example>"
 )
 def test_names_of_fields_in_a_table_may_lack_their_colons(header: str) -> None:
     assert clean_text(f"{OWN}\n\n{header}\n\nTheirs.") == OWN
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"{BOB}\n03/03/2015 10:12 AM\n\nTo\nada@x.example\ncc\n\nSubject\nRe: x",
+        f"{BOB}\n03/03/2015 10:12 AM\n\nTo\nada@x.example\ncc\n\nSubject\n",
+        f"{BOB}\nSent by: Eve\n03/03/2015 10:12 AM\nPlease respond to\neve@x.example\n\nTo\nAda\n\nSubject\n",
+        f"{BOB}\n03.03.2015 10:12\n\nAn\nada@x.example\nKopie\n\nThema\nRe: x",
+        "Bob Hill/UK/X@X\n03/03/2015 10:12\n\nPour\nAda/UK/X\ncc\n\nObjet\nRe: x",
+        "-----Bob Hill/UK/X wrote: -----\nTo: ada@x.example\nFrom: Bob Hill/UK/X\nDate: 03/03/2015 10:12AM\nSubject: x",
+        f"-----{BOB} schrieb: -----\nAn: ada@x.example\nVon: Bob\nDatum: 03.03.2015 10:12\nBetreff: x",
+    ],
+)
+def test_notes_in_plain_text_writes_fields_without_colons_or_a_banner(header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}\n\n\nTheirs.") == OWN
+    assert clean_text(f"{OWN}\n\nBest regards\nAda\n\n{header}\n\nTheirs.") == OWN
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "03/03/2015 10:12 AM\n\nTo\nAda\n\nSubject\nRe: x",
+        "Delivery\n03/03/2015 10:12 AM\n\nTo\nAda\n\nSubject\nRe: x",
+        f"{BOB}\n\n03/03/2015 10:12 AM\n\nTo\nAda\n\nSubject\nRe: x",
+        f"{BOB}\n03/03/2015 10:12 AM\n\nTo\nAda\n\nBy\nboat",
+        f"{BOB}\n03/03/2015 10:12 AM\n\nSubject\nRe: x",
+        "-----Bob wrote to you: -----",
+    ],
+)
+def test_forms_that_are_like_those_of_notes_stay(form: str) -> None:
+    text = f"{OWN}\n\n{form}\n\nPlease tell me whether that is right."
+    assert clean_text(text) == text
 
 
 @pytest.mark.parametrize(

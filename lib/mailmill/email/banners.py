@@ -52,6 +52,9 @@ def banner_of(text: str) -> tuple[str, str] | None:
             rule = PATTERNS.matchers[kind].rule(core)
             if rule:
                 return kind, rule
+        if text[:5] == "-----" and text.endswith(": -----"):  # Notes on the web: "-----Ada/LON/Firm wrote: -----"
+            rule = PATTERNS.matchers["attribution"].rule(f"{core}:")
+            return ("banner", rule) if rule else None
     return None
 
 

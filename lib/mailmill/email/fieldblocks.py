@@ -27,24 +27,30 @@ _LONG_DATE: Final = re.compile(
     r"[^:]{2,20}:\s?[^\W\d_]{3,15}\b.{1,20}\b[^\W\d_]{3,15}\b.{1,20}\b(?:19|20)\d\d\b.{0,16}\b\d{1,2}[:.h]\d\d"
 )
 _RULE_LINE: Final = re.compile(r"[_=*-]{5,200}$")
+#: What git writes: a patch's title ("Subject: [RFC PATCH v2 1/3] …"), and the line above its fields.
+_PATCH: Final = re.compile(r"Subject: \[[^\[\]]{0,60}\bPATCH\b[^\[\]]{0,30}\]")
+_MBOX: Final = re.compile(r"From [0-9a-f]{40} ")
 #: The roles of a header that lacks nothing.
 _WHOLE: Final = frozenset({"from", "date", "to", "subject"})
 _SENT: Final = frozenset({"from", "date"})
 #: Characters of a header that stands in one line.
 _SHORTEST, _LONGEST = 40, 600
+_MAX_BARE: Final = 20  # lines, blank ones included, of a header whose fields have lines of their own
 _MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 
 
 class Header(NamedTuple):
     """Lines `start` to `end` (exclusive) introduce an earlier message.
 
-    `kind` is attribution, banner, forward or fields; `rule` the pattern that decided.
+    `kind` is attribution, banner, forward, fields or patch (whose fields head no message); `rule` the pattern that
+    decided. Where the author's words open the first line, `own` is the place in it of the blank that ends them.
     """
 
     start: int
     end: int
     kind: str
     rule: str
+    own: int = 0
 
 
 def notes_fields(lines: Lines, start: int) -> int:
@@ -107,7 +113,39 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
         return None, end
     rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
     start = _rise(lines, first, floor, dated="date" in roles) if upward else first
+    if upward and not roles & {"to", "cc"} and _heads_patch(lines, first, end):
+        return Header(start - (start > 0 and _MBOX.match(lines.bares[start - 1]) is not None), end, "patch", rule), end
     return Header(start, end, "fields", rule), end
+
+
+def bare_fields(lines: Lines, date: int, floor: int) -> Header | None:
+    """Notes' header with the names of its fields in lines of their own ("To", "Ada", "cc", "", "Subject", "Re: x").
+
+    Above them stand a name with an address and, in the line `date`, day and time.
+    """
+    bares = lines.bares
+    if not _DATE_LINE.match(bares[date]):
+        return None
+    top = next((i for i in range(date - 1, max(floor, date - 4) - 1, -1) if not bares[i] or "@" in bares[i]), date)
+    if top == date or not bares[top] or top in lines.depths:
+        return None
+    rule = ""
+    for i in range(date + 1, min(date + _MAX_BARE, len(lines))):
+        role, named = PATTERNS.fields.get(bares[i].lower(), ("", ""))
+        if role == "to":
+            rule = named
+        elif role == "subject" and rule and i not in lines.depths:
+            return Header(top, i + 1 + (i + 1 < len(lines) and bares[i + 1] != ""), "fields", rule)
+    return None
+
+
+def _heads_patch(lines: Lines, first: int, end: int) -> bool:
+    """Are the fields those that git writes above a patch, to say whose it is?"""
+    fields = lines.bares[first:end]
+    if not any([bare.startswith("Date: ") for bare in fields]):
+        return False
+    titled = any([bare.startswith("Subject: [") and _PATCH.match(bare) is not None for bare in fields])
+    return titled or any([bare.startswith(("diff --git ", "Signed-off-by: ")) for bare in lines.bares[end:]])
 
 
 def _flat_roles(line: str) -> set[str]:

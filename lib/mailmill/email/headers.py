@@ -18,7 +18,7 @@ from typing import Final
 
 from mailmill.email.banners import banner_of, desk_rule, field_of, is_glued
 from mailmill.email.evidence import UNDECIDED
-from mailmill.email.fieldblocks import Header, field_block, notes_fields
+from mailmill.email.fieldblocks import Header, bare_fields, field_block, notes_fields
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.matching import heads
 from mailmill.email.names import PARTICLES
@@ -34,6 +34,10 @@ _DAY: Final = re.compile(
     r"\b(?:19|20)\d\d\b|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|\b[A-Z]\w{2,8} \d{1,2},"
 )
 _DATED: Final = re.compile(rf"{_DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
+#: An attribution behind words of the author's, where HTML was flattened: "Yes. On Tue, 4 Mar 2025, Ada wrote:".
+_OPENING: Final = re.compile(
+    rf"(?:\s|(?<=[^\w\s]))(?=(?:On|Am|Le|El|Em|Il|Op) (?=[^\d<>@!?:]{{0,30}}\d)[^<>@]{{0,60}}?(?:{_DATED.pattern}))"
+)
 #: What begins with a day, perhaps that of a week, or a time; and when and who, and nothing else, as Yandex, Mail.ru and
 #: old Gmail write it: "04.03.2025, 16:32, "Bob" <bob@…>:".
 _STAMP: Final = re.compile(
@@ -73,19 +77,19 @@ def candidates(lines: Lines) -> list[int]:
 
 
 def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
-    """The headers among unquoted lines, from the top; `worth`: their `candidates`. All but attributions end the search.
+    """The headers among unquoted lines, from the top; `worth`: their `candidates`.
 
-    After a banner or a block of fields everything belongs to the earlier message.
+    After a banner or a block of fields, unless a patch's, everything belongs to the earlier message: the search ends.
     """
     floor, barren = 0, 0
     bares, depths = lines.bares, lines.depths
+    top, alone = lines.next_solid(0), all(depth >= 3 and bares[i][-1:] in (":", ">") for i, depth in depths.items())
     for i in worth:
         if i < floor or lines.evidence[i] not in UNDECIDED:
             continue
         bare = bares[i]
         if i in depths:
-            if depths[i] >= 3 and lines.texts[i].rstrip().endswith(">>>") and _EMAIL.search(bare):
-                # GroupWise: >>> Ada <ada@firm.example> 2/16/01 10:41 >>>
+            if depths[i] >= 3 and _is_angled(lines, i, alone and i > top):
                 yield Header(i, i + 1, "banner", "banner.angles")
                 return
             continue
@@ -94,6 +98,8 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
             header = _banner(lines, i, floor)
         if header is None and i >= barren and ":" in bare[1:40]:
             header, barren = field_block(lines, i, floor)
+        if header is None and len(bare) < 40 and ":" in bare:
+            header = bare_fields(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)
         elif header is None and ":   " in bare and is_glued(bare):
@@ -103,9 +109,20 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
         if header is None:
             continue
         yield header
-        if header.kind != "attribution":
+        if header.kind not in ("attribution", "patch"):
             return
         floor = header.end
+
+
+def _is_angled(lines: Lines, i: int, alone: bool) -> bool:
+    """GroupWise: ">>> Ada <ada@firm.example> 2/16/01 10:41 >>>", or ">>> On …, Ada <ada@firm.example> wrote:", where
+    such lines `alone` bear marks."""
+    bare = lines.bares[i]
+    if _EMAIL.search(bare) is None:
+        return False
+    if lines.texts[i].rstrip().endswith(">>>"):
+        return True
+    return alone and bare[-1] == ":" and "@" in bare and PATTERNS.matchers["attribution"].rule(fold(bare)) in _ANCHORED
 
 
 def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
@@ -120,8 +137,14 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     for start in range(last, max(floor, last - 3) - 1, -1):
         if not _is_open(lines, start):
             break
-        bare = bares[start]
+        bare, below = bares[start], text
         text = f"{bare} {text}" if text else bare
+        own, rest = _shared(lines.texts[start])
+        if rest and (rule := match(fold(f"{rest} {below}"))) in _ANCHORED:
+            if len(lines.texts[start]) == len(own) + len(rest):
+                return None  # "Yes.On Tue, …": the line cannot be parted, and is the author's as well
+            found = Header(start, last + 1, "attribution", rule, len(own))
+            break
         rule = match(fold(text))
         if not rule and follow in lines.depths and start == last and _NAME_COLON.fullmatch(bare):
             rule = "attribution.name"
@@ -140,11 +163,20 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
         found = found._replace(start=found.start - 1)
     if found is None or quoted:
         return found
-    passage = " ".join(bares[found.start : found.end])
-    if follow == len(lines) and not (any(bares[: found.start]) and _CLOCK.search(passage) and _DAY.search(passage)):
+    passage = " ".join([lines.texts[found.start][found.own :], *bares[found.start + 1 : found.end]])
+    below_own = found.own > 0 or any(bares[: found.start])
+    if follow == len(lines) and not (below_own and _CLOCK.search(passage) and _DAY.search(passage)):
         return None  # with nothing below, only a program's line below the author's words is one
-    proof = "@" in passage or (found.rule in _ANCHORED and _DATED.search(passage) and not _told(lines, found, passage))
-    return found if proof else None
+    named = found.rule in _ANCHORED and not found.own and _DATED.search(passage)
+    return found if "@" in passage or (named and not _told(lines, found, passage)) else None
+
+
+def _shared(text: str) -> tuple[str, str]:
+    """Words of the author's, none of them an address, and the attribution with its date behind them; or '' twice."""
+    found = list(_OPENING.finditer(text))
+    if not found or "@" in (own := text[: found[-1].start()]) or not any(map(str.isalpha, own)):
+        return "", ""
+    return own, text[found[-1].end() :]
 
 
 def _is_open(lines: Lines, i: int) -> bool:

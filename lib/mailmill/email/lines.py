@@ -9,6 +9,7 @@ everything beyond it is computed when first asked for and then kept.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from mailmill.email.links import closes_link
@@ -244,6 +245,21 @@ class Lines:
         self.depths[i] = depth
         self.bares[i] = bare
         self._made[i] = None
+
+    def part(self, places: Mapping[int, int]) -> None:
+        """Part the i-th line in two at the blank `places[i]`, for each i of `places`."""
+        depths, self.depths = self.depths, {}
+        texts, bares, evidence = self.texts, self.bares, self.evidence
+        self.texts, self.bares, self.evidence = [], [], []
+        for i, text in enumerate(texts):
+            if i in depths:
+                self.depths[len(self.texts)] = depths[i]
+            at = places.get(i)
+            pieces = [text] if at is None else [text[:at], text[at + 1 :]]
+            self.texts += pieces
+            self.bares += [bares[i]] if at is None else [piece.strip() for piece in pieces]
+            self.evidence += [evidence[i]] * len(pieces)
+        self._made = [None] * len(self.texts)
 
     def next_solid(self, start: int) -> int:
         """Index of the first line from `start` that is not blank, or the number of lines."""

@@ -48,6 +48,7 @@ _SHAPES: Final = {
     "contact": r"(?:§)(?:\s?[#.:/(|-]|\s(?:no|nr|n°)?\.?:?\s{0,3}[+(\d])",
     "desk": r"(?:§)",
     "postscript": r"(?:§)(?:[\s:.–—-]|$)",
+    "team": r"(?:§)$",
 }
 
 _KINDS: Final = {
@@ -68,6 +69,7 @@ _KINDS: Final = {
     "contact": "contacts",
     "desk": "desk_lines",
     "postscript": "postscripts",
+    "team": "teams",
 }
 
 

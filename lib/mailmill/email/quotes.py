@@ -105,9 +105,13 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
     headers = []
     for header in find_headers(lines, worth):
         headers.append(header)
+        if header.own:  # its line is parted first, see `zones`
+            continue
         for i in range(header.start, header.end):
             if bares[i]:
                 marks[i] = ("header", header.rule)
+        if header.kind == "patch":
+            continue
         follow = lines.next_solid(header.end)
         if header.kind == "attribution" or _answered_below(lines, header, follow):
             if _is_marked(lines, follow):

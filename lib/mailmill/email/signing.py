@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import Line, Lines
+from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, PARTICLES, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks, mark
@@ -93,6 +93,8 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return "name.dashed"
     if gap and before in ".!?" and previous.shape.prose and _TWO_NAMES.fullmatch(bare):
         return "name.two"
+    if gap and before in ".!)…" and _is_team(bare):
+        return "name.team"
     if not shape.name or shape.words > 3 or bare[-1] in "?!:;)" or ": " in bare or any(map(str.isdigit, bare)):
         return ""
     if bare.partition(" ")[0].rstrip(".").lower() in PATTERNS.interjections:
@@ -101,6 +103,15 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return "name.shape" if before != ":" else ""
     ended = before in ".!?)…" and previous.shape.prose
     return "name.shape" if ended or (len(solid) > 2 and _parts_with(lines, solid[:-1])) else ""
+
+
+def _is_team(bare: str) -> bool:
+    """Is it who signs for a team ("Your Blue Sky Helpdesk Team", "El equipo de Acme"), and no sentence about one?"""
+    words = bare.split(None, 9)
+    if len(words) > 9 or not (bare[0].isupper() and words[-1][0].isupper()):
+        return False
+    said = PATTERNS.sentence_words.intersection(words).difference(PARTICLES)
+    return not said and PATTERNS.matchers["team"].rule(fold(bare)) != ""
 
 
 def _parts_with(lines: Lines, solid: list[int]) -> bool:

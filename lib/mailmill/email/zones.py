@@ -97,7 +97,7 @@ def assign_zones(
     names: frozenset[str] = frozenset(),
     labeller: Referee | Literal["shipped"] | None = "shipped",
 ) -> Zoned:
-    """The zone and rule of every line.
+    """The zone and rule of every line; `lines` are one more for each that `mark_foreign` parts.
 
     `names`: lower-cased parts of the sender's name, used to tell a name under a message from its last line.
     `labeller`: the learned referee over the rules at the edges; None leaves the rules alone.
@@ -107,7 +107,19 @@ def assign_zones(
 
 
 def mark_foreign(lines: Lines) -> Foreign:
-    """What somebody else wrote, by HTML structure, marks and headers; the author's own lines are left undecided."""
+    """What somebody else wrote, by HTML structure, marks and headers; the author's own lines are left undecided.
+
+    A line that the author's words share with an attribution becomes two.
+    """
+    foreign = _mark_foreign(lines)
+    shared = {header.start: header.own for header in foreign.headers if header.own}
+    if shared:
+        lines.part(shared)
+        foreign = _mark_foreign(lines)
+    return foreign
+
+
+def _mark_foreign(lines: Lines) -> Foreign:
     marks: Marks = [None] * len(lines)
     structured = any(lines.evidence)
     weak = structured and mark_evidence(lines, marks)

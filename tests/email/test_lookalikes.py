@@ -87,6 +87,15 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Caution: this ladder wobbles on any floor.\n\nPlease take it back.",
         "Warning: this email is my third one about the same ladder.\n\nPlease take it back.",
         "We met.\n\nThis message contains my complaint about your driver. It is confidential, do not forward it.",
+        # links to lists are no mailing list's, and sentences that open like a footer go on
+        *(f"{BODY}\n\n{link}{below}" for below in ("", "\n\nThe old list will be closed next week.") for link in (
+            "https://firm.example/sites/team/Lists/Hours/AllItems.aspx", "https://lists.firm.example/thread/abc",
+            "<https://firm.example/lists/4711>")),
+        "Our page is gone:\n\nIt was\n\nhttps://x.example/mailman/listinfo/dev\n\nCan you find out what happened?",
+        *(f"The form is new.\n\n{opening}\n\nThen the numbers go below it." for opening in (
+            "Sign up for the trip at https://x.example/trip by Friday.", "For more options, see the manual page.",
+            "For additional help on this, ask Carl. He knows the form.", "dev@lists.example mailing list",
+            "List owner: Carl Meyer", "To unsubscribe, they must click twice.\nThat is odd.")),
         # lines with a colon and a number are no attributions, maps of fields no headers
         "According to FERC Order 637:\n\nWe cannot release capacity.\n\nPlease advise.",
         "On node 2 the console said:\n\njava.lang.OutOfMemoryError\n\nWhat can I do about it?",
@@ -158,6 +167,13 @@ def test_content_stays(text: str) -> None:
             ("Mr Hill", "\n- When does it come?\n- Who pays?"), ("Ladies", "\n\n1 lamp broke.\n2 more smell."),
             ("Team", "\n\n- It smokes.\n- Who pays?"))),
         (f"{BODY}\n\nGet your FREE download of MSN Explorer at http://explorer.msn.com", BODY),
+        *((f"{BODY}\n\n{footer}", BODY) for footer in (
+            "http://x.example/mailman/listinfo/dev", "http://x.example/lists/dev\nTo unsubscribe, write to a@x.example",
+            "dev mailing list\nhttp://x.example/lists/dev", "dev@x.example mailing list\nhttp://x.example/lists/dev",
+            "List owner: a@x.example", "Sign up now for Quotes at http://finance.x.example", "For more options, click",
+            "For more options, visit https://x.example/optout", "For additional help, e-mail: dev-help@x.example")),
+        (f"{BODY}\n\nCheers,\nKim\n\nTo unsubscribe, click https://x.example/u\n\nWe never sell what you tell us.",
+         BODY),
         (f"FYI.\n\nCarl,\n\n{BODY}", f"FYI.\n\n{BODY}"),
         (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),
         (f"Jean, Brad and Nelson\n\n{BODY}\n\nKim", BODY),

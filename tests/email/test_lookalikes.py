@@ -66,6 +66,14 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Heating\nIt makes a noise at night.\n---\nWindows\nThey do not close any more.",
             "- the lamp is dark and broken\n- the chair has but three legs\n- the table is too small for us",
             "Der Deckel fehlt auch. Niemand hat ihn\ngesehen. Bitte schicken Sie ihn nach.")),
+        # nor one above a patch, or amidst comments
+        *(f"{BODY}\n\nSigned-off-by: Kim Noll <kim@x.example>\n---\n{patch}" for patch in (
+            " a.c | 2 +-\n 1 file changed, 1 insertion(+)\n\ndiff --git a/a.c b/a.c\n--- a/a.c\n+++ b/a.c",
+            "v2: The name is right now.\n\nindex 9123cdc..918dcf8 100644\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-1\n+2")),
+        *(f"{BODY}\n\n{code}\n\nWhat is wrong?" for code in (
+            "--\n-- Name: orders; Type: TABLE; Schema: public\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
+            "--\n-- Orders\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
+            "-- remove old rows\nDELETE FROM a;\n--\n-- and the log\nDELETE FROM log;")),
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
@@ -216,6 +224,7 @@ def test_content_stays(text: str) -> None:
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.",
+            "--\n-- Kim Noll", "-- \n-- Coding is art.\n--", "-- \nKim Noll\n-- Life is what happens to you.",
             "—\nKim Noll\nHead of Cables\n\n@hillpumps", "—\nBob Hill\nManager\nHillpumps")),
         *((f"{BODY}\n---\n{end}", BODY) for end in (
             "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",

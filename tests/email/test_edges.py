@@ -17,6 +17,26 @@ def test_footnotes_are_the_authors_words(above: str) -> None:
     assert clean_text(f"{OWN} See [1] and [2].{above}\n\n{NOTES}", "Ada") == f"{OWN} See [1] and [2].\n\n{NOTES}"
 
 
+@pytest.mark.parametrize("above", ["", "\n\n-Ada", "\n\nCheers,\nAda"])
+@pytest.mark.parametrize(
+    ("signs", "notes"),
+    [
+        ("[*]", "[*] The old one, for those who\nknow it."),
+        ("[a] and [b]", "[a] https://x.example/a\n\n[b] https://x.example/b"),
+        ("(1)", "(1) https://x.example/a"),
+        ("*", "* https://x.example/a"),
+        ("¹ and ²", "¹ https://x.example/a\n² https://x.example/b"),
+    ],
+)
+def test_footnotes_may_bear_a_sign_of_the_text(above: str, signs: str, notes: str) -> None:
+    assert clean_text(f"{OWN} See {signs}.{above}\n\n{notes}", "Ada") == f"{OWN} See {signs}.\n\n{notes}"
+
+
+@pytest.mark.parametrize("last", ["(1) +49 30 123456", "(2) https://x.example/a", "[a] https://x.example/a"])
+def test_a_number_to_call_or_a_sign_that_nobody_refers_to_is_no_note(last: str) -> None:
+    assert clean_text(f"{OWN} (1) First.\n\nCheers,\nAda\n\n{last}", "Ada") == f"{OWN} (1) First."
+
+
 def test_a_list_in_brackets_that_does_not_begin_is_no_note() -> None:
     text = f"{OWN}\n\n[7] budget.xls"
     zone, rule = assign_zones(split_lines(text)).marks[-1]

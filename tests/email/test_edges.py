@@ -352,6 +352,29 @@ def test_what_speaks_of_pictures_stays(last: str) -> None:
     assert clean_text("[cid:image001.png@01DB.7C]") == "[cid:image001.png@01DB.7C]"
 
 
+SCRUBBED = [
+    "-------------- next part --------------\nAn HTML attachment was scrubbed...\n"
+    "URL: <http://lists.example/pipermail/dev/attachments/20250304/35d7c818/attachment.htm>",
+    "-------------- next part --------------\nA non-text attachment was scrubbed...\nName: signature.asc\n"
+    "Type: application/pgp-signature\nSize: 190 bytes\nDesc: OpenPGP digital signature\n"
+    "URL: http://lists.example/pipermail/dev/attachments/20250304/35d7c818/attachment.sig",
+    "-------------- nächster Teil --------------\nEin Dateianhang mit HTML-Daten wurde abgetrennt...\n"
+    "URL: <http://lists.example/pipermail/dev/attachments/20250304/35d7c818/attachment.html>",
+    "-------------- next part --------------\nHTML attachment scrubbed and removed",
+]
+
+
+@pytest.mark.parametrize("parts", [*SCRUBBED, "\n".join(SCRUBBED)])
+def test_what_an_archive_says_of_parts_that_it_took_off_goes(parts: str) -> None:
+    quote = "On 3 Mar 2025, Bob <bob@x.example> wrote:\n> When?"
+    footer = "_______________________\nfoo mailing list\nhttp://x.example/mailman/listinfo/foo"
+    for above in (OWN, f"{OWN}\n\nAda", f"{OWN}\n\n-- \nAda\nFirm Ltd", f"{OWN}\n\n{quote}"):
+        for below in ("", f"\n{footer}", f"\n-------------- next part --------------\n{footer}"):
+            assert clean_text(f"{above}\n{parts}{below}", "Ada") == OWN
+    shown = "-------------- next part --------------\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-int a;\n+int b;"
+    assert clean_text(f"{OWN}\n{parts}\n{shown}", "Ada") == f"{OWN}\n\n{shown}"
+
+
 @pytest.mark.parametrize("sender", ["Jane Doe <jane@firm.example>", "Firm Support <service@firm.example>"])
 @pytest.mark.parametrize(
     "owner", ["", "\nCustomer Care Team\nTel. +49 89 123456", "\nFirm Ltd\nwww.firm.example\nLondon"]

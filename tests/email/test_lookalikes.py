@@ -144,7 +144,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Order    Date        Sum\n4711     03/03/2025  12.00\n4712     04/03/2025  13.00")),
         "Thanks to all who came.\n\nWe raised $500.",
         # a question, a remark, an announcement
-        *(f"{BODY}\n\n{last}" for last in ("Thoughts?", "All times CET.", "Explain.", "Best price is 2.50.")),
+        *(f"{BODY}\n\n{last}" for last in (
+            "Thoughts?", "All times CET.", "Explain.", "Best price is 2.50.", "My wishes:\n- red, as the chair",
+            "With regards to the invoice")),
         "Meine Adresse:\n\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
         f"{BODY}\n\nMeine Adresse:\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
         f"{BODY}\n\nCredit: approved up to 3 months.\nLegal: no ISDA",
@@ -188,7 +190,14 @@ def test_content_stays(text: str) -> None:
         (f"{BODY}\n\nK.N.", BODY),
         *((f"{BODY}\n\n{end}\nKim", BODY) for end in (
             "Many thanks for your help", "Viele liebe Grüße", "Desde ya muchas gracias.", "Thanking you,",
-            "Mit freundlichen Gruessen", "Viele Gruesse", "Just my two cents,")),
+            "Mit freundlichen Gruessen", "Viele Gruesse", "Just my two cents,", "With kindest regards,",
+            "With lots of love", "With very best wishes,", "With all good wishes", "With every good wish,",
+            "With warmest personal regards,", "With best holiday wishes,", "Season's greetings,",
+            "Frohe Weihnachten und einen guten Rutsch,")),
+        *((f"{BODY}\n{end}", BODY) for end in (
+            "--------------------------\nSent from my BlackBerry Wireless Handheld (www.BlackBerry.net)",
+            "\nKim\n\n__________\n\nSent from my iPhone", "\n__\nVon meinem iPhone gesendet")),
+        (f"*****\n{BODY}\n*****\nSent from my iPhone", f"*****\n{BODY}\n*****"),
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
             "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",

@@ -1,4 +1,4 @@
-"""What programs write in place of attached files: their names, what they make of pictures, where an archive has them."""
+"""What programs write in place of attached files: their names, what they make of pictures, where archives have them."""
 
 from __future__ import annotations
 

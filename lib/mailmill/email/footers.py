@@ -54,7 +54,8 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
         elif size - k <= 8 and (rule := _tags(lines, solid, k)):
-            marks[i] = ("mobile", rule)
+            drawn = above and _is_row(bares, solid[k - 1])
+            mark(marks, solid[k - 1 if drawn else k : k + 1], "mobile", rule)
     return [i for i in solid if marks[i] is None]
 
 
@@ -236,6 +237,11 @@ def _tags(lines: Lines, solid: list[int], k: int) -> str:
         if below.shape.words > 2 and below.shape.ends in ".?!":
             return ""
     return rule
+
+
+def _is_row(bares: list[str], i: int) -> bool:
+    """Is line `i` nothing but signs, and not the lower edge of what the same row opens?"""
+    return not any(map(str.isalnum, bares[i])) and bares[i] not in bares[:i]
 
 
 def _legal(lines: Lines, solid: list[int], k: int) -> bool:

@@ -17,6 +17,26 @@ def test_footnotes_are_the_authors_words(above: str) -> None:
     assert clean_text(f"{OWN} See [1] and [2].{above}\n\n{NOTES}", "Ada") == f"{OWN} See [1] and [2].\n\n{NOTES}"
 
 
+@pytest.mark.parametrize("above", ["", "\n\n-Ada", "\n\nCheers,\nAda"])
+@pytest.mark.parametrize(
+    ("signs", "notes"),
+    [
+        ("[*]", "[*] The old one, for those who\nknow it."),
+        ("[a] and [b]", "[a] https://x.example/a\n\n[b] https://x.example/b"),
+        ("(1)", "(1) https://x.example/a"),
+        ("*", "* https://x.example/a"),
+        ("¹ and ²", "¹ https://x.example/a\n² https://x.example/b"),
+    ],
+)
+def test_footnotes_may_bear_a_sign_of_the_text(above: str, signs: str, notes: str) -> None:
+    assert clean_text(f"{OWN} See {signs}.{above}\n\n{notes}", "Ada") == f"{OWN} See {signs}.\n\n{notes}"
+
+
+@pytest.mark.parametrize("last", ["(1) +49 30 123456", "(2) https://x.example/a", "[a] https://x.example/a"])
+def test_a_number_to_call_or_a_sign_that_nobody_refers_to_is_no_note(last: str) -> None:
+    assert clean_text(f"{OWN} (1) First.\n\nCheers,\nAda\n\n{last}", "Ada") == f"{OWN} (1) First."
+
+
 def test_a_list_in_brackets_that_does_not_begin_is_no_note() -> None:
     text = f"{OWN}\n\n[7] budget.xls"
     zone, rule = assign_zones(split_lines(text)).marks[-1]
@@ -330,6 +350,29 @@ def test_files_that_nobody_introduces_go(last: str, own: str) -> None:
 def test_what_speaks_of_pictures_stays(last: str) -> None:
     assert clean_text(f"{OWN}\n\n{last}") == f"{OWN}\n\n{last}"
     assert clean_text("[cid:image001.png@01DB.7C]") == "[cid:image001.png@01DB.7C]"
+
+
+SCRUBBED = [
+    "-------------- next part --------------\nAn HTML attachment was scrubbed...\n"
+    "URL: <http://lists.example/pipermail/dev/attachments/20250304/35d7c818/attachment.htm>",
+    "-------------- next part --------------\nA non-text attachment was scrubbed...\nName: signature.asc\n"
+    "Type: application/pgp-signature\nSize: 190 bytes\nDesc: OpenPGP digital signature\n"
+    "URL: http://lists.example/pipermail/dev/attachments/20250304/35d7c818/attachment.sig",
+    "-------------- nächster Teil --------------\nEin Dateianhang mit HTML-Daten wurde abgetrennt...\n"
+    "URL: <http://lists.example/pipermail/dev/attachments/20250304/35d7c818/attachment.html>",
+    "-------------- next part --------------\nHTML attachment scrubbed and removed",
+]
+
+
+@pytest.mark.parametrize("parts", [*SCRUBBED, "\n".join(SCRUBBED)])
+def test_what_an_archive_says_of_parts_that_it_took_off_goes(parts: str) -> None:
+    quote = "On 3 Mar 2025, Bob <bob@x.example> wrote:\n> When?"
+    footer = "_______________________\nfoo mailing list\nhttp://x.example/mailman/listinfo/foo"
+    for above in (OWN, f"{OWN}\n\nAda", f"{OWN}\n\n-- \nAda\nFirm Ltd", f"{OWN}\n\n{quote}"):
+        for below in ("", f"\n{footer}", f"\n-------------- next part --------------\n{footer}"):
+            assert clean_text(f"{above}\n{parts}{below}", "Ada") == OWN
+    shown = "-------------- next part --------------\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-int a;\n+int b;"
+    assert clean_text(f"{OWN}\n{parts}\n{shown}", "Ada") == f"{OWN}\n\n{shown}"
 
 
 @pytest.mark.parametrize("sender", ["Jane Doe <jane@firm.example>", "Firm Support <service@firm.example>"])

@@ -73,6 +73,16 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "L'équipe a oublié Marie", "A equipa perdeu a Maria", "Bestell ihm sportliche Grüße")),
         f"{BODY} Who did that?\n\nYour Blue Sky Helpdesk Team",
         f"{BODY}\n\nPlease forward it to\nYour Blue Sky Helpdesk Team",
+
+
+        # nor one above a patch, or amidst comments
+        *(f"{BODY}\n\nSigned-off-by: Kim Noll <kim@x.example>\n---\n{patch}" for patch in (
+            " a.c | 2 +-\n 1 file changed, 1 insertion(+)\n\ndiff --git a/a.c b/a.c\n--- a/a.c\n+++ b/a.c",
+            "v2: The name is right now.\n\nindex 9123cdc..918dcf8 100644\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-1\n+2")),
+        *(f"{BODY}\n\n{code}\n\nWhat is wrong?" for code in (
+            "--\n-- Name: orders; Type: TABLE; Schema: public\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
+            "--\n-- Orders\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
+            "-- remove old rows\nDELETE FROM a;\n--\n-- and the log\nDELETE FROM log;")),
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
@@ -94,6 +104,15 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Caution: this ladder wobbles on any floor.\n\nPlease take it back.",
         "Warning: this email is my third one about the same ladder.\n\nPlease take it back.",
         "We met.\n\nThis message contains my complaint about your driver. It is confidential, do not forward it.",
+        # links to lists are no mailing list's, and sentences that open like a footer go on
+        *(f"{BODY}\n\n{link}{below}" for below in ("", "\n\nThe old list will be closed next week.") for link in (
+            "https://firm.example/sites/team/Lists/Hours/AllItems.aspx", "https://lists.firm.example/thread/abc",
+            "<https://firm.example/lists/4711>")),
+        "Our page is gone:\n\nIt was\n\nhttps://x.example/mailman/listinfo/dev\n\nCan you find out what happened?",
+        *(f"The form is new.\n\n{opening}\n\nThen the numbers go below it." for opening in (
+            "Sign up for the trip at https://x.example/trip by Friday.", "For more options, see the manual page.",
+            "For additional help on this, ask Carl. He knows the form.", "dev@lists.example mailing list",
+            "List owner: Carl Meyer", "To unsubscribe, they must click twice.\nThat is odd.")),
         # lines with a colon and a number are no attributions, maps of fields no headers
         "According to FERC Order 637:\n\nWe cannot release capacity.\n\nPlease advise.",
         "On node 2 the console said:\n\njava.lang.OutOfMemoryError\n\nWhat can I do about it?",
@@ -134,7 +153,9 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Order    Date        Sum\n4711     03/03/2025  12.00\n4712     04/03/2025  13.00")),
         "Thanks to all who came.\n\nWe raised $500.",
         # a question, a remark, an announcement
-        *(f"{BODY}\n\n{last}" for last in ("Thoughts?", "All times CET.", "Explain.", "Best price is 2.50.")),
+        *(f"{BODY}\n\n{last}" for last in (
+            "Thoughts?", "All times CET.", "Explain.", "Best price is 2.50.", "My wishes:\n- red, as the chair",
+            "With regards to the invoice")),
         "Meine Adresse:\n\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
         f"{BODY}\n\nMeine Adresse:\nUte Kolb\nHafenstr. 3\n20457 Hamburg",
         f"{BODY}\n\nCredit: approved up to 3 months.\nLegal: no ISDA",
@@ -165,13 +186,27 @@ def test_content_stays(text: str) -> None:
             ("Mr Hill", "\n- When does it come?\n- Who pays?"), ("Ladies", "\n\n1 lamp broke.\n2 more smell."),
             ("Team", "\n\n- It smokes.\n- Who pays?"))),
         (f"{BODY}\n\nGet your FREE download of MSN Explorer at http://explorer.msn.com", BODY),
+        *((f"{BODY}\n\n{footer}", BODY) for footer in (
+            "http://x.example/mailman/listinfo/dev", "http://x.example/lists/dev\nTo unsubscribe, write to a@x.example",
+            "dev mailing list\nhttp://x.example/lists/dev", "dev@x.example mailing list\nhttp://x.example/lists/dev",
+            "List owner: a@x.example", "Sign up now for Quotes at http://finance.x.example", "For more options, click",
+            "For more options, visit https://x.example/optout", "For additional help, e-mail: dev-help@x.example")),
+        (f"{BODY}\n\nCheers,\nKim\n\nTo unsubscribe, click https://x.example/u\n\nWe never sell what you tell us.",
+         BODY),
         (f"FYI.\n\nCarl,\n\n{BODY}", f"FYI.\n\n{BODY}"),
         (f"susan:\n\n{BODY}\n\nThanks,\nKim", BODY),
         (f"Jean, Brad and Nelson\n\n{BODY}\n\nKim", BODY),
         (f"{BODY}\n\nK.N.", BODY),
         *((f"{BODY}\n\n{end}\nKim", BODY) for end in (
             "Many thanks for your help", "Viele liebe Grüße", "Desde ya muchas gracias.", "Thanking you,",
-            "Mit freundlichen Gruessen", "Viele Gruesse", "Just my two cents,")),
+            "Mit freundlichen Gruessen", "Viele Gruesse", "Just my two cents,", "With kindest regards,",
+            "With lots of love", "With very best wishes,", "With all good wishes", "With every good wish,",
+            "With warmest personal regards,", "With best holiday wishes,", "Season's greetings,",
+            "Frohe Weihnachten und einen guten Rutsch,")),
+        *((f"{BODY}\n{end}", BODY) for end in (
+            "--------------------------\nSent from my BlackBerry Wireless Handheld (www.BlackBerry.net)",
+            "\nKim\n\n__________\n\nSent from my iPhone", "\n__\nVon meinem iPhone gesendet")),
+        (f"*****\n{BODY}\n*****\nSent from my iPhone", f"*****\n{BODY}\n*****"),
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
             "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
@@ -216,6 +251,7 @@ def test_content_stays(text: str) -> None:
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.",
+            "--\n-- Kim Noll", "-- \n-- Coding is art.\n--", "-- \nKim Noll\n-- Life is what happens to you.",
             "—\nKim Noll\nHead of Cables\n\n@hillpumps", "—\nBob Hill\nManager\nHillpumps")),
         *((f"{BODY}\n---\n{end}", BODY) for end in (
             "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",

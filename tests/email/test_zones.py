@@ -306,9 +306,13 @@ def test_blank_lines_may_part_fields(blank: str) -> None:
         assert clean_text(f"{OWN}\n\n{blank.join(order)}\n\nTheirs.") == OWN
 
 
-def test_answers_between_and_below_quotes_stay() -> None:
-    text = "On 1 May 2025, Bob wrote:\n> first\n\nYes, that is what I meant to say.\n\n> second\n\nNo, not at all."
-    assert clean_text(text) == "Yes, that is what I meant to say.\n\nNo, not at all."
+@pytest.mark.parametrize("above", ["", f"{OWN}\n\n"])
+@pytest.mark.parametrize("header", ["On 1 May 2025, Bob <b@x.example> wrote:", "b@x.example (Bob Hill) writes:\n"])
+@pytest.mark.parametrize("mark", [">", ":"])
+def test_answers_between_and_below_quotes_stay(above: str, header: str, mark: str) -> None:
+    own = ["Yes, that is what I meant to say.", "No, not at all."]
+    text = f"{above}{header}\n{mark} first\n{mark} and more\n\n{own[0]}\n\n{mark} second\n\n{own[1]}"
+    assert clean_text(text) == f"{above}{own[0]}\n\n{own[1]}"
 
 
 FIELDS = "From: Bob <bob@x.example>\nSent: Monday, March 3, 2025 10:00 AM\nTo: Ada\nSubject: x"
@@ -679,12 +683,27 @@ def test_a_name_below_an_attribution_quotes_a_single_line(mark: str, header: str
         "Tools> Options shows it.\nFile> Save does not.", "SQL> SELECT 1;\nSQL> exit", "gdb> bt\ngdb> quit", "A> dir",
         "PS> Get-Process", "Router> show version\nRouter> show arp", "p> 0.05 was taken as the limit.",
         "A> the old ones\nB> the new ones", "Q> When?\nA> Now.\nQ> Why?\nA> So.", "OLD> 12\nNEW> 14",
+        ">>> round(2.5)\n2\n>>> round(3.5)\n4", ">>> import math\n>>> x = 1\n>>> x\n1\n>>>\n>>> 1/0\nZeroDivisionError",
+        ">>> for i in range(3):\n...     print(i)", ">>> 'abc'.upper()\n'ABC'", "    >>> rows[0]\n    {'a': 1}",
+        ">>> # the rest\n>>> raise ValueError\n>>> [1, 2][3]",
     ],
 )  # fmt: skip
 def test_menus_and_prompts_are_no_quotes(lines: str) -> None:
     for above in (OWN, "This is what the console said:"):
         text = f"{above}\n\n{lines}\n\nWhat shall I do with it now?"
         assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ">> Why?\n>>> print(1)", ">>> x = 1\n>> Is that so?\n> No.", ">>> for example\n>>> from Bob",
+        ">>> 3 weeks are long", ">>> (see below)", ">>> if we come at five:\n>>> is it so?", ">>> Yes",
+        ">>> rows[0] is what I need,\n>>> not more.", "> >>> round(2.5)\n> 2",
+    ],
+)  # fmt: skip
+def test_what_is_quoted_for_the_third_time_is_no_prompt(lines: str) -> None:
+    assert clean_text(f"{OWN}\n\n{lines}\n\nWhat shall I do with it now?") == f"{OWN}\n\nWhat shall I do with it now?"
 
 
 @pytest.mark.parametrize("greeting", ["To whom it may concern,", "Sehr geehrte Damen und Herren,"])

@@ -1,4 +1,4 @@
-"""What programs write in place of attached files: their names, or what they make of a picture ("Description …")."""
+"""What programs write in place of attached files: their names, what they make of pictures, where archives have them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ _WORDLESS: Final = re.compile(
 _ROW: Final = re.compile(
     r"(?:\[[^\[\]\d][^\[\]]{0,80}\][ \t]?<(?:https?:|mailto:)[^<>\s]{1,300}>[ \t|]{0,3}){1,8}$", re.IGNORECASE
 )
+#: "-------------- next part --------------" of a list's archive, in any language, and how what it says of a part ends.
+_NEXT_PART: Final = re.compile(r"-{8,20} [^-]{4,40} -{8,20}$")
+_SCRUBBED: Final = re.compile(r"URL ?: ?<?https?://\S{1,200}/attachments/|HTML attachment scrubbed and removed$")
 _LINKED: Final = re.compile(r"\][ \t]?<(?:https?:|mailto:)[^<>\s]{1,300}>$")
 
 
@@ -79,6 +82,24 @@ def _picture(lines: Lines, solid: list[int], k: int) -> int:
     if bare[-1] != "]" or len(bare) > 300 or not _is_generated(bare):
         return 0  # a sentence may end so
     return next((size for size in (1, 2, 3) if size < k and lines.bares[solid[k - size]][0] == "["), 0)
+
+
+def strip_scrubbed(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """Where a list's archive (Mailman) has the parts that it took off, below "next part"; what is left.
+
+    A part that it shows stands below such a line, too, and stays with it.
+    """
+    bares, found = lines.bares, False
+    for i in solid:
+        if not bares[i].startswith("--------") or not _NEXT_PART.match(bares[i]):
+            continue
+        end = i + 1
+        while end < len(lines) and bares[end] and end - i < 8 and not _SCRUBBED.match(bares[end]):
+            end += 1
+        if end < len(lines) and _SCRUBBED.match(bares[end]):
+            mark(marks, range(i, end + 1), "footer", "footer.scrubbed")
+            found = True
+    return [i for i in solid if marks[i] is None] if found else solid
 
 
 def strip_attachments(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:

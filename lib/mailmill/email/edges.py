@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mailmill.email.attached import strip_attachments, strip_pictures
+from mailmill.email.attached import strip_attachments, strip_pictures, strip_scrubbed
 from mailmill.email.footers import strip_footers
 from mailmill.email.greetings import mark_greeting
 from mailmill.email.introduced import keep_footnotes, keep_introduced
@@ -41,7 +41,7 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     own = solid
     if first:
         solid = strip_desk_lines(lines, marks, strip_caution(lines, marks, solid))
-    solid = strip_footers(lines, marks, solid, first=first)
+    solid = strip_footers(lines, marks, strip_scrubbed(lines, marks, solid), first=first)
     solid = strip_attachments(lines, marks, strip_pictures(lines, marks, solid))
     solid = strip_signature_below_delimiter(lines, marks, solid, names)
     if first or last:

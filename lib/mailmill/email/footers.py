@@ -54,7 +54,8 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
         elif size - k <= 8 and (rule := _tags(lines, solid, k)):
-            marks[i] = ("mobile", rule)
+            drawn = above and _is_row(bares, solid[k - 1])
+            mark(marks, solid[k - 1 if drawn else k : k + 1], "mobile", rule)
     return [i for i in solid if marks[i] is None]
 
 
@@ -88,7 +89,19 @@ def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
     rule = footer_rule(lines, solid, k)
     if not rule or _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k) or _signed(lines, solid, k):
         return ""
-    return rule
+    return "" if _answers(lines, solid, k) else rule
+
+
+def _answers(lines: Lines, solid: list[int], k: int) -> bool:
+    """Is `solid[k]` nothing but a link, and no line right above or below it says in words what footers say?
+
+    Pages of an author's have "/lists/" in their addresses, too; a list's own page ends a mail alone.
+    """
+    bare = lines.bares[solid[k]]
+    if " " in bare or "://" not in bare or (k + 1 == len(solid) and "/listinfo/" in bare):
+        return False
+    near = [lines[i] for i in (*solid[max(0, k - 1) : k], *solid[k + 1 : k + 2]) if abs(i - solid[k]) == 1]
+    return not any([" " in line.bare and (line.rule("footer") or line.rule("topic")) for line in near])
 
 
 def _signed(lines: Lines, solid: list[int], k: int) -> bool:
@@ -109,10 +122,16 @@ def footer_rule(lines: Lines, solid: list[int], k: int) -> str:
     line = lines[solid[k]]
     if rule := line.rule("footer"):
         return rule
-    if (topic := line.rule("topic")) and not _tells(lines, solid, k):
+    if (topic := line.rule("topic")) and not (_tells(lines, solid, k) or _goes_on(lines, solid, k)):
         return topic
     register = line.rule("register")
     return register if register and not _consents(lines, solid, k) and _below_signature(lines, solid, k) else ""
+
+
+def _goes_on(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does text stand in a paragraph below that of `solid[k]`, and no signature above?"""
+    end = next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
+    return _hold_text([lines[i] for i in solid[end:]]) and not _below_signature(lines, solid, k)
 
 
 def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
@@ -218,6 +237,11 @@ def _tags(lines: Lines, solid: list[int], k: int) -> str:
         if below.shape.words > 2 and below.shape.ends in ".?!":
             return ""
     return rule
+
+
+def _is_row(bares: list[str], i: int) -> bool:
+    """Is line `i` nothing but signs, and not the lower edge of what the same row opens?"""
+    return not any(map(str.isalnum, bares[i])) and bares[i] not in bares[:i]
 
 
 def _legal(lines: Lines, solid: list[int], k: int) -> bool:

@@ -15,24 +15,36 @@ from mailmill.email.tails import Marks, mark
 MAX_INTRODUCED: Final = 14
 #: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
 _NOTE: Final = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
+#: "[*] What it says", "(1) https://…": a note where the text above bears its sign.
+_SIGN: Final = re.compile(r"(\[[a-z*]\]|\(\d{1,2}\)|[¹²³])\s{0,4}\S|(\*)\s{1,4}(?:https?|ftp)://\S")
 _FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
 
 
 def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The author's numbered notes at the end are body, whatever their links look like; what is left above them.
+    """The author's notes at the end are body, whatever their links look like; what is left above them.
 
-    They open with the number 0 or 1 below a blank line, and each goes on until the next.
+    They open with the number 0 or 1, or with a sign of the text above, below a blank line; each goes on until the next.
     """
     bares, first = lines.bares, len(solid)
     for k in range(len(solid) - 1, 0, -1):
         if solid[k] > solid[k - 1] + 1:
             bare = bares[solid[k]]
-            if not _NOTE.match(bare):
+            numbered = _NOTE.match(bare) is not None
+            if not (numbered or _refers(lines, solid, k)):
                 break
-            if _FIRST_NOTE.match(bare):
+            if not numbered or _FIRST_NOTE.match(bare):
                 first = k
     mark(marks, solid[first:], "body", "body.footnote")
     return solid[:first]
+
+
+def _refers(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does line `solid[k]` open with a sign of a note that a line above bears, and is no telephone number?"""
+    found = _SIGN.match(lines.bares[solid[k]])
+    if found is None or lines[solid[k]].shape.phone:
+        return False
+    sign = found[1] or found[2]
+    return any([sign in lines.bares[i][1:] for i in solid[:k]])
 
 
 def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

@@ -16,7 +16,7 @@ from mailmill.email.links import closes_link
 from mailmill.email.matching import Index, Ways
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import MAX_LINE, PATTERNS
-from mailmill.email.quotemarks import quoting_names, unquote
+from mailmill.email.quotemarks import prompting, quoting_names, unquote
 from mailmill.email.speech import goes_on
 
 _PHONE: Final = re.compile(
@@ -277,7 +277,10 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
     bares = lines.bares
     odd = sorted({i for sign in _ODD if sign in rendering for i, bare in enumerate(bares) if sign in bare})
     names = quoting_names(texts, bares, odd)
+    prompts = prompting(bares, odd) if ">>>" in rendering else frozenset()
     for i in odd:
+        if i in prompts:
+            continue
         text = texts[i] if texts[i].isascii() else texts[i].translate(_UNSEEN)
         bare, depth = unquote(text, text.strip(), names)
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):

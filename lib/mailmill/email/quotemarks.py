@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import Final
 
 from mailmill.email.patterns import MAX_LINE, PATTERNS
@@ -12,6 +13,13 @@ _QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?|[|](?=[ \t>|])[ \t]?){1,60}")
 _BRANCH: Final = re.compile(r"(?:\|\s{1,8}){0,20}(?:[|+`\\]-|\|$)")
 # mbox files escape a line that begins with "From ".
 _ESCAPED: Final = re.compile(r">{1,3}From [A-Za-z]")
+#: A statement of Python behind its prompt, and what it may only repeat there: a name.
+_STATEMENT: Final = re.compile(
+    r">>> (?:import \w|from [\w.]{1,60} import |(?:def|class|for|while|with|if|try)\b.*:$|(?:assert|del|raise) [\w.(]"
+    r"|print\b ?[(\"'\w]|[A-Za-z_][\w.]{0,60}(?:[(\[]| ?[-+*/|&]?= ?\S)|\d[\d.]{0,20} ?[-+*/%<>=]|[#@]\s?\w"
+    r"|[\[({][\d\"'\[({]|[\"'][^\"']{0,60}[\"'](?:\.\w| ?[-+*%\[]))"
+)
+_NAME: Final = re.compile(r">>>(?: [A-Za-z_][\w.]{0,60})?$")
 # "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
 _NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
 # Emacs's Supercite: ">>>>> "TP" == Tim Peters <tim@…> writes:".
@@ -21,6 +29,21 @@ _PROMPTS: Final = frozenset({
     "a", "c", "cli", "cmd", "dos", "ftp", "gdb", "idl", "irb", "ldap", "mysql", "php", "ps", "q", "rman", "router",
     "sas", "sftp", "shell", "sql", "sqlplus", "switch", "telnet",
 })  # fmt: skip
+
+
+def prompting(bares: list[str], odd: list[int]) -> frozenset[int]:
+    """The lines that stand behind Python's prompt (">>> round(2.5)"), of lines `odd` in ascending order.
+
+    What is quoted for the third time looks like it, so the lines right above and below must be such, too, or bear no
+    mark.
+    """
+    prompts: list[int] = []
+    marked = [i for i in odd if bares[i][:1] == ">"]
+    for _, passage in groupby(enumerate(marked), lambda place: place[1] - place[0]):
+        run = [i for _, i in passage]
+        if all([_STATEMENT.match(bares[i]) or _NAME.match(bares[i]) for i in run]):
+            prompts += run
+    return frozenset(prompts if any([_STATEMENT.match(bares[i]) for i in prompts]) else [])
 
 
 def quoting_names(texts: list[str], bares: list[str], odd: list[int]) -> frozenset[str]:

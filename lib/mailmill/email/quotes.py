@@ -23,6 +23,7 @@ from mailmill.email.tails import RULED, Marks
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
 # One tuple for all lines, so that comparing them takes no time.
 QUOTED: Final = ("quoted", "quote.mark")
+_COLON: Final = ("quoted", "quote.colon")
 #: The rest of a wrapped line, below what ends a sentence: an answer, where nothing else is one.
 UNSURE: Final = ("quoted", "quote.wrapped.unsure")
 # Lengths, quote marks included, of lines that programs wrapped.
@@ -100,7 +101,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
     if colons:
         for i, bare in enumerate(bares):
             if bare[:1] == ":":
-                marks[i] = marks[i] or ("quoted", "quote.colon")
+                marks[i] = marks[i] or _COLON
     marked = list(lines.depths)
     headers = []
     for header in find_headers(lines, worth):
@@ -114,7 +115,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
             continue
         follow = lines.next_solid(header.end)
         if header.kind == "attribution" or _answered_below(lines, header, follow):
-            if _is_marked(lines, follow):
+            if _is_marked(lines, follow) or (colons and marks[follow : follow + 1] == [_COLON]):
                 continue
             adopted = _adopt_prefix(lines, marks, follow)
             if adopted:

@@ -26,6 +26,8 @@ MAX_LEGAL: Final = 2000
 _DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
 #: What opens a document of settings (YAML), whose documents begin with "---".
 _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
+#: What stands below git's three dashes: which files changed, and how.
+_PATCH: Final = re.compile(r"diff --git |@@ -\d|index [0-9a-f]{6,40}\.\.|\d{1,6} files? changed[,;]")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 _STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
@@ -98,6 +100,8 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
             or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
             or (1 < len(solid) - k <= 6 and k and bare == "—" and _owns(lines, solid[k + 1 :], names))
         ):
+            if _is_code(lines, solid, k):
+                continue
             if _parts(lines, solid, k, parted):
                 parted = True
                 continue
@@ -107,6 +111,23 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
             mark(marks, solid[k:end], "signature", "delimiter")
             return solid[:k] + solid[end:]
     return solid
+
+
+def _is_code(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does git part its patch from the text by the rule `solid[k]`, or is it an empty comment (SQL, Lua, Haskell)?
+
+    Another comment stands right above or below that; a single name ("-- Ann Lee") signs there, and below a signature's
+    blank anything may.
+    """
+    if lines.bares[solid[k]] == "---":
+        return any([_PATCH.match(lines.bares[i]) for i in solid[k + 1 :]])
+    if lines.texts[solid[k]].endswith("-- "):
+        return False
+    near = [lines[i] for i in (*solid[max(0, k - 1) : k], *solid[k + 1 : k + 2]) if abs(i - solid[k]) == 1]
+    comments = [line for line in near if line.bare.startswith("-- ")]
+    if not comments:
+        return False
+    return not comments[0].shape.name or sum([lines.bares[i].startswith("--") for i in solid]) > 2
 
 
 def _owns(lines: Lines, below: list[int], names: frozenset[str]) -> bool:

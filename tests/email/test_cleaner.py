@@ -417,6 +417,7 @@ def test_mutated_mail(seed: int, path: Path) -> None:
         "1-" * 100_000,
         "x\n\n[1] y\n\n" * 80_000,
         "x\n\n" + "[1] y\n\n" * 80_000,
+        "x\n\n" * 40_000 + "see [a]\n\n" + "[a] y\n\n" * 40_000,
         "| a |\n" * 80_000,
     ],
     ids=lambda body: repr(body[:12]),

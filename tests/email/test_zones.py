@@ -385,6 +385,23 @@ def test_what_may_be_an_answer_stays_where_nothing_else_is() -> None:
     assert clean_text(f"{OWN}\n\n{text}") == OWN
 
 
+@pytest.mark.parametrize("left_out", ["[snip]", "<snip>", "*** snipped ***", "[...]", "(…)"])
+def test_what_stands_for_left_out_text_goes_next_to_a_quote(left_out: str) -> None:
+    header = "On 1 May 2025, Bob <b@x.example> wrote:"
+    for text in (
+        f"{header}\n{left_out}\n> first\n\n{OWN}", f"{header}\n> first\n\n{left_out}\n\n{OWN}",
+        f"{OWN}\n\n{left_out}\n\n> first", f"> first\n\n{left_out}\n\n> second\n\n{OWN}",
+    ):  # fmt: skip
+        assert clean_text(text) == OWN
+    for own in (f"{OWN}\n\n{left_out}\n\n{OWN}", f"{left_out} and so on.\n\n{OWN}"):
+        assert clean_text(f"{header}\n> first\n\n{own}") == own
+
+
+@pytest.mark.parametrize("said", ["...", "???", ":-)", "--- snip ---\nint a = 1;\n--- snip ---", "Snip."])
+def test_what_says_something_next_to_a_quote_stays(said: str) -> None:
+    assert clean_text(f"{OWN}\n\n> first\n\n{said}\n\n{OWN}") == f"{OWN}\n\n{said}\n\n{OWN}"
+
+
 def test_mbox_escaped_from_is_no_quote() -> None:
     text = ">From where can one download the new version of it?"
     assert clean_text(text) == text

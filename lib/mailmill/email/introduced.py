@@ -17,6 +17,8 @@ MAX_INTRODUCED: Final = 14
 _NOTE: Final = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
 #: "[*] What it says", "(1) https://…": a note where the text above bears its sign.
 _SIGN: Final = re.compile(r"(\[[a-z*]\]|\(\d{1,2}\)|[¹²³])\s{0,4}\S|(\*)\s{1,4}(?:https?|ftp)://\S")
+#: So many of the lowest lines may be such notes: each is looked up in all lines above.
+_MAX_SIGNED: Final = 60
 _FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
 
 
@@ -41,7 +43,7 @@ def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 def _refers(lines: Lines, solid: list[int], k: int) -> bool:
     """Does line `solid[k]` open with a sign of a note that a line above bears, and is no telephone number?"""
     found = _SIGN.match(lines.bares[solid[k]])
-    if found is None or lines[solid[k]].shape.phone:
+    if found is None or len(solid) - k > _MAX_SIGNED or lines[solid[k]].shape.phone:
         return False
     sign = found[1] or found[2]
     return any([sign in lines.bares[i][1:] for i in solid[:k]])

@@ -30,6 +30,8 @@ UNSURE: Final = ("quoted", "quote.wrapped.unsure")
 _NARROWEST, _WIDEST = 48, 110
 # What stands for left out text: "[...]", "<snip>", "|".
 _OMISSION: Final = re.compile(r"[\W_]*+(?:snip(?:ped)?[\W_]*+)?", re.IGNORECASE)
+# The same between brackets or stars: "<snip>", "[...]".
+_SNIPPED: Final = re.compile(r"[\[(<{*]{1,5} ?(?:snip(?:ped)?|\.{2,5}|…) ?[\])>}*]{1,5}$", re.IGNORECASE)
 # An address whose bracket is not closed in its line, and how long the rest of its attribution may be.
 _UNCLOSED: Final = re.compile(r"<(?:mailto:)?[\w.+-]{1,64}@[\w.-]{2,80}$")
 _MAX_REST: Final = 60
@@ -130,6 +132,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
         break
     if marked:
         _mark_wrapped(lines, marks, marked)
+        _mark_snipped(lines, marks)
     return headers
 
 
@@ -231,6 +234,16 @@ def _mark_wrapped(lines: Lines, marks: Marks, marked: Sequence[int]) -> None:
             whole = not (goes_on or lower) and quoted[-1] in ".!…"
             for k in range(i, end):
                 marks[k] = UNSURE if whole else ("quoted", "quote.wrapped")
+
+
+def _mark_snipped(lines: Lines, marks: Marks) -> None:
+    """A line that stands for left out text is quoted next to a quote, which blank lines may part from it."""
+    solid = [i for i, bare in enumerate(lines.bares) if bare]
+    for k, i in enumerate(solid):
+        if marks[i] is None and lines.bares[i][0] in "[(<{*" and _SNIPPED.match(lines.bares[i]):
+            near = (marks[solid[k - 1]] if k else None, marks[solid[k + 1]] if k + 1 < len(solid) else None)
+            if any([mark is not None and mark[0] == "quoted" for mark in near]):
+                marks[i] = ("quoted", "quote.snipped")
 
 
 def mark_weak_quotes(lines: Lines, marks: Marks, headers: bool) -> None:

@@ -304,6 +304,18 @@ def test_a_wrapping_quote_element_does_not_delete_the_reply() -> None:
     assert mail.confidence < 0.6
 
 
+@pytest.mark.parametrize(
+    "quote", ['<blockquote type="cite">{}</blockquote>', "<blockquote>{}</blockquote>", "<p>{}</p>"]
+)
+@pytest.mark.parametrize("blank", [" ", "&nbsp;"])
+def test_a_line_shared_with_an_attribution_is_parted(blank: str, quote: str) -> None:
+    attribution = "On Tue, Mar 4, 2025 at 10:12 AM Bob &lt;b@x.example&gt; wrote:"
+    mail = clean_message(html_mail(f"<div>{SAID}{blank}<span>{attribution}</span>{quote.format('When?')}</div>"))
+    check(mail)
+    assert mail.text == SAID
+    assert [span.zone for span in mail.spans if span.zone != "blank"] == ["body", "header", "quoted"]
+
+
 def test_thanks_alone_is_kept() -> None:
     mail = clean_message(raw_mail("Thanks!\n\nAda\n"))
     assert mail.text.startswith("Thanks!")

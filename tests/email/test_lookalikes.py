@@ -170,6 +170,8 @@ def test_content_stays(text: str) -> None:
     ("text", "own"),
     [
         ("Hi Sue,\n\nThanks!\n\nKim", "Thanks!"),
+        *((f"{above}Enjoy!\n\n{name}", "Enjoy!") for above in ("", "Hi Sue,\n\n") for name in ("Kim", "-Kim")),
+        *((f"{said}\n\n> Enjoy!", said) for said in ("Best regards,\nKim", "Hi Sue,\n\nLove,\nKim")),
         (f"Peter\n{BODY}\n\nOn 2 May 2025, Peter Kirk <p@x.example> wrote:\n> Is it complete?", BODY),
         (f"{BODY}\n\nVielen Dank im Voraus und viele Grüße\nKim", BODY),
         (f"{BODY}\n\nDanke und LG, Kim", BODY),

@@ -405,6 +405,10 @@ def test_what_says_something_next_to_a_quote_stays(said: str) -> None:
 def test_mbox_escaped_from_is_no_quote() -> None:
     text = ">From where can one download the new version of it?"
     assert clean_text(text) == text
+    for near in (f"> Theirs.\n\n{text}", f">Theirs.\n\n{text}", f">Theirs.\n\n{text}\n> Theirs."):
+        assert clean_text(f"{HEAD}\n{near}") == text
+    assert clean_text(f"{HEAD}\n{text}\n>And why?\n\n{OWN}") == OWN
+    assert clean_text(f"{HEAD}\n>>{text}\n>And why?\n\n{OWN}") == OWN
 
 
 @pytest.mark.parametrize(

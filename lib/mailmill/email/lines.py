@@ -16,7 +16,7 @@ from mailmill.email.links import closes_link
 from mailmill.email.matching import Index, Ways
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import MAX_LINE, PATTERNS
-from mailmill.email.quotemarks import prompting, quoting_names, unquote
+from mailmill.email.quotemarks import marks_of_from, prompting, quoting_names, unquote
 from mailmill.email.speech import goes_on
 
 _PHONE: Final = re.compile(
@@ -283,6 +283,9 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
             continue
         text = texts[i] if texts[i].isascii() else texts[i].translate(_UNSEEN)
         bare, depth = unquote(text, text.strip(), names)
+        if not depth and bare[:1] == ">" and i + 1 < len(texts):
+            depth = marks_of_from(bare, texts[i + 1])
+            bare = bare[depth:]
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare

@@ -20,6 +20,7 @@ _STATEMENT: Final = re.compile(
     r"|[\[({][\d\"'\[({]|[\"'][^\"']{0,60}[\"'](?:\.\w| ?[-+*%\[]))"
 )
 _NAME: Final = re.compile(r">>>(?: [A-Za-z_][\w.]{0,60})?$")
+_TIGHT: Final = re.compile(r">{1,9}[^\s>]")
 # "AB> ", and Emacs's "  Ada> ": the name of who is quoted before each line.
 _NAMED: Final = re.compile(r"[ \t]{0,8}([A-Za-z][A-Za-z.]{0,4}|[A-Z][A-Za-z]{5,14})>(?=[\s>]|$)")
 # Emacs's Supercite: ">>>>> "TP" == Tim Peters <tim@…> writes:".
@@ -101,3 +102,11 @@ def unquote(text: str, bare: str, names: frozenset[str]) -> tuple[str, int]:
         return text[marks.end() :].strip(), marks[0].count(">") + marks[0].count("|")
     marks = _NAMED.match(text) if names and bare.find(">", 1, 17) > 0 else None
     return (text[marks.end() :].strip(), 1) if marks and marks[1] in names else (bare, 0)
+
+
+def marks_of_from(bare: str, below: str) -> int:
+    """The quote marks before ">From …", which mbox files write for "From …": none, unless the line right `below` bears
+    marks without a blank behind them, too (">And why?")."""
+    escaped = _ESCAPED.match(bare)
+    tight = escaped is not None and _TIGHT.match(below) is not None and _ESCAPED.match(below) is None
+    return bare.index("F") if tight else 0

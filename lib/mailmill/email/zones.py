@@ -195,8 +195,8 @@ def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bo
     """Undo removals of lines that may be the author's, in a mail of which nothing would be left; True for any.
 
     Where a line thanks or closes, that line alone comes back: "Hi Sue, / Thanks! / Kim" says "Thanks!". Else, without a
-    header above somebody else's text, greeting and sign-off do: "Hi Sue, / Kim" is all there is; and where there are
-    none, signature, disclaimer and footer.
+    header above somebody else's text, a sign-off that cries does ("Enjoy! / Kim"), or greeting and sign-off: "Hi Sue, /
+    Kim" is all there is; and where there are none, signature, disclaimer and footer.
     """
     clear = _has_clear(lines, marks)
     # Signatures, disclaimers and footers come back only where there is nothing else to bring back.
@@ -204,13 +204,16 @@ def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bo
     if any(m is not None and m[0] in ("greeting", "signoff") and not m[1].startswith("html.") for m in marks):
         edges = frozenset({"greeting", "signoff"})
     words = any(m is not None and m[1].startswith(_WORDS) for m in marks)  # "Hi Sue, / Thanks! / Kim" says "Thanks!"
+    signoffs = [i for i, m in enumerate(marks) if m is not None and m[0] == "signoff"]
+    cries = not (headers or words) and any([_cries(lines[i]) for i in signoffs])
     kept = False
     for i, mark in enumerate(marks):
         if mark is None or not lines.bares[i]:
             continue
         zone, rule = mark
         if zone in edges and not rule.startswith("html."):
-            keep = not (headers or words) or (rule.startswith(_WORDS) and _says(lines[i]))
+            keep = _cries(lines[i]) if cries else not (headers or words)
+            keep = keep or (rule.startswith(_WORDS) and _says(lines[i]))
         else:
             keep = zone in ("quoted", "header") and rule.startswith("html.") and rule not in _CLEAR_EVIDENCE
             keep = keep and not headers and not clear
@@ -223,6 +226,11 @@ def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bo
 def _says(line: Line) -> bool:
     """Is it a thank-you itself, not the name below one?"""
     return line.rule("thanks") != "" or line.rule("closing") != ""
+
+
+def _cries(line: Line) -> bool:
+    """Is it a sign-off that says something: "Enjoy!"?"""
+    return line.bare[-1:] == "!" and line.rule("signoff") != ""
 
 
 def _has_clear(lines: Lines, marks: Marks) -> bool:

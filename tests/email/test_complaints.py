@@ -397,6 +397,8 @@ def test_a_second_greeting_goes_too(greetings: str) -> None:
     [
         "Hello world is what it prints.", "Good morning is not what I got.", "Dear me!", "Hi, my new address is:",
         "Dear Customer\nthis is what your letter begins with.", "Greetings from a very unhappy customer.",
+        "Evening works.", "Evening preferred", "Hallo, Lampe defekt!", "Monsieur Hill refuse.", "Caro demais!",
+        "Beste service ooit!", "Cara spedizione!", "Buenas noticias!", "Gentlemen, enough!",
     ],
 )  # fmt: skip
 def test_what_begins_as_a_second_greeting_stays(opening: str) -> None:

@@ -66,6 +66,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Heating\nIt makes a noise at night.\n---\nWindows\nThey do not close any more.",
             "- the lamp is dark and broken\n- the chair has but three legs\n- the table is too small for us",
             "Der Deckel fehlt auch. Niemand hat ihn\ngesehen. Bitte schicken Sie ihn nach.")),
+        # a sign-off and what it is said of are no two languages
+        *(f"{BODY}\n\n{last}" for last in (
+            "Good luck - worst shop ever", "Good luck / bad luck", "Bonne continuation - client perdu",
+            "Alles Gute - Geld zurück", "Take care - sharp edges\nLamp blue\nOrder 4711")),
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",

@@ -688,8 +688,23 @@ def test_a_few_words_below_a_thank_you_are_no_name(said: str) -> None:
         "maria del mar", "Your friends at Hill", "the team at Hill", "Ihr Team", "john", "-j", "Customer care",
         "Ada Byron.", "l'équipe Hill", "el equipo de Hill", "from all of us", "i.A. Ada Byron", "on behalf of Ada",
         "Ada in London", "ada :)", "Mum and dad", "LG ada", "yours, ada", "\nAda\nLondon", "ada byron\nhill ltd",
+        "Help Desk", "Domingo Pérez", "Happy Lamps\nTel 0171 555 1234", "Ada Byron\nStay curious!", "\nbob hill",
+        "Bob Hill\nOrder Processing", "Ada Byron\nDo not reply", "\nyour loyal customer", "i. A. Noll", "\nthe kids",
     ],
 )  # fmt: skip
 def test_who_signs_below_a_thank_you_goes(signed: str) -> None:
     for thanks in ("Thanks!", "Vielen Dank,"):
         assert clean_text(f"{OPENING}\n\n{thanks}\n{signed}", "Ada Byron") == OPENING
+    quote = "On Mon, 3 Mar 2025, Bob <bob@x.example> wrote:\n> Which fridge?"
+    for owner in ("Sue from Accounts\nHill Ltd\nTel 0171 555 1234", "Bob Hill, sales", "the Noll family"):
+        assert clean_text(f"{OPENING}\n\n{quote}\n\nThanks,\n{owner}") == OPENING
+
+
+@pytest.mark.parametrize("below", ["Thanks\nRefund please", "Danke\nAntwort bitte", "Thank you!\nReply soon!"])
+def test_a_few_words_above_a_thank_you_stay_where_a_few_stand_below(below: str) -> None:
+    assert clean_text(f"Hi,\n\nLamp broken\n\n{below}") == f"Lamp broken\n\n{below.partition(chr(10))[2]}"
+
+
+@pytest.mark.parametrize("said", ["Order 4711", "Please call me.", "it works now"])
+def test_what_is_said_below_a_thank_you_and_a_name_stays(said: str) -> None:
+    assert clean_text(f"{OPENING}\n\nThanks,\nBob\n{said}") == f"{OPENING}\n\n{said}"

@@ -107,7 +107,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
         f"It is broken.\n\n--\n\n{BODY}",
         *(f"{BODY}\n\n{parts}" for parts in (
-            "—\nHouston\nPortland", "Part One\n—\nPart Two", "—\nRoses are red\nLike jam")),
+            "—\nHouston\nPortland", "Part One\n—\nPart Two", "—\nRoses are red\nLike jam",
+            "—\nNew Address\n12 Mill Lane\nLeeds LS1 4AB", "—\nKim Noll\n\nAlso the lid is missing as well.",
+            "—\nKim Noll\nOrder 4711\nLid missing",
+            "—\nBob Hill\n0171 555 1234\n\nPlease call him, he is my neighbour.")),
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
         "Two places are open.\n\n1. Cove Point\n2. Lake Charles",
         "Hi,\n\nInline.",

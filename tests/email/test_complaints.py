@@ -705,6 +705,6 @@ def test_a_few_words_above_a_thank_you_stay_where_a_few_stand_below(below: str) 
     assert clean_text(f"Hi,\n\nLamp broken\n\n{below}") == f"Lamp broken\n\n{below.partition(chr(10))[2]}"
 
 
-@pytest.mark.parametrize("said", ["Order 4711", "Please call me.", "it works now"])
+@pytest.mark.parametrize("said", ["Order 4711", "it works now"])
 def test_what_is_said_below_a_thank_you_and_a_name_stays(said: str) -> None:
     assert clean_text(f"{OPENING}\n\nThanks,\nBob\n{said}") == f"{OPENING}\n\n{said}"

@@ -77,8 +77,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
             "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
             "Verzonden vanuit Rotterdam op maandag", "Sent from my old address.", "Sent from my bank account",
-            "Sent from my HSBC account", "Sent with my Visa card", "Sent from my wife Kim", "Verzonden met PostNL laptop",
-            "Envoyé de façon ordinaire", "Envoyé de mon compte PayPal",
+            "Sent from my HSBC account", "Sent with my Visa card", "Sent from my wife Kim", "Envoyé de façon ordinaire",
+            "Verzonden met PostNL laptop", "Envoyé de mon compte PayPal", "Gesendet von meinem",
             "Sent from my desk, is much easier than yours.", "Sent from Front Desk on Monday", "Enviado desde mi banco",
             "Get Outlook for Mac working again", "Outlook für Mac startet nicht", "Envoyé de mon compte bancaire")),
         *(f"{BODY}\n\n{last}" for last in (

@@ -27,4 +27,5 @@ def names_device(bare: str, rule: str, *, prose: bool) -> bool:
     if PATTERNS.devices.search(head):
         return True
     mine = None if prose else own.search(head.lower())
-    return mine is not None and all(map(_SPELT.search, head[mine.end() :].split()))  # "my Redmi 9", not "my HSBC account"
+    thing = head[mine.end() :].split() if mine else []
+    return bool(thing) and all(map(_SPELT.search, thing))  # "my Redmi 9", not "my HSBC account"

@@ -189,6 +189,12 @@ SENTENCES = [
     "In attesa di un rimborso da mesi.",
     "Resto in attesa del rimborso.",
     "Fico no aguardo do meu dinheiro.",
+    "Aguardando a troca",
+    "Aguardando nota fiscal",
+    "Quedo a la espera de confirmación del reembolso.",
+    "In attesa di conferma del rimborso.",
+    "Dans l'attente de votre accord pour un échange.",
+    "Sin más, un desastre",
     "Aguardo resposta há três semanas!",
     "In afwachting van uw antwoord sinds mei.",
     "Subscrevo-me como cliente lesado e exijo o dinheiro.",
@@ -397,6 +403,8 @@ def test_a_second_greeting_goes_too(greetings: str) -> None:
     [
         "Hello world is what it prints.", "Good morning is not what I got.", "Dear me!", "Hi, my new address is:",
         "Dear Customer\nthis is what your letter begins with.", "Greetings from a very unhappy customer.",
+        "Evening works.", "Evening preferred", "Hallo, Lampe defekt!", "Monsieur Hill refuse.", "Caro demais!",
+        "Beste service ooit!", "Cara spedizione!", "Buenas noticias!", "Gentlemen, enough!",
     ],
 )  # fmt: skip
 def test_what_begins_as_a_second_greeting_stays(opening: str) -> None:
@@ -680,8 +688,23 @@ def test_a_few_words_below_a_thank_you_are_no_name(said: str) -> None:
         "maria del mar", "Your friends at Hill", "the team at Hill", "Ihr Team", "john", "-j", "Customer care",
         "Ada Byron.", "l'équipe Hill", "el equipo de Hill", "from all of us", "i.A. Ada Byron", "on behalf of Ada",
         "Ada in London", "ada :)", "Mum and dad", "LG ada", "yours, ada", "\nAda\nLondon", "ada byron\nhill ltd",
+        "Help Desk", "Domingo Pérez", "Happy Lamps\nTel 0171 555 1234", "Ada Byron\nStay curious!", "\nbob hill",
+        "Bob Hill\nOrder Processing", "Ada Byron\nDo not reply", "\nyour loyal customer", "i. A. Noll", "\nthe kids",
     ],
 )  # fmt: skip
 def test_who_signs_below_a_thank_you_goes(signed: str) -> None:
     for thanks in ("Thanks!", "Vielen Dank,"):
         assert clean_text(f"{OPENING}\n\n{thanks}\n{signed}", "Ada Byron") == OPENING
+    quote = "On Mon, 3 Mar 2025, Bob <bob@x.example> wrote:\n> Which fridge?"
+    for owner in ("Sue from Accounts\nHill Ltd\nTel 0171 555 1234", "Bob Hill, sales", "the Noll family"):
+        assert clean_text(f"{OPENING}\n\n{quote}\n\nThanks,\n{owner}") == OPENING
+
+
+@pytest.mark.parametrize("below", ["Thanks\nRefund please", "Danke\nAntwort bitte", "Thank you!\nReply soon!"])
+def test_a_few_words_above_a_thank_you_stay_where_a_few_stand_below(below: str) -> None:
+    assert clean_text(f"Hi,\n\nLamp broken\n\n{below}") == f"Lamp broken\n\n{below.partition(chr(10))[2]}"
+
+
+@pytest.mark.parametrize("said", ["Order 4711", "it works now"])
+def test_what_is_said_below_a_thank_you_and_a_name_stays(said: str) -> None:
+    assert clean_text(f"{OPENING}\n\nThanks,\nBob\n{said}") == f"{OPENING}\n\n{said}"

@@ -424,8 +424,9 @@ def test_name_and_firm_below_a_quote_sign_where_the_author_says_more(below: str)
     quote = "On Mon, 3 Mar 2025, Bob <bob@x.example> wrote:\n> Who comes?"
     assert clean_text(f"{OWN}\n\n{quote}\n\n{below}", "Ada Byron <ada@x.example>") == OWN
     assert clean_text(f"{quote}\n\n{below}", "Ada Byron <ada@x.example>") == below
-    answer = "Ada Byron\nTim Tommy"
-    assert clean_text(f"{OWN}\n\n{quote}\n\n{answer}", "Ada Byron <ada@x.example>") == f"{OWN}\n\n{answer}"
+    for answer in ("\nAda Byron\nTim Tommy", "\nAda Byron\n0171 555 1234", "\nAda Byron\nLeeds LS1 4AB", below):
+        said = f"{OWN}\n\n{answer.strip()}"
+        assert clean_text(f"{OWN}\n\n{quote}\n{answer}", "Ada Byron <ada@x.example>") == said
 
 
 @pytest.mark.parametrize("sender", ["Ada Byron <ada@x.example>", ""])

@@ -73,8 +73,6 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "L'équipe a oublié Marie", "A equipa perdeu a Maria", "Bestell ihm sportliche Grüße")),
         f"{BODY} Who did that?\n\nYour Blue Sky Helpdesk Team",
         f"{BODY}\n\nPlease forward it to\nYour Blue Sky Helpdesk Team",
-
-
         # nor one above a patch, or amidst comments
         *(f"{BODY}\n\nSigned-off-by: Kim Noll <kim@x.example>\n---\n{patch}" for patch in (
             " a.c | 2 +-\n 1 file changed, 1 insertion(+)\n\ndiff --git a/a.c b/a.c\n--- a/a.c\n+++ b/a.c",
@@ -83,6 +81,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "--\n-- Name: orders; Type: TABLE; Schema: public\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
             "--\n-- Orders\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
             "-- remove old rows\nDELETE FROM a;\n--\n-- and the log\nDELETE FROM log;")),
+        # a sign-off and what it is said of are no two languages
+        *(f"{BODY}\n\n{last}" for last in (
+            "Good luck - worst shop ever", "Good luck / bad luck", "Bonne continuation - client perdu",
+            "Alles Gute - Geld zurück", "Take care - sharp edges\nLamp blue\nOrder 4711")),
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
@@ -90,6 +92,8 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Sent from Leeds on Monday", "Gesendet von Hamburg am Montag", "Envoyé de Lyon lundi dernier",
             "Enviado desde Madrid el lunes", "Enviada de Lisboa na segunda-feira", "Inviato da Milano lunedì scorso",
             "Verzonden vanuit Rotterdam op maandag", "Sent from my old address.", "Sent from my bank account",
+            "Sent from my HSBC account", "Sent with my Visa card", "Sent from my wife Kim", "Envoyé de façon ordinaire",
+            "Verzonden met PostNL laptop", "Envoyé de mon compte PayPal", "Gesendet von meinem",
             "Sent from my desk, is much easier than yours.", "Sent from Front Desk on Monday", "Enviado desde mi banco",
             "Get Outlook for Mac working again", "Outlook für Mac startet nicht", "Envoyé de mon compte bancaire")),
         *(f"{BODY}\n\n{last}" for last in (
@@ -127,7 +131,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",
         f"It is broken.\n\n--\n\n{BODY}",
         *(f"{BODY}\n\n{parts}" for parts in (
-            "—\nHouston\nPortland", "Part One\n—\nPart Two", "—\nRoses are red\nLike jam")),
+            "—\nHouston\nPortland", "Part One\n—\nPart Two", "—\nRoses are red\nLike jam",
+            "—\nNew Address\n12 Mill Lane\nLeeds LS1 4AB", "—\nKim Noll\n\nAlso the lid is missing as well.",
+            "—\nKim Noll\nOrder 4711\nLid missing",
+            "—\nBob Hill\n0171 555 1234\n\nPlease call him, he is my neighbour.")),
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
         "Two places are open.\n\n1. Cove Point\n2. Lake Charles",
         "Hi,\n\nInline.",
@@ -213,7 +220,8 @@ def test_content_stays(text: str) -> None:
             "Von meinem/meiner Galaxy gesendet", "Verzonden vanaf mijn OnePlus", "Sent from Canary",
             "Yahoo Mail: Search, Organize, Conquer", "Get BlueMail for Android", "Typed with thumbs on my iPad",
             "Diese Nachricht wurde mit der WEB.DE Mail App gesendet", "Sent from my Wiko RIDGE 4G",
-            "Sent from my laptop", "Sent from Surface", "Sent from Front", "Sent from Spike<https://x.example>",
+            "Sent from my laptop", "Gesendet von meinem Laptop", "Enviado do meu notebook", "Envoyé de mon ordinateur",
+            "Sent from my moto g(7) play", "Sent from my Xperia™", "Sent from Surface", "Sent from Front", "Sent from Spike<https://x.example>",
             "Sent from eM Client",
             "Sent with Tuta; enjoy secure & ad-free emails", "Download Outlook for Android<https://x.example>",
             "Get Outlook for Mac <https://x.example>", "Outlook für Mac beziehen", "Obtenir Outlook pour Mac",
@@ -278,7 +286,11 @@ def test_content_stays(text: str) -> None:
             "A la espera de su respuesta,", "Quedo a la espera de sus noticias.", "Sin más, un saludo",
             "Sin otro particular, le saluda atentamente", "Dans l'attente de vous lire,", "Resto in attesa",
             "Dans l'attente d'un retour rapide de votre part,", "In attesa di un Vostro cortese riscontro.",
-            "Fico no aguardo de um retorno.", "Aguardando retorno,", "In afwachting van uw antwoord,")),
+            "Fico no aguardo de um retorno.", "Aguardando retorno,", "In afwachting van uw antwoord,",
+            "Quedo a la espera de su confirmación.", "A la espera de tu respuesta, gracias", "Aguardando, obrigado",
+            "Dans l'attente de ton retour", "Dans l'attente de votre accord,", "In attesa di Vostre notizie",
+            "Resto in attesa di conferma.", "In attesa di un cenno di riscontro", "Speak soon,",
+            "Med venlig hilsen", "Sin más, un cordial saludo")),
         # a sentence below a signature
         (f"{BODY}\n\nKind regards,\nKim Noll\nPayroll Officer\nMy working days are Monday to Wednesday, 9 to 3.", BODY),
         (f"{BODY}\n\nYours sincerely\nKim Noll\nfor and on behalf of Celtic Foods Ltd", BODY),

@@ -46,54 +46,55 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
     solid = strip_signature_below_delimiter(lines, marks, solid, names)
     if first or last:
         solid = keep_footnotes(lines, marks, solid)
-        solid = _closing(lines, marks, solid, names)
+        solid = _closing(lines, marks, solid, names, first=first)
     if first:
         mark_greeting(lines, marks, own, solid, last=last)
 
 
-def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str], *, first: bool) -> list[int]:
     """Sign-off, name and signature at the end; what is left above them."""
     solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names), names)
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
         _sign_added(lines, marks, solid[len(above) :], names)
         solid = above
-    best = -1
-    signature = len(solid)
-    for k in range(len(solid) - 1, max(-1, len(solid) - 1 - MAX_CLOSING), -1):
-        line = lines[solid[k]]
-        if _signs_off(lines, solid, k):
-            best = k
-            continue
-        if best >= 0 and k < best - 1:
-            break
-        if line.rule("closing"):
-            if best < 0 or best == k + 1:
-                best = k
-            break
-        if line.shape.prose or line.shape.remark:
-            best = best if best >= 0 else _signed_above(lines, solid, k, names)
-            break
-    if best >= 0:
-        signature = _name_lines(lines, solid, best)
-        alone = best == 0 or (best == 1 and lines[solid[0]].rule("greeting") != "")
-        said = _said_below(lines, solid, range(best, signature), names, alone=alone)
+    top = _signoff(lines, solid, names)
+    if top >= 0:
+        alone = first and (top == 0 or (top == 1 and lines[solid[0]].rule("greeting") != ""))
+        said = _said_below(lines, solid, top, names, alone=alone)
         if said < len(solid):
             _sign_added(lines, marks, solid[said:], names)
-            mark(marks, solid[best if alone else said : said + 1], "body", "body.says")
+            mark(marks, solid[top if alone else said : said + 1], "body", "body.says")
             if alone:  # "Thanks! / Tuesday works."
-                return solid[: said + 1] if best else []
-            solid, signature = solid[:said], said
-    if best >= 0 and not _is_list(lines, solid[signature:]):
-        rule = _signs_off(lines, solid, best) or lines[solid[best]].rule("closing")
-        mark(marks, solid[best:signature], "signoff", rule)
-        mark(marks, solid[signature:], "signature", "signature.below")
-        return solid[:best]
+                return solid[: said + 1] if top else []
+            solid = solid[:said]
+        signature = _name_lines(lines, solid, top)
+        if not _is_list(lines, solid[signature:]):
+            rule = _signs_off(lines, solid, top) or lines[solid[top]].rule("closing")
+            mark(marks, solid[top:signature], "signoff", rule)
+            mark(marks, solid[signature:], "signature", "signature.below")
+            return solid[:top]
     left = _inner_signoff(lines, marks, solid, names)
     if len(left) < len(solid):
         return signature_block(lines, marks, left, names)
     solid = signature_block(lines, marks, solid, names)
     return last_name(lines, marks, solid, names)
+
+
+def _signoff(lines: Lines, solid: list[int], names: frozenset[str]) -> int:
+    """Place of the first line of the sign-off that has nothing but a signature below it, -1 where there is none."""
+    top = -1
+    for k in range(len(solid) - 1, max(-1, len(solid) - 1 - MAX_CLOSING), -1):
+        line = lines[solid[k]]
+        if _signs_off(lines, solid, k):
+            top = k
+        elif top >= 0 and k < top - 1:
+            break
+        elif line.rule("closing"):
+            return k if top < 0 or top == k + 1 else top
+        elif line.shape.prose or line.shape.remark:
+            return top if top >= 0 else _signed_above(lines, solid, k, names)
+    return top
 
 
 def _sign_added(lines: Lines, marks: Marks, added: list[int], names: frozenset[str]) -> None:
@@ -215,15 +216,20 @@ def _before_postscript(lines: Lines, solid: list[int]) -> list[int]:
     return solid
 
 
-def _said_below(lines: Lines, solid: list[int], closing: range, names: frozenset[str], *, alone: bool) -> int:
+def _said_below(lines: Lines, solid: list[int], signoff: int, names: frozenset[str], *, alone: bool) -> int:
     """Place of the first line of few words that says something below a sign-off, the number of lines where none does.
 
-    `closing`: places of the sign-off and of what would be names below it; `alone`: nothing but a greeting is above.
+    What stands right below a whole name is its owner's. `alone`: nothing but a greeting stands above the sign-off.
     """
-    for k in closing[1:]:
+    named = False
+    for k in range(signoff + 1, _name_lines(lines, solid, signoff)):
+        line = lines[solid[k]]
+        if solid[k] > solid[k - 1] + 1:
+            named = False
         apart = len(names) > 0 and solid[k] > solid[k - 1] + 1 and lines[solid[k - 1]].rule("thanks") != ""
-        if speaks(lines[solid[k]], names, alone=alone, apart=apart):
+        if not named and speaks(line, names, alone=alone, apart=apart):
             return k
+        named = line.shape.words > 1 and (line.shape.name or is_sender(line.bare, names))
     return len(solid)
 
 

@@ -78,12 +78,16 @@ def _greets(line: Line) -> str:
 
 
 def _once_more(lines: Lines, marks: Marks, solid: list[int]) -> None:
-    """A second greeting below the first, with a sign at its end or one or two words set off: "Prezados, / Bom dia!"."""
+    """A second greeting below the first, with a sign at its end or one or two words set off: "Prezados, / Bom dia!".
+
+    Without a comma or colon, all its words greet, or name whom: "Evening works." says something.
+    """
     i, bare = solid[1], lines.bares[solid[1]]
     if len(bare) > 70 or not (rule := _greets(lines[i])):
         return
     brief = lines[i].shape.words < 3 and lines.next_solid(i + 1) > i + 1
-    if (bare[-1] in ",:;!." or brief) and PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower())):
+    ended = bare[-1] in ",:" or ((bare[-1] in ";!." or brief) and not strangers(bare))
+    if ended and PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower())):
         marks[i] = ("greeting", rule)
 
 

@@ -9,6 +9,7 @@ from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_SPELT: Final = re.compile(r"[A-ZÀ-Þ\d]")  # as names of makes are
 _BREAK: Final = re.compile(r"[,;:!?]|\.(?:\s|$)|\s[-–—]\s")
 
 
@@ -25,5 +26,6 @@ def names_device(bare: str, rule: str, *, prose: bool) -> bool:
         return False
     if PATTERNS.devices.search(head):
         return True
-    named = any([sign.isupper() or sign.isdigit() for sign in head.partition(" ")[2]])
-    return named and not prose and own.search(head.lower()) is not None  # "my Fairphone", not "my account"
+    mine = None if prose else own.search(head.lower())
+    thing = head[mine.end() :].split() if mine else []
+    return bool(thing) and all(map(_SPELT.search, thing))  # "my Redmi 9", not "my HSBC account"

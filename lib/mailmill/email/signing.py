@@ -23,27 +23,30 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bool:
     """Does a line of a few words below a thank-you say something ("Tuesday works."), and not who signs?
 
-    `alone`: whatever does not look like a name says something; `apart`: so do words in small letters, where the
-    sender's name is known and not among them.
+    `alone`: whatever does not look like a name says something; `apart`: so do words in small letters behind a capital,
+    where the sender's name is known and not among them.
     """
     bare, shape = line.bare, line.shape
     if is_sender(bare, names) or shape.contact or bare[0] in "-–—~/":
         return False
     if any([line.rule(kind) for kind in ("signoff", "thanks", "closing", "mobile", "contact")]):
         return False
+    numbered = any(map(str.isdigit, bare))
+    if shape.name and shape.words > 1 and not (numbered or alone):
+        return False  # "Help Desk"
     words = _WORD.findall(bare)
     if words and words[0].lower() in PATTERNS.interjections:
         return True
-    if not PATTERNS.groups.isdisjoint(words):
-        return False  # "your friends at the shop"
+    if not PATTERNS.groups.isdisjoint(words) or not PATTERNS.places.isdisjoint(words[1:2]):
+        return False  # "your friends at the shop", "Sue from Accounts"
     if shape.name or (shape.words == 1 and bare[0].isalpha()):
-        return alone and any(map(str.isdigit, bare))
-    small = [word for word in words if word[0].islower()]
+        return alone and numbered
+    small = [word for word in words if len(word) > 1 and word[0].islower()]
     if alone or (small and shape.ends in ".?!:"):
         return True
     if not PATTERNS.sentence_words.difference(PARTICLES).isdisjoint(small):
         return True
-    return apart and names.isdisjoint([word.lower() for word in words]) and any([len(word) > 1 for word in small])
+    return apart and bare[0].isupper() and bool(small) and names.isdisjoint([word.lower() for word in words])
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -128,7 +131,7 @@ def _parts_with(lines: Lines, solid: list[int]) -> bool:
 def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """The author's name, set off from the text, with one or two short lines right below it: a place, a firm.
 
-    Where nothing stands above, below a quote, one of them is a title or a way to reach its owner.
+    Where nothing but a quote stands above, and a blank line, one of them is a title or a firm: an address answers it.
     """
     for k in range(len(solid) - 2, max(-1, len(solid) - 4), -1):
         below = solid[k + 1 :]
@@ -141,7 +144,7 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
             shapes = [lines[i].shape for i in below]
             if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
                 return solid
-            if not k and not any([shape.contact for shape in shapes]):
+            if not k and (lines.bares[solid[0] - 1] or not any([shape.title for shape in shapes])):
                 return solid
             marks[solid[k]] = ("signoff", "name.sender" if k else ALONE)
             mark(marks, below, "signature", "signature.below" if k else ALONE)

@@ -15,11 +15,10 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _USER: Final = re.compile(r"\w[@_]|[^\W\d_]\.[^\W\d_]|[^\W\d_]\d").search
 _SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
-#: What parts the languages of a sign-off, how long it is, and how many words of it may be unknown.
+#: What parts the languages of a sign-off, and how long it is.
 _PARTED: Final = re.compile(r"\s?[/|]\s?|\s[-–—·•]\s")
 _PARTING: Final = ("/", "|", " - ", " – ", " — ", " · ", " • ")
 _LONGEST: Final = 110
-_FEW: Final = 4
 _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
 #: Words that stand in greetings themselves, or name whom they greet: "to whom it may concern", "dear all".
 _GREETED: Final = PARTICLES | frozenset(
@@ -129,21 +128,13 @@ def _closing_words(words: list[str]) -> int:
 def bilingual(bare: str) -> str:
     """The rule by which a line signs off in more than one language ("Mit freundlichen Grüßen / Kind regards"), or ''.
 
-    One language may be unknown ("Med venlig hilsen / Best regards"): a few words without digits that make no sentence.
+    Each of its parts signs off by itself: "Good luck - worst shop ever" says something.
     """
     if len(bare) > _LONGEST or "://" in bare or not any([sign in bare for sign in _PARTING]):
         return ""
     parts = [part.strip(_SIGNS) for part in _PARTED.split(bare)]
     rules = [PATTERNS.matchers["signoff_alone"].rule(part.lower()) for part in parts]
-    unknown = " ".join([part for part, rule in zip(parts, rules, strict=True) if not rule])
-    if unknown:
-        words = unknown.lower().split()
-        known = any([rule and " " in part for part, rule in zip(parts, rules, strict=True)])  # not "Love / hate"
-        if not known or len(words) > _FEW or not all([word.isalpha() for word in words]):
-            return ""
-        if not PATTERNS.sentence_words.isdisjoint(words) or words[0] in PATTERNS.interjections:
-            return ""
-    return next(filter(None, rules), "")
+    return rules[0] if all(rules) else ""
 
 
 def announces(bare: str) -> bool:

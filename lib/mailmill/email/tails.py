@@ -107,7 +107,7 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
                 continue
             if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
                 continue
-            end = next((j for j in range(k + 2, len(solid)) if adds(lines, solid[j])), len(solid))
+            end = _postscript(lines, solid, k + 2)
             mark(marks, solid[k:end], "signature", "delimiter")
             return solid[:k] + solid[end:]
     return solid
@@ -131,11 +131,21 @@ def _is_code(lines: Lines, solid: list[int], k: int) -> bool:
 
 
 def _owns(lines: Lines, below: list[int], names: frozenset[str]) -> bool:
-    """Is the first of a few lines the sender's name, or a name above a title or a way to reach its owner?"""
-    top = lines[below[0]]
-    if is_sender(top.bare, names):
-        return True
-    return top.shape.name and any([lines[i].shape.contact or lines[i].rule("contact") for i in below[1:]])
+    """Is the first of a few lines the sender's name, or a name above a title or a way to reach its owner?
+
+    Below it nothing is told, but by a postscript.
+    """
+    top, *rest = [lines[i] for i in below[: _postscript(lines, below, 1)]]
+    told = [line for line in rest if not (line.shape.contact or line.rule("contact") or line.bare[0] == "@")]
+    if not all([line.shape.name and not any(map(str.isdigit, line.bare)) for line in told]):
+        return False
+    headed = not PATTERNS.interjections.isdisjoint(top.bare.lower().split())  # "New Address"
+    return is_sender(top.bare, names) or (top.shape.name and len(told) < len(rest) and not headed)
+
+
+def _postscript(lines: Lines, solid: list[int], k: int) -> int:
+    """Place of the first line from place `k` on that opens a postscript, or the number of lines."""
+    return next((j for j in range(k, len(solid)) if adds(lines, solid[j])), len(solid))
 
 
 def adds(lines: Lines, i: int) -> bool:

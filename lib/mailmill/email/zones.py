@@ -150,12 +150,14 @@ def assign_own(
             labeller.referee(lines, marks, solid[0], solid[-1] + 1, names, first=first)
         last = last and _appended(marks, solid)
     kept = False
-    if not any((mark := marks[i]) is None or mark[0] == "body" for solid in segments for i in solid):
-        # The labeller alone may not empty a message, nor what may be a wrapped line.
-        unsure = any([_undo(marks, rule) for rule in ("model.", ALONE)]) or _undo(marks, UNSURE[1])
-        kept = unsure or _keep_something(lines, marks, headers)
-        if not kept and headers:
-            _rename_forward(marks, headers)
+    own = [marks[i] for solid in segments for i in solid]
+    if None not in own:
+        kept = _undo(marks, "model.")  # the labeller may not take all that the rules left
+        if not any([mark is not None and mark[0] == "body" for mark in own]):
+            # Nor may a message be emptied by what may be an answer or a wrapped line.
+            kept = _undo(marks, ALONE) or kept or _undo(marks, UNSURE[1]) or _keep_something(lines, marks, headers)
+            if not kept and headers:
+                _rename_forward(marks, headers)
     return Zoned(_runs(lines, marks), kept)
 
 

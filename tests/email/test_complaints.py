@@ -270,7 +270,7 @@ SIGNOFFS = [
     "Viele Grüße Mia Maier", "Un abrazo Can", "Met vriendelijke groet Wil", "kind regards ben",
     "Mit freundlichen Grüßen / Kind regards", "Viele Grüße | With best regards", "Cordialement/kind regards",
     "Mit freundlichen Grüßen - Kind regards", "Viele Grüße / Best regards / Meilleures salutations",
-    "Med venlig hilsen / Kind regards", "Best regards / S pozdravem",
+    "Med venlig hilsen / Kind regards", "Med venlig hilsen // Kind regards", "Best regards / S pozdravem",
 ]  # fmt: skip
 #: What stands above a name in ordinary mail.
 ABOVE_NAMES = (

@@ -16,7 +16,7 @@ _USER: Final = re.compile(r"\w[@_]|[^\W\d_]\.[^\W\d_]|[^\W\d_]\d").search
 _SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
 #: What parts the languages of a sign-off, and how long it is.
-_PARTED: Final = re.compile(r"\s?[/|]\s?|\s[-–—·•]\s")
+_PARTED: Final = re.compile(r"\s?[/|]{1,3}\s?|\s[-–—·•]\s")
 _PARTING: Final = ("/", "|", " - ", " – ", " — ", " · ", " • ")
 _LONGEST: Final = 110
 _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")

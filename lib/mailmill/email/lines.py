@@ -286,6 +286,6 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare
-        if depth and not (i and i - 1 not in lines.depths and closes_link(bares[i - 1], text)):
+        if depth and not (i and i - 1 not in lines.depths and closes_link(bares[i - 1], text, "".join(texts[i + 1 : i + 2]))):
             lines.depths[i] = depth
     return lines

@@ -135,9 +135,9 @@ def overencoded(message: bytes) -> bool:
     return len(message) >= 8 * MAX_ENCODED_WORDS and message.count(b"=?") > MAX_ENCODED_WORDS
 
 
-def misleading(message: bytes) -> bool:
-    """Whether `fast_mail_parser` would read `message` wrongly."""
-    return _ambiguous_boundaries(message) or _bare_in_quoted(message)
+def harmful(message: bytes) -> bool:
+    """Whether `fast_mail_parser` would take long for `message`, or read it wrongly."""
+    return overencoded(message) or _ambiguous_boundaries(message) or _bare_in_quoted(message)
 
 
 def _ambiguous_boundaries(message: bytes) -> bool:

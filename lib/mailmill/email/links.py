@@ -20,10 +20,8 @@ def unlinked(bare: str) -> str:
 
 
 def closes_link(above: str, text: str, below: str) -> bool:
-    """Is the mark before `text` no quote's but the end of a link in the line `above` ("<https://example.com/a")?
-
-    It is one, as there is no mark `below`.
-    """
+    """Is the mark before `text`, not `below`, no quote's but the end of a link in the line `above`
+    ("<https://example.com/a")?"""
     return text[0] == ">" and below[:1] != ">" and _closing(above) == ">"
 
 

@@ -24,7 +24,7 @@ from mailmill.email.bodies import BODY, NO_BODY, has_words, is_stub, type_of, ty
 from mailmill.email.certified import unwrapped
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
-from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, header_below, misleading, overencoded, without_unread
+from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, harmful, header_below, without_unread
 from mailmill.email.flowed import unflow
 from mailmill.email.header_values import decode_words, header_block
 from mailmill.errors import RejectedMessage
@@ -119,7 +119,7 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
         headers = text.headers
         content = body[cut.start :]
         parts = [collector.leaf(content, type_of_text(text.kind, content), text.declared)]
-    elif not _harmful(body):
+    elif not harmful(body):
         try:
             root = fast_mail_parser.parse_email_tree(read, mode="lazy")
             parts = collector.parts(root)
@@ -136,11 +136,6 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     if all(part.html for part in parts):
         flags.add("html_only")
     return Message(headers, tuple(parts), tuple(sorted(flags)))
-
-
-def _harmful(message: bytes) -> bool:
-    """Whether `fast_mail_parser` would take long for a message, or be misled."""
-    return overencoded(message) or misleading(message)
 
 
 def _read(headers: dict[str, list[str]]) -> dict[str, str]:

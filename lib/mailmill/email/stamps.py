@@ -31,7 +31,7 @@ _NEAR: Final = 4
 
 
 def is_stamped(text: str) -> bool:
-    """Does a line say when, by day and time, and behind a comma or a zone who, by name and address, and no word more?"""
+    """Does a line say when, by day and time, behind a comma or a zone who, by name and address, and no word more?"""
     found = _STAMPED.match(text)
     if found is None or not (CLOCK.search(found[1]) and DAY.search(found[1])):
         return False

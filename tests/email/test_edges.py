@@ -165,6 +165,8 @@ def test_attributions_without_a_verb_and_wrapped_ones_go_whole(header: str) -> N
         "Am 4. März 2025 um 10:12 schrieb Ihr Mitarbeiter:",
         "Please ask bob@x.example what he wrote:",
         "I wrote to Bob <bob@x.example",
+        "Am 04.03.2025 um 10:12 schrieb ich an Bob Hall <bob@x.example>:",
+        "El 4 de marzo de 2025 a las 10:12 su colega Bob <bob@x.example> me escribió:",
     ],
 )
 def test_the_authors_last_line_is_no_attribution(last: str) -> None:
@@ -185,6 +187,9 @@ def test_a_bracket_that_nothing_closes_hides_no_quote(line: str) -> None:
         "10:30 Bob Hall <bob@x.example>:",
         "My mail of 4 March 2025, 10:30, Bob Hall <bob@x.example>:",
         "04.03.2025, 16:32, Bob Hall:",
+        "04.03.2025 14:00 Besichtigung Familie Hall <bob@x.example>:",
+        "4 March 2025 10:30 Interview Bob Hall <bob@x.example>:",
+        "2025-03-04 16:32 Bob Hall (bob@x.example):",
     ],
 )
 def test_a_dated_line_that_says_more_or_less_is_no_attribution(line: str) -> None:
@@ -192,11 +197,21 @@ def test_a_dated_line_that_says_more_or_less_is_no_attribution(line: str) -> Non
     assert clean_text(text) == text
 
 
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_dated_lines_that_are_announced_or_several_are_a_list(gap: str) -> None:
+    entry = f"Tue, 4 March 2025, 10:30, Bob Hall <bob@x.example>:{gap}2 rooms, 3 nights"
+    other = entry.replace("Tue, 4", "Wed, 5").replace("Bob", "Eve")
+    for text in (f"{OWN}\n\nBookings:\n\n{entry}", f"{OWN}\n\n{entry}\n\n{other}", f"{OWN}\n\n{entry}\n{other}"):
+        assert clean_text(f"{text}\n\nAre the keys there?") == f"{text}\n\nAre the keys there?"
+
+
 @pytest.mark.parametrize(
     ("last", "header"),
     [
         ("Bob <bob@x.example> schrieb am Montag.", "Termin um 10:00:"),
         ("The plan is of March 4, 2025", "<bob@x.example> wrote:"),
+        ("Monday 3 March 2025 at 10:30 is fine for me, I come", "<bob@x.example> wrote:"),
+        ("12.5 kg is what it weighs, since 2019", "<bob@x.example> wrote:"),
     ],
 )
 def test_a_sentence_right_above_an_attribution_stays(last: str, header: str) -> None:
@@ -289,7 +304,13 @@ def test_what_stands_for_pictures_goes(above: str, picture: str) -> None:
 
 @pytest.mark.parametrize(
     "picture",
-    ["[image: image.png]", "[image: Inline-Bild 1]", "[cid:image001.png@01DB.7C]", "[cid:a@b]<https://firm.example/>"],
+    [
+        "[image: image.png]",
+        "[image: Inline-Bild 1]",
+        "[cid:5f3c-4a]",
+        "[cid:logo.png]",
+        "[cid:a@b]<https://firm.example/>",
+    ],
 )
 @pytest.mark.parametrize("gap", ["\n", "\n\n"])
 def test_pictures_of_which_nothing_is_said_go_amidst_the_text(picture: str, gap: str) -> None:
@@ -301,7 +322,14 @@ def test_pictures_of_which_nothing_is_said_go_amidst_the_text(picture: str, gap:
 
 
 @pytest.mark.parametrize(
-    "picture", ["See [image: image.png] there.", "[image: the crack]", "[image.png]", "[the page]<https://x.example>"]
+    "picture",
+    [
+        "See [image: image.png] there.",
+        "[image: the crack]",
+        "[image.png]",
+        "[the page]<https://x.example>",
+        "[cid:foo]",
+    ],
 )
 def test_what_is_said_of_pictures_stays_amidst_the_text(picture: str) -> None:
     assert clean_text(f"{OWN}\n\n{picture}\n\n{OWN}") == f"{OWN}\n\n{picture}\n\n{OWN}"

@@ -148,9 +148,13 @@ HEADERS = {
 }
 
 
+CERTIFIED = b"X-Trasporto: errore\nX-Name: postacert.eml\n"
+
+
+@pytest.mark.parametrize("above", [b"", CERTIFIED], ids=["", "certified"])
 @pytest.mark.parametrize("name", HEADERS)
-def test_headers(name: str) -> None:
-    mail = timed(HEADERS[name] + HEAD + b"\n" + WORDS.encode())
+def test_headers(name: str, above: bytes) -> None:
+    mail = timed(above + HEADERS[name] + HEAD + b"\n" + WORDS.encode())
     assert isinstance(mail, CleanMessage)
     assert mail.text == WORDS
 

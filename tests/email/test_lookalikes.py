@@ -258,12 +258,18 @@ def test_content_stays(text: str) -> None:
         *((f"{above}\n> Which parcel is it?\n\n{BODY}", f"{above}\n\n{BODY}") for above in (
             "See https://x.example/a", "See <https://x.example/a>", "Look at this: a <b")),
         (f"> See the page <https://x.example/a\n> for more about it.\n\n{BODY}", BODY),
+        (f"See <https://x.example/a\n> Which parcel is it?\n> Bob\n\n{BODY}", f"See <https://x.example/a\n\n{BODY}"),
+        (f"I asked Bob <b@x.example\n> I come at five:\n> - one\n\n{BODY}", f"I asked Bob <b@x.example\n\n{BODY}"),
         # a signature below dashes, and what follows it
         *((f"{BODY}\n\n{end}", BODY) for end in (
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.",
             "--\n-- Kim Noll", "-- \n-- Coding is art.\n--", "-- \nKim Noll\n-- Life is what happens to you.",
             "—\nKim Noll\nHead of Cables\n\n@hillpumps", "—\nBob Hill\nManager\nHillpumps")),
         *((f"{BODY}\n---\n{end}", BODY) for end in (
+            "Kim Noll\nI am at home after six. Please call me.",
+            '"I did not fail. I found a thousand ways that\nwill not work."\nEdison',
+            '"I did not fail. I found a thousand ways that\nwill not work."\n- T. Edison',
+            "We are what we do. Excellence\nis not an act, but a habit.\nAristotle",
             "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",
             "My new permanent address is kim@firm.example",
             "Life is what happens to you while\nyou are busy making other plans.", "Liebe Grüße,\nKim",

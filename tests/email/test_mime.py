@@ -229,11 +229,13 @@ def test_letters_outside_of_quoted_printable_are_no_damage() -> None:
     """Not in the header, and not in a part beside it."""
     quoted = QUOTED.format("plain", "utf-8", "Gr=C3=BCne Lampe.")
     beside = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGrüne Lampe.\n"
+    named = f'Content-Type: text/plain; charset=utf-8; format="für"\n{beside.partition(chr(10))[2]}'
     for entity in (
         f"Subject: Grüße\n{quoted}",
         f"X-MIME-Autoconverted: from quoted-printable to 8bit by x\n{beside}",
         multipart("mixed", "m", quoted, beside),
         multipart("mixed", "m", beside, quoted),
+        multipart("mixed", "m", quoted, named),
     ):
         mail = clean_message(f"From: a@b\n{entity}".encode())
         assert (set(mail.text.split()), mail.flags) == ({"Grüne", "Lampe."}, ())

@@ -239,6 +239,10 @@ def test_forms_that_are_like_those_of_notes_stay(form: str) -> None:
         "From: | To | Date\nLondon | Paris | 3 March 2025 10:00",
         "To: | ada@x.example\nDate | 3 March 2025\nPaid | yes",
         f"From: | {BOB}\nTo | the whole team\nWhat | shoes",
+        f"From: | {BOB}\nCopy | Ada",
+        f"From: | {BOB}\nCc | Ada\nSubject | Lamp",
+        f"From: | {BOB}\nTo | Shop\nSubject | Lamp\nDate | 3 March 2025 10:00\nPrice | 40",
+        f"Name | Bob\nFrom: | {BOB}\nSubject | Lamp\nTo | Shop",
         f"From: | {BOB}\nTo | Shop\nSubject | Lamp\nMessage | The lamp broke on the first day.",
     ],
 )
@@ -272,6 +276,11 @@ def test_a_header_may_stand_in_one_line(rule: str, header: str) -> None:
         "From: London To: Paris Date: 3 May 2025 Subject: trip",
         "From: a@x.example To: b@x.example Date: 3 May 2025 10:30 Size: 30",
         "From: Bob To: Sales Date: 3 May 2025 10:30 Subject: Refund Message: I want my money back.",
+        "From: Leeds To: York Date: 3 May 2025 10:30 Subject: parcel",
+        "Von: | Ulm | An: | Bonn | Datum: | 04.03.2025 10:05 | Betreff: | Fahrt",
+        "Date : 4 mars 2025, 10:00 De : la direction À : tous Objet : budget",
+        "Date: 2025-03-04 10:05 From: 10.0.0.1 To: 10.0.0.2 Subject: CN=x.example",
+        "From: a@x.example | To: b@x.example | Date: 3 May 2025 10:30 | Subject: One",
         "From: is empty, To: is empty, Date: is wrong and Subject: is in Chinese",
     ],
 )
@@ -338,7 +347,7 @@ def test_answers_to_marked_quotes_below_a_banner_stay(above: str, header: str) -
     assert clean_text(text) == (OWN if FIELDS in header else f"{OWN}\n\nYes, today.")
 
 
-@pytest.mark.parametrize("own", [OWN, "Thanks,", f"Bob,\n\n{OWN}"])
+@pytest.mark.parametrize("own", [OWN, "Thanks,", f"Bob,\n\n{OWN}", "FYI,", "See below,", "Approved,", "Zur Info,"])
 @pytest.mark.parametrize("header", [f"{BANNER}\n{FIELDS}", "---------- Forwarded message ----------"])
 def test_what_somebody_quoted_himself_is_his_below_text_of_the_authors(own: str, header: str) -> None:
     assert clean_text(f"{own}\n\n{header}\n\n> Sue's words\n\nBob's words.") == own.removeprefix("Bob,").strip()
@@ -371,6 +380,8 @@ HEAD = "On 1 May 2025, Bob wrote:\n"
         ("> View it (http://x.example/a\nYes\n> and pay.", "Yes"),
         ("> View it (http://x.example/a)\nYes:)\n> and pay.", "Yes:)"),
         ("> View it (http://x.example/a\n?b=c)\nI do.", "?b=c)\nI do."),
+        ("> View it (http://x.example/a\nYes:)\n> and pay.", "Yes:)"),
+        ("> View it <http://x.example/a\n->Done\n> and pay.", "->Done"),
     ],
 )
 def test_an_answer_right_below_a_quote_stays(below: str, own: str) -> None:
@@ -663,6 +674,9 @@ def test_headers_above_marks_may_end_with_an_address(header: str, gap: str) -> N
         "On Mon, 3 Mar 2025 08:14 Bob Hall wrote",
         "The answer that came at 10:14 from Bob <bob@x.example> said",
         "Message from Acme®",
+        "On Monday at 10:14 the shop <bob@x.example> wrote",
+        "On 3 March 2025 at 10:14 my boss Bob <bob@x.example> wrote",
+        "El 3 de marzo de 2025 a las 10:14 su colega Bob <bob@x.example> me escribió",
     ],
 )
 def test_a_sentence_without_its_end_is_no_header(line: str) -> None:
@@ -670,9 +684,23 @@ def test_a_sentence_without_its_end_is_no_header(line: str) -> None:
     assert clean_text(text) == text
 
 
-def test_a_wrapped_sentence_is_no_header() -> None:
-    text = f"{OWN}\n\nOn 3 March 2025 at 10:14 Bob Hall <bob@x.example> wrote\nthat he comes."
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_a_wrapped_sentence_is_no_header(gap: str) -> None:
+    text = f"{OWN}\n\nOn 3 March 2025 at 10:14 Bob Hall <bob@x.example> wrote{gap}that he comes."
     assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "gap"),
+    [
+        *[(f"{line} Bob <bob@x.example>", gap) for gap in ("\n", "\n\n") for line in (
+            "Am 04.03.2025 um 10:12 schrieb ich an", "Op 4 maart 2025 om 10:12 schreef ik aan")],
+        ("Le 4 mars 2025 à 10:12, Bob <bob@x.example> nous a écrit", "\n\n"),
+        ("Il 4 marzo 2025 alle 10:12 la collega Eve <eve@x.example> mi ha scritto", "\n\n"),
+    ],
+)  # fmt: skip
+def test_what_the_author_tells_of_a_mail_stays_above_a_quote(line: str, gap: str) -> None:
+    assert clean_text(f"{OWN}\n\n{line}{gap}> When?\n\n{OWN}") == f"{OWN}\n\n{line}\n\n{OWN}"
 
 
 @pytest.mark.parametrize(

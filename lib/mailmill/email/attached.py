@@ -21,9 +21,10 @@ _ALT: Final = re.compile(r"\balt=\"([^\"]{1,200})\"")
 _FILE: Final = re.compile(r"\.(?:gif|jpe?g|png|bmp|svg)$", re.IGNORECASE)
 #: "[cid:image001.png@01DB.7C]", and what else stands between brackets; a link of the picture's may follow.
 _NAMED: Final = re.compile(r"\[(?:cid|image):[^\[\]]{1,120}\]$", re.IGNORECASE)
-#: Of these, what holds no words of anybody's: "[image: image.png]", "[image: Inline image 1]".
+#: Of these, what holds no words of anybody's: "[image: image.png]", "[image: Inline image 1]", no "[cid:name]".
 _WORDLESS: Final = re.compile(
-    r"\[(?:cid:|image:[^\[\]]{1,100}(?:\.(?:gif|jpe?g|png|bmp|svg|heic|webp)| \d{1,3})\])", re.IGNORECASE
+    r"\[(?:cid:(?=[^\[\]]{0,100}[\d@.])|image:[^\[\]]{1,100}(?:\.(?:gif|jpe?g|png|bmp|svg|heic|webp)| \d{1,3})\])",
+    re.IGNORECASE,
 )
 #: Pictures with their links, side by side, in a signature: "[Logo]<https://firm.example/> [Facebook]<https://…>".
 _ROW: Final = re.compile(

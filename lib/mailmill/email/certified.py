@@ -10,6 +10,7 @@ from typing import Final
 
 import fast_mail_parser
 
+from mailmill.email.fields import overencoded
 from mailmill.email.header_values import header_value
 
 _CARRIED: Final = b"postacert.eml"
@@ -17,10 +18,10 @@ _ENVELOPES: Final = frozenset({"posta-certificata", "errore"})
 
 
 def unwrapped(raw: bytes) -> bytes:
-    """The mail that the provider's mail `raw` carries; `raw` itself where it carries none."""
+    """The mail that the provider's mail `raw` carries; `raw` itself where it carries none, or is `overencoded`."""
     if _CARRIED not in raw or (header_value(raw, "X-Trasporto") or "").lower() not in _ENVELOPES:
         return raw
-    if header_value(raw, "X-Ricevuta"):
+    if header_value(raw, "X-Ricevuta") or overencoded(raw):
         return raw
     try:
         parts = [fast_mail_parser.parse_email_tree(raw, mode="lazy")]

@@ -109,7 +109,7 @@ def field_block(lines: Lines, first: int, floor: int, least: int = 2, upward: bo
     maps = lines.bares[first][0].islower() and not proven
     if maps or len(roles) < least or not people or (least > 1 and not roles & {"subject", "date", "cc"}):
         return None, end
-    if upward and not _mailed(lines, first, end, roles):
+    if (table and not _is_notes(lines, first, end, roles)) or (upward and not _mailed(lines, first, end, roles)):
         return None, end
     rule = f"{(field_of(lines.bares[first]) or ('', 'field'))[1]}"
     start = _rise(lines, first, floor, dated="date" in roles) if upward else first
@@ -149,8 +149,12 @@ def _heads_patch(lines: Lines, first: int, end: int) -> bool:
 
 
 def _flat_roles(line: str) -> set[str]:
-    """The roles of a header that lacks nothing, time of day included, where it stands in one line; or none."""
+    """The roles of a header that lacks nothing, where it stands in one line and says when it was sent; or none.
+
+    "Date:" is a field of journeys, logs and lists of mail, too.
+    """
     roles: set[str] = set()
+    sent = False
     if not _SHORTEST <= len(line) <= _LONGEST or not _TIME.search(line):
         return roles
     for piece in line.split(":")[:-1]:
@@ -160,7 +164,8 @@ def _flat_roles(line: str) -> set[str]:
                 return set()
             if name[:1].isupper() and (hit := PATTERNS.fields.get(name.lower())):
                 roles.add(hit[0])
-    return roles if roles >= _WHOLE else set()
+                sent = sent or name.lower() in PATTERNS.sent_fields
+    return roles if sent and roles >= _WHOLE else set()
 
 
 def _is_sent(fields: list[str], roles: set[str], last_role: str) -> bool:
@@ -209,6 +214,15 @@ def _is_dispatched(lines: Lines, first: int, end: int) -> bool:
 def _as_field(row: str) -> str:
     """A field out of a table's row: Notes sets no colon behind some names ("An | Ada")."""
     return row.replace(" | ", ": ", 1)
+
+
+def _is_notes(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
+    """Do the rows have their colons, or lack nothing, time of day included? A form, or its settings, goes on."""
+    rows = lines.bares[first:end]
+    if all([field_of(row) is not None for row in rows]):
+        return True
+    near = [*lines.bares[max(0, first - 1) : first], *lines.bares[end : end + 1]]
+    return roles >= _WHOLE and _TIME.search(" ".join(rows)) is not None and not any([" | " in row for row in near])
 
 
 def _continues(text: str, bare: str, role: str) -> bool:

@@ -14,6 +14,9 @@ from mailmill.email.header_values import decode_value
 
 #: The fields that cleaning reads, beside those of MIME.
 FIELDS: Final = frozenset({"from", "date", "subject", "message-id", "in-reply-to", "references"})
+#: With more encoded words than this (RFC 2047) a message is not given to `fast_mail_parser`, whose decoding of a
+#: field takes time quadratic in their number.
+MAX_ENCODED_WORDS: Final = 2000
 
 _EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
 _NO_FIELD: Final = re.compile(rb"\n[^: \t\n][^:\n]*+\n")
@@ -39,6 +42,8 @@ _FULL: Final = 60  # characters
 _FOLDED: Final = re.compile(r"\r?\n[ \t]+")
 _TEXT: Final = re.compile(r"(text/(?:plain|html))(?:;|$)", re.IGNORECASE)
 _ENCODING: Final = b"content-transfer-encoding"
+#: Where the next part begins, in small letters.
+_NEXT_PART: Final = re.compile(rb"\n--[^\r\n]{1,200}\r?\ncontent-")
 _IDENTITY: Final = frozenset({b"7bit", b"8bit", b"binary"})
 _TYPE: Final = "content-type"
 _NAMES: Final = {name.encode(): name for name in (*FIELDS, _TYPE)}
@@ -125,9 +130,14 @@ def decoded(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def misleading(message: bytes) -> bool:
-    """Whether `fast_mail_parser` would read `message` wrongly."""
-    return _ambiguous_boundaries(message) or _bare_in_quoted(message)
+def overencoded(message: bytes) -> bool:
+    """Whether `message` has more than `MAX_ENCODED_WORDS`."""
+    return len(message) >= 8 * MAX_ENCODED_WORDS and message.count(b"=?") > MAX_ENCODED_WORDS
+
+
+def harmful(message: bytes) -> bool:
+    """Whether `fast_mail_parser` would take long for `message`, or read it wrongly."""
+    return overencoded(message) or _ambiguous_boundaries(message) or _bare_in_quoted(message)
 
 
 def _ambiguous_boundaries(message: bytes) -> bool:
@@ -148,7 +158,7 @@ def _bare_in_quoted(message: bytes) -> bool:
         if piece.isascii() or not piece.lstrip(b" \t:").startswith(b"quoted-printable"):
             continue
         empty = _EMPTY_LINE.search(piece)
-        if empty and not piece[empty.end() :].isascii():
+        if empty and not _NEXT_PART.split(piece[empty.end() :], 1)[0].isascii():
             return True
     return False
 

@@ -21,34 +21,19 @@ from mailmill.email.evidence import UNDECIDED
 from mailmill.email.fieldblocks import Header, bare_fields, field_block, notes_fields
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.matching import heads
-from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.stamps import ADDRESS, CLOCK, DAY, is_listed, is_stamped
 
-_ADDRESS: Final = r"[\w.+-]{1,64}@[\w.-]{2,80}"
-_EMAIL: Final = re.compile(rf"{_ADDRESS}|\d{{1,2}}[:.]\d{{2}}")
+_EMAIL: Final = re.compile(rf"{ADDRESS}|\d{{1,2}}[:.]\d{{2}}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
-#: A date or a time of day: "Solr 6.6" and "Order 637" are none.
-_CLOCK: Final = re.compile(r"\d[:h]\d\d")
-_DAY: Final = re.compile(
-    r"\b(?:19|20)\d\d\b|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|\b[A-Z]\w{2,8} \d{1,2},"
-)
-_DATED: Final = re.compile(rf"{_DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
+_DATED: Final = re.compile(rf"{DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
 #: An attribution behind words of the author's, where HTML was flattened: "Yes. On Tue, 4 Mar 2025, Ada wrote:".
 _OPENING: Final = re.compile(
     rf"(?:\s|(?<=[^\w\s]))(?=(?:On|Am|Le|El|Em|Il|Op) (?=[^\d<>@!?:]{{0,30}}\d)[^<>@]{{0,60}}?(?:{_DATED.pattern}))"
 )
-#: What begins with a day, perhaps that of a week, or a time; and when and who, and nothing else, as Yandex, Mail.ru and
-#: old Gmail write it: "04.03.2025, 16:32, "Bob" <bob@…>:".
-_STAMP: Final = re.compile(
-    r"(?:[^\W\d_]{2,12}\.?,? )?(?=\d{1,4}[-./:]\d\d?\b|\d\d?\.? (?:de )?[^\W\d_]{3}|[^\W\d_]{3,12}\.? \d)"
-)
-_STAMPED: Final = re.compile(
-    rf"{_STAMP.pattern}([^<>]{{0,80}}\d)(?: ?[ap]\.?m\b\.?)?([^<>\d]{{0,80}})[<(]{_ADDRESS} ?[>)] ?:[*_]?$"
-)
 #: "… <ada@…> wrote", with nothing behind it.
-_VERB_LAST: Final = re.compile(rf"<{_ADDRESS}>(?: [^\W\d_]{{1,12}}){{1,2}}$")
-_WORD: Final = re.compile(r"[^\W\d_]+")
+_VERB_LAST: Final = re.compile(rf"<{ADDRESS}>(?: [^\W\d_]{{1,12}}){{1,2}}$")
 
 #: Marks around what somebody said, and in how many lines they close.
 _SPEECH: Final = "\"“”„«»‘‚'"
@@ -148,8 +133,9 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
         rule = match(fold(text))
         if not rule and follow in lines.depths and start == last and _NAME_COLON.fullmatch(bare):
             rule = "attribution.name"
-        if not rule and len(text) < 200 and (_is_shaped(text) if quoted else "@" in text and _is_stamped(text)):
-            rule = _SHAPE
+        if not rule and len(text) < 200:
+            shaped = _is_shaped(text) if quoted else "@" in text and is_stamped(text)
+            rule = _SHAPE if shaped and (quoted or not is_listed(lines, start, last + 1)) else ""
         if not rule:
             continue
         if rule in _ANCHORED:
@@ -157,7 +143,7 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
             break
         # "Ada <ada@…> schrieb am Di., 4." / "März 2025, 21:08:" is one header, though its end has the form of one.
         wrapped = found is not None and found.rule == _SHAPE != rule and "@" in bare and "@" not in bares[last]
-        if found is None or (wrapped and _DAY.search(text)):
+        if found is None or (wrapped and DAY.search(text)):
             found = Header(start, last + 1, "attribution", rule)
     if found is not None and _is_addressed(lines, found, floor):
         found = found._replace(start=found.start - 1)
@@ -165,7 +151,7 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
         return found
     passage = " ".join([lines.texts[found.start][found.own :], *bares[found.start + 1 : found.end]])
     below_own = found.own > 0 or any(bares[: found.start])
-    if follow == len(lines) and not (below_own and _CLOCK.search(passage) and _DAY.search(passage)):
+    if follow == len(lines) and not (below_own and _is_dated(passage) and not _is_own(found.rule, passage)):
         return None  # with nothing below, only a program's line below the author's words is one
     named = found.rule in _ANCHORED and not found.own and _DATED.search(passage)
     return found if "@" in passage or (named and not _told(lines, found, passage)) else None
@@ -186,26 +172,28 @@ def _is_open(lines: Lines, i: int) -> bool:
 
 def _is_addressed(lines: Lines, header: Header, floor: int) -> bool:
     """Does a header open with an address ("<ada@…> wrote:"), right below a line that says when, and whose it is?"""
-    address, above = lines.bares[header.start].partition(" ")[0], header.start - 1
+    address, above = lines.bares[header.start].partition(" ")[0].rstrip(":"), header.start - 1
     if address[0] not in "<(" or "@" not in address or above < floor or not _is_open(lines, above):
         return False
-    return _STAMP.match(lines.bares[above]) is not None and _DATED.search(lines.bares[above]) is not None
+    return is_stamped(f"{lines.bares[above]} {address}:")
+
+
+def _is_dated(text: str) -> bool:
+    """Does a text say day and time?"""
+    return CLOCK.search(text) is not None and DAY.search(text) is not None
+
+
+def _is_own(rule: str, text: str) -> bool:
+    """Does what matches the rule speak of its author, or say whose somebody is: "schrieb ich an", "my boss"? A name has
+    a capital, and in an address anything may stand."""
+    language, words = rule.split(".")[1], _EMAIL.sub("", text)
+    owns = [kind[language] for kind in (PATTERNS.first_person, PATTERNS.possessives) if language in kind]
+    return any([own.search(words) is not None for own in owns])
 
 
 def _is_shaped(text: str) -> bool:
     """Does a line above a quote name an address or a time of day, and hold a digit?"""
     return _EMAIL.search(text) is not None and _DIGIT.search(text) is not None
-
-
-def _is_stamped(text: str) -> bool:
-    """Does a line say when, by day and time, and who, by name and address, and no word more?"""
-    found = _STAMPED.match(text)
-    if found is None or not (_CLOCK.search(found[1]) and _DAY.search(found[1])):
-        return False
-    words = _WORD.findall(found[2])
-    if words and (PATTERNS.fields.get(words[0]) or ("",))[0] == "from":  # Mail.ru: "3:32 PM +0300 from Ada Byron"
-        del words[0]
-    return not any([word[0].islower() and word not in PARTICLES for word in words])
 
 
 def _told(lines: Lines, header: Header, passage: str) -> bool:
@@ -216,7 +204,7 @@ def _told(lines: Lines, header: Header, passage: str) -> bool:
     above = [bare for bare in lines.bares[: header.start] if bare]
     if len(above) != 1 or "," in above[0][:-1]:
         return False
-    return Line(above[0]).rule("greeting") != "" or (above[0][-1] == "," and not _CLOCK.search(passage))
+    return Line(above[0]).rule("greeting") != "" or (above[0][-1] == "," and not CLOCK.search(passage))
 
 
 def _speaks(lines: Lines, start: int) -> bool:
@@ -237,18 +225,21 @@ def _without_colon(lines: Lines, i: int) -> Header | None:
     text one that says when, has an address and then the verb, or a program's sign ("… processed by david®")."""
     bare, match = lines.bares[i], PATTERNS.matchers["attribution"].rule
     tight, rule = i + 1 in lines.depths, ""
-    dated = "@" in bare and _CLOCK.search(bare) is not None
-    if lines.next_solid(i + 1) in lines.depths:
+    below = lines.next_solid(i + 1)
+    dated = "@" in bare and _is_dated(bare)
+    verb_last = dated and _VERB_LAST.search(bare) is not None
+    if below in lines.depths:
         hit = field_of(bare)
         rule = hit[1] if hit is not None and hit[0] == "from" else match(fold(bare))
-        ends = bare[0].isupper() and (bare[-1].isalpha() or bare[-1] == ">")
+        ends = bare[0].isupper() and (bare[-1] == ">" or verb_last or (tight and bare[-1].isalpha()))
     elif bare[-1] == "®":
         rule, ends = match(fold(bare)), False
     else:
-        ends = dated and _VERB_LAST.search(bare) is not None and not lines.bares[i + 1][:1].islower()
+        ends = verb_last and not "".join(lines.bares[below : below + 1])[:1].islower()
     if not rule and ends and (tight or dated):  # Nabble: "Ada Byron wrote"
         rule = match(f"{fold(bare)}:")
-        rule = rule if tight or rule in _ANCHORED else ""
+        if rule and (not (tight or rule in _ANCHORED) or _is_own(rule, bare)):
+            rule = ""
     above = i > 0 and lines.bares[i - 1] != "" and i - 1 not in lines.depths
     return Header(i - (above and bare.startswith("news:")), i + 1, "attribution", rule) if rule else None
 

@@ -278,6 +278,7 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
     odd = sorted({i for sign in _ODD if sign in rendering for i, bare in enumerate(bares) if sign in bare})
     names = quoting_names(texts, bares, odd)
     prompts = prompting(bares, odd) if ">>>" in rendering else frozenset()
+    last = len(texts) - 1
     for i in odd:
         if i in prompts:
             continue
@@ -289,6 +290,7 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare
-        if depth and not (i and i - 1 not in lines.depths and closes_link(bares[i - 1], text)):
+        below = texts[i + 1] if i < last else ""
+        if depth and not (i and i - 1 not in lines.depths and closes_link(bares[i - 1], text, below)):
             lines.depths[i] = depth
     return lines

@@ -24,7 +24,7 @@ from mailmill.email.bodies import BODY, NO_BODY, has_words, is_stub, type_of, ty
 from mailmill.email.certified import unwrapped
 from mailmill.email.charsets import decode_text
 from mailmill.email.evidence import has_structure
-from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, header_below, misleading, without_unread
+from mailmill.email.fields import FIELDS, as_one_text, cut_fields, decoded, harmful, header_below, without_unread
 from mailmill.email.flowed import unflow
 from mailmill.email.header_values import decode_words, header_block
 from mailmill.errors import RejectedMessage
@@ -32,9 +32,6 @@ from mailmill.errors import RejectedMessage
 #: Multiparts and forwarded messages inside each other beyond this are not followed.
 MAX_NESTING: Final = 24
 MAX_PARTS: Final = 200
-#: With more encoded words than this (RFC 2047) a message is not given to `fast_mail_parser`, whose decoding of a
-#: field takes time quadratic in their number.
-MAX_ENCODED_WORDS: Final = 2000
 
 #: What an Outlook item begins with ([MS-CFB] 2.2); further in it may hold a mail's header as one of many properties.
 _OUTLOOK: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -122,7 +119,7 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
         headers = text.headers
         content = body[cut.start :]
         parts = [collector.leaf(content, type_of_text(text.kind, content), text.declared)]
-    elif not _harmful(body):
+    elif not harmful(body):
         try:
             root = fast_mail_parser.parse_email_tree(read, mode="lazy")
             parts = collector.parts(root)
@@ -139,12 +136,6 @@ def read_message(raw: bytes, max_bytes: int, max_chars: int) -> Message:
     if all(part.html for part in parts):
         flags.add("html_only")
     return Message(headers, tuple(parts), tuple(sorted(flags)))
-
-
-def _harmful(message: bytes) -> bool:
-    """Whether `fast_mail_parser` would take long for a message, or be misled."""
-    many = len(message) >= 8 * MAX_ENCODED_WORDS and message.count(b"=?") > MAX_ENCODED_WORDS
-    return many or misleading(message)
 
 
 def _read(headers: dict[str, list[str]]) -> dict[str, str]:

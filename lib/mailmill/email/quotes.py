@@ -15,9 +15,11 @@ from typing import Final
 from mailmill.email.banners import banner_of, field_of
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
 from mailmill.email.fieldblocks import Header
+from mailmill.email.greetings import heading
 from mailmill.email.headers import candidates, find_headers
-from mailmill.email.lines import Line, Lines
+from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.links import ends_link
+from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import RULED, Marks
 
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
@@ -138,10 +140,10 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
 
 def _close_brackets(lines: Lines) -> None:
     """What a program wrapped before a bracket is no quote: "On …, Ada <ada@firm.example" / "> wrote:"."""
-    bares, depths = lines.bares, lines.depths
+    bares, depths, match = lines.bares, lines.depths, PATTERNS.matchers["attribution"].rule
     rests = [i for i in depths if bares[i][-1:] == ":" and i and i - 1 not in depths and len(bares[i]) <= _MAX_REST]
     for i in rests:
-        if _UNCLOSED.search(bares[i - 1]):
+        if _UNCLOSED.search(bares[i - 1]) and (bares[i] == ":" or match(fold(f"{bares[i - 1]}> {bares[i]}"))):
             lines.quote(i, 0, lines.texts[i].strip())
             del depths[i]
 
@@ -155,9 +157,12 @@ def _answered_below(lines: Lines, header: Header, follow: int) -> bool:
 
 
 def _greets(line: Line) -> bool:
-    """Is it a greeting, or one that consists of a name ("Bob,")?"""
-    named = line.bare[-1] == "," and line.shape.words <= 2 and not line.rule("thanks")
-    return named or line.rule("greeting") != ""
+    """Is it a greeting, or one that consists of a name ("Bob,", not "Done," or "Best,")?"""
+    if line.rule("greeting"):
+        return True
+    if line.bare[-1] != "," or line.shape.words > 2 or not line.shape.name or heading(line.bare):
+        return False
+    return not any([line.rule(kind) for kind in ("thanks", "signoff", "closing")])
 
 
 def _adopt_prefix(lines: Lines, marks: Marks, follow: int) -> list[int]:

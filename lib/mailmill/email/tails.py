@@ -32,6 +32,7 @@ _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 _STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
 _OTHERS: Final = (*LONG_KINDS, "contact")
+_QUOTATION: Final = "\"“”„«»‘‚'"
 _DRAWN: Final = frozenset("#-–—=*_~")
 #: Number and title of a request: "… #12345 "Report"".
 _TITLED: Final = re.compile(r"[^#]{8,100} #\d{1,12}:? [\"“„«][^\"”“»]{1,150}[\"”“»]$")
@@ -102,7 +103,7 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
         ):
             if _is_code(lines, solid, k):
                 continue
-            if _parts(lines, solid, k, parted):
+            if _parts(lines, solid, k, parted, names):
                 parted = True
                 continue
             if bare != "--" and k + 1 < len(solid) and _KEY.match(lines.bares[solid[k + 1]]):
@@ -153,7 +154,7 @@ def adds(lines: Lines, i: int) -> bool:
     return not lines.bares[i - 1] and lines[i].rule("postscript") != ""
 
 
-def _parts(lines: Lines, solid: list[int], k: int, parted: bool) -> bool:
+def _parts(lines: Lines, solid: list[int], k: int, parted: bool, names: frozenset[str]) -> bool:
     """Does the rule `solid[k]` only part a passage from the next, which is text, as one above did (`parted`)?
 
     Text stands below a blank line. Below two dashes without a signature's blank behind them it is all that follows and
@@ -165,7 +166,7 @@ def _parts(lines: Lines, solid: list[int], k: int, parted: bool) -> bool:
         return False
     gap, prose = below[0] > solid[k] + 1, lines[below[0]].shape.prose
     if lines.bares[solid[k]] != "--":
-        return (gap and prose) or _tells(lines, below, parted)
+        return (gap and prose) or _tells(lines, below, parted, names)
     if not prose:
         return False
     if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):
@@ -177,11 +178,11 @@ def _parts(lines: Lines, solid: list[int], k: int, parted: bool) -> bool:
     return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])
 
 
-def _tells(lines: Lines, below: list[int], parted: bool) -> bool:
+def _tells(lines: Lines, below: list[int], parted: bool, names: frozenset[str]) -> bool:
     """Is what stands below a rule the author's: more than a saying of one sentence, without a way to reach anybody?
 
     One sentence speaks of its author, or stands below a heading: with a number ("Order 4712"), or where rules part more
-    than two passages. A sign-off ends a passage.
+    than two passages. A sign-off ends a passage. What opens with the sender's name, or ends with another's, is none.
     """
     end = next((k for k, i in enumerate(below) if _ends(lines[i])), len(below))
     parted = parted or (end + 1 < len(below) and _DELIMITER.match(lines.bares[below[end]]) is not None)
@@ -190,8 +191,12 @@ def _tells(lines: Lines, below: list[int], parted: bool) -> bool:
     if not told or others or is_legal(" ".join([line.bare for line in told])):
         return False
     opening = told[0]
+    if is_sender(opening.bare, names):
+        return False
     if _is_personal(opening):
         return True
+    if _is_ascribed(told[-1].bare, names):
+        return False
     prose = [line.bare for line in told if line.shape.prose]
     headed = not opening.shape.prose and (parted or any(map(str.isdigit, opening.bare)))
     return len(prose) > 2 or ((parted or len(told) > 1) and len(_STOP.findall(" ".join(prose))) > (0 if headed else 1))
@@ -199,9 +204,15 @@ def _tells(lines: Lines, below: list[int], parted: bool) -> bool:
 
 def _is_personal(line: Line) -> bool:
     """Does a sentence speak of its author, and not of where to reach them ("My new address is …")?"""
-    if not line.shape.prose or line.shape.address or line.shape.phone:
+    if not line.shape.prose or line.shape.address or line.shape.phone or line.bare[0] in _QUOTATION:
         return False
     return any([own.search(line.bare.lower()) for own in PATTERNS.first_person.values()])
+
+
+def _is_ascribed(bare: str, names: frozenset[str]) -> bool:
+    """Does a line name whose words stand above it, who is not the sender ("- Aristotle")?"""
+    name = bare.lstrip("-–— ")
+    return Line(name).shape.name and not is_sender(name, names)
 
 
 def _ends(line: Line) -> bool:

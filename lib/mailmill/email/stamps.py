@@ -1,0 +1,52 @@
+"""When and who: how programs that write no verb introduce a quote ("04.03.2025, 16:32, "Bob" <bob@…>:").
+
+Yandex, Mail.ru and old Gmail do. A plan, a log and a chat have such lines, too, without marks below them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mailmill.email.lines import Lines
+from mailmill.email.names import PARTICLES
+from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import announces
+
+ADDRESS: Final = r"[\w.+-]{1,64}@[\w.-]{2,80}"
+#: A date or a time of day: "Solr 6.6" and "Order 637" are none.
+CLOCK: Final = re.compile(r"\d[:h]\d\d")
+DAY: Final = re.compile(
+    r"\b(?:19|20)\d\d\b|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|\b[A-Z]\w{2,8} \d{1,2},"
+)
+#: What begins with a day, perhaps that of a week, or a time; and when and who, and nothing else.
+_STAMPED: Final = re.compile(
+    r"(?:[^\W\d_]{2,12}\.?,? )?(?=\d{1,4}[-./:]\d\d?\b|\d\d?\.? (?:de )?[^\W\d_]{3}|[^\W\d_]{3,12}\.? \d)"
+    rf"([^<>]{{0,80}}\d)(?: ?[APap]\.?[Mm]\b\.?)?([^<>\d]{{0,80}})[<(]{ADDRESS} ?[>)] ?:[*_]?$"
+)
+_ZONE: Final = re.compile(r"(?<!\d)[+-]\d\d?:?\d\d$")
+_WORD: Final = re.compile(r"[^\W\d_]+")
+#: So many lines around an entry of a list hold another.
+_NEAR: Final = 4
+
+
+def is_stamped(text: str) -> bool:
+    """Does a line say when, by day and time, behind a comma or a zone who, by name and address, and no word more?"""
+    found = _STAMPED.match(text)
+    if found is None or not (CLOCK.search(found[1]) and DAY.search(found[1])):
+        return False
+    if found[2][:1] != "," and not _ZONE.search(found[1]):
+        return False
+    words = _WORD.findall(found[2])
+    if words and (PATTERNS.fields.get(words[0]) or ("",))[0] == "from":  # Mail.ru: "3:32 PM +0300 from Ada Byron"
+        del words[0]
+    return not any([word[0].islower() and word not in PARTICLES for word in words])
+
+
+def is_listed(lines: Lines, start: int, end: int) -> bool:
+    """Are the lines `start` to `end` (exclusive), which are stamped, announced ("Bookings:"), or one of several?"""
+    above = [bare for bare in lines.bares[max(0, start - _NEAR) : start] if bare]
+    if above and announces(above[-1]):
+        return True
+    below = [lines.bares[i] for i in range(end, min(len(lines), end + _NEAR)) if i not in lines.depths]
+    return any([bare[-1:] == ":" and is_stamped(bare) for bare in (*above, *below)])

@@ -112,6 +112,7 @@ BODIES = {
     "colons": b": a:\n" * 100_000,
     "armour": b"-----BEGIN PGP SIGNED MESSAGE-----\n" * 30_000,
     "shared attributions": b"Yes. On Mon, 3 Mar 2025, Ada <a@b.example> wrote:\n> x\n" * 20_000,
+    "patches": b"From: a <a@b.example>\nDate: Mon, 3 Mar 2025 10:12\nSubject: x\n\nx\nSigned-off-by: a\n\n" * 10_000,
     "own marks": b"On 3 Mar Ada <a@b.example> wrote:\n" + b"%% x\n" * 100_000,
 }
 

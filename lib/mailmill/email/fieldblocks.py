@@ -35,6 +35,7 @@ _WHOLE: Final = frozenset({"from", "date", "to", "subject"})
 _SENT: Final = frozenset({"from", "date"})
 #: Characters of a header that stands in one line.
 _SHORTEST, _LONGEST = 40, 600
+_MAX_MESSAGE: Final = 200  # lines of what a patch says, above who signed it or what it changes
 _MAX_BARE: Final = 20  # lines, blank ones included, of a header whose fields have lines of their own
 _MAX_FIELD_LINES: Final = 120  # recipients' lists can run over dozens of lines
 
@@ -145,7 +146,8 @@ def _heads_patch(lines: Lines, first: int, end: int) -> bool:
     if not any([bare.startswith("Date: ") for bare in fields]):
         return False
     titled = any([bare.startswith("Subject: [") and _PATCH.match(bare) is not None for bare in fields])
-    return titled or any([bare.startswith(("diff --git ", "Signed-off-by: ")) for bare in lines.bares[end:]])
+    below = lines.bares[end : end + _MAX_MESSAGE]
+    return titled or any([bare.startswith(("diff --git ", "Signed-off-by: ")) for bare in below])
 
 
 def _flat_roles(line: str) -> set[str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -27,6 +28,14 @@ threading.Event().wait()
 
 
 CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Under nohup a suite ignores SIGHUP, and so would the processes that it starts."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def stuck(patience: float, number: int = signal.SIGINT) -> subprocess.Popen[str]:

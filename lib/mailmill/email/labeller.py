@@ -130,6 +130,8 @@ class Labeller:
         for i, new, old in zip(indices, path, ruled, strict=True):
             if STATES[new] == "signoff" and not old and _says(lines[i].bare) and not is_sender(lines[i].bare, names):
                 continue
+            if STATES[new] == "greeting" and lines[i].shape.words == 1 and lines[i].rule("thanks"):
+                continue  # a thank-you alone greets nobody
             if new != old and not (new and lines[i].rule("postscript")):
                 marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None
 

@@ -83,7 +83,7 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
             header = _banner(lines, i, floor)
         if header is None and i >= barren and ":" in bare[1:40]:
             header, barren = field_block(lines, i, floor)
-        if header is None and len(bare) < 40 and ":" in bare:
+        if header is None and len(bare) < 40 and ":" in bare and bare[bare.rfind(":") - 1].isdigit():
             header = bare_fields(lines, i, floor)
         if header is None and (bare[-1] == ":" or bare[-2:] in (":*", ":_", ": ")):
             header = _attribution(lines, i, floor)

@@ -290,7 +290,7 @@ def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:
 def test_only_mails_own_tables_are_made_anew_of_the_mail_that_is_still_there() -> None:
     """A profile is made anew of the table."""
     assert manifests.anew("work/raw").endswith("made anew: of the mail that is still there")
-    for uri in ("work/clean", "s3://bucket/work/profiles/raw"):
+    for uri in ("work/clean", "s3://bucket/mailmill/profiles/raw"):
         assert manifests.anew(uri).endswith("made anew")
 
 

@@ -23,6 +23,7 @@ from mailmill.email.signing import last_name, speaks
 from mailmill.email.speech import bilingual
 from mailmill.email.tails import (
     Marks,
+    is_row,
     mark,
     strip_caution,
     strip_desk_lines,
@@ -61,14 +62,14 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
     top = _signoff(lines, solid, names)
     if top >= 0:
         alone = first and (top == 0 or (top == 1 and lines[solid[0]].rule("greeting") != ""))
-        said = _said_below(lines, solid, top, names, alone=alone)
+        signature = _name_lines(lines, solid, top)
+        said = _said_below(lines, solid, range(top + 1, signature), names, alone=alone)
         if said < len(solid):
             _sign_added(lines, marks, solid[said:], names)
             mark(marks, solid[top if alone else said : said + 1], "body", "body.says")
             if alone:  # "Thanks! / Tuesday works."
                 return solid[: said + 1] if top else []
-            solid = solid[:said]
-        signature = _name_lines(lines, solid, top)
+            solid, signature = solid[:said], said
         if not _is_list(lines, solid[signature:]):
             rule = _signs_off(lines, solid, top) or lines[solid[top]].rule("closing")
             mark(marks, solid[top:signature], "signoff", rule)
@@ -167,7 +168,7 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
     for k in range(len(solid) - 3, 0, -1):
         if solid[k] == solid[k - 1] + 1 or len(bares[solid[k]]) > 30:
             continue
-        ruled = _is_row(bares[solid[k + 1]])  # "Thanks, / ____ / Ada Byron / Sales / ____"
+        ruled = is_row(bares[solid[k + 1]])  # "Thanks, / ____ / Ada Byron / Sales / ____"
         top = k + 2 if ruled else k + 1
         known = is_sender(bares[solid[top]], names)
         if not known and (k <= low or not lines[solid[top]].shape.name):
@@ -183,18 +184,13 @@ def _inner_signoff(lines: Lines, marks: Marks, solid: list[int], names: frozense
             end = top + 1
         if (end > top + 1 and not reaches(lines, solid[top + 1 : end])) or (ruled and not (known or reached)):
             continue
-        row = end < len(solid) and _is_row(bares[solid[end]])
+        row = end < len(solid) and is_row(bares[solid[end]])
         if row or (end < len(solid) and solid[end] > solid[end - 1] + 1):
             end += ruled and row
             mark(marks, solid[k : top + 1], "signoff", rule)
             mark(marks, solid[top + 1 : end], "signature", "signature.below")
             return solid[:k] + solid[end:]
     return solid
-
-
-def _is_row(bare: str) -> bool:
-    """Is a line nothing but signs?"""
-    return not any(map(str.isalnum, bare))
 
 
 def _owner(lines: Lines, solid: list[int], k: int) -> int:
@@ -216,13 +212,14 @@ def _before_postscript(lines: Lines, solid: list[int]) -> list[int]:
     return solid
 
 
-def _said_below(lines: Lines, solid: list[int], signoff: int, names: frozenset[str], *, alone: bool) -> int:
+def _said_below(lines: Lines, solid: list[int], closing: range, names: frozenset[str], *, alone: bool) -> int:
     """Place of the first line of few words that says something below a sign-off, the number of lines where none does.
 
-    What stands right below a whole name is its owner's. `alone`: nothing but a greeting stands above the sign-off.
+    `closing`: the places of what would be names below the sign-off; what stands right below a whole name is its
+    owner's. `alone`: nothing but a greeting stands above the sign-off.
     """
     named = False
-    for k in range(signoff + 1, _name_lines(lines, solid, signoff)):
+    for k in closing:
         line = lines[solid[k]]
         if solid[k] > solid[k - 1] + 1:
             named = False

@@ -14,7 +14,7 @@ from mailmill.email.links import unlinked
 from mailmill.email.mobile import names_device
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
-from mailmill.email.tails import NOTHING, RULED, Marks, adds, is_legal, mark
+from mailmill.email.tails import NOTHING, RULED, Marks, adds, is_legal, is_row, mark
 
 _MAX_FOOTER_SEARCH: Final = 60
 #: Words of a footer's sentence that is nothing but a link's text: "Unsubscribe from this list.".
@@ -54,7 +54,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
         elif size - k <= 8 and (rule := _tags(lines, solid, k)):
-            drawn = above and _is_row(bares, solid[k - 1])
+            drawn = above and _is_apart(bares, solid[k - 1])
             mark(marks, solid[k - 1 if drawn else k : k + 1], "mobile", rule)
     return [i for i in solid if marks[i] is None]
 
@@ -239,9 +239,9 @@ def _tags(lines: Lines, solid: list[int], k: int) -> str:
     return rule
 
 
-def _is_row(bares: list[str], i: int) -> bool:
+def _is_apart(bares: list[str], i: int) -> bool:
     """Is line `i` nothing but signs, and not the lower edge of what the same row opens?"""
-    return not any(map(str.isalnum, bares[i])) and bares[i] not in bares[:i]
+    return is_row(bares[i]) and bares[i] not in bares[:i]
 
 
 def _legal(lines: Lines, solid: list[int], k: int) -> bool:

@@ -235,7 +235,7 @@ def _without_colon(lines: Lines, i: int) -> Header | None:
     elif bare[-1] == "®":
         rule, ends = match(fold(bare)), False
     else:
-        ends = verb_last and not "".join(lines.bares[below : below + 1])[:1].islower()
+        ends = verb_last and not (below < len(lines) and lines.bares[below][:1].islower())
     if not rule and ends and (tight or dated):  # Nabble: "Ada Byron wrote"
         rule = match(f"{fold(bare)}:")
         if rule and (not (tight or rule in _ANCHORED) or _is_own(rule, bare)):

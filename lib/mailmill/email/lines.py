@@ -56,6 +56,7 @@ LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "register", "cau
 _LONGEST: Final = {kind: 180 if kind == "signoff" else 110 for kind in KINDS if kind not in LONG_KINDS}
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
+_TITLES: Final = PATTERNS.titles
 
 
 class Line:
@@ -154,7 +155,7 @@ class Shape:
     @property
     def title(self) -> bool:
         """One of few words is a title or the like ("Manager", "Inc.")."""
-        return self.words <= 9 and any(w.strip(".,;:()|&-").lower() in PATTERNS.titles for w in self._split)
+        return self.words <= 9 and any(w.strip(".,;:()|&-").lower() in _TITLES for w in self._split)
 
     @property
     def date(self) -> bool:
@@ -284,13 +285,13 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
             continue
         text = texts[i] if texts[i].isascii() else texts[i].translate(_UNSEEN)
         bare, depth = unquote(text, text.strip(), names)
-        if not depth and bare[:1] == ">" and i + 1 < len(texts):
-            depth = marks_of_from(bare, texts[i + 1])
+        below = texts[i + 1] if i < last else ""
+        if not depth and bare[:1] == ">":
+            depth = marks_of_from(bare, below)
             bare = bare[depth:]
         if "=" in bare and (bare[-1] in "0=" or bare[0] == "=") and _SOFT.search(bare):
             bare = _SOFT.sub(" ", bare).strip()
         bares[i] = bare
-        below = texts[i + 1] if i < last else ""
         if depth and not (i and i - 1 not in lines.depths and closes_link(bares[i - 1], text, below)):
             lines.depths[i] = depth
     return lines

@@ -20,6 +20,7 @@ from mailmill.email.headers import candidates, find_headers
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.links import ends_link
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.stamps import ADDRESS
 from mailmill.email.tails import RULED, Marks
 
 _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
@@ -35,7 +36,7 @@ _OMISSION: Final = re.compile(r"[\W_]*+(?:snip(?:ped)?[\W_]*+)?", re.IGNORECASE)
 # The same between brackets or stars: "<snip>", "[...]".
 _SNIPPED: Final = re.compile(r"[\[(<{*]{1,5} ?(?:snip(?:ped)?|\.{2,5}|…) ?[\])>}*]{1,5}$", re.IGNORECASE)
 # An address whose bracket is not closed in its line, and how long the rest of its attribution may be.
-_UNCLOSED: Final = re.compile(r"<(?:mailto:)?[\w.+-]{1,64}@[\w.-]{2,80}$")
+_UNCLOSED: Final = re.compile(rf"<(?:mailto:)?{ADDRESS}$")
 _MAX_REST: Final = 60
 # Lines of text that its author may frame with two rows of signs.
 _MAX_FRAMED: Final = 100

@@ -71,7 +71,7 @@ def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
         drawn = bare[0] in _DRAWN and bare[-1] in _DRAWN
         if not (k or drawn or ("#" in bare and _TITLED.match(bare))):
             break
-        read = solid[k if k or any(map(str.isalnum, bare)) else 1]
+        read = solid[1 if not k and is_row(bare) else k]
         rule = desk_rule(lines.bares[read])
         if not rule:
             break
@@ -98,8 +98,8 @@ def strip_signature_below_delimiter(lines: Lines, marks: Marks, solid: list[int]
         bare = lines.bares[solid[k]]
         if bare[0] in "-–—_" and (
             _DELIMITER.match(bare)
-            or (1 < len(solid) - k <= 6 and k and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
-            or (1 < len(solid) - k <= 6 and k and bare == "—" and _owns(lines, solid[k + 1 :], names))
+            or (k and 1 < len(solid) - k <= 6 and _RULE_OF_DASHES.match(bare) and lines[solid[k + 1]].shape.name)
+            or (k and 1 < len(solid) - k <= 6 and bare == "—" and _owns(lines, solid[k + 1 :], names))
         ):
             if _is_code(lines, solid, k):
                 continue
@@ -218,6 +218,11 @@ def _is_ascribed(bare: str, names: frozenset[str]) -> bool:
 def _ends(line: Line) -> bool:
     """Does a passage end with the line?"""
     return _DELIMITER.match(line.bare) is not None or line.rule("signoff") != "" or line.rule("thanks") != ""
+
+
+def is_row(bare: str) -> bool:
+    """Is a line nothing but signs?"""
+    return not any(map(str.isalnum, bare))
 
 
 def is_legal(text: str) -> bool:

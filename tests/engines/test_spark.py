@@ -57,6 +57,28 @@ def test_an_interrupt_between_a_command_and_its_answer_stops_the_job(
     assert len(list(tmp_path.iterdir())) < TASKS / 2
 
 
+def test_java_prints_nothing_of_being_interrupted(
+    spark: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scala's pools of threads print what a stopping context refuses them, past its log: seen once in many Ctrl-Cs."""
+    jvm: Any = spark._context._jvm  # type: ignore[attr-defined]
+    printed = jvm.java.io.ByteArrayOutputStream()
+    jvm.System.setErr(jvm.java.io.PrintStream(printed))
+
+    def struck(_group: str) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(spark, "_share_done", struck)
+    reporter = jvm.scala.concurrent.ExecutionContext.defaultReporter()
+    reporter.apply(jvm.java.lang.RuntimeException("heard"))
+    assert "heard" in printed.toString()
+    printed.reset()
+    with pytest.raises(KeyboardInterrupt):
+        list(spark.run(begin, [1], tmp_path))
+    reporter.apply(jvm.java.lang.RuntimeException("refused"))
+    assert printed.toString() == ""
+
+
 def breaks(task: str, _: None) -> None:
     if task == "bug":
         raise RuntimeError("secret words\nof a SecretError: mail")

@@ -247,7 +247,7 @@ class SparkEngine(Engine):
                     progress.advance(done - reported)
                     reported = done
         except BaseException:
-            apart(lambda: self._context.setLogLevel("OFF"))  # what Java's tasks say of being stopped helps nobody
+            apart(self._silence)
             while thread.is_alive():  # a job that is only about to begin is not cancelled yet
                 apart(lambda: self._context.cancelJobGroup(group))
                 thread.join(1)
@@ -258,6 +258,12 @@ class SparkEngine(Engine):
             ) from outcome.error
         progress.advance(total - reported)
         return outcome.value or []
+
+    def _silence(self) -> None:
+        """Let Java say no more: what its tasks log of being stopped, and its pools of threads print, helps nobody."""
+        self._context.setLogLevel("OFF")
+        jvm: Any = self._context._jvm
+        jvm.System.setErr(jvm.java.io.PrintStream(jvm.java.io.OutputStream.nullOutputStream()))
 
     def _share_done(self, group: str) -> float:
         tracker = self._context.statusTracker()

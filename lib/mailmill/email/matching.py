@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 HEAD: Final = 4
 
 _QUANTIFIERS: Final = "*+{"
+_GAP: Final = "\0"  # for whatever is no plain text
+_REPEATED: Final = re.compile(r"\{[1-9]")
 _LITERAL_ESCAPES: Final = r".?*+()[]{}|\/-$^"
 
 
@@ -57,7 +59,7 @@ class Index:
         every = [(kind, fragment) for kind, fragments in kinds.items() for fragment in fragments]
         found = [heads(fragment.text) for _, fragment in every]
         wild = frozenset(number for number, each in enumerate(found) if "" in each)
-        needles = {literal(every[number][1].text) for number in wild}
+        needles = set().union(*(needed(every[number][1].text) for number in wild))
         self._needles = tuple(sorted(n for n in needles if not any(other in n for other in needles - {n})))
         ways: dict[tuple[int, ...], Way] = {}
 
@@ -118,7 +120,7 @@ def _heads(fragment: str, size: int) -> tuple[set[str], set[str]]:
         (some, whole), i = step
         optional = fragment.startswith("?", i)
         if i < len(fragment) and fragment[i] in _QUANTIFIERS:
-            if fragment[i] != "+":
+            if fragment[i] != "+" and not _REPEATED.match(fragment, i):
                 return done | going, set()
             some, whole = some | whole, set()
         done |= {(start + more)[:size] for start in going for more in some}
@@ -150,16 +152,31 @@ def _atom(fragment: str, i: int, size: int) -> tuple[tuple[set[str], set[str]], 
     return None if char in ".^$)" else ((set(), {char}), i + 1)
 
 
-def literal(fragment: str) -> str:
-    """The longest text that stands in every match of `fragment`, as far as is plain from its top level; '' if none."""
-    gap = "\0"
-    rest = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", gap, fragment)
-    inner = ""
+def needed(fragment: str) -> frozenset[str]:
+    """Texts of which at least one stands in every match of `fragment`, as far as is plain; "" if none is.
+
+    Its longest literal, or those of a group's alternatives: what has the longest text at the least.
+    """
+    plain = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", _GAP, fragment)
+    branches = _branches(plain)
+    if len(branches) > 1:
+        return frozenset().union(*map(needed, branches))
+    choices = [frozenset({_literal(plain)})]
+    i = 0
+    while (i := plain.find("(", i)) >= 0:
+        end = _closing(plain, i)
+        if plain.startswith("(?:", i) and plain[end + 1 : end + 2] not in {"?", *_QUANTIFIERS}:
+            choices.append(needed(plain[i + 3 : end]))
+        i = end
+    return max(choices, key=lambda texts: min(map(len, texts)))
+
+
+def _literal(plain: str) -> str:
+    """The longest text that stands in every match of `plain` outside its groups; '' if none."""
+    inner, rest = "", plain
     while inner != rest:
-        inner, rest = rest, re.sub(r"\(\?:[^()]*\)", gap, rest)
-    if "|" in rest or "(" in rest:
-        return ""
-    return max(re.sub(r".[?*]|.\{[^}]*\}|[.^$+]", gap, rest).split(gap), key=len)
+        inner, rest = rest, re.sub(r"\(\?(?:[:=!]|<[=!])[^()]*\)", _GAP, rest)
+    return "" if "(" in rest else max(re.sub(r".[?*]|.\{[^}]*\}|[.^$+]", _GAP, rest).split(_GAP), key=len)
 
 
 def _closing(fragment: str, start: int) -> int:

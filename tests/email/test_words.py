@@ -24,10 +24,10 @@ def test_language_unsure() -> None:
 
 
 def test_language_shows_at_the_beginning() -> None:
-    """What follows 1,200 characters does not count, however long its words are."""
+    """What follows 800 characters does not count, however long its words are."""
     german = "Wir haben das Paket noch nicht gefunden. " * 40
     assert guess_language(german + SENTENCES["en"] * 100) == "de"
-    assert guess_language("x" * 1200 + " " + SENTENCES["en"]) == ""
+    assert guess_language("x" * 800 + " " + SENTENCES["en"]) == ""
 
 
 @given(st.text("ab \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2003\u3000ä", max_size=40))

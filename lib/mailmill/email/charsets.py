@@ -85,7 +85,9 @@ def normalise(text: str, newlines: bool = True) -> str:
     if "\0" in text:
         text = text.replace("\0", "")
     if not text.isascii():
-        if _SURROGATES.search(text):
+        try:
+            text.encode()  # twenty times as fast as looking for what it refuses
+        except UnicodeEncodeError:
             text = _SURROGATES.sub("\ufffd", text)
         text = text.removeprefix("\ufeff")
     return text
@@ -95,7 +97,7 @@ def _decode(payload: bytes, charset: str) -> tuple[str, bool]:
     name = _label(charset)
     ascii_only = payload.isascii()
     if ascii_only and not name.startswith(_ESCAPING) and b"\0" not in payload:
-        if b"\x1b$" in payload and _KANJI.search(payload):
+        if b"\x1b" in payload and _KANJI.search(payload):
             return _iso2022_jp(payload), _codec(name, charset) != "iso2022_jp_2"
         return payload.decode("ascii"), False
     for mark, encoding in _BOMS:

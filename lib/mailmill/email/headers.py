@@ -30,7 +30,7 @@ _DIGIT: Final = re.compile(r"\d")
 _DATED: Final = re.compile(rf"{DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
 #: An attribution behind words of the author's, where HTML was flattened: "Yes. On Tue, 4 Mar 2025, Ada wrote:".
 _OPENING: Final = re.compile(
-    rf"(?:\s|(?<=[^\w\s]))(?=(?:On|Am|Le|El|Em|Il|Op) (?=[^\d<>@!?:]{{0,30}}\d)[^<>@]{{0,60}}?(?:{_DATED.pattern}))"
+    rf"(?:On|Am|Le|El|Em|Il|Op) (?<=\W...)(?=[^\d<>@!?:]{{0,30}}\d)(?=[^<>@]{{0,60}}?(?:{_DATED.pattern}))"
 )
 #: "… <ada@…> wrote", with nothing behind it.
 _VERB_LAST: Final = re.compile(rf"<{ADDRESS}>(?: [^\W\d_]{{1,12}}){{1,2}}$")
@@ -117,7 +117,7 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     bares = lines.bares
     quoted = follow < len(lines) and (follow in lines.depths or lines.evidence[follow] != "")
     near = "" if quoted else " ".join(bares[max(floor, last - 3) : last + 1])
-    if not quoted and "@" not in near and not _DATED.search(near):
+    if not quoted and "@" not in near and not (_DIGIT.search(near) and _DATED.search(near)):
         return None
     for start in range(last, max(floor, last - 3) - 1, -1):
         if not _is_open(lines, start):
@@ -159,10 +159,10 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
 
 def _shared(text: str) -> tuple[str, str]:
     """Words of the author's, none of them an address, and the attribution with its date behind them; or '' twice."""
-    found = list(_OPENING.finditer(text))
-    if not found or "@" in (own := text[: found[-1].start()]) or not any(map(str.isalpha, own)):
+    starts = [found.start() for found in _OPENING.finditer(text)] if _DIGIT.search(text) else []
+    if not starts or "@" in (own := text[: starts[-1]]) or not any(map(str.isalpha, own)):
         return "", ""
-    return own, text[found[-1].end() :]
+    return own[:-1] if own[-1].isspace() else own, text[starts[-1] :]
 
 
 def _is_open(lines: Lines, i: int) -> bool:

@@ -265,11 +265,14 @@ def test_content_stays(text: str) -> None:
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.",
             "--\n-- Kim Noll", "-- \n-- Coding is art.\n--", "-- \nKim Noll\n-- Life is what happens to you.",
             "—\nKim Noll\nHead of Cables\n\n@hillpumps", "—\nBob Hill\nManager\nHillpumps")),
+        *((f"{BODY}\n---\n{told}\n{name}", f"{BODY}\n---\n{told}") for name in ("Jo Hill", "- Jo") for told in (
+            "The lid is missing, too. Please send it.", "Order 4712\nDer Deckel fehlt auch. Bitte schicken Sie ihn.",
+            "\"You will get it\" is what I heard.\nIt has not come. Nobody calls.")),
         *((f"{BODY}\n---\n{end}", BODY) for end in (
             "Kim Noll\nI am at home after six. Please call me.",
             '"I did not fail. I found a thousand ways that\nwill not work."\nEdison',
             '"I did not fail. I found a thousand ways that\nwill not work."\n- T. Edison',
-            "We are what we do. Excellence\nis not an act, but a habit.\nAristotle",
+            '"We are what we do. Excellence\nis not an act, but a habit".\nAristotle',
             "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",
             "My new permanent address is kim@firm.example",
             "Life is what happens to you while\nyou are busy making other plans.", "Liebe Grüße,\nKim",

@@ -182,7 +182,8 @@ def _tells(lines: Lines, below: list[int], parted: bool, names: frozenset[str]) 
     """Is what stands below a rule the author's: more than a saying of one sentence, without a way to reach anybody?
 
     One sentence speaks of its author, or stands below a heading: with a number ("Order 4712"), or where rules part more
-    than two passages. A sign-off ends a passage. What opens with the sender's name, or ends with another's, is none.
+    than two passages. A sign-off ends a passage. What opens with the sender's name is none, nor a quotation with the
+    name of whose it is.
     """
     end = next((k for k, i in enumerate(below) if _ends(lines[i])), len(below))
     parted = parted or (end + 1 < len(below) and _DELIMITER.match(lines.bares[below[end]]) is not None)
@@ -195,7 +196,7 @@ def _tells(lines: Lines, below: list[int], parted: bool, names: frozenset[str]) 
         return False
     if _is_personal(opening):
         return True
-    if _is_ascribed(told[-1].bare, names):
+    if _is_ascribed([line.bare for line in told], names):
         return False
     prose = [line.bare for line in told if line.shape.prose]
     headed = not opening.shape.prose and (parted or any(map(str.isdigit, opening.bare)))
@@ -209,9 +210,12 @@ def _is_personal(line: Line) -> bool:
     return any([own.search(line.bare.lower()) for own in PATTERNS.first_person.values()])
 
 
-def _is_ascribed(bare: str, names: frozenset[str]) -> bool:
-    """Does a line name whose words stand above it, who is not the sender ("- Aristotle")?"""
-    name = bare.lstrip("-–— ")
+def _is_ascribed(said: list[str], names: frozenset[str]) -> bool:
+    """Does the last line name whose words stand above it, between quotation marks, who is not the sender
+    ("- Aristotle")? Without the marks a name may be that of who tells something: many senders give none."""
+    if len(said) < 2 or said[0][0] not in _QUOTATION or said[-2].rstrip(".,")[-1:] not in _QUOTATION:
+        return False
+    name = said[-1].lstrip("-–— ")
     return Line(name).shape.name and not is_sender(name, names)
 
 

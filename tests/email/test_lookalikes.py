@@ -70,6 +70,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{BODY}\n\n{last}" for last in (
             "Your Acme Team is here to help", "The whole support team", "Your Blue Sky Helpdesk Team.",
             "Das Team vom Radladen antwortet nicht", "El equipo de Acme no responde", "Il team di Acme non ha Cavi",
+            "Your whole team at Hill ruined Christmas", "The team from DHL lost Parcel B",
+            "Das ganze Team bei Hill schweigt seit Montag", "Su equipo de Madrid miente sobre Correos",
+            "Votre équipe de Lyon raccroche chaque Lundi", "Il team di Milano ignora Roma",
+            "A equipe de Lisboa ignora Clientes", "El equipo de sonido Sony",
             "L'équipe a oublié Marie", "A equipa perdeu a Maria", "Bestell ihm sportliche Grüße")),
         f"{BODY} Who did that?\n\nYour Blue Sky Helpdesk Team",
         f"{BODY}\n\nPlease forward it to\nYour Blue Sky Helpdesk Team",
@@ -242,7 +246,7 @@ def test_content_stays(text: str) -> None:
         *((f"{BODY}\n\n{team}", BODY) for team in (
             "Your Blue Sky Helpdesk Team", "The Blue Sky Helpdesk Team", "Your friends at Acme", "The team at Acme",
             "Euer Team vom Radladen", "Ihr Team von der Radstation Nord", "Votre équipe Acme", "A equipa Acme",
-            "L'équipe du support technique de la société Acme", "El equipo de Acme", "Il team di Acme",
+            "L'équipe du support technique de chez Acme", "El equipo de Acme", "Il team di Acme",
             "Tu equipo de soporte de Acme Ibérica", "Het team van Acme")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),

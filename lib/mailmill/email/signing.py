@@ -109,12 +109,17 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
 
 
 def _is_team(bare: str) -> bool:
-    """Is it who signs for a team ("Your Blue Sky Helpdesk Team", "El equipo de Acme"), and no sentence about one?"""
+    """Is it who signs for a team ("Your Blue Sky Helpdesk Team", "El equipo de Acme"), and no sentence about one?
+
+    The capitals at its end are the team's name, or whose it is: "The team from DHL lost Parcel B" says something.
+    """
     words = bare.split(None, 9)
     if len(words) > 9 or not (bare[0].isupper() and words[-1][0].isupper()):
         return False
     said = PATTERNS.sentence_words.intersection(words).difference(PARTICLES)
-    return not said and PATTERNS.matchers["team"].rule(fold(bare)) != ""
+    before = next((word for word in reversed(words) if word.islower()), "team")
+    known = before in PARTICLES or before in PATTERNS.places or before in PATTERNS.groups
+    return known and not said and PATTERNS.matchers["team"].rule(fold(bare)) != ""
 
 
 def _parts_with(lines: Lines, solid: list[int]) -> bool:

@@ -670,6 +670,7 @@ def test_the_last_words_above_a_name_or_like_one_stay(last: str, sender: str) ->
     [
         "Vielen Dank!\n\nBitte stornieren.", "Merci.\n\nJe confirme.", "Gracias.\n\nYa funciona.", "Danke\n\nGeht klar",
         "Grazie!\n\nOra funziona.", "Obrigado!\n\nJá funciona.", "Bedankt!\n\nHet werkt.", "Thanks!\n\nOrder 4711",
+        "Thanks!\n\nPlease hurry", "Merci!\n\nTaille 42",
         "Thanks Bob\n\nplease send it", "Thank you.\nhere is the code:", "Thanks!\n\nDone.", "Thanks a lot!\nNot yet.",
     ],
 )  # fmt: skip
@@ -683,8 +684,23 @@ def test_a_few_words_below_a_thank_you_are_no_name(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "Black lamp", "Size 42", "Customer 12345", "Bitte um Antwort", "Bitte Rückruf", "Kein Gutschein", "Taille 42",
+        "Niente buono", "Graag antwoord", "Sin vale", "Foto em anexo", "See attached",
+        "Geen Tegoedbon", "Please Hurry",
+    ],
+)  # fmt: skip
+def test_a_few_words_that_a_blank_line_parts_from_the_name_are_none(said: str) -> None:
+    assert clean_text(f"{OPENING}\n\nThanks!\n{said}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{said}"
+    assert clean_text(f"{OPENING}\n\nThanks!\n\n{said}", "Ada Byron") == f"{OPENING}\n\n{said}"
+    assert clean_text(f"Hi Bob,\n\nThanks!\n\n{said}", "Ada Byron") == f"Thanks!\n\n{said}"
+
+
+@pytest.mark.parametrize(
     "signed",
     [
+        "Help Desk\n\nAda", "Your loyal customer\nAda Byron", "Ada\nFlat 4", "Will Smith\nAda Byron",
         "maria del mar", "Your friends at Hill", "the team at Hill", "Ihr Team", "john", "-j", "Customer care",
         "Ada Byron.", "l'équipe Hill", "el equipo de Hill", "from all of us", "i.A. Ada Byron", "on behalf of Ada",
         "Ada in London", "ada :)", "Mum and dad", "LG ada", "yours, ada", "\nAda\nLondon", "ada byron\nhill ltd",

@@ -232,6 +232,11 @@ OPENINGS = [
     "hi, it broke again",
     "Hi, call me!",
     "Hi Bob, refund please!",
+    "Hello, order 4711:",
+    "Guten Tag, Bestellung 4711,",
+    "Bonjour, commande n° 4711 :",
+    "Hola, pedido 4711:",
+    "Good morning - order 4711",
     "Hi, order 4711.",
     "Hi all, server down!",
     "Good morning, still waiting.",
@@ -261,6 +266,7 @@ GREETINGS = [
     "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
     "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,", "Hello Mr. Love!", "Good morning Bob, happy Friday!",
     "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
+    "Hello jane_doe.777,", "Hi Bob2000, hello team 42,",
 ]  # fmt: skip
 SIGNOFFS = [
     "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",

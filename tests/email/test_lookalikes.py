@@ -85,6 +85,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "--\n-- Name: orders; Type: TABLE; Schema: public\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
             "--\n-- Orders\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
             "-- remove old rows\nDELETE FROM a;\n--\n-- and the log\nDELETE FROM log;")),
+        # an item of a list is no signature, though it names the sender
+        *(f"{BODY}{above}{a}Bob Hill\n{b}Kim Noll" for above in (" We were\n\n", " We were\n", "\n\nGuests:\n")
+            for a, b in (("- ", "- "), ("* ", "* "), ("•", "•"), ("1. ", "2. "), ("1) ", "2) "))),
+        f"{BODY}\n\n- Kim Noll\n- Bob Hill\n- Ada Lee",
         # a sign-off and what it is said of are no two languages
         *(f"{BODY}\n\n{last}" for last in (
             "Good luck - worst shop ever", "Good luck / bad luck", "Bonne continuation - client perdu",

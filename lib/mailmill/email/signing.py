@@ -8,7 +8,7 @@ from typing import Final
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, PARTICLES, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.tails import Marks, mark
+from mailmill.email.tails import Marks, is_item, mark
 
 #: "Ada Byron and Mary Hill" under what they announce together.
 _TWO_NAMES: Final = re.compile(
@@ -90,6 +90,8 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         place -= 1
     previous = lines[place]
     before, gap = previous.bare[-1], solid[-1] > place + 1
+    if is_item(lines, solid[-1]):
+        return ""
     if is_sender(bare, names):
         return "name.sender"
     listed = previous.bare[0] in "-–—~"
@@ -152,7 +154,7 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
             continue  # a row of a table: "Ada Byron  1000"
         if (not k or solid[k] > solid[k - 1] + 1) and (is_sender(bare, names) or is_initial(bare, names)):
             shapes = [lines[i].shape for i in below]
-            if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
+            if is_item(lines, solid[k]) or any(s.prose or s.words > 6 or s.ends in ".?!:;,)" for s in shapes):
                 return solid
             if not k and (lines.bares[solid[0] - 1] or not any([shape.title for shape in shapes])):
                 return solid

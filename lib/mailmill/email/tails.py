@@ -29,6 +29,8 @@ _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 #: What stands below git's three dashes: which files changed, and how.
 _PATCH: Final = re.compile(r"diff --git |@@ -\d|index [0-9a-f]{6,40}\.\.|\d{1,6} files? changed[,;]")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
+#: A bullet, or a number, and what it stands before.
+_ITEM: Final = re.compile(r"(?:([-–—~*•·+])|\(?\d{1,2}[.)]) ?\w")
 _STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
 _OTHERS: Final = (*LONG_KINDS, "contact")
@@ -227,6 +229,13 @@ def _ends(line: Line) -> bool:
 def is_row(bare: str) -> bool:
     """Is a line nothing but signs?"""
     return not any(map(str.isalnum, bare))
+
+
+def is_item(lines: Lines, i: int) -> bool:
+    """Is line `i` one of a list: does one right above or below open with the same bullet, or a number, too?"""
+    found = _ITEM.match(lines.bares[i])
+    near = [_ITEM.match(bare) for bare in (*lines.bares[max(0, i - 1) : i], *lines.bares[i + 1 : i + 2])]
+    return found is not None and any([other is not None and other[1] == found[1] for other in near])
 
 
 def is_legal(text: str) -> bool:

@@ -706,6 +706,7 @@ def test_a_few_words_that_a_blank_line_parts_from_the_name_are_none(said: str) -
 @pytest.mark.parametrize(
     "signed",
     [
+        "Ada Byron\n\nHill Ltd", "Ada\n\nHead of sales", "Ada\n\nmobile: 0171 555 1234", "Ada\n\nBob Hill",
         "Help Desk\n\nAda", "Your loyal customer\nAda Byron", "Ada\nFlat 4", "Will Smith\nAda Byron",
         "maria del mar", "Your friends at Hill", "the team at Hill", "Ihr Team", "john", "-j", "Customer care",
         "Ada Byron.", "l'équipe Hill", "el equipo de Hill", "from all of us", "i.A. Ada Byron", "on behalf of Ada",

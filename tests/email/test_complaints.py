@@ -375,10 +375,12 @@ def test_a_last_sentence_announces_no_signature(last: str) -> None:
     [
         "Scam", "Fraud!", "ASAP", "Furious.", "Enttäuscht", "Betrug!", "Déçue", "Arnaque !", "Decepcionada", "Estafa",
         "Recommended.", "Excellent Movie", "Hollow!!!", "My Grade: A-", "Rating: F", "Furchtbar.", "Horrível!",
-        "Desiludida.", "Burla", "Deluso", "Truffa!", "Teleurgesteld.", "Oplichters",
+        "Desiludida.", "Burla", "Deluso", "Truffa!", "Teleurgesteld.", "Oplichters", "Enttäuschend", "Dissatisfied",
+        "Appalled", "Inacceptable", "Mécontente", "Frustrado", "Scontento", "Rampzalig", "Frustrante", "Cancelled",
     ],
 )  # fmt: skip
 def test_a_last_word_of_feeling_is_no_name(word: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{word}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{word}"
     assert clean_text(f"{OPENING}\n\n{word}", "Ada Byron") == f"{OPENING}\n\n{word}"
 
 

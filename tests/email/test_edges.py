@@ -189,6 +189,12 @@ def test_what_the_author_tells_of_a_mail_stays_with_what_is_below(told: str, sai
     assert clean_text(f"{OWN}\n\n{named}\n\n{said}\n\n{OWN}") == OWN
 
 
+@pytest.mark.parametrize("header", ["On 3 March 2025 at 10:14, Bob <bob@x.example> wrote:", STAMPED[0]])
+@pytest.mark.parametrize("mark", [": ", ":", "::  "])
+def test_an_attribution_may_stand_behind_a_colon(header: str, mark: str) -> None:
+    assert clean_text(f"{OWN}\n{mark}{header}\n> Which?\n\n{OWN}") == f"{OWN}\n\n{OWN}"
+
+
 @pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])
 def test_a_bracket_that_nothing_closes_hides_no_quote(line: str) -> None:
     assert clean_text(f"{OWN}\n\n{line}\n> when?") == f"{OWN}\n\n{line}"

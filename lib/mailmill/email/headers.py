@@ -173,7 +173,7 @@ def _is_open(lines: Lines, i: int) -> bool:
 def _is_addressed(lines: Lines, header: Header, floor: int) -> bool:
     """Does a header open with an address ("<ada@…> wrote:"), right below a line that says when, and whose it is?"""
     address, above = lines.bares[header.start].partition(" ")[0].rstrip(":"), header.start - 1
-    if address[0] not in "<(" or "@" not in address or above < floor or not _is_open(lines, above):
+    if address[:1] not in ("<", "(") or "@" not in address or above < floor or not _is_open(lines, above):
         return False
     return is_stamped(f"{lines.bares[above]} {address}:")
 

@@ -232,6 +232,11 @@ OPENINGS = [
     "hi, it broke again",
     "Hi, call me!",
     "Hi Bob, refund please!",
+    "Hello, order 4711:",
+    "Guten Tag, Bestellung 4711,",
+    "Bonjour, commande n° 4711 :",
+    "Hola, pedido 4711:",
+    "Good morning - order 4711",
     "Hi, order 4711.",
     "Hi all, server down!",
     "Good morning, still waiting.",
@@ -261,6 +266,7 @@ GREETINGS = [
     "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
     "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,", "Hello Mr. Love!", "Good morning Bob, happy Friday!",
     "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
+    "Hello jane_doe.777,", "Hi Bob2000, hello team 42,",
 ]  # fmt: skip
 SIGNOFFS = [
     "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",
@@ -369,10 +375,12 @@ def test_a_last_sentence_announces_no_signature(last: str) -> None:
     [
         "Scam", "Fraud!", "ASAP", "Furious.", "Enttäuscht", "Betrug!", "Déçue", "Arnaque !", "Decepcionada", "Estafa",
         "Recommended.", "Excellent Movie", "Hollow!!!", "My Grade: A-", "Rating: F", "Furchtbar.", "Horrível!",
-        "Desiludida.", "Burla", "Deluso", "Truffa!", "Teleurgesteld.", "Oplichters",
+        "Desiludida.", "Burla", "Deluso", "Truffa!", "Teleurgesteld.", "Oplichters", "Enttäuschend", "Dissatisfied",
+        "Appalled", "Inacceptable", "Mécontente", "Frustrado", "Scontento", "Rampzalig", "Frustrante", "Cancelled",
     ],
 )  # fmt: skip
 def test_a_last_word_of_feeling_is_no_name(word: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{word}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{word}"
     assert clean_text(f"{OPENING}\n\n{word}", "Ada Byron") == f"{OPENING}\n\n{word}"
 
 
@@ -670,6 +678,7 @@ def test_the_last_words_above_a_name_or_like_one_stay(last: str, sender: str) ->
     [
         "Vielen Dank!\n\nBitte stornieren.", "Merci.\n\nJe confirme.", "Gracias.\n\nYa funciona.", "Danke\n\nGeht klar",
         "Grazie!\n\nOra funziona.", "Obrigado!\n\nJá funciona.", "Bedankt!\n\nHet werkt.", "Thanks!\n\nOrder 4711",
+        "Thanks!\n\nPlease hurry", "Merci!\n\nTaille 42",
         "Thanks Bob\n\nplease send it", "Thank you.\nhere is the code:", "Thanks!\n\nDone.", "Thanks a lot!\nNot yet.",
     ],
 )  # fmt: skip
@@ -683,8 +692,24 @@ def test_a_few_words_below_a_thank_you_are_no_name(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "Black lamp", "Size 42", "Customer 12345", "Bitte um Antwort", "Bitte Rückruf", "Kein Gutschein", "Taille 42",
+        "Niente buono", "Graag antwoord", "Sin vale", "Foto em anexo", "See attached",
+        "Geen Tegoedbon", "Please Hurry",
+    ],
+)  # fmt: skip
+def test_a_few_words_that_a_blank_line_parts_from_the_name_are_none(said: str) -> None:
+    assert clean_text(f"{OPENING}\n\nThanks!\n{said}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{said}"
+    assert clean_text(f"{OPENING}\n\nThanks!\n\n{said}", "Ada Byron") == f"{OPENING}\n\n{said}"
+    assert clean_text(f"Hi Bob,\n\nThanks!\n\n{said}", "Ada Byron") == f"Thanks!\n\n{said}"
+
+
+@pytest.mark.parametrize(
     "signed",
     [
+        "Ada Byron\n\nHill Ltd", "Ada\n\nHead of sales", "Ada\n\nmobile: 0171 555 1234", "Ada\n\nBob Hill",
+        "Help Desk\n\nAda", "Your loyal customer\nAda Byron", "Ada\nFlat 4", "Will Smith\nAda Byron",
         "maria del mar", "Your friends at Hill", "the team at Hill", "Ihr Team", "john", "-j", "Customer care",
         "Ada Byron.", "l'équipe Hill", "el equipo de Hill", "from all of us", "i.A. Ada Byron", "on behalf of Ada",
         "Ada in London", "ada :)", "Mum and dad", "LG ada", "yours, ada", "\nAda\nLondon", "ada byron\nhill ltd",

@@ -173,6 +173,28 @@ def test_the_authors_last_line_is_no_attribution(last: str) -> None:
     assert clean_text(f"{OWN}\n\n{last}") == f"{OWN}\n\n{last}"
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "On 4 March 2025 at 10:12 my boss Bob Hall <bob@x.example> wrote:",
+        "Am 04.03.2025 um 10:12 schrieb mir Bob Hall <bob@x.example>:",
+        "Op 4 maart 2025 om 10:12 schreef ik aan bob@x.example:",
+        "El 4 de marzo de 2025 a las 10:12 Bob <bob@x.example> me escribió:",
+    ],
+)
+@pytest.mark.parametrize("said", ["He comes.", '"He comes."'])
+def test_what_the_author_tells_of_a_mail_stays_with_what_is_below(told: str, said: str) -> None:
+    assert clean_text(f"{OWN}\n\n{told}\n\n{said}\n\n{OWN}") == f"{OWN}\n\n{told}\n\n{said}\n\n{OWN}"
+    named = "On 4 March 2025 at 10:12 My Shop <my@x.example> wrote:"
+    assert clean_text(f"{OWN}\n\n{named}\n\n{said}\n\n{OWN}") == OWN
+
+
+@pytest.mark.parametrize("header", ["On 3 March 2025 at 10:14, Bob <bob@x.example> wrote:", STAMPED[0]])
+@pytest.mark.parametrize("mark", [": ", ":", "::  "])
+def test_an_attribution_may_stand_behind_a_colon(header: str, mark: str) -> None:
+    assert clean_text(f"{OWN}\n{mark}{header}\n> Which?\n\n{OWN}") == f"{OWN}\n\n{OWN}"
+
+
 @pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])
 def test_a_bracket_that_nothing_closes_hides_no_quote(line: str) -> None:
     assert clean_text(f"{OWN}\n\n{line}\n> when?") == f"{OWN}\n\n{line}"

@@ -70,6 +70,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{BODY}\n\n{last}" for last in (
             "Your Acme Team is here to help", "The whole support team", "Your Blue Sky Helpdesk Team.",
             "Das Team vom Radladen antwortet nicht", "El equipo de Acme no responde", "Il team di Acme non ha Cavi",
+            "Your whole team at Hill ruined Christmas", "The team from DHL lost Parcel B",
+            "Das ganze Team bei Hill schweigt seit Montag", "Su equipo de Madrid miente sobre Correos",
+            "Votre équipe de Lyon raccroche chaque Lundi", "Il team di Milano ignora Roma",
+            "A equipe de Lisboa ignora Clientes", "El equipo de sonido Sony",
             "L'équipe a oublié Marie", "A equipa perdeu a Maria", "Bestell ihm sportliche Grüße")),
         f"{BODY} Who did that?\n\nYour Blue Sky Helpdesk Team",
         f"{BODY}\n\nPlease forward it to\nYour Blue Sky Helpdesk Team",
@@ -81,6 +85,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "--\n-- Name: orders; Type: TABLE; Schema: public\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
             "--\n-- Orders\n--\n\nCREATE TABLE orders (id integer NOT NULL);",
             "-- remove old rows\nDELETE FROM a;\n--\n-- and the log\nDELETE FROM log;")),
+        # an item of a list is no signature, though it names the sender
+        *(f"{BODY}{above}{a}Bob Hill\n{b}Kim Noll" for above in (" We were\n\n", " We were\n", "\n\nGuests:\n")
+            for a, b in (("- ", "- "), ("* ", "* "), ("•", "•"), ("1. ", "2. "), ("1) ", "2) "))),
+        f"{BODY}\n\n- Kim Noll\n- Bob Hill\n- Ada Lee",
         # a sign-off and what it is said of are no two languages
         *(f"{BODY}\n\n{last}" for last in (
             "Good luck - worst shop ever", "Good luck / bad luck", "Bonne continuation - client perdu",
@@ -242,7 +250,7 @@ def test_content_stays(text: str) -> None:
         *((f"{BODY}\n\n{team}", BODY) for team in (
             "Your Blue Sky Helpdesk Team", "The Blue Sky Helpdesk Team", "Your friends at Acme", "The team at Acme",
             "Euer Team vom Radladen", "Ihr Team von der Radstation Nord", "Votre équipe Acme", "A equipa Acme",
-            "L'équipe du support technique de la société Acme", "El equipo de Acme", "Il team di Acme",
+            "L'équipe du support technique de chez Acme", "El equipo de Acme", "Il team di Acme",
             "Tu equipo de soporte de Acme Ibérica", "Het team van Acme")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
@@ -265,11 +273,14 @@ def test_content_stays(text: str) -> None:
             "-- \nTo be or not to be, that is the question.", "--\nKim Noll\nTo be or not to be, that is it.",
             "--\n-- Kim Noll", "-- \n-- Coding is art.\n--", "-- \nKim Noll\n-- Life is what happens to you.",
             "—\nKim Noll\nHead of Cables\n\n@hillpumps", "—\nBob Hill\nManager\nHillpumps")),
+        *((f"{BODY}\n---\n{told}\n{name}", f"{BODY}\n---\n{told}") for name in ("Jo Hill", "- Jo") for told in (
+            "The lid is missing, too. Please send it.", "Order 4712\nDer Deckel fehlt auch. Bitte schicken Sie ihn.",
+            "\"You will get it\" is what I heard.\nIt has not come. Nobody calls.")),
         *((f"{BODY}\n---\n{end}", BODY) for end in (
             "Kim Noll\nI am at home after six. Please call me.",
             '"I did not fail. I found a thousand ways that\nwill not work."\nEdison',
             '"I did not fail. I found a thousand ways that\nwill not work."\n- T. Edison',
-            "We are what we do. Excellence\nis not an act, but a habit.\nAristotle",
+            '"We are what we do. Excellence\nis not an act, but a habit".\nAristotle',
             "Kim Noll\nNoll Ltd\nkim@firm.example", "Life is what happens to you.", "Kim Noll",
             "My new permanent address is kim@firm.example",
             "Life is what happens to you while\nyou are busy making other plans.", "Liebe Grüße,\nKim",

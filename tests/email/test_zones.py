@@ -263,10 +263,12 @@ def test_an_authors_table_is_no_header(table: str) -> None:
         "De: Bob <bob@x.example> Enviada em: segunda-feira, 3 de março de 2025 14:35 Para: Ada Assunto: x",
         "Da: Bob <bob@x.example> Inviato: lunedì 3 marzo 2025 14:35 A: Ada <a@x.example> Oggetto: x",
         "Van: Bob <bob@x.example> Verzonden: maandag 3 maart 2025 14:35 Aan: Ada <a@x.example> Onderwerp: x",
+        "From: Bob Sent: Monday, March 3, 2025 2:35 PM To: Ada Subject: x Hello, I come.",
     ],
 )
 def test_a_header_may_stand_in_one_line(rule: str, header: str) -> None:
-    assert clean_text(f"{OWN}\n\n{rule}{header}\n\nTheirs.") == OWN
+    for below in ("\n\nTheirs.", "\n", ""):
+        assert clean_text(f"{OWN}\n\n{rule}{header}{below}") == OWN
 
 
 @pytest.mark.parametrize(

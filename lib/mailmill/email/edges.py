@@ -216,14 +216,17 @@ def _said_below(lines: Lines, solid: list[int], closing: range, names: frozenset
     """Place of the first line of few words that says something below a sign-off, the number of lines where none does.
 
     `closing`: the places of what would be names below the sign-off; what stands right below a whole name is its
-    owner's. `alone`: nothing but a greeting stands above the sign-off.
+    owner's. `alone`: nothing but a greeting stands above the sign-off. A line is apart below the thanks where a blank
+    line parts it from them, or from the sender's name below.
     """
     named = False
     for k in closing:
         line = lines[solid[k]]
         if solid[k] > solid[k - 1] + 1:
             named = False
-        apart = len(names) > 0 and solid[k] > solid[k - 1] + 1 and lines[solid[k - 1]].rule("thanks") != ""
+        below = solid[k + 1] if k + 1 < len(solid) else 0
+        signed = below > solid[k] + 1 and is_sender(lines.bares[below], names)
+        apart = len(names) > 0 and lines[solid[k - 1]].rule("thanks") != "" and (signed or solid[k] > solid[k - 1] + 1)
         if not named and speaks(line, names, alone=alone, apart=apart):
             return k
         named = line.shape.words > 1 and (line.shape.name or is_sender(line.bare, names))

@@ -176,9 +176,15 @@ def _is_sent(fields: list[str], roles: set[str], last_role: str) -> bool:
     return "@" in passage or (roles >= _SENT and last_role in ("to", "cc") and _TIME.search(passage) is not None)
 
 
+def _below(lines: Lines, first: int) -> str:
+    """The first text below the line `first`, or '': a header in one line may be a mail's last."""
+    i = lines.next_solid(first + 1)
+    return lines.bares[i] if i < len(lines) else ""
+
+
 def _is_timed(lines: Lines, first: int) -> bool:
     """Has the field below that of the sender date and time of day? In a journey that is "to: Paris"."""
-    below = lines.bares[lines.next_solid(first + 1)]
+    below = _below(lines, first)
     return (field_of(below) or ("",))[0] == "date" and _TIME.search(below) is not None
 
 
@@ -208,7 +214,7 @@ def _mailed(lines: Lines, first: int, end: int, roles: set[str]) -> bool:
 def _is_dispatched(lines: Lines, first: int, end: int) -> bool:
     """Windows Mail: three fields and a blank line, and below the sender when it was sent, written out. A parcel's form
     names no day of the week, or goes on."""
-    below = lines.bares[lines.next_solid(first + 1)]
+    below = _below(lines, first)
     apart = end == len(lines) or not lines.bares[end]
     return apart and is_sent_field(below) and _LONG_DATE.match(below) is not None
 

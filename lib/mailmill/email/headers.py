@@ -151,7 +151,7 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
         return found
     passage = " ".join([lines.texts[found.start][found.own :], *bares[found.start + 1 : found.end]])
     below_own = found.own > 0 or any(bares[: found.start])
-    if follow == len(lines) and not (below_own and _is_dated(passage) and not _is_own(found.rule, passage)):
+    if _is_own(found.rule, passage) or (follow == len(lines) and not (below_own and _is_dated(passage))):
         return None  # with nothing below, only a program's line below the author's words is one
     named = found.rule in _ANCHORED and not found.own and _DATED.search(passage)
     return found if "@" in passage or (named and not _told(lines, found, passage)) else None
@@ -173,7 +173,7 @@ def _is_open(lines: Lines, i: int) -> bool:
 def _is_addressed(lines: Lines, header: Header, floor: int) -> bool:
     """Does a header open with an address ("<ada@…> wrote:"), right below a line that says when, and whose it is?"""
     address, above = lines.bares[header.start].partition(" ")[0].rstrip(":"), header.start - 1
-    if address[0] not in "<(" or "@" not in address or above < floor or not _is_open(lines, above):
+    if address[:1] not in ("<", "(") or "@" not in address or above < floor or not _is_open(lines, above):
         return False
     return is_stamped(f"{lines.bares[above]} {address}:")
 

@@ -9,7 +9,7 @@ from mailmill.email.lines import Line, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
-from mailmill.email.tails import Marks, mark
+from mailmill.email.tails import Marks, is_item, mark
 
 #: So many of the lowest lines may be a paragraph that was announced.
 MAX_INTRODUCED: Final = 14
@@ -70,7 +70,7 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
             continue  # text, or perhaps a greeting: "Mr and Mrs Hill:"
         if any(line.rule(kind) for line in passage for kind in ("signoff", "thanks", "closing")):
             break
-        if end == len(solid) and is_sender(bares[solid[-1]], names):
+        if end == len(solid) and is_sender(bares[solid[-1]], names) and not is_item(lines, solid[-1]):
             end -= 1
         stop = k if announced else k - 1  # "Mi dirección es" looks like a name itself
         mark(marks, solid[stop:end], "body", "body.introduced")

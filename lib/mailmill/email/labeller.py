@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
 from mailmill.email.lines import Lines
 from mailmill.email.names import is_sender
-from mailmill.email.tails import Marks
+from mailmill.email.tails import Marks, is_item
 from mailmill.errors import DataError
 
 STATES: Final = ("body", "greeting", "signoff", "signature")
@@ -132,6 +132,8 @@ class Labeller:
                 continue
             if STATES[new] == "greeting" and lines[i].shape.words == 1 and lines[i].rule("thanks"):
                 continue  # a thank-you alone greets nobody
+            if new and not old and is_item(lines, i) and not lines[i].shape.contact:
+                continue
             if new != old and not (new and lines[i].rule("postscript")):
                 marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None
 

@@ -8,7 +8,7 @@ from typing import Final
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, PARTICLES, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.tails import Marks, mark
+from mailmill.email.tails import Marks, is_item, mark
 
 #: "Ada Byron and Mary Hill" under what they announce together.
 _TWO_NAMES: Final = re.compile(
@@ -18,13 +18,15 @@ _TWO_NAMES: Final = re.compile(
 #: The rule of a name and what is below it that are all between a quote and the end: the answer, where nothing else is.
 ALONE: Final = "name.alone"
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+#: Words of sentences, none of them a part of a name.
+_TOLD: Final = PATTERNS.sentence_words.difference(PARTICLES)
 
 
 def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bool:
     """Does a line of a few words below a thank-you say something ("Tuesday works."), and not who signs?
 
-    `alone`: whatever does not look like a name says something; `apart`: so do words in small letters behind a capital,
-    where the sender's name is known and not among them.
+    `alone`: whatever does not look like a name says something; `apart`: so do numbers, and words in small letters
+    behind a capital, where the sender's name is known and not among them.
     """
     bare, shape = line.bare, line.shape
     if is_sender(bare, names) or shape.contact or bare[0] in "-–—~/":
@@ -32,21 +34,24 @@ def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bo
     if any([line.rule(kind) for kind in ("signoff", "thanks", "closing", "mobile", "contact")]):
         return False
     numbered = any(map(str.isdigit, bare))
+    words = _WORD.findall(bare)
+    stranger = len(names) > 0 and names.isdisjoint([word.lower() for word in words])
+    if stranger and (alone or apart) and words and words[0].lower() in _TOLD:
+        return True  # "Kein Gutschein"
     if shape.name and shape.words > 1 and not (numbered or alone):
         return False  # "Help Desk"
-    words = _WORD.findall(bare)
     if words and words[0].lower() in PATTERNS.interjections:
         return True
     if not PATTERNS.groups.isdisjoint(words) or not PATTERNS.places.isdisjoint(words[1:2]):
         return False  # "your friends at the shop", "Sue from Accounts"
     if shape.name or (shape.words == 1 and bare[0].isalpha()):
-        return alone and numbered
+        return (alone or apart) and numbered
     small = [word for word in words if len(word) > 1 and word[0].islower()]
     if alone or (small and shape.ends in ".?!:"):
         return True
-    if not PATTERNS.sentence_words.difference(PARTICLES).isdisjoint(small):
+    if not _TOLD.isdisjoint(small):
         return True
-    return apart and bare[0].isupper() and bool(small) and names.isdisjoint([word.lower() for word in words])
+    return apart and bare[0].isupper() and bool(small) and stranger
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -85,6 +90,8 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         place -= 1
     previous = lines[place]
     before, gap = previous.bare[-1], solid[-1] > place + 1
+    if is_item(lines, solid[-1]):
+        return ""
     if is_sender(bare, names):
         return "name.sender"
     listed = previous.bare[0] in "-–—~"
@@ -109,12 +116,17 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
 
 
 def _is_team(bare: str) -> bool:
-    """Is it who signs for a team ("Your Blue Sky Helpdesk Team", "El equipo de Acme"), and no sentence about one?"""
+    """Is it who signs for a team ("Your Blue Sky Helpdesk Team", "El equipo de Acme"), and no sentence about one?
+
+    The capitals at its end are the team's name, or whose it is: "The team from DHL lost Parcel B" says something.
+    """
     words = bare.split(None, 9)
     if len(words) > 9 or not (bare[0].isupper() and words[-1][0].isupper()):
         return False
-    said = PATTERNS.sentence_words.intersection(words).difference(PARTICLES)
-    return not said and PATTERNS.matchers["team"].rule(fold(bare)) != ""
+    said = not _TOLD.isdisjoint(words)
+    before = next((word for word in reversed(words) if word.islower()), "team")
+    known = before in PARTICLES or before in PATTERNS.places or before in PATTERNS.groups
+    return known and not said and PATTERNS.matchers["team"].rule(fold(bare)) != ""
 
 
 def _parts_with(lines: Lines, solid: list[int]) -> bool:
@@ -142,7 +154,7 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
             continue  # a row of a table: "Ada Byron  1000"
         if (not k or solid[k] > solid[k - 1] + 1) and (is_sender(bare, names) or is_initial(bare, names)):
             shapes = [lines[i].shape for i in below]
-            if any(shape.prose or shape.words > 6 or shape.ends in ".?!:;,)" for shape in shapes):
+            if is_item(lines, solid[k]) or any(s.prose or s.words > 6 or s.ends in ".?!:;,)" for s in shapes):
                 return solid
             if not k and (lines.bares[solid[0] - 1] or not any([shape.title for shape in shapes])):
                 return solid

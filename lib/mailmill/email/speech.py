@@ -13,6 +13,7 @@ _KINDS: Final = frozenset({"greeting", "thanks", "signoff"})
 _SAYING: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _USER: Final = re.compile(r"\w[@_]|[^\W\d_]\.[^\W\d_]|[^\W\d_]\d").search
+_NUMBER: Final = re.compile(r"\d{3}")
 _SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")
 #: What parts the languages of a sign-off, and how long it is.
@@ -78,6 +79,8 @@ def _says_more(bare: str) -> bool:
     Where a comma or colon ends it, the words may all name whom it greets: "Dear customer service team at the shop,".
     """
     tail = _tail(bare)
+    if _NUMBER.search(tail) and not _USER(bare):
+        return True  # "Hello, order 4711:"
     words = strangers(tail)
     cries = _cries(bare)
     told = cries or len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)

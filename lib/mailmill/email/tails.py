@@ -29,6 +29,8 @@ _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 #: What stands below git's three dashes: which files changed, and how.
 _PATCH: Final = re.compile(r"diff --git |@@ -\d|index [0-9a-f]{6,40}\.\.|\d{1,6} files? changed[,;]")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
+#: A bullet, or a number, and what it stands before.
+_ITEM: Final = re.compile(r"(?:([-–—~*•·+])|\(?\d{1,2}[.)]) ?\w")
 _STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
 _OTHERS: Final = (*LONG_KINDS, "contact")
@@ -182,7 +184,8 @@ def _tells(lines: Lines, below: list[int], parted: bool, names: frozenset[str]) 
     """Is what stands below a rule the author's: more than a saying of one sentence, without a way to reach anybody?
 
     One sentence speaks of its author, or stands below a heading: with a number ("Order 4712"), or where rules part more
-    than two passages. A sign-off ends a passage. What opens with the sender's name, or ends with another's, is none.
+    than two passages. A sign-off ends a passage. What opens with the sender's name is none, nor a quotation with the
+    name of whose it is.
     """
     end = next((k for k, i in enumerate(below) if _ends(lines[i])), len(below))
     parted = parted or (end + 1 < len(below) and _DELIMITER.match(lines.bares[below[end]]) is not None)
@@ -195,7 +198,7 @@ def _tells(lines: Lines, below: list[int], parted: bool, names: frozenset[str]) 
         return False
     if _is_personal(opening):
         return True
-    if _is_ascribed(told[-1].bare, names):
+    if _is_ascribed([line.bare for line in told], names):
         return False
     prose = [line.bare for line in told if line.shape.prose]
     headed = not opening.shape.prose and (parted or any(map(str.isdigit, opening.bare)))
@@ -209,9 +212,12 @@ def _is_personal(line: Line) -> bool:
     return any([own.search(line.bare.lower()) for own in PATTERNS.first_person.values()])
 
 
-def _is_ascribed(bare: str, names: frozenset[str]) -> bool:
-    """Does a line name whose words stand above it, who is not the sender ("- Aristotle")?"""
-    name = bare.lstrip("-–— ")
+def _is_ascribed(said: list[str], names: frozenset[str]) -> bool:
+    """Does the last line name whose words stand above it, between quotation marks, who is not the sender
+    ("- Aristotle")? Without the marks a name may be that of who tells something: many senders give none."""
+    if len(said) < 2 or said[0][0] not in _QUOTATION or said[-2].rstrip(".,")[-1:] not in _QUOTATION:
+        return False
+    name = said[-1].lstrip("-–— ")
     return Line(name).shape.name and not is_sender(name, names)
 
 
@@ -223,6 +229,13 @@ def _ends(line: Line) -> bool:
 def is_row(bare: str) -> bool:
     """Is a line nothing but signs?"""
     return not any(map(str.isalnum, bare))
+
+
+def is_item(lines: Lines, i: int) -> bool:
+    """Is line `i` one of a list: does one right above or below open with the same bullet, or a number, too?"""
+    found = _ITEM.match(lines.bares[i])
+    near = [_ITEM.match(bare) for bare in (*lines.bares[max(0, i - 1) : i], *lines.bares[i + 1 : i + 2])]
+    return found is not None and any([other is not None and other[1] == found[1] for other in near])
 
 
 def is_legal(text: str) -> bool:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from mailmill.engines import Engine
 from mailmill.engines.merging import merge_all
 from mailmill.engines.spark import COLLECTED
+from mailmill.engines.spark_tasks import Call, Emit, MapPartition, MergeGroup, WriteGroups
 from mailmill.errors import DataError, InfrastructureError
 from tests.conftest import make_engine
 from tests.engines import kernels
@@ -130,6 +131,22 @@ def test_a_clusters_workers_have_this_very_code(spark: Engine, monkeypatch: pyte
     monkeypatch.setattr(spark, "_code", "0.0.1+0")
     with pytest.raises(InfrastructureError, match=r"worker runs other code, mailmill .*; this is 0\.0\.1\+0"):
         list(spark.run(times, [1], b"x"))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        lambda: Call(times, None, "0.0.1+0")((0, 1)),
+        lambda: list(MergeGroup([1], None, "0.0.1+0")(0, iter(()))),
+        lambda: list(MapPartition(None, None, "0.0.1+0")(iter(()))),  # type: ignore[arg-type]
+        lambda: list(Emit(times, None, None, "0.0.1+0")(iter(()))),  # type: ignore[arg-type]
+        lambda: list(WriteGroups(None, "0.0.1+0")(iter(()))),  # type: ignore[arg-type]
+    ],
+)
+def test_no_kind_of_task_is_done_by_other_code(task: Callable[[], object]) -> None:
+    """An executor that joined late may be given the second half of a job alone."""
+    with pytest.raises(InfrastructureError, match="other code"):
+        task()
 
 
 def fails_late(number: int, _: None) -> int:

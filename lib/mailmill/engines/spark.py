@@ -116,7 +116,9 @@ class SparkEngine(Engine):
         sizes = [min(width, len(blocks) - at) for at in range(0, len(blocks), width)]
         with self._shared(reduction) as shared:
             parts = self._calls(reduce_block, blocks, shared).map(partial(grouped, width))
-            neighbours = parts.partitionBy(len(sizes), int).mapPartitionsWithIndex(MergeGroup(sizes, shared))
+            neighbours = parts.partitionBy(len(sizes), int).mapPartitionsWithIndex(
+                MergeGroup(sizes, shared, self._code)
+            )
             results = self._watched(neighbours.collect, len(blocks), SILENT)
         merged = merging(len(sizes), reduction.merge, reduction.exact)
         for number, part in _sound(results):
@@ -158,7 +160,8 @@ class SparkEngine(Engine):
                 rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures, self._code), ddl)
                 functions = {"sum": F.sum, "min": F.min, "max": F.max}
                 aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
-                files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
+                groups = rows.groupBy(*grouping.keys).agg(*aggregated)
+                files = groups.mapInArrow(WriteGroups(grouping, self._code), reports.DDL)
             written = reports.gathered(self._watched(files.collect, len(tasks), progress))
         for error in failures.value:
             raise error

@@ -126,6 +126,15 @@ def test_many_states_are_merged_by_executors_along_the_same_tree(
     assert sorted(re.findall(r"\d+", summed), key=int) == [str(number) for number in range(parts)]
 
 
+def test_executors_that_join_later_count(spark: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session opens before most of a cluster's are there, and passes are cut by the number of cores."""
+    monkeypatch.setattr(spark, "workers", spark.workers)
+    for found in (40, 3):  # they also go where nothing is to be done
+        monkeypatch.setattr(type(spark._context), "defaultParallelism", found)  # type: ignore[attr-defined]
+        assert list(spark.run(times, [1], b"x")) == [(0, 1)]
+        assert spark.workers == 40
+
+
 def test_a_clusters_workers_have_this_very_code(spark: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where code does not travel with the job, executors import what they have: perhaps that before an upgrade."""
     monkeypatch.setattr(spark, "_code", "0.0.1+0")

@@ -116,9 +116,8 @@ class SparkEngine(Engine):
         sizes = [min(width, len(blocks) - at) for at in range(0, len(blocks), width)]
         with self._shared(reduction) as shared:
             parts = self._calls(reduce_block, blocks, shared).map(partial(grouped, width))
-            neighbours = parts.partitionBy(len(sizes), int).mapPartitionsWithIndex(
-                MergeGroup(sizes, shared, self._code)
-            )
+            merge = MergeGroup(sizes, shared, self._code)
+            neighbours = parts.partitionBy(len(sizes), int).mapPartitionsWithIndex(merge)
             results = self._watched(neighbours.collect, len(blocks), SILENT)
         merged = merging(len(sizes), reduction.merge, reduction.exact)
         for number, part in _sound(results):
@@ -259,6 +258,8 @@ class SparkEngine(Engine):
             raise InfrastructureError(
                 f"Spark gave up on a task: {cause(outcome.error)}", hint="see the executor's log for the whole story"
             ) from outcome.error
+        with contextlib.suppress(Py4JError, OSError):  # of a Java that has ended the next job tells
+            self.workers = max(self.workers, self._context.defaultParallelism)  # executors join late, or when asked for
         progress.advance(total - reported)
         return outcome.value or []
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from mailmill.engines import Engine
+from mailmill.engines.java import is_of_a_file
 from mailmill.engines.merging import merge_all
 from mailmill.engines.spark import COLLECTED
 from mailmill.engines.spark_tasks import Call, Emit, MapPartition, MergeGroup, WriteGroups
@@ -101,6 +102,22 @@ def test_what_happened_is_said_and_nothing_of_the_data(task: str, said: str, spa
         list(spark.run(breaks, [task], None))
     assert "secret" not in caught.value.message.lower()
     assert "Traceback" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("said", "of_a_file"),
+    [
+        ("[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///raw/part-000000.parquet", True),
+        ("java.lang.RuntimeException: part-000000.parquet is not a Parquet file", True),
+        ("Traceback (most recent call last):\n mailmill.errors.DataError: part-000000.parquet: refused", False),
+        ("ExecutorLostFailure (executor 1 exited)", False),
+    ],
+)
+def test_a_task_that_could_not_write_has_the_driver_read_no_table(said: str, of_a_file: bool) -> None:
+    """In search of a damaged file it read all of what was to be mapped: hours, with the lease held."""
+    error = InfrastructureError("Spark gave up on a task")
+    error.__cause__ = RuntimeError(said)
+    assert is_of_a_file(error) == of_a_file
 
 
 @pytest.mark.parametrize("workers", [2, 40, 200])

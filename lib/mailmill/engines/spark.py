@@ -31,7 +31,7 @@ from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import properties, reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel, Reduction, reduce_block
-from mailmill.engines.java import Py4JError, apart, cause, java_lives, written_whole
+from mailmill.engines.java import Py4JError, apart, cause, is_of_a_file, java_lives, written_whole
 from mailmill.engines.merging import block_size, merging
 from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, MergeGroup, WriteGroups, grouped
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
@@ -45,8 +45,6 @@ T = TypeVar("T")
 B = TypeVar("B")
 R = TypeVar("R")
 
-#: What Spark says where a file, not the cluster, is at fault: only then is it worth to read the whole table here.
-_UNREADABLE = re.compile(r"FAILED_READ_FILE|parquet", re.I)
 _PATTERN = re.compile(r"[\\*?\[\]{}]")  # what Hadoop takes for a pattern in a path, where we mean a name
 SPARK_TYPES = {pa.string(): "string", pa.int64(): "long", pa.int32(): "int", pa.float64(): "double"}
 POLL_SECONDS = 0.2
@@ -142,7 +140,7 @@ class SparkEngine(Engine):
             files = frame.mapInArrow(MapPartition(kernel, sink, self._code), reports.DDL)
             return reports.gathered(self._watched(files.collect, table.rows, progress))
         except InfrastructureError as error:
-            if _UNREADABLE.search(f"{error} {error.__cause__ or error.__context__}"):
+            if is_of_a_file(error):
                 table.require_whole()  # a damaged file is no fault of the cluster's, and another try does not heal it
             raise
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ import pytest
 from distributed.comm import CommClosedError
 
 from mailmill.config import EngineSection
+from mailmill.engines import Engine, open_engine, worker
 from mailmill.engines import dask as dask_engine
-from mailmill.engines import open_engine, worker
 from mailmill.engines.worker import own_memory
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.storage import manifests
@@ -101,9 +102,11 @@ def test_memory_that_no_worker_lives_with_is_refused() -> None:
 def test_a_spread_that_fails_is_made_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dask's scatter raises any of these, or never ends, where a worker dies during it."""
     with open_engine(EngineSection(kind="dask", workers=1)) as engine:
-        scatter, failures = dask_engine.distributed.utils.sync, [error]
+        scatter, failures, to_all = dask_engine.distributed.utils.sync, [error], list[bool]()
 
         def sync(*arguments: Any, **options: Any) -> Any:
+            if isinstance(arguments[1], partial):
+                to_all.append(arguments[1].keywords["broadcast"])
             if failures:
                 raise failures.pop()
             return scatter(*arguments, **options)
@@ -112,6 +115,9 @@ def test_a_spread_that_fails_is_made_again(error: Exception, monkeypatch: pytest
         monkeypatch.setattr(dask_engine.distributed.utils, "sync", sync)
         assert list(engine.run(double, [5], 3)) == [(0, 15)]
         assert not failures
+        failures += [error] * (dask_engine.SPREADS - 1)
+        assert list(engine.run(double, [5], 3)) == [(0, 15)]
+        assert to_all == [True, True, True, True, False], "one of many that hangs for minutes is passed over at last"
         failures += [error] * dask_engine.SPREADS
         with pytest.raises(InfrastructureError, match="did not reach"):
             list(engine.run(double, [5], 3))
@@ -123,6 +129,16 @@ def standing(workers: int) -> Iterator[distributed.LocalCluster]:
     """A cluster that somebody else started."""
     with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
         yield cluster
+
+
+@contextlib.contextmanager
+def running_engine() -> Iterator[tuple[distributed.LocalCluster, Engine]]:
+    """Such a cluster, of one worker yet, and the engine of a driver that has found it."""
+    with (
+        standing(workers=1) as cluster,
+        open_engine(EngineSection(kind="dask", address=cluster.scheduler_address)) as engine,
+    ):
+        yield cluster, engine
 
 
 def be_older() -> None:
@@ -175,3 +191,40 @@ def test_a_worker_of_a_running_cluster_that_does_not_answer_ends_nothing(monkeyp
         monkeypatch.setattr(distributed.Client, "nthreads", lambda _: {})
         with open_engine(EngineSection(kind="dask", address=address)) as engine:
             assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}
+
+
+def test_workers_that_join_while_tasks_run_get_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver begins with the first of them; what is cut by their number is cut by the number of all."""
+    monkeypatch.setattr(dask_engine, "COUNT_SECONDS", 0)
+    submitted, submit = list[object](), distributed.Client.submit
+
+    def counted(client: distributed.Client, *arguments: Any, **options: Any) -> Any:
+        submitted.append(arguments)
+        return submit(client, *arguments, **options)
+
+    monkeypatch.setattr(distributed.Client, "submit", counted)
+    with running_engine() as (cluster, engine):
+        results = engine.run(double, list(range(50)), 2)
+        found = [next(results)]
+        assert len(submitted) == 1 + dask_engine.AHEAD
+        cluster.scale(3)
+        engine._client.wait_for_workers(3)  # type: ignore[attr-defined]
+        found.append(next(results))
+        assert len(submitted) == 2 + 3 * dask_engine.AHEAD
+        assert engine.workers == 3
+        assert dict([*found, *results]) == {number: 2 * number for number in range(50)}
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_scheduler_that_goes_is_told(done: int) -> None:
+    """Dask cancels what runs, and ten seconds later closes its client, which fails in ways of its own."""
+    with running_engine() as (cluster, engine):
+        engine._client._timeout = 0.1  # type: ignore[attr-defined]
+        results = engine.run(double, list(range(500)), 2)
+        for _ in range(done):
+            next(results)
+        cluster.close()
+        with pytest.raises(InfrastructureError, match=r"the Dask scheduler at tcp://\S+ is gone"):
+            list(results)
+        with pytest.raises(InfrastructureError, match="is gone"):
+            list(engine.run(double, [1], 2))

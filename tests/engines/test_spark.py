@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from mailmill.engines import Engine
+from mailmill.engines.java import is_of_a_file
 from mailmill.engines.merging import merge_all
 from mailmill.engines.spark import COLLECTED
+from mailmill.engines.spark_tasks import Call, Emit, MapPartition, MergeGroup, WriteGroups
 from mailmill.errors import DataError, InfrastructureError
 from tests.conftest import make_engine
 from tests.engines import kernels
@@ -102,6 +104,22 @@ def test_what_happened_is_said_and_nothing_of_the_data(task: str, said: str, spa
     assert "Traceback" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("said", "of_a_file"),
+    [
+        ("[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///raw/part-000000.parquet", True),
+        ("java.lang.RuntimeException: part-000000.parquet is not a Parquet file", True),
+        ("Traceback (most recent call last):\n mailmill.errors.DataError: part-000000.parquet: refused", False),
+        ("ExecutorLostFailure (executor 1 exited)", False),
+    ],
+)
+def test_a_task_that_could_not_write_has_the_driver_read_no_table(said: str, of_a_file: bool) -> None:
+    """In search of a damaged file it read all of what was to be mapped: hours, with the lease held."""
+    error = InfrastructureError("Spark gave up on a task")
+    error.__cause__ = RuntimeError(said)
+    assert is_of_a_file(error) == of_a_file
+
+
 @pytest.mark.parametrize("workers", [2, 40, 200])
 def test_many_states_are_merged_by_executors_along_the_same_tree(
     spark: Engine, monkeypatch: pytest.MonkeyPatch, workers: int
@@ -125,11 +143,36 @@ def test_many_states_are_merged_by_executors_along_the_same_tree(
     assert sorted(re.findall(r"\d+", summed), key=int) == [str(number) for number in range(parts)]
 
 
+def test_executors_that_join_later_count(spark: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session opens before most of a cluster's are there, and passes are cut by the number of cores."""
+    monkeypatch.setattr(spark, "workers", spark.workers)
+    for found in (40, 3):  # they also go where nothing is to be done
+        monkeypatch.setattr(type(spark._context), "defaultParallelism", found)  # type: ignore[attr-defined]
+        assert list(spark.run(times, [1], b"x")) == [(0, 1)]
+        assert spark.workers == 40
+
+
 def test_a_clusters_workers_have_this_very_code(spark: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where code does not travel with the job, executors import what they have: perhaps that before an upgrade."""
     monkeypatch.setattr(spark, "_code", "0.0.1+0")
     with pytest.raises(InfrastructureError, match=r"worker runs other code, mailmill .*; this is 0\.0\.1\+0"):
         list(spark.run(times, [1], b"x"))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        lambda: Call(times, None, "0.0.1+0")((0, 1)),
+        lambda: list(MergeGroup([1], None, "0.0.1+0")(0, iter(()))),
+        lambda: list(MapPartition(None, None, "0.0.1+0")(iter(()))),  # type: ignore[arg-type]
+        lambda: list(Emit(times, None, None, "0.0.1+0")(iter(()))),  # type: ignore[arg-type]
+        lambda: list(WriteGroups(None, "0.0.1+0")(iter(()))),  # type: ignore[arg-type]
+    ],
+)
+def test_no_kind_of_task_is_done_by_other_code(task: Callable[[], object]) -> None:
+    """An executor that joined late may be given the second half of a job alone."""
+    with pytest.raises(InfrastructureError, match="other code"):
+        task()
 
 
 def fails_late(number: int, _: None) -> int:

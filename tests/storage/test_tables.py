@@ -95,7 +95,8 @@ def test_a_wheel_and_a_checkout_of_the_same_code_have_one_version(
     checkout = version()
     (tmp_path / "quality" / "suites").mkdir()
     (tmp_path / "quality" / "suites" / "raw.json").write_text("{}")
-    for name in ("gate.so", ".gate.py.swp", "gate.py~"):
+    (tmp_path / "quality" / ".ipynb_checkpoints").mkdir()
+    for name in ("gate.so", ".gate.py.swp", "gate.py~", "#gate.py#", ".ipynb_checkpoints/gate.py"):
         (tmp_path / "quality" / name).write_text("compiled, or an editor's")
     assert version() == checkout
     (tmp_path / "quality" / "gate.py").write_text("x = 2\n")

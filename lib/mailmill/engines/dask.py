@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
 import dask
@@ -37,6 +38,7 @@ MEMORY_SHARE = 0.8
 LEAST_MEMORY = 256 * 2**20  # what the interpreter and the libraries of a worker take, and little mail
 SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
 WORKERS_SECONDS = 40  # for which a running cluster's first worker is waited for
+COUNT_SECONDS = 5  # how often a running cluster's workers are counted
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
 #: What a worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver, which
 #: then stops them. A worker spills by its own memory, see `OwnMemoryNanny`; its profiler must not stop it.
@@ -108,7 +110,7 @@ class DaskEngine(Engine):
                 f"engine.memory is {settings.memory / 2**20:.3g} MiB a worker; Dask's need 256 MiB, better 1 GiB",
                 hint="raise engine.memory, or leave it out, which takes a fair share of what is free",
             )
-        self._code = ""
+        self._code, self._counted = "", float("-inf")
         if settings.address:
             self._code = code_version()
             self._client = _connected(settings.address)
@@ -121,6 +123,7 @@ class DaskEngine(Engine):
             self.task_bytes = max(2**20, min(self.task_bytes, self.memory // 32))
             self._cluster = _started(self.workers, self.memory)
             self._client = distributed.Client(self._cluster)
+        self._address = self._client.scheduler.address
         self._report = contextlib.ExitStack()
         if settings.report:
             self._report.enter_context(distributed.performance_report(filename=settings.report))
@@ -130,45 +133,66 @@ class DaskEngine(Engine):
     ) -> Iterator[tuple[int, R]]:
         """See `Engine.run`. A few tasks a worker are in flight, so millions of tasks need no memory."""
         give_back()
-        client = self._client
-        shared = self._spread(broadcast)
+        with self._scheduler_lives():
+            yield from self._run(function, tasks, self._spread(broadcast), progress)
+
+    def _run(
+        self, function: Callable[[T, B], R], tasks: Sequence[T], shared: Any, progress: Progress
+    ) -> Iterator[tuple[int, R]]:
         numbers: dict[str, int] = {}
         waiting = iter(enumerate(tasks))
 
-        def submit() -> Any:
-            for number, task in waiting:
-                future = client.submit(_call, function, task, shared, self._code, pure=False)
+        def submitted() -> Iterator[Any]:
+            for number, task in islice(waiting, self._count() * AHEAD - len(numbers)):
+                future = self._client.submit(_call, function, task, shared, self._code, pure=False)
                 numbers[future.key] = number
-                return future
-            return None
+                yield future
 
-        first = [future for _ in range(self._threads() * AHEAD) if (future := submit()) is not None]
-        pending = distributed.as_completed(first)
+        pending = distributed.as_completed(list(submitted()))
         try:
             for future in pending:
                 with _deaths_told():
                     result = future.result()
-                if (following := submit()) is not None:
-                    pending.add(following)
-                yield numbers.pop(future.key), result
+                number = numbers.pop(future.key)
+                pending.update(list(submitted()))
+                yield number, result
                 progress.advance(1)
                 future.release()
         finally:
-            client.cancel(list(pending.futures), force=True)
+            with contextlib.suppress(Exception):  # a client that has closed says so of everything
+                self._client.cancel(list(pending.futures), force=True)
 
     def combine_by_key(self, tasks: Sequence[T], grouping: Grouping[T], progress: Progress = SILENT) -> list[Written]:
         """See `Engine.combine_by_key`."""
         return shuffle.combine(self, tasks, grouping, progress)
 
-    def _threads(self) -> int:
-        """Of all workers now: more may have joined a cluster that somebody else started."""
-        return self.workers if self._cluster else max(self.workers, sum(self._client.nthreads().values()))
+    @contextlib.contextmanager
+    def _scheduler_lives(self) -> Iterator[None]:
+        """Say that the scheduler is gone where that is why anything fails: Dask says it in many ways, or none."""
+        try:
+            yield
+        except Exception as error:
+            if self._client.status == "running":
+                raise
+            raise InfrastructureError(
+                f"the Dask scheduler at {self._address} is gone", hint="see its log, and start it again"
+            ) from error
+
+    def _count(self) -> int:
+        """The workers, counted by their threads: more may have joined a cluster that somebody else started."""
+        if self._cluster is None and time.monotonic() > self._counted + COUNT_SECONDS:
+            self.workers = max(self.workers, sum(self._client.nthreads().values()))
+            self._counted = time.monotonic()
+        return self.workers
 
     def _spread(self, broadcast: Any) -> Any:
-        """`broadcast` on every worker; again where one dies meanwhile: Dask then fails somehow, or waits for ever."""
-        scatter = partial(self._client.scatter, broadcast, broadcast=True, hash=False, asynchronous=True)
+        """`broadcast` on every worker; again where one dies meanwhile: Dask then fails somehow, or waits for ever.
+
+        At last on one alone, of which the others get it: where one of many hangs, Dask lets go of it only later.
+        """
         failed = ""
-        for _ in range(SPREADS):
+        for left in reversed(range(SPREADS)):
+            scatter = partial(self._client.scatter, broadcast, broadcast=left > 0, hash=False, asynchronous=True)
             try:
                 return distributed.utils.sync(self._client.loop, scatter, callback_timeout=SPREAD_SECONDS)
             except (OSError, KeyError, ValueError, TimeoutError, concurrent.futures.CancelledError) as error:

@@ -54,6 +54,8 @@ def apart(action: Callable[[], object]) -> None:
     thread.join()
 
 
+#: What Spark says where a file, not the cluster, is at fault: only then is it worth to read the whole table here.
+_UNREADABLE = re.compile(r"FAILED_READ_FILE|parquet", re.I)
 #: The end of a traceback of Python's: a frame, more lines that are set in, and what was raised.
 _RAISED = re.compile(r'^  File ".*", line \d+, in .*\n(?: .*\n)*([\w.]+)(?:: (.*))?$', re.M)
 
@@ -69,3 +71,9 @@ def cause(error: BaseException) -> str:
     lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
     named = [line for line in lines if "Error:" in line or "Exception:" in line]
     return [*named, *lines[-1:], type(error).__name__][0][:300]
+
+
+def is_of_a_file(error: BaseException) -> bool:
+    """Whether Spark could not read a file. What a task itself raises names files, too: those that it was writing."""
+    said = f"{error} {error.__cause__ or error.__context__}"
+    return bool(_UNREADABLE.search(said)) and "Traceback (most recent call last)" not in said

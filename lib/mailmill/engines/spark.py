@@ -31,7 +31,7 @@ from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
 from mailmill.engines import properties, reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel, Reduction, reduce_block
-from mailmill.engines.java import Py4JError, apart, cause, java_lives, written_whole
+from mailmill.engines.java import Py4JError, apart, cause, is_of_a_file, java_lives, written_whole
 from mailmill.engines.merging import block_size, merging
 from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, MergeGroup, WriteGroups, grouped
 from mailmill.errors import ConfigError, InfrastructureError, MailmillError
@@ -45,8 +45,6 @@ T = TypeVar("T")
 B = TypeVar("B")
 R = TypeVar("R")
 
-#: What Spark says where a file, not the cluster, is at fault: only then is it worth to read the whole table here.
-_UNREADABLE = re.compile(r"FAILED_READ_FILE|parquet", re.I)
 _PATTERN = re.compile(r"[\\*?\[\]{}]")  # what Hadoop takes for a pattern in a path, where we mean a name
 SPARK_TYPES = {pa.string(): "string", pa.int64(): "long", pa.int32(): "int", pa.float64(): "double"}
 POLL_SECONDS = 0.2
@@ -116,7 +114,8 @@ class SparkEngine(Engine):
         sizes = [min(width, len(blocks) - at) for at in range(0, len(blocks), width)]
         with self._shared(reduction) as shared:
             parts = self._calls(reduce_block, blocks, shared).map(partial(grouped, width))
-            neighbours = parts.partitionBy(len(sizes), int).mapPartitionsWithIndex(MergeGroup(sizes, shared))
+            merge = MergeGroup(sizes, shared, self._code)
+            neighbours = parts.partitionBy(len(sizes), int).mapPartitionsWithIndex(merge)
             results = self._watched(neighbours.collect, len(blocks), SILENT)
         merged = merging(len(sizes), reduction.merge, reduction.exact)
         for number, part in _sound(results):
@@ -141,7 +140,7 @@ class SparkEngine(Engine):
             files = frame.mapInArrow(MapPartition(kernel, sink, self._code), reports.DDL)
             return reports.gathered(self._watched(files.collect, table.rows, progress))
         except InfrastructureError as error:
-            if _UNREADABLE.search(f"{error} {error.__cause__ or error.__context__}"):
+            if is_of_a_file(error):
                 table.require_whole()  # a damaged file is no fault of the cluster's, and another try does not heal it
             raise
 
@@ -158,7 +157,8 @@ class SparkEngine(Engine):
                 rows = numbers.mapInArrow(Emit(grouping.emit, shared, failures, self._code), ddl)
                 functions = {"sum": F.sum, "min": F.min, "max": F.max}
                 aggregated = [functions[how](name).alias(name) for name, how in grouping.aggregations.items()]
-                files = rows.groupBy(*grouping.keys).agg(*aggregated).mapInArrow(WriteGroups(grouping), reports.DDL)
+                groups = rows.groupBy(*grouping.keys).agg(*aggregated)
+                files = groups.mapInArrow(WriteGroups(grouping, self._code), reports.DDL)
             written = reports.gathered(self._watched(files.collect, len(tasks), progress))
         for error in failures.value:
             raise error
@@ -256,6 +256,8 @@ class SparkEngine(Engine):
             raise InfrastructureError(
                 f"Spark gave up on a task: {cause(outcome.error)}", hint="see the executor's log for the whole story"
             ) from outcome.error
+        with contextlib.suppress(Py4JError, OSError):  # of a Java that has ended the next job tells
+            self.workers = max(self.workers, self._context.defaultParallelism)  # executors join late, or when asked for
         progress.advance(total - reported)
         return outcome.value or []
 

@@ -53,8 +53,10 @@ class MergeGroup:
 
     sizes: Sequence[int]
     shared: Any
+    code: str
 
     def __call__(self, group: int, results: Iterator[tuple[int, tuple[int, Any]]]) -> Iterator[tuple[int, Any]]:
+        require_code(self.code)
         reduction: Reduction = self.shared.value
         merged = merging(self.sizes[group], reduction.merge, reduction.exact)
         try:
@@ -127,8 +129,10 @@ class WriteGroups:
     """The second half of `Engine.combine_by_key`: a partition's groups into files; their names."""
 
     grouping: Grouping[Any]
+    code: str
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        require_code(self.code)
         rows = list(batches)
         if rows:
             table = pa.Table.from_batches(rows)

@@ -258,7 +258,7 @@ def code_version() -> str:
     """Version of the package and a hash over its source and data files: a changed line runs stages again.
 
     Modules that are compiled besides do not count: they give the same rows. Neither do a wheel's expectations, which
-    in a checkout lie elsewhere: they are among the settings of the stages that they judge.
+    in a checkout lie elsewhere: they are among the settings of the stages that they judge. Nor does what editors leave.
     """
     state = hashlib.blake2b(digest_size=8)
     _hash_tree(resources.files("mailmill"), "", state)
@@ -268,8 +268,10 @@ def code_version() -> str:
 def _hash_tree(folder: Any, prefix: str, state: Any) -> None:
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         name = f"{prefix}/{entry.name}"
+        if entry.name.startswith((".", "#")):  # a folder, too
+            continue
         if entry.is_dir():
             if entry.name != "__pycache__" and name != "/quality/suites":
                 _hash_tree(entry, name, state)
-        elif not entry.name.startswith(".") and not entry.name.endswith((".pyc", ".pyo", ".so", "~")):
+        elif not entry.name.endswith((".pyc", ".pyo", ".so", "~")):
             state.update(name.encode() + b"\0" + entry.read_bytes())

@@ -62,32 +62,35 @@ _TITLES: Final = PATTERNS.titles
 class Line:
     """What one stripped text without quote marks says by itself, wherever it stands."""
 
-    __slots__ = ("_folded", "_shape", "_ways", "bare")
+    __slots__ = ("_folded", "_rules", "_shape", "_ways", "bare")
 
     def __init__(self, bare: str) -> None:
         self.bare = bare
+        self._rules: dict[str, str] = {}  # of the kinds that were asked for and worth a try
         self._ways: Ways | None = None  # `_folded` is set together with it
         self._shape: Shape | None = None
 
+    def _opened(self) -> Ways:
+        self._folded = fold(self.bare)
+        self._ways = _INDEX.ways(self._folded)
+        return self._ways
+
     def kinds(self, *asked: str) -> list[str]:
         """Those of the kinds `asked` that this line may be."""
-        ways = self._ways
-        if ways is None:
-            self._folded = fold(self.bare)
-            ways = self._ways = _INDEX.ways(self._folded)
+        ways = self._opened() if self._ways is None else self._ways
         return [kind for kind in asked if kind in ways] if ways else []
 
     def rule(self, kind: str) -> str:
         """The name of the rule of one of `KINDS` that this line alone matches, or ''."""
-        ways = self._ways
-        if ways is None:
-            self._folded = fold(self.bare)
-            ways = self._ways = _INDEX.ways(self._folded)
+        ways = self._opened() if self._ways is None else self._ways
         way = ways.get(kind)
         if way is None or len(self._folded) > _LONGEST.get(kind, MAX_LINE):
             return ""
-        rule = way.rule(self._folded)
-        return "" if rule and goes_on(self.bare, kind) else rule
+        rule = self._rules.get(kind)
+        if rule is None:
+            rule = way.rule(self._folded)
+            self._rules[kind] = rule = "" if rule and goes_on(self.bare, kind) else rule
+        return rule
 
     @property
     def shape(self) -> Shape:

@@ -25,13 +25,13 @@ _PHONE: Final = re.compile(
 _DAY: Final = re.compile(
     r"\b\d\d?([/.-])\d\d?\1(?:19|20)\d\d(?![/.-]?\d)|\b(?:19|20)\d\d([/.-])\d\d?\2\d\d?(?![/.-]?\d)"
 )
-_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_EMAIL: Final = re.compile(r"@(?<=[\w.+-]@)[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")  # from its "@" on
 _DIGIT: Final = re.compile(r"\d")
 _NUMBERS: Final = re.compile(r"\d\D?\d\D?\d\D?\d\D?\d\D?\d")
 _URL: Final = re.compile(r"(?:https?://|www\.|ftp://)\S{3}", re.IGNORECASE)
 _POSTCODE: Final = re.compile(
-    r"\b[A-Z]{2}\.?,? {1,3}\d{5}(?:-\d{4})?\b|\b[A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2}\b|"
-    r"^(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ]\w+$"
+    r"[A-Z\d](?<!\w.)(?:(?<=[A-Z])(?:[A-Z]\.?,? {1,3}\d{5}(?:-\d{4})?\b|[A-Z]?\d{1,2}[A-Z]? \d[A-Z]{2}\b)|"
+    r"(?<=^.)(?:(?<=[A-Z])[A-Z]?-\d{4,5}|(?<=\d)\d{3,4}) [A-ZÄÖÜ]\w+$)"
 )
 _DATE: Final = re.compile(
     r"\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b.{0,12}?\d{1,2}[:.]\d{2}|\b\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]m)?\b",

@@ -46,7 +46,7 @@ def are_names(words: Sequence[str], names: frozenset[str]) -> bool:
     """Are all the lower-cased words parts of the sender's name, their beginnings ("ben"), or initials?"""
     if not names:
         return False
-    known = [w for w in words if w in names or (len(w) > 2 and any(name.startswith(w) for name in names))]
+    known = [w for w in words if w in names or (len(w) > 2 and any([name.startswith(w) for name in names]))]
     return bool(known) and all(w in known or len(w) <= 2 for w in words)
 
 

@@ -12,7 +12,7 @@ _KINDS: Final = frozenset({"greeting", "thanks", "signoff"})
 #: So many words that are no names say something.
 _SAYING: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_USER: Final = re.compile(r"\w[@_]|[^\W\d_]\.[^\W\d_]|[^\W\d_]\d").search
+_USER: Final = re.compile(r"[@_.\d](?:(?<=\w[@_])|(?<=[^\W\d_]\.)(?=[^\W\d_])|(?<=[^\W\d_]\d))").search
 _NUMBER: Final = re.compile(r"\d{3}")
 _SIGNS: Final = " \t,;:.!?*_~>–—-"
 _BREAK: Final = re.compile(r"[,;:.!?]+|[–—]|\s-{1,2}\s?")

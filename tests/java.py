@@ -1,12 +1,11 @@
 """Java as tests start it: a JVM that loads, verifies and compiles Spark anew takes 20 s of a processor each time.
 
-`python -m tests.java` (a part of `make test`) has one lay out Spark's classes in a file that every later one maps.
+`python -m tests.java` (`make test-slow` begins with it) keeps Spark's classes in a file that every later one maps.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -41,6 +40,5 @@ def keep_classes(archive: Path) -> None:
 if __name__ == "__main__":
     from tests.conftest import missing_spark
 
-    if not ARCHIVE.exists() and not missing_spark():
+    if not missing_spark():
         keep_classes(ARCHIVE)
-    sys.exit()

@@ -52,7 +52,10 @@ compiled: | $(BIN)/uv  ## set up .venv-compiled, where cleaning is compiled and 
 test: $(VENV)/.dev  ## set up, and run every test but the slow ones
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
-test-slow: $(VENV)/.dev  ## whole data sets, kills and restarts
+build/spark.jsa: $(VENV)/.dev
+	$(BIN)/python -m tests.java 2>/dev/null || echo "Java starts more slowly: no $@ could be made"
+
+test-slow: build/spark.jsa  ## whole data sets, kills and restarts
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow --durations 10
 
 test-all: lint test test-slow  ## what CI runs

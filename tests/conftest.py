@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -19,10 +20,13 @@ from mailmill.config import EngineSection, StorageSection, TablesSection
 from mailmill.engines import Engine, open_engine
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.tables import Workspace
-from tests import s3
+from tests import java, s3
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.update(s3.CREDENTIALS)
+os.environ.setdefault("SPARK_SUBMIT_OPTS", java.OPTIONS)
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes would compile mailmill, each for itself alone
+sys.dont_write_bytecode = False
 settings.register_profile("mailmill", deadline=None)  # no test judges a time: machines are shared
 settings.load_profile("mailmill")
 #: Seconds since the epoch after which no slow test begins; `.ci/run` sets it, whose time is limited.

@@ -37,7 +37,7 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
 
 @pytest.mark.parametrize("engine", ["local", "dask"])
 def test_nothing_is_published(engine: str, small_disk: Path, tmp_path: Path) -> None:
-    corpus = mail.make_corpus(tmp_path / "corpus", 600)
+    corpus = mail.make_corpus(tmp_path / "corpus", 300)
     vectors = mail.make_vectors(corpus, tmp_path / "glove.txt")
     settings = mail.make_config(str(small_disk / "work"), corpus, vectors, f"engine.kind={engine}")
     config = mail.write_config(tmp_path / "small.toml", settings)

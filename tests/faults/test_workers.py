@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailmill.config import Config
+from tests import java
 from tests.conftest import require_engine
 from tests.faults.processes import Running
 from tests.faults.workspace import LINEAR, STEPS, Bench, assert_same, manifests, readable, tidy
@@ -21,7 +22,10 @@ pytestmark = pytest.mark.slow
 STAGES = ("raw", "clean", "features", "models/logistic", "models/forest")
 #: What a worker's command line holds; Spark's executors are processes of their own in its cluster of one machine.
 MARKS = {"dask": "spawn_main", "spark": "CoarseGrainedExecutorBackend"}
-EXECUTORS = ["-s", 'engine.master="local-cluster[2,1,1024]"']
+EXECUTORS = [
+    "-s", 'engine.master="local-cluster[2,1,1024]"',
+    "-s", f"engine.spark.spark.executor.extraJavaOptions={java.OPTIONS}",
+]  # fmt: skip
 #: Seconds from a stage's beginning to the kill; longer where the engine has only just started.
 INTO_THE_STAGE = {"dask": 0.4, "spark": 0.7}
 INTO_THE_FIRST = {"dask": 0.4, "spark": 1.5}

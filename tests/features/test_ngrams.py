@@ -22,6 +22,9 @@ TABLE = PieceTable(lambda tokens: np.full(len(tokens), -1, np.int32))
 WORDS = st.lists(st.sampled_from(["not", "good", "bad", "film", "the", "a", ",", "!"]), max_size=12).map(" ".join)
 BITS = 22
 SEEDS = st.integers(0, 2**32 - 1)
+#: Of every column; some are of no use.
+WEIGHTS = np.random.default_rng(1).normal(size=2 << BITS).astype(np.float32)
+WEIGHTS[::7] = 0
 
 
 def read(texts: list[str]) -> TokenArrays:
@@ -81,11 +84,9 @@ def test_nothing_reaches_from_the_text_into_the_subject() -> None:
 
 @given(st.lists(WORDS, min_size=1, max_size=6))
 def test_a_row_does_not_depend_on_its_batch(texts: list[str]) -> None:
-    weights = np.random.default_rng(1).normal(size=2 << BITS).astype(np.float32)
-    weights[::7] = 0
     for weigh, length in ((ngrams.presence, ngrams.LENGTH), (ngrams.tfidf, 1)):
-        indices, values, bounds = weigh(ngrams.ngrams([read(texts)], 2, 2, BITS), weights)
-        alone = [weigh(ngrams.ngrams([read([text])], 2, 2, BITS), weights) for text in texts]
+        indices, values, bounds = weigh(ngrams.ngrams([read(texts)], 2, 2, BITS), WEIGHTS)
+        alone = [weigh(ngrams.ngrams([read([text])], 2, 2, BITS), WEIGHTS) for text in texts]
         assert np.concatenate([one[0] for one in alone]).tobytes() == indices.tobytes()
         assert np.concatenate([one[1] for one in alone]).tobytes() == values.tobytes()
         assert np.diff(bounds).tolist() == [len(one[0]) for one in alone]

@@ -166,10 +166,11 @@ def test_sparse_columns_are_the_same_as_dense_ones() -> None:
     )
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("l1", [0.0, 0.002])
-def test_rare_sparse_columns_need_no_factorisation(classes: int, l1: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = sparse_problem(1500, 4, 200, classes=classes)
+@pytest.mark.parametrize(("classes", "l1", "columns"), [(2, 0.0, 200), (3, 0.0, 200), (2, 0.002, 200), (3, 0.002, 60)])
+def test_rare_sparse_columns_need_no_factorisation(
+    classes: int, l1: float, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = sparse_problem(1500, 4, columns, classes=classes)
     chosen = LogisticSettings(l2=1e-3, l1=l1, l2_sparse=1e-3, tolerance=1e-9)
     names = THREE[:classes]
     whole, _ = fit_logistic(cut(data), names, chosen)

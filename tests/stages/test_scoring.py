@@ -74,7 +74,7 @@ def test_new_mail_may_lie_anywhere(trained: tuple[Config, Path], tmp_path: Path)
     message = next(path for path in sorted((trained[1] / "mail").rglob("*.eml")))
     shutil.copy(message, tmp_path / "\U0001f4ec" / "one.eml")
     arguments = ["score", "--model", str(Path(trained[0].run.work) / "models" / "logistic")]
-    arguments += ["--input", str(tmp_path / "\U0001f4ec"), "--output", str(tmp_path / "\U0001f4e8")]
+    arguments += ["--input", str(tmp_path / "\U0001f4ec"), "--output", str(tmp_path / "\U0001f4e8"), "-e", "local"]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.exception
     assert "1 messages = " in done.output
@@ -249,13 +249,13 @@ def test_new_mail_takes_the_place_of_no_other(trained: tuple[Config, Path], new:
         (new / "one.eml").rename(new / f"{Path(output).name}.eml")
         (new / "one.eml").write_bytes(b"Subject: another\n\nIt is broken again.\n")
         before = {path: path.read_bytes() for path in Path(output).rglob("_manifest.json")}
-        refused = mailmill("score", "--model", model, "--input", new, "--output", output)
+        refused = mailmill("score", "--model", model, "--input", new, "--output", output, "-e", "local")
         assert refused.returncode == 2, refused.stderr
         assert "is a workspace of other mail" in refused.stderr
         assert {path: path.read_bytes() for path in Path(output).rglob("_manifest.json")} == before
     for day in ("one", "two"):
         (tmp_path / "new" / "one.eml").rename(tmp_path / "new" / f"{day}.eml")
-        again = mailmill("score", "--model", model, "--input", tmp_path / "new", "--output", tmp_path / "day")
+        again = mailmill("score", "--model", model, "--input", new, "--output", tmp_path / "day", "-e", "local")
         assert again.returncode == 0, again.stderr
         (tmp_path / "new" / f"{day}.eml").rename(tmp_path / "new" / "one.eml")
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests import java
+
 SECONDS_TO_START = 60
 
 
@@ -18,8 +20,8 @@ def standalone(folder: Path, workers: int = 2, cores: int = 1) -> Iterator[str]:
     import pyspark
 
     home = Path(pyspark.__file__).parent
-    java = "/usr/bin:/bin"
-    bare = {"PATH": java, "HOME": str(folder), "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1",
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_DAEMON_JAVA_OPTS": java.OPTIONS,
             "AWS_ACCESS_KEY_ID": "mailmill-test", "AWS_SECRET_ACCESS_KEY": "mailmill-test-secret"}  # fmt: skip
     started: list[subprocess.Popen[bytes]] = []
 

@@ -22,7 +22,7 @@ from mailmill.job import Job
 from mailmill.storage.tables import Workspace
 from mailmill.submit import environment
 from mailmill.submit.request import Request, parse
-from tests import mail
+from tests import java, mail
 from tests.conftest import ROOT, needs_compiler, require_engine
 from tests.faults.processes import mailmill
 from tests.submit.cluster import standalone
@@ -151,7 +151,7 @@ def submit(master: str, folder: Path, *arguments: str | Path) -> str:
     """Everything that spark-submit.sh printed, on a cluster whose processes know nothing of this environment."""
     done = subprocess.run(
         [ROOT / "spark-submit.sh", "--target", "standalone", "--master", master, "--conf", "spark.executor.memory=512m",
-         *arguments],
+         "--conf", f"spark.executor.extraJavaOptions={java.OPTIONS}", *arguments],
         capture_output=True, text=True, timeout=SUBMISSION, cwd=folder,
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         | {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable},

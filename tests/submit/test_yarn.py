@@ -15,7 +15,7 @@ import pytest
 from mailmill.config import Config
 from mailmill.job import Job
 from mailmill.storage.tables import Workspace
-from tests import mail
+from tests import java, mail
 from tests.conftest import ROOT, require_engine
 from tests.faults.processes import mailmill
 from tests.submit import yarn
@@ -78,6 +78,8 @@ def submit(cluster: yarn.Yarn, *arguments: str | Path, **variables: str) -> subp
         "spark.executor.instances": "2",
         "spark.executor.memory": "1g",
         "spark.driver.memory": "1g",
+        "spark.driver.extraJavaOptions": java.QUICK,
+        "spark.executor.extraJavaOptions": java.QUICK,
     }
     conf = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import s3
+from tests import java, s3
 from tests.conftest import ROOT
 
 REPOSITORY = "https://repo.maven.apache.org/maven2/"
@@ -86,7 +86,8 @@ def yarn(folder: Path, memory: int = 6144) -> Iterator[Yarn]:
     started: list[subprocess.Popen[bytes]] = []
     try:
         for name, main in _DAEMONS.items():
-            command = [str(_java_home() / "bin" / "java"), "-Xmx512m", *_OPEN, "-cp", classpath, main]
+            options = ["-Xmx512m", *java.QUICK.split(), *_OPEN]
+            command = [str(_java_home() / "bin" / "java"), *options, "-cp", classpath, main]
             with (folder / f"{name}.log").open("wb") as log:
                 started.append(subprocess.Popen(command, stdout=log, stderr=log, env=bare, cwd=folder))
         _wait_for_the_node(running, started)

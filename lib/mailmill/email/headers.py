@@ -152,7 +152,7 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     passage = " ".join([lines.texts[found.start][found.own :], *bares[found.start + 1 : found.end]])
     below_own = found.own > 0 or any(bares[: found.start])
     if _is_own(found.rule, passage) or (follow == len(lines) and not (below_own and _is_dated(passage))):
-        return None  # with nothing below, only a program's line below the author's words is one
+        return None  # what the author tells; with nothing below, only a program's line below own words is one
     named = found.rule in _ANCHORED and not found.own and _DATED.search(passage)
     return found if "@" in passage or (named and not _told(lines, found, passage)) else None
 

@@ -16,7 +16,6 @@ from functools import cache
 from hashlib import blake2b
 from importlib import resources
 from itertools import pairwise, repeat
-from operator import add
 from typing import Any, Final, Protocol
 
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
@@ -42,6 +41,10 @@ _AGAIN: Final = "install mailmill again; in a checkout: git checkout lib/mailmil
 _BIAS: Final = _HALF | _HALF << _BITS | _HALF << (2 * _BITS)
 
 
+#: A number for each of `STATES`.
+Scores = tuple[int, int, int, int]
+
+
 class Referee(Protocol):
     """What `zones.assign_zones` asks after the rules have marked the edges of a segment."""
 
@@ -59,50 +62,43 @@ class Labeller:
     """
 
     features: dict[str, int]
-    start: tuple[int, ...]
-    end: tuple[int, ...]
-    moves: tuple[tuple[int, int, int, int], ...]
+    start: Scores
+    end: Scores
+    moves: tuple[Scores, Scores, Scores, Scores]
     remove_margin: int
     keep_margin: int
     scale: int
     #: `moves`, a row for the moves into a state.
-    into: tuple[tuple[int, int, int, int], ...] = field(init=False, repr=False, compare=False)
+    into: tuple[Scores, Scores, Scores, Scores] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         a, b, c, d = self.moves
         object.__setattr__(self, "into", tuple(zip(a, b, c, d, strict=True)))
 
-    def scores(self, found: list[str]) -> tuple[int, int, int, int]:
+    def scores(self, found: list[str]) -> Scores:
         """The sum of the weights of the features `found`, a state; unknown names weigh nothing."""
         total = sum(map(self.features.get, found, repeat(0))) + _BIAS
         return 0, (total & _MASK) - _HALF, (total >> _BITS & _MASK) - _HALF, (total >> (2 * _BITS)) - _HALF
 
-    def best(self, chain: list[tuple[int, int, int, int]]) -> tuple[list[int], int]:
+    def best(self, chain: list[Scores]) -> tuple[list[int], int]:
         """The best path of states for the lines' scores and its score (Viterbi); the lower state wins a tie."""
-        now = list(map(add, self.start, chain[0]))
-        back = []
+        into_body, into_greeting, into_signoff, into_signature = self.into
+        now = _plus(self.start, chain[0])
+        back: list[tuple[int, ...]] = []
         for emission in chain[1:]:
-            a, b, c, d = now
-            now, pointers = [], []
-            for (to_a, to_b, to_c, to_d), score in zip(self.into, emission, strict=True):
-                top, source = a + to_a, 0
-                if (other := b + to_b) > top:
-                    top, source = other, 1
-                if (other := c + to_c) > top:
-                    top, source = other, 2
-                if (other := d + to_d) > top:
-                    top, source = other, 3
-                now.append(top + score)
-                pointers.append(source)
-            back.append(pointers)
-        now = list(map(add, now, self.end))
-        top = max(now)
-        path = [now.index(top)]
+            a, from_a = _highest(_plus(now, into_body))
+            b, from_b = _highest(_plus(now, into_greeting))
+            c, from_c = _highest(_plus(now, into_signoff))
+            d, from_d = _highest(_plus(now, into_signature))
+            back.append((from_a, from_b, from_c, from_d))
+            now = _plus((a, b, c, d), emission)
+        top, last = _highest(_plus(now, self.end))
+        path = [last]
         for pointers in reversed(back):
             path.append(pointers[path[-1]])
         return path[::-1], top
 
-    def score(self, chain: Sequence[tuple[int, int, int, int]], path: Sequence[int]) -> int:
+    def score(self, chain: Sequence[Scores], path: Sequence[int]) -> int:
         """The score of a given path."""
         total = self.start[path[0]] + self.end[path[-1]] + sum(row[k] for row, k in zip(chain, path, strict=True))
         return total + sum(self.moves[a][b] for a, b in pairwise(path))
@@ -136,6 +132,22 @@ class Labeller:
                 continue
             if new != old and not (new and lines[i].rule("postscript")):
                 marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None
+
+
+def _plus(a: Scores, b: Scores) -> Scores:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
+
+
+def _highest(scores: Scores) -> tuple[int, int]:
+    """The highest score and its state: the lowest of equals."""
+    top, state = scores[0], 0
+    if scores[1] > top:
+        top, state = scores[1], 1
+    if scores[2] > top:
+        top, state = scores[2], 2
+    if scores[3] > top:
+        top, state = scores[3], 3
+    return top, state
 
 
 def _says(bare: str) -> bool:
@@ -196,11 +208,12 @@ def parse_weights(text: str) -> Labeller:
         raise DataError("the labeller's weights are not readable", hint=_AGAIN) from None
     if found != (FORMAT, checksum(content), STATES):
         raise DataError("the labeller's weights are damaged or of another format", hint=_AGAIN)
+    body, greeting, signoff, signature = map(tuple, content["moves"])
     return Labeller(
         features={name: g + (s << _BITS) + (t << 2 * _BITS) for name, (g, s, t) in content["features"].items()},
         start=tuple(content["start"]),
         end=tuple(content["end"]),
-        moves=tuple(tuple(row) for row in content["moves"]),
+        moves=(body, greeting, signoff, signature),
         remove_margin=content["remove_margin"],
         keep_margin=content["keep_margin"],
         scale=content["scale"],

@@ -191,6 +191,8 @@ def test_what_features_are_made_of_is_told(settings: dict[str, object], card: st
     facts = specified("features", **settings)
     text = measured("datasheet", "preprocessing.done", "features", facts)
     assert f"numbers a message{sheet}" in text
+    instances = measured("datasheet", "composition.instances", "features", {"features.rows": 9, **facts})
+    assert ("hashed columns, the label" in instances) == ("hashed" in text)
     labelled = measured("datasheet", "preprocessing.done", "features", facts | {"labels.id_kind": "message id"})
     assert labelled == f"{text[:-1]}. Labels are joined by message id."
 

@@ -199,7 +199,7 @@ def own_hybrid(data: Data, names: str, l2: float = 3e-2) -> np.ndarray:
 
 def own_forest(data: Data, names: str, trees: int = 100) -> np.ndarray:
     """mailmill's random forest on dense columns."""
-    settings = ForestSettings(trees=trees, depth=14, min_leaf=3, seed=1)
+    settings = ForestSettings(trees=trees, depth=14, min_leaf=3, max_bins=256, seed=1)
     model, _ = fit_forest(own_map_reduce(data, names), CLASSES, settings)
     return probability(model, np.ascontiguousarray(data.dense(names)[~data.train]))[:, 1] >= 0.5
 

@@ -58,7 +58,7 @@ from mailmill.models.workers import Workers, this_process
 CLASSES = ("neg", "pos")
 CORES = len(os.sched_getaffinity(0))
 Scores = NDArray[np.float64]
-SETTINGS: dict[str, Any] = {"trees": 50, "depth": 10}
+SETTINGS: dict[str, Any] = {"trees": 50, "depth": 10, "min_leaf": 1, "max_bins": 256}
 #: mailmill's forest with one setting of its own: peers' name -> that setting.
 VARIANTS: dict[str, dict[str, Any]] = {
     "shrunk": {"shrinkage": 10.0},
@@ -249,7 +249,7 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     for name in set(runs) - {"sklearn", "xgboost", "mllib"}:
         runs[name][0](settings)  # compiled code is read, not made, in the time; Spark's workers are up
     if "mllib" in runs:
-        small = ForestSettings(trees=2, depth=3)
+        small = replace(settings, trees=2, depth=3)
         peer.fit(small)
     taken: dict[str, list[float]] = {name: [] for name in runs}
     busy: dict[str, list[float]] = {name: [] for name in runs}
@@ -293,7 +293,7 @@ def quality(options: argparse.Namespace) -> None:
     print(f"{len(X):,} reviews, {X.shape[1]} columns, {options.folds} folds by film; means over folds, in points")
     print(f"{'trees':>6}{'depth':>6}{'leaf':>5}{'AUC':>9}{'sklearn':>9}{'F1':>9}{'sklearn':>9}")
     for trees, depth, leaf in ((50, 10, 1), (50, 60, 5)):
-        settings = ForestSettings(trees=trees, depth=depth, min_leaf=leaf, seed=1)
+        settings = ForestSettings(trees=trees, depth=depth, min_leaf=leaf, max_bins=256, seed=1)
         rows = []
         for fold in range(options.folds):
             problem = Problem(X, y, folds == fold)

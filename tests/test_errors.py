@@ -10,6 +10,7 @@ import pytest
 
 from mailmill import errors
 from mailmill.commands.outcome import guarded
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,12 @@ def test_errors_survive_pickling(error: errors.MailmillError, code: int) -> None
     assert str(copy) == str(error)
     assert copy.__dict__ == error.__dict__
     assert copy.exit_code == code
+
+
+def test_every_error_has_a_kind() -> None:
+    """The base alone ends as a bug in mailmill does, with 1."""
+    for path in (ROOT / "lib").rglob("*.py"):
+        assert "raise MailmillError" not in path.read_text(encoding="utf-8"), path
 
 
 def test_the_hint_stands_on_its_own_line() -> None:

@@ -1,7 +1,7 @@
 """The command line: `mailmill run`, one command a stage, `corpus` and `engines`.
 
 It turns arguments into one configuration and one call of the pipeline, and errors into one or two
-plain lines and an exit code: 0 done, 2 configuration, 3 data, 4 infrastructure.
+plain lines and an exit code: 0 done, 1 a bug, 2 configuration, 3 data, 4 infrastructure.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def cli() -> None:
     started again.
 
     \b
-    Exit codes: 0 done, 2 configuration, 3 data, 4 infrastructure (worth another try).
+    Exit codes: 0 done, 1 a bug in mailmill (please report it), 2 configuration,
+    3 data, 4 infrastructure (worth another try).
     """
 
 

@@ -8,6 +8,8 @@ import shutil
 import tomllib
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from mailmill.docs import answers, build, datasheet, declared, gathering
 from mailmill.docs.datasheet import questions
 from mailmill.docs.facts import Fact, Facts
 from mailmill.errors import ConfigError, DataError
+from mailmill.features.spec import FeatureSpec
 from mailmill.job import Job
 from tests.conftest import ROOT
 from tests.docs.conftest import Documented
@@ -51,7 +54,12 @@ def test_every_way_to_measure_names_a_fact(kind: datasheet.Kind) -> None:
     for question in questions(kind):
         for ways in question.measured.values():
             for template in ways:
-                assert answers.PLACE.search(template), f"{question.id}: {template!r} is measured from nothing"
+                always = answers.OPTIONAL.sub("", template)
+                assert answers.PLACE.search(always), f"{question.id}: {template!r} is measured from nothing"
+                assert all(map(answers.PLACE.search, answers.OPTIONAL.findall(template))), (
+                    f"{question.id}: {template!r}"
+                )
+                assert not set("[]") & set(always), f"{question.id}: {template!r}"
                 assert "{" not in answers.PLACE.sub("", template), f"{question.id}: {template!r}"
                 filters = {place[2] for place in answers.PLACE.finditer(template)} - {None}
                 assert filters <= {"plain", "figure", "percent", "bytes", "date", "list", "names"}
@@ -133,6 +141,62 @@ def test_an_estimate_is_not_told_as_a_count() -> None:
     assert "about 20,493 conversations (an estimate with a standard error of 291)" in text
 
 
+def specified(subject: str, **settings: object) -> dict[str, object]:
+    """The facts of features that are made so."""
+    found, spec = gathering._Collector(), FeatureSpec("v", "f", 50, classes=("neg", "pos"), **settings)  # type: ignore[arg-type]
+    manifest: Any = SimpleNamespace(table="t", fingerprint="f")
+    found.add(f"{subject}.specification", spec.to_dict(), "asked", manifest)
+    found.add(f"{subject}.feature_spec", spec.to_dict(), "asked", manifest)
+    gathering._specified(found, subject, spec.to_dict(), "asked", manifest)
+    return {name: fact.value for name, fact in found.facts.items()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "card", "sheet"),
+    [
+        ({}, "The same as for training: the author's own words (9 clean mails), pooled word vectors v (mean).", "."),
+        (
+            {"pooling": ("mean", "nb"), "ngrams": 3, "skips": 2, "ngram_values": "nb"},
+            "As for training, but for the pool nb: it weighs a labelled mail of the split train without its own fold "
+            "of the conversations, and every other mail by that whole split. The author's own words (9 clean mails), "
+            "pooled word vectors v (mean, nb) and 2,097,152 hashed n-grams.",
+            "; 2,097,152 more columns hold nb values of hashed runs of up to 3 words and pairs of words that skip up "
+            "to 2. Labels of the split train inform the pool nb and the values of n-grams; the pool nb weighs a "
+            "message that has one of them without its own fold of the conversations.",
+        ),
+        (
+            {"ngrams": 2},
+            "The same as for training: the author's own words (9 clean mails), pooled word vectors v (mean) and "
+            "1,048,576 hashed n-grams.",
+            "; 1,048,576 more columns hold tfidf values of hashed runs of up to 2 words.",
+        ),
+        (
+            {"ngrams": 1, "ngram_values": "nb"},
+            "The same as for training: ",
+            "; 1,048,576 more columns hold nb values of hashed runs of up to 1 words. Labels of the split train inform "
+            "the values of n-grams.",
+        ),
+        (
+            {"pooling": ("nb",), "ngram_values": "nb"},
+            "pooled word vectors v (nb). Conversations",
+            ". Labels of the split train inform the pool nb; the pool nb weighs",
+        ),
+    ],
+    ids=["mean", "default", "tfidf", "n-grams", "pool"],
+)  # fmt: skip
+def test_what_features_are_made_of_is_told(settings: dict[str, object], card: str, sheet: str) -> None:
+    """Cards said that test mail is made like training mail where the pool nb is not; sheets were silent on n-grams."""
+    facts = {"clean.rows": 9, **specified("models.m", **settings)}
+    assert card in measured("model_card", "evaluation.preprocessing", "models.m", facts)
+    facts = specified("features", **settings)
+    text = measured("datasheet", "preprocessing.done", "features", facts)
+    assert f"numbers a message{sheet}" in text
+    instances = measured("datasheet", "composition.instances", "features", {"features.rows": 9, **facts})
+    assert ("hashed columns, the label" in instances) == ("hashed" in text)
+    labelled = measured("datasheet", "preprocessing.done", "features", facts | {"labels.id_kind": "message id"})
+    assert labelled == f"{text[:-1]}. Labels are joined by message id."
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_vectors_that_are_trained_on_test_mails_are_told_of(own: bool) -> None:
     """The card said that test mails decided nothing, though their words had trained the vectors."""
@@ -171,15 +235,22 @@ def test_hashed_words_are_told_of(documented: Documented) -> None:
     documents = documented.documents()
     sheet = next(s for s in documents.datasheets if s.subject == "features")
     told = {answer.question.id: answer.text for answer in sheet.answers}
-    assert "pairs of words that skip up to 2, hashed into 131,072 columns" in told["composition.data"]
+    hashed = (
+        "131,072 more columns (`ngram_indices`) are for hashed runs of up to 3 words and pairs of words that skip up"
+    )
+    assert hashed in told["composition.data"]
+    assert "131,072 more columns hold nb values of hashed runs of up to 3 words and" in told["preprocessing.done"]
+    assert not [answer.text for answer in sheet.answers if "list<" in answer.text], "a type of Arrow's is for no reader"
     assert "can hash it and see whether a row has its column" in told["composition.identify"]
     assert "columns that fewer than 4 training mails hold are left out" in told["composition.identify"]
     assert "the words of a single mail can be looked up too" in told["composition.identify"]
-    types = {
-        card.subject: next(a.text for a in card.answers if a.question.id == "details.type") for card in documents.cards
-    }
-    assert "25 dense and 131,072 hashed features" in types["models.logistic"]
-    assert "25 features" in types["models.forest"]
+    cards = {card.subject: {a.question.id: a.text for a in card.answers} for card in documents.cards}
+    assert "25 dense and 131,072 hashed features" in cards["models.logistic"]["details.type"]
+    assert "25 features" in cards["models.forest"]["details.type"]
+    assert "and 131,072 hashed n-grams." in cards["models.logistic"]["evaluation.preprocessing"]
+    assert "hashed" not in cards["models.forest"]["evaluation.preprocessing"]
+    used = next(fact for fact in documents.facts if fact.name == "models.logistic.hyperparameters.l2_sparse")
+    assert f"l2_sparse {answers.show(used.value)}," in cards["models.logistic"]["details.algorithm"]
 
 
 def test_check_passes_on_the_demo(documented: Documented) -> None:
@@ -264,6 +335,13 @@ def test_nobody_declares_nothing() -> None:
     text = 'signed = {date = 2026-01-02}\n[[answer]]\nquestion = "uses.not"\ntext = "x"\n'
     with pytest.raises(ConfigError, match="who declares it"):
         declared.parse(tomllib.loads(text), "x", {"uses.not"}, datasheet.WITH_SHEET)
+
+
+def test_mail_without_a_language_is_listed_by_a_name() -> None:
+    facts = known(**{"clean.counts.languages.en": 9, "clean.counts.languages.": 4, "clean.counts.languages.pt": 1})
+    told = answers.fill(["{clean.counts.languages|list}; {clean.counts.languages|names}"], facts, "clean")
+    assert told is not None
+    assert told.text == "en 9, (none) 4, pt 1; en, (none), pt"
 
 
 def test_a_group_of_facts_is_bound_by_its_names() -> None:

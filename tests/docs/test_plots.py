@@ -32,6 +32,12 @@ def test_counts_of_few_mails_are_whole(draw: Callable[..., str]) -> None:
     assert not re.search(r">[0-9.]+m<", plots.histogram("h", "words", [0, 1, 2], [1, 1], "words"))
 
 
+def test_a_label_that_is_empty_is_named() -> None:
+    svg = plots.bars("b", "languages", {"en": 9, "": 4, "pt": 1}, "messages")
+    assert "Bars of messages: en 9, (none) 4, pt 1." in svg
+    assert ">(none)<" in svg
+
+
 def test_labels_have_room_at_the_left() -> None:
     with plots.drawn(left=plots._room(["a"])) as short, plots.drawn(left=plots._room(["a" * 28])) as long:
         assert short.axes.get_position().x0 < 0.1 < 0.4 < long.axes.get_position().x0

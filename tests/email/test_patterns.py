@@ -10,6 +10,7 @@ from mailmill.email import clean_text
 from mailmill.email.banners import banner_of, field_of
 from mailmill.email.lines import Line
 from mailmill.email.patterns import LANGUAGES, PATTERNS, read_table
+from tests.conftest import ROOT
 from tests.email.linear import assert_doubles
 
 # language -> greeting, sign-off, thanks, mobile tag, disclaimer, topic of footers, banner, field
@@ -185,6 +186,10 @@ SENTENCES = {
     "it": "Non abbiamo ricevuto il pacco che ci ha mandato e non sappiamo cosa fare con le scatole del magazzino.",
     "nl": "Wij hebben het pakket nog niet ontvangen en weten ook niet waar het is, maar we zoeken voor u verder.",
 }
+
+
+def test_every_table_is_read() -> None:
+    assert {path.stem for path in (ROOT / "lib/mailmill/email/patterns").glob("*.toml")} == set(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

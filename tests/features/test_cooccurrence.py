@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from mailmill.config.data import GloveSection
 from mailmill.features.cooccurrence import MAX_WINDOW, count_pairs, count_pairs_plainly, unit
 
 
@@ -53,6 +55,17 @@ def test_large_vocabularies_do_not_overflow() -> None:
     words, offsets = flat([[size - 1, size - 2, size - 1]])
     expected = {(size - 2, size - 1): 2 * unit(16), (size - 1, size - 1): unit(16) // 2}
     assert added(words, offsets, 16, size, 64) == expected
+
+
+@pytest.mark.parametrize("window", [0, MAX_WINDOW + 1])
+def test_no_other_window_is_counted(window: int) -> None:
+    """The distance 17 went over into the number of the pair."""
+    words, offsets = flat([[0, 1, 0]])
+    with pytest.raises(ValueError, match="window"):
+        added(words, offsets, window, 2, 100)
+    with pytest.raises(ValidationError):
+        GloveSection(window=window)
+    assert GloveSection(window=MAX_WINDOW).window == MAX_WINDOW
 
 
 def test_units_divide_by_every_distance() -> None:

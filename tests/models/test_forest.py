@@ -20,7 +20,7 @@ from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
 
 from .problems import CLASSES, cut, problem, take
 
-SMALL = ForestSettings(trees=5, depth=5, max_bins=32, bin_sample=200, seed=3)
+SMALL = ForestSettings(trees=5, depth=5, min_leaf=1, max_bins=32, bin_sample=200, seed=3)
 
 
 def content(model: ForestModel) -> bytes:
@@ -70,7 +70,7 @@ def test_as_good_as_scikit_learn(criterion: str) -> None:
     X = X.astype(np.float32)
     data = TrainingArrays(X[:4000], y[:4000], np.random.default_rng(0).integers(0, 2**64, 4000, dtype=np.uint64))
     model, evidence = fit_forest(
-        cut(data, (1000, 2500)), CLASSES, ForestSettings(trees=60, depth=9, criterion=criterion)
+        cut(data, (1000, 2500)), CLASSES, ForestSettings(trees=60, depth=9, min_leaf=1, criterion=criterion)
     )
     peer = RandomForestClassifier(60, max_depth=9, criterion=criterion, oob_score=True, random_state=0)
     peer.fit(X[:4000], y[:4000])
@@ -84,7 +84,7 @@ def test_as_good_as_scikit_learn(criterion: str) -> None:
 
 def test_three_classes() -> None:
     data = problem(3000, 6, classes=3, noise=0.3)
-    model, _ = fit_forest(cut(take(data, slice(0, 2000))), ("a", "b", "c"), ForestSettings(trees=30))
+    model, _ = fit_forest(cut(take(data, slice(0, 2000))), ("a", "b", "c"), ForestSettings(trees=30, min_leaf=1))
     peer = RandomForestClassifier(30, max_depth=10, random_state=0).fit(data.X[:2000], data.y[:2000])
     p = model.probability(data.X[2000:])
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-12)
@@ -153,7 +153,9 @@ def test_values_and_codes_reach_the_same_leaves() -> None:
 
 def test_one_deep_tree_on_all_features_learns_the_rows_it_drew() -> None:
     data = problem(300, 5)
-    model, _ = fit_forest(cut(data), CLASSES, ForestSettings(trees=1, depth=40, max_features=1.0, bin_sample=300))
+    model, _ = fit_forest(
+        cut(data), CLASSES, ForestSettings(trees=1, depth=40, min_leaf=1, max_features=1.0, bin_sample=300)
+    )
     counts = model.trees[0].counts[model.trees[0].feature == -1]
     assert (counts.min(axis=1) == 0).mean() > 0.9
 

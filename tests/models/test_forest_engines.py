@@ -17,7 +17,7 @@ from .problems import CLASSES, problem, take
 from .test_strategies import content
 
 DATA = problem(1500, 9)
-SETTINGS = ForestSettings(trees=5, depth=5, max_bins=32, shrinkage=2.0, seed=4)
+SETTINGS = ForestSettings(trees=5, depth=5, min_leaf=1, max_bins=32, shrinkage=2.0, seed=4)
 
 
 def test_both_ways_on_every_engine(engine: Engine, tmp_path: Path) -> None:

@@ -184,6 +184,18 @@ def test_rare_sparse_columns_need_no_factorisation(
         np.testing.assert_array_equal(model.sparse == 0, whole.sparse == 0)
 
 
+@pytest.mark.parametrize(
+    ("given", "columns", "used"), [(None, 30, 1 / 5000), (0.0, 30, 0.0), (0.01, 30, 0.01), (0.01, 0, None)]
+)
+def test_a_model_names_the_l2_of_its_sparse_columns(given: float | None, columns: int, used: float | None) -> None:
+    """The default was recorded as none, so that nobody could repeat the fit from the model's card."""
+    data = sparse_problem(500, 3, columns) if columns else problem(500, 3, noise=2.0)
+    model, _ = fit_logistic(cut(data), CLASSES, LogisticSettings(l2_sparse=given, tolerance=1e-6))
+    assert model.settings.l2_sparse == used
+    again, _ = fit_logistic(cut(data), CLASSES, model.settings)
+    np.testing.assert_array_equal(again.sparse, model.sparse)
+
+
 def test_sparse_columns_that_never_occur_get_no_weight() -> None:
     data = sparse_problem(500, 3, 20)
     assert data.sparse is not None

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mailmill.errors import MailmillError
+from mailmill.errors import ConfigError
 from mailmill.models import portable
 from mailmill.models.calibration import Calibration
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
@@ -143,7 +143,7 @@ def test_a_steep_calibration_is_verified() -> None:
     content = files(model, "required")["model.onnx"]
     assert 1e-6 < verify(model, content) < 1e-2
     moved = tuple((p, q**1.1) for p, q in knots)
-    with pytest.raises(MailmillError, match="differ"):
+    with pytest.raises(ConfigError, match="differ"):
         verify(replace(model, calibration=Calibration("isotonic", knots=moved)), content)
 
 
@@ -157,8 +157,9 @@ def test_a_model_that_is_too_large_is_left_out(
     model = logistic if kind == "logistic" else forest(CLASSES)
     assert files(model, "auto") == {}
     assert "at most 2 GiB" in caplog.text
-    with pytest.raises(MailmillError, match="at most 2 GiB"):
+    with pytest.raises(ConfigError, match="at most 2 GiB") as caught:
         files(model, "required")
+    assert caught.value.hint == 'set train.onnx = "off"'
 
 
 @pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c", "d")])
@@ -182,7 +183,7 @@ def test_a_graph_that_differs_is_left_out(monkeypatch: pytest.MonkeyPatch, caplo
     monkeypatch.setattr(portable, "export", lambda _: export(replace(model, trees=model.trees[1:])))
     assert files(model, "auto") == {}
     assert "model.onnx is left out" in caplog.text
-    with pytest.raises(MailmillError, match="differ"):
+    with pytest.raises(ConfigError, match="differ"):
         files(model, "required")
 
 
@@ -192,5 +193,5 @@ def test_another_model_is_not_verified(classes: tuple[str, ...]) -> None:
     coef, sparse = RNG.normal(size=(margins, 7)), RNG.normal(size=(margins, 500))
     model = LogisticModel(classes, coef, RNG.normal(size=margins), LogisticSettings(), sparse)
     assert verify(model, export(model)) < 1e-12
-    with pytest.raises(MailmillError, match="differ"):
+    with pytest.raises(ConfigError, match="differ"):
         verify(replace(model, sparse=sparse * 1.1), export(model))

@@ -26,7 +26,7 @@ from . import reference
 from .problems import CLASSES, cut, problem, take
 
 NAMES = ("feature", "bin", "threshold", "left", "right", "counts")
-SMALL = ForestSettings(trees=4, depth=6, max_bins=32, bin_sample=200, shrinkage=7.5, seed=3)
+SMALL = ForestSettings(trees=4, depth=6, min_leaf=1, max_bins=32, bin_sample=200, shrinkage=7.5, seed=3)
 VALUES = (
     st.sampled_from([0.0, -0.0, 1.0, 1.0000001, 1e-45, -1e-38, 3.4e38, -3.4e38])
     | st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -92,7 +92,7 @@ def test_heavy_nodes_too(criterion: str, tmp_path: Path) -> None:
         np.concatenate([data.X, data.X[:, :1], -data.X[:, 1:2], np.ones((9000, 1))], axis=1, dtype=np.float32)
     )
     data = TrainingArrays(np.round(X, 1), data.y, data.ids)
-    chosen = ForestSettings(trees=3, depth=5, max_features=0.7, criterion=criterion, max_bins=64, seed=5)
+    chosen = ForestSettings(trees=3, depth=5, min_leaf=1, max_features=0.7, criterion=criterion, max_bins=64, seed=5)
     expected, _ = reference.fit(data, CLASSES, chosen)
     trees, _ = fit_forest(cut(data, (100, 5000)), CLASSES, chosen, workers=this_process(2, tmp_path))
     merged, _ = fit_forest(cut(data, (100, 5000)), CLASSES, chosen)
@@ -167,7 +167,7 @@ def test_parts_of_a_node_add_up_to_their_parent(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(growth, "search", lambda counted, *rest: seen.append(counted) or real(counted, *rest))
     monkeypatch.setattr(growth, "_HEAVY", 0)
     data = problem(800, 3)
-    chosen = ForestSettings(trees=1, depth=3, max_features=1.0, max_bins=16, seed=2)
+    chosen = ForestSettings(trees=1, depth=3, min_leaf=1, max_features=1.0, max_bins=16, seed=2)
     model, _ = fit_forest(cut(data, (300,)), CLASSES, chosen)
     histograms = [counted.histogram for counted in seen]
     assert [len(h) for h in histograms] == [1, 2, 4]
@@ -186,7 +186,14 @@ def test_one_tree_on_all_features_is_scikit_learns(criterion: str, weights: obje
     y = (X[:, 0] + X[:, 1] + rng.normal(0, 15, 60) > 70).astype(np.int64)
     ids = rng.integers(0, 2**64, 60, dtype=np.uint64)
     chosen = ForestSettings(
-        trees=1, depth=3, max_features=1.0, criterion=criterion, bootstrap="subsample", class_weights=weights, seed=9
+        trees=1,
+        depth=3,
+        min_leaf=1,
+        max_features=1.0,
+        criterion=criterion,
+        bootstrap="subsample",
+        class_weights=weights,
+        seed=9,
     )
     model, _ = fit_forest(cut(TrainingArrays(X, y, ids)), CLASSES, chosen, workers=this_process(1, tmp_path))
     drawn = np.flatnonzero(bootstrap_weights(ids, 0, 9, SUBSAMPLE))
@@ -202,7 +209,7 @@ def test_a_limit_of_leaves_is_best_first_growth(tmp_path: Path) -> None:
     X = np.stack([rng.permutation(200) for _ in range(3)], axis=1).astype(np.float32)
     y = ((X[:, 0] > 60) ^ (X[:, 1] > 150) ^ (rng.random(200) < 0.1)).astype(np.int64)
     data = TrainingArrays(X, y, rng.integers(0, 2**64, 200, dtype=np.uint64))
-    full = ForestSettings(trees=1, depth=30, max_features=1.0, bootstrap="subsample", seed=2)
+    full = ForestSettings(trees=1, depth=30, min_leaf=1, max_features=1.0, bootstrap="subsample", max_bins=256, seed=2)
     drawn = np.flatnonzero(bootstrap_weights(data.ids, 0, 2, SUBSAMPLE))
     for leaves in (2, 3, 5, 8, 13):
         model, _ = fit_forest(cut(data), CLASSES, replace(full, max_leaves=leaves), workers=this_process(1, tmp_path))

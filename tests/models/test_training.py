@@ -7,8 +7,9 @@ import pytest
 
 from mailmill.config import parse
 from mailmill.errors import ConfigError, DataError
+from mailmill.models.forest import ForestSettings
 from mailmill.models.logistic import LogisticModel
-from mailmill.models.training import classes_of, decided, fit, ordered
+from mailmill.models.training import classes_of, decided, fit, forest_settings, ordered
 
 from .problems import CLASSES, cut, problem
 
@@ -78,6 +79,12 @@ def test_beside_ngrams_other_settings_hold_unless_asked(
     assert isinstance(model, LogisticModel)
     assert getattr(model.settings, setting) == found
     assert evidence.converged
+
+
+def test_a_run_grows_the_forest_that_the_settings_describe() -> None:
+    """There were two sets of defaults, and README's figures were of the one that no run had."""
+    config = parse({"input": {"paths": ["x"]}})
+    assert forest_settings(config, CLASSES) == ForestSettings(seed=config.run.seed)
 
 
 def test_a_fit_that_does_not_converge_says_so(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,10 @@ def test_a_wheel_and_a_checkout_of_the_same_code_have_one_version(
     assert version() == checkout
     (tmp_path / "quality" / "gate.py").write_text("x = 2\n")
     assert version() != checkout
+
+
+def test_a_manifest_has_what_its_description_names() -> None:
+    assert set(re.findall(r"`(\w+)`", manifests.Manifest.__doc__ or "")) <= set(dir(manifests.Manifest))
 
 
 def test_a_manifest_of_a_later_version_may_say_more(workspace: Workspace) -> None:

@@ -2,7 +2,7 @@
 
 "{.rows} messages: {.splits|list}." names facts of the data; the sentence carries those facts with it, so that
 a reader sees beside each answer which figures it rests on. A template whose facts are not all known gives
-nothing, and the next one is tried.
+nothing, and the next one is tried; a passage in brackets whose facts are not known is left out alone.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from mailmill.docs.facts import Fact, Facts, Value, plain
 
 PLACE = re.compile(r"\{([a-z_.0-9]+)(?:\|([a-z]+))?\}")
+#: A passage in brackets; splitting by it leaves such passages at the odd places.
+OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 #: Facts below one name that are written out; the rest is counted.
 LISTED = 12
+#: What stands for an empty name, as where mails are counted by language and some have none.
+UNNAMED = "(none)"
 
 
 @dataclass(frozen=True)
@@ -31,21 +35,30 @@ def fill(templates: Sequence[str], facts: Facts, table: str) -> Sentence | None:
 
     {name}: the value, numbers grouped; {.name}: of `table`. Filters: plain, figure (three digits), percent, bytes,
     date (the day), list ("a 1, b 2" of the facts below a name, largest first), names (those names alone).
+    [A passage with {names}] is left out where it has a fact that is not known.
     """
     for template in templates:
-        used: list[Fact] = []
-        pieces: list[str] = []
-        at = 0
-        for place in PLACE.finditer(template):
-            name = table + place[1] if place[1].startswith(".") else place[1]
-            written = _write(facts, name, place[2] or "", used)
-            if written is None:
-                break
-            pieces += [template[at : place.start()], written]
-            at = place.end()
-        else:
-            return Sentence("".join([*pieces, template[at:]]), tuple(dict.fromkeys(used)))
+        passages = [_filled(passage, facts, table) for passage in OPTIONAL.split(template)]
+        if None not in passages[::2]:
+            kept = [passage for passage in passages if passage]
+            used = [fact for passage in kept for fact in passage.facts]
+            return Sentence("".join(passage.text for passage in kept), tuple(dict.fromkeys(used)))
     return None
+
+
+def _filled(passage: str, facts: Facts, table: str) -> Sentence | None:
+    """A passage with its values; None where one is not known."""
+    used: list[Fact] = []
+    pieces: list[str] = []
+    at = 0
+    for place in PLACE.finditer(passage):
+        name = table + place[1] if place[1].startswith(".") else place[1]
+        written = _write(facts, name, place[2] or "", used)
+        if written is None:
+            return None
+        pieces += [passage[at : place.start()], written]
+        at = place.end()
+    return Sentence("".join([*pieces, passage[at:]]), tuple(used))
 
 
 def _write(facts: Facts, name: str, how: str, used: list[Fact]) -> str | None:
@@ -61,7 +74,7 @@ def _write(facts: Facts, name: str, how: str, used: list[Fact]) -> str | None:
 
 
 def _listed(found: dict[str, Fact], *, values: bool) -> str:
-    rows = list(found.items())
+    rows = [(name or UNNAMED, fact) for name, fact in found.items()]
     if values and all(isinstance(fact.value, int) for _, fact in rows):
         rows.sort(key=lambda row: (-float(row[1].value), row[0]))
     rest = len(rows) - LISTED

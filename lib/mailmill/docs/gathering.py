@@ -49,6 +49,9 @@ def gather(workspace: Workspace, config: Config) -> Facts:
     _input(known, manifests, workspace, config)
     if config.features.vectors == TRAINED and (own := workspace.find("vectors/trained")):
         known.add("vectors.words", own.statistics.get("words"), "manifest of vectors/trained: statistics", own)
+    if "features" in manifests:
+        spec = manifests["features"].statistics.get("specification") or {}
+        _specified(known, "features", spec, "manifest of features: statistics", manifests["features"])
     models = _model_manifests(workspace)
     _models(known, models, workspace)
     for name in manifests:
@@ -183,6 +186,21 @@ def _parent(uri: str) -> tuple[str, ...]:
     return (above,) if slash else (".",)
 
 
+def _specified(found: _Collector, name: str, spec: Mapping[str, Any], asked: str, manifest: Manifest) -> None:
+    """What not all features have, as facts that are known where they have it: answers choose their words by them."""
+    sparse, pool = spec.get("sparse_columns"), "nb" if "nb" in (spec.get("pooling") or ()) else ""
+    informed = [f"the pool {pool}"] if pool else []
+    informed += ["the values of n-grams"] if sparse and spec.get("ngram_values") == "nb" else []
+    values = {
+        "sparse_columns": sparse,
+        "skips": sparse and spec.get("skips"),
+        "informed_pool": pool,
+        "informed": " and ".join(informed),
+    }
+    for key, value in values.items():
+        found.add(f"{name}.{key}", value or None, asked, manifest)
+
+
 def _model_manifests(workspace: Workspace) -> dict[str, Manifest]:
     names = [f"models/{name}" for name in workspace.storage.children(workspace.uri_of("models"))]
     return {name: found for name in sorted(names) if (found := workspace.find(name))}
@@ -202,9 +220,10 @@ def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Wor
         if document is not None:
             for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
                 found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
-            if document.get("kind") == "logistic":  # a forest does not read them
-                sparse = (document.get("feature_spec") or {}).get("sparse_columns") or None
-                found.add(f"{label}.sparse_columns", sparse, f"model.json of {name}", manifest)
+            spec = dict(document.get("feature_spec") or {})
+            if document.get("kind") != "logistic":  # a forest does not read them
+                spec["sparse_columns"] = 0
+            _specified(found, label, spec, f"model.json of {name}", manifest)
     metrics = workspace.find("metrics")
     document = _document(workspace, metrics, "metrics.json")
     if metrics is None or document is None:

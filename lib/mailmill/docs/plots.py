@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mailmill.docs.answers import UNNAMED
 from mailmill.docs.modelcard import ModelCard
 from mailmill.docs.slices import Curves
 
@@ -96,7 +97,8 @@ class Canvas:
 
 def bars(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
     """Horizontal bars, the largest first; at most `BARS` of them."""
-    rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:BARS]
+    largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:BARS]
+    rows = [(label or UNNAMED, n) for label, n in largest]
     with drawn(height=0.7 + 0.26 * len(rows), left=_room([label for label, _ in rows])) as canvas:
         places = range(len(rows))[::-1]
         canvas.axes.barh(list(places), [n for _, n in rows], color=ACCENT, height=0.7)

@@ -197,7 +197,7 @@ def _profile_figures(profile: Profile) -> list[Figure]:
             continue
         caption, unit = name.replace("_", " ").replace(".", " "), DRAWN.get(name, "messages")
         rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        cells = [(label or "(none)", answers.show(n)) for label, n in rows[:LONGEST_TABLE]]
+        cells = [(label or answers.UNNAMED, answers.show(n)) for label, n in rows[:LONGEST_TABLE]]
         if len(rows) > LONGEST_TABLE:
             cells.append((f"{len(rows) - LONGEST_TABLE} more", answers.show(sum(n for _, n in rows[LONGEST_TABLE:]))))
         draw = plots.timeline if name in ("months", "days") else plots.bars
@@ -226,7 +226,10 @@ def _count_figures(facts: Facts, table: str) -> list[Figure]:
         counts = {key: int(f.value) for key, f in facts.below(f"{table}.{name}").items() if isinstance(f.value, int)}
         if counts:
             svg = plots.bars(f"{table}-{name}", name, counts, unit)
-            rows = [(key, answers.show(n)) for key, n in sorted(counts.items(), key=lambda item: -item[1])]
+            rows = [
+                (key or answers.UNNAMED, answers.show(n))
+                for key, n in sorted(counts.items(), key=lambda item: -item[1])
+            ]
             found.append(_figure(svg, name, (name, unit), rows))
     return found
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: What four bits hold, in which a place keeps its distance.
 MAX_WINDOW = 16
 
 #: Places that are counted at once: what bounds a task's memory (8 bytes each, twice).
@@ -42,9 +43,15 @@ def count_pairs(
 
     words int32 (tokens of all texts,), 0 <= word < vocabulary <= 2^29, a text's known words alone: as in the published
     program a window reaches across words that are not in the vocabulary. offsets int64 (n + 1,): text t is
-    words[offsets[t]:offsets[t + 1]]; no pair crosses texts. Yields (i, j, x), int32, int32, int64, sorted by
-    (i, j) and distinct within one yield, for blocks of at most about `block` places; add them up.
+    words[offsets[t]:offsets[t + 1]]; no pair crosses texts. 1 <= window <= `MAX_WINDOW`.
+    Yields (i, j, x), int32, int32, int64, sorted by (i, j) and distinct within one yield, for blocks of at most about
+    `block` places; add them up.
+
+    Raises:
+        ValueError: another window.
     """
+    if not 1 <= window <= MAX_WINDOW:
+        raise ValueError(f"a window of {window} words")
     places, reduce = _kernels()
     weights = unit(window) // np.arange(1, window + 1)
     room = max(block, window)

@@ -1,8 +1,8 @@
 """Runs of one to three words, and pairs that skip some, as hashed columns: what pooled vectors cannot see ("not good").
 
 No vocabulary is built, sent or kept. An n-gram's column is a function of its tokens' spelling alone, so a
-column means the same in every process and every year. Two n-grams may share a column; with 2^20 columns or
-more that costs little, because what carries weight is frequent and what is rare carries little.
+column means the same in every process and every year. Two n-grams may share a column, where a rare one
+crowds a frequent one: on film reviews 2^22 columns cost 0.001 of F1, 2^20 half a point (see CONTRIBUTING.md).
 """
 
 from __future__ import annotations

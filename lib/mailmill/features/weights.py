@@ -34,7 +34,7 @@ Arrays = dict[str, NDArray[Any]]
 
 #: a of SIF's a / (a + p(w)): Arora, Liang & Ma, "A simple but tough-to-beat baseline for sentence embeddings", 2017.
 SIF_A = 1e-3
-#: Pseudo-mails a word and class, on average over classes.
+#: Pseudo-mails a word and class, on average over a class and all others: see `log_ratios`.
 ALPHA = 1.0
 #: The same of an n-gram: most are rare, and a rare one's ratio is mostly chance.
 NGRAM_ALPHA = 3.0

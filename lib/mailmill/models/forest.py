@@ -51,16 +51,16 @@ class ForestSettings:
         ConfigError: a value outside its range.
     """
 
-    trees: int = 100
+    trees: int = 50
     depth: int = 10
-    min_leaf: int = 1
+    min_leaf: int = 5
     max_leaves: int | None = None
     max_features: Literal["sqrt"] | int | float = "sqrt"
     criterion: Criterion = "gini"
     bootstrap: Literal["poisson", "subsample"] = "poisson"
     shrinkage: float = 0.0
     class_weights: Literal["equal", "balanced"] | tuple[float, ...] = "equal"
-    max_bins: int = 256
+    max_bins: int = 128
     bin_sample: int = 20_000
     seed: int = 0
 

@@ -132,6 +132,7 @@ def fit_all(
         passes += 1
     assert sample is not None
     problem = _Problem(map_reduce, found.moments, sample, classes, wanted[0], split)
+    wanted = [problem.settled(settings) for settings in wanted]
     size = problem.layout.margins * (problem.layout.width + problem.layout.sparse_columns) * 8
     group = max(1, _TOGETHER_BYTES // size)
     results: list[Result] = []
@@ -180,14 +181,19 @@ class _Problem:
             self._sample = replace(sample, sparse=renumbered(sample.sparse, active))
         self.objective = Objective(map_reduce, self.layout, self.class_weight, split, self.rows, self._bits)
 
+    def settled(self, settings: LogisticSettings) -> LogisticSettings:
+        """The settings that the model tells: with the l2 of sparse columns where there are some, and only there."""
+        given = 1.0 / (SPARSE_C * self.rows) if settings.l2_sparse is None else settings.l2_sparse
+        return replace(settings, l2_sparse=given if self.layout.sparse_columns else None)
+
     def penalty(self, settings: LogisticSettings) -> Penalty:
-        """A strength for each parameter, in the coordinates of `Layout`."""
+        """A strength for each parameter, in the coordinates of `Layout`; of settings that are `settled`."""
         constant, scale, d = self._moments.constant, self.layout.scale, self.layout.dense
         l2, l1 = np.zeros(self.layout.width), np.zeros(self.layout.width)
         l2[:d] = settings.l2 if settings.standardize else settings.l2 / scale**2
         l1[:d] = settings.l1 if settings.standardize else settings.l1 / scale
         l2[:d] = np.where(constant, 1.0, l2[:d])
-        l2[d + 1 :] = 1.0 / (SPARSE_C * self.rows) if settings.l2_sparse is None else settings.l2_sparse
+        l2[d + 1 :] = settings.l2_sparse or 0.0
         l1[d + 1 :] = settings.l1
         return Penalty(np.tile(l2, self.layout.margins), np.tile(l1, self.layout.margins))
 

@@ -22,9 +22,10 @@ _SCORING_BLOCK = 2048
 @dataclass(frozen=True)
 class LogisticSettings:
     """l2, l1: strengths of (1/n) Σ loss + Σ_j l1 |r_j w_j| + l2/2 Σ_j (r_j w_j)², see `logistic.fit_logistic`.
-    l2_sparse: l2 of the sparse columns; None: 1 / (10 n). standardize: whether penalties act on standardised or raw
-    coefficients of dense columns. class_weight: None, "balanced" (n / (K n_c)), or one positive weight a class in
-    the order of `classes`. tolerance: on max_j |gradient_j|. max_iterations: steps.
+    l2_sparse: l2 of the sparse columns; None: 1 / (10 n), or there are none (a fitted model names what it was).
+    standardize: whether penalties act on standardised or raw coefficients of dense columns. class_weight: None,
+    "balanced" (n / (K n_c)), or one positive weight a class in the order of `classes`. tolerance: on
+    max_j |gradient_j|. max_iterations: steps.
 
     Raises:
         ConfigError: a value outside its range.

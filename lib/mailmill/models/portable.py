@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.draws import mix
-from mailmill.errors import ConfigError, MailmillError
+from mailmill.errors import ConfigError
 from mailmill.models.calibration import EDGE, UNCALIBRATED, Calibration
 from mailmill.models.data import SparseRows
 from mailmill.models.forest import ForestModel
@@ -31,6 +31,7 @@ FILE = "model.onnx"
 #: How far ONNX Runtime and mailmill may differ on a probability before its calibration.
 TOLERANCE = 1e-6
 _ROUNDING = 1e-9
+_WAY_OUT = 'set train.onnx = "off"'
 #: What protocol buffers hold, with some room for the rest of the graph.
 _MOST_BYTES = 2**31 - 2**20
 #: Bytes that a file holds a node of a forest, and a class of each leaf.
@@ -50,18 +51,18 @@ def files(model: Model, wanted: Literal["auto", "required", "off"]) -> dict[str,
     installed, the model is too large, or ONNX Runtime and mailmill disagree (`verify`), which the log says.
 
     Raises:
-        ConfigError: it is required, and onnx or onnxruntime is not installed.
-        MailmillError: it is required, and too large for ONNX, or ONNX Runtime and mailmill disagree.
+        ConfigError: it is required, and onnx or onnxruntime is not installed, the model is too large for ONNX, or ONNX
+            Runtime and mailmill disagree.
     """
     if wanted == "off" or (wanted == "auto" and _missing()):
         return {}
     require(wanted)
     try:
         if wanted == "auto" and isinstance(model, ForestModel) and (nodes := _nodes(model)) > _MOST_NODES:
-            raise MailmillError(f"a forest of {nodes} nodes is too large for train.onnx = auto, not for required")
+            raise ConfigError(f"a forest of {nodes} nodes is too large for train.onnx = auto, not for required")
         content = export(model)
         verify(model, content)
-    except MailmillError as error:
+    except ConfigError as error:
         if wanted == "required":
             raise
         log.warning("%s; %s is left out", error.message, FILE)
@@ -80,7 +81,7 @@ def _missing() -> list[str]:
 
 
 def export(model: Model) -> bytes:
-    """The model with its calibration and threshold as an ONNX graph. Raises MailmillError where it is too large."""
+    """The model with its calibration and threshold as an ONNX graph. Raises ConfigError where it is too large."""
     forest = isinstance(model, ForestModel)
     graph = Graph(model.columns, 0 if isinstance(model, ForestModel) else model.sparse_columns)
     if isinstance(model, ForestModel):
@@ -101,7 +102,7 @@ def _nodes(model: ForestModel) -> int:
 
 def _fitting(size: int) -> None:
     if size > _MOST_BYTES:
-        raise MailmillError(f"ONNX files hold at most 2 GiB, this model {size / 2**30:.1f} GiB")
+        raise ConfigError(f"ONNX files hold at most 2 GiB, this model {size / 2**30:.1f} GiB", hint=_WAY_OUT)
 
 
 def verify(model: Model, content: bytes) -> float:
@@ -112,7 +113,7 @@ def verify(model: Model, content: bytes) -> float:
     between two knots of an isotonic one, it makes more of that.
 
     Raises:
-        MailmillError: a probability is further off than that.
+        ConfigError: a probability is further off than that.
     """
     drawn = mix(_VALUES, np.arange(_ROWS * model.columns, dtype=np.uint64)) >> np.uint64(40)
     X = (drawn.astype(np.float64) / 2**24 - 0.5).astype(np.float32).reshape(_ROWS, model.columns)
@@ -133,9 +134,7 @@ def verify(model: Model, content: bytes) -> float:
     difference = float(np.abs(said - probability(model, X, sparse)).max())
     low, high = _bounds(model, probability(replace(model, calibration=UNCALIBRATED), X, sparse))
     if not ((low <= said) & (said <= high)).all():
-        raise MailmillError(
-            f"ONNX Runtime and mailmill differ by {difference:.1e} on a probability", hint='set train.onnx = "off"'
-        )
+        raise ConfigError(f"ONNX Runtime and mailmill differ by {difference:.1e} on a probability", hint=_WAY_OUT)
     return difference
 
 

@@ -59,8 +59,8 @@ class File:
 class Manifest:
     """What `_manifest.json` holds; see the module's docstring.
 
-    `origin` is the hash of everything the table is a function of: the inputs' fingerprints, the
-    settings and the code. `statistics` are the stage's counts, for people and for later stages. `made_of`: the input
+    `inputs` (fingerprints by name), `settings` (a hash) and `code` are what the table is a function of, see
+    `made_from`. `statistics` are the stage's counts, for people and for later stages. `made_of`: the input
     files that a row-wise stage has mapped, as table/path, so that it need only map new ones next time. `seconds`:
     how long the stage took.
     """

@@ -68,8 +68,9 @@ def test_steps_run_the_environment_in_cluster_mode(name: str) -> None:
 
 def test_the_serverless_token_is_run_and_stage() -> None:
     request = document("emr-serverless.json")
-    stage = Path(request["jobDriver"]["sparkSubmit"]["entryPoint"]).stem
-    assert request["clientToken"].endswith(f"-{stage}")
+    job = request["jobDriver"]["sparkSubmit"]
+    (run,) = re.findall(r"--conf spark\.emr-serverless\.driverEnv\.MAILMILL_RUN_ID=(\S+)", job["sparkSubmitParameters"])
+    assert request["clientToken"] == f"{run}-{Path(job['entryPoint']).stem}"
 
 
 def test_the_dag_takes_what_an_upload_prints() -> None:
@@ -140,7 +141,9 @@ def test_the_dag_imports(tmp_path: Path, whole: bool, by_hand: bool) -> None:
         assert task["token"] == f"20261120T023000-{stage}-2"  # rendered: EMR refuses what is not [A-Za-z0-9._-]
         assert task["minutes"] >= 360
         assert task["driver"]["sparkSubmit"]["entryPoint"].endswith(f"/{stage}.py")
-        assert ("pyFiles" in task["driver"]["sparkSubmit"]["sparkSubmitParameters"]) is not whole
+        parameters = task["driver"]["sparkSubmit"]["sparkSubmitParameters"]
+        assert ("pyFiles" in parameters) is not whole
+        assert parameters.endswith(f"--conf spark.emr-serverless.driverEnv.MAILMILL_RUN_ID=20261120T023000-{stage}")
     assert tasks["ingest"]["driver"]["sparkSubmit"]["entryPointArguments"][-2:] == ["--as-of", "2026-11-20"]
 
 

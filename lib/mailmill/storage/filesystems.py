@@ -30,6 +30,7 @@ from mailmill.errors import ConfigError, DataError, InfrastructureError, Mailmil
 from mailmill.storage import clients
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
 from mailmill.storage.disk import replacing
+from mailmill.storage.refused import of_one_object
 from mailmill.storage.sources import SourceObject, printable
 
 log = logging.getLogger("mailmill")
@@ -272,14 +273,6 @@ class Storage:
 
 
 _LOCAL = pafs.LocalFileSystem()
-
-
-def of_one_object(error: MailmillError) -> OSError | None:
-    """Why reading ended, where that is of the object alone: it is gone, or is not ours to read."""
-    cause = error.__cause__
-    if isinstance(cause, FileNotFoundError | PermissionError | NotADirectoryError):
-        return cause
-    return PermissionError("ACCESS_DENIED") if isinstance(cause, OSError) and "ACCESS_DENIED" in str(cause) else None
 
 
 def _seconds(info: dict[str, Any]) -> float:

@@ -62,6 +62,8 @@ def test_steps_run_the_environment_in_cluster_mode(name: str) -> None:
         assert arguments[arguments.index("--archives") + 1].endswith("#environment")
         for variable in ("appMasterEnv.PYSPARK_PYTHON", "appMasterEnv.PYSPARK_DRIVER_PYTHON"):
             assert f"spark.yarn.{variable}=./environment/bin/python" in arguments
+        properties = document("emr-cluster.json")["Configurations"][0]["Properties"] if "cluster" in name else {}
+        assert "spark.yarn.am.waitTime=300s" in [*arguments, *(f"{key}={value}" for key, value in properties.items())]
         job = next(word for word in arguments if word.endswith(".py"))
         assert (ROOT / "jobs" / Path(job).name).exists()
 

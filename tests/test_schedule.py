@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from mailmill.cli import ORDER
+from mailmill.config import load
+from mailmill.docs import build
 from tests.conftest import ROOT
 from tests.submit.models import validate
 
@@ -160,6 +162,19 @@ def test_the_units_parse(name: str) -> None:
     else:
         assert "mailmill run --config" in unit["Service"]["ExecStart"]
         assert unit["Service"]["RestartPreventExitStatus"].split() == ["1", "2", "3"]
+        assert unit["Unit"]["StartLimitBurst"] == "5", "a night that cannot end is not tried for ever"
+        assert unit["Service"]["CacheDirectory"] == "mailmill", "every night compiled and looked for fonts anew"
+        kept = dict(word.split("=") for word in unit["Service"]["Environment"].split())
+        assert {name: place.startswith("%C/mailmill/") for name, place in kept.items()} == {
+            "NUMBA_CACHE_DIR": True, "MPLCONFIGDIR": True,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["dask", "local", "emr"])
+def test_a_site_is_built_where_a_service_can_write(name: str) -> None:
+    """Beside run.work, as in the demonstration, is the folder of the code, which the unit mounts read-only."""
+    config = load(ROOT / "conf" / f"{name}.toml")
+    assert build.place(config).startswith(f"{config.run.work}/")
 
 
 def test_the_crontab_line() -> None:

@@ -23,7 +23,7 @@ from mailmill import __version__, resources
 from mailmill.config import EngineSection
 from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
-from mailmill.engines.worker import give_back, other_code, own_memory, require_code, safe_frames
+from mailmill.engines.worker import PRELOAD, SPARING, give_back, other_code, own_memory, require_code, safe_frames
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
@@ -40,32 +40,6 @@ SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the 
 WORKERS_SECONDS = 40  # for which a running cluster's first worker is waited for
 COUNT_SECONDS = 5  # how often a running cluster's workers are counted
 _MEMORY = "most often memory: raise engine.memory or lower engine.workers"
-#: What a worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver, which
-#: then stops them. A worker spills by its own memory, see `OwnMemoryNanny`; its profiler must not stop it.
-PRELOAD = """
-import signal
-import sys
-
-from distributed.system_monitor import SystemMonitor
-
-from mailmill.engines.worker import own_memory, safe_frames
-
-sys._current_frames = safe_frames
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-SystemMonitor.get_process_memory = lambda monitor: own_memory(monitor.proc.memory_info())
-"""
-_SPAWN = "distributed.nanny.pre-spawn-environ"
-#: The system's allocator gives back at once what Arrow's own keeps: for features of 100,000 and 1,600,000 mails the
-#: largest worker grew by 8 % instead of 18 %, for a few percent of time. Dask has it give back every 64 KiB, and so map
-#: and unmap what is larger than 128: faults of pages were a fifth of a run. Beyond 4 MiB a hole costs more than they
-#: do. A task's end gives back all, see `_call`.
-SPARING = {
-    f"{_SPAWN}.ARROW_DEFAULT_MEMORY_POOL": "system",
-    f"{_SPAWN}.MALLOC_TRIM_THRESHOLD_": 2**23,
-    f"{_SPAWN}.MALLOC_MMAP_THRESHOLD_": 2**22,
-    # A worker that keeps 80 % of its limit would wait for memory that nobody gives back, and once all do, for ever.
-    "distributed.worker.memory.pause": False,
-}
 
 
 class OwnMemoryNanny(distributed.Nanny):  # type: ignore[misc]  # distributed has no types

@@ -160,6 +160,29 @@ def test_a_running_clusters_workers_have_this_very_code() -> None:
             open_engine(EngineSection(kind="dask", address=address))
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (ModuleNotFoundError("No module named 'mailmill'"), r"tcp://\S+ cannot run mailmill \(ModuleNotFoundError\)"),
+        ("0.0.1+0", r"the scheduler runs other code, mailmill 0\.0\.1\+0; this is"),
+    ],
+)
+def test_a_running_scheduler_has_this_very_code(
+    answer: Exception | str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It unpickles what it hands on: without mailmill each run ended as a bug of mailmill's."""
+
+    def run_on_scheduler(*_: object) -> str:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(distributed.Client, "run_on_scheduler", run_on_scheduler)
+    with standing(workers=1) as cluster, pytest.raises(InfrastructureError, match=said) as caught:
+        open_engine(EngineSection(kind="dask", address=cluster.scheduler_address))
+    assert "again" in caught.value.hint
+
+
 def test_the_workers_of_a_running_cluster_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """One script or chart starts scheduler, workers and driver."""
     with standing(workers=0) as cluster:

@@ -190,11 +190,11 @@ class DaskEngine(Engine):
 
 
 def _connected(address: str) -> Any:
-    """A client of the scheduler that runs at `address`, whose workers have this very mailmill.
+    """A client of the scheduler that runs at `address`; it and its workers have this very mailmill.
 
-    They may have been started before an upgrade: their rows would be those of other rules, under this code's name.
-    Or they are started together with this driver: the first is waited for. One that does not answer now is asked
-    again by its first task.
+    They may have been started before an upgrade: their rows would be those of other rules, under this code's name; the
+    scheduler unpickles what it hands on. Or workers are started together with this driver: the first is waited for. One
+    that does not answer now is asked again by its first task.
     """
     try:
         client = distributed.Client(address, timeout=10)
@@ -211,18 +211,20 @@ def _connected(address: str) -> Any:
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
+        of_scheduler = client.run_on_scheduler(code_version)
     except Exception as error:
         client.close()
         raise InfrastructureError(
-            f"the Dask workers at {address} cannot run mailmill ({type(error).__name__})",
-            hint=f"install mailmill {__version__} where they run, and start them again",
+            f"the Dask cluster at {address} cannot run mailmill ({type(error).__name__})",
+            hint=f"install mailmill {__version__} where its scheduler and its workers run, and start them again",
         ) from error
-    others = {code for code in answers if code != code_version()}
+    codes = {of_scheduler: "the scheduler"} | dict.fromkeys(answers, "a worker")
+    others = [(who, code) for code, who in codes.items() if code != code_version()]
     if found and not others:
         return client
     client.close()
     if others:
-        raise other_code(next(iter(others)), code_version())
+        raise other_code(*others[0], code_version())
     raise InfrastructureError(
         f"the Dask scheduler at {address} has no workers", hint=f"start some: dask worker {address} --nthreads 1"
     )

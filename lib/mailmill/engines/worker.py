@@ -75,14 +75,14 @@ def require_code(driver: str) -> None:
     A worker that was started before an upgrade makes rows by the old rules, under the new code's name.
     """
     if driver and driver != code_version():
-        raise other_code(code_version(), driver)
+        raise other_code("a worker", code_version(), driver)
 
 
-def other_code(worker: str, driver: str) -> InfrastructureError:
-    """What is raised where a worker has the code `worker`, and not that of the `driver`."""
+def other_code(who: str, code: str, driver: str) -> InfrastructureError:
+    """What is raised where a worker, or whoever takes tasks, has this `code` and not that of the `driver`."""
     return InfrastructureError(
-        f"a worker runs other code, mailmill {worker}; this is {driver}",
-        hint="install the same mailmill where the workers run, and start them again",
+        f"{who} runs other code, mailmill {code}; this is {driver}",
+        hint="install the same mailmill on the whole cluster, and start it again",
     )
 
 

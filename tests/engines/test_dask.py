@@ -216,6 +216,21 @@ def test_a_worker_of_a_running_cluster_that_does_not_answer_ends_nothing(monkeyp
             assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}
 
 
+def die(_task: int, _broadcast: int) -> None:
+    os._exit(1)
+
+
+def test_who_started_the_workers_is_told_how_they_get_memory() -> None:
+    """engine.memory limits no worker of a standing cluster: raised, as the hint was, each took more."""
+    with running_engine() as (_, engine), pytest.raises(InfrastructureError, match="died") as caught:
+        list(engine.run(die, [1], 0))
+    assert caught.value.hint.endswith("start workers with a larger --memory-limit, or lower engine.memory")
+    own = open_engine(EngineSection(kind="dask", workers=1))
+    with own as engine, pytest.raises(InfrastructureError, match="died") as caught:
+        list(engine.run(die, [1], 0))
+    assert caught.value.hint.endswith("raise engine.memory or lower engine.workers")
+
+
 def test_workers_that_join_while_tasks_run_get_some(monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver begins with the first of them; what is cut by their number is cut by the number of all."""
     monkeypatch.setattr(dask_engine, "COUNT_SECONDS", 0)

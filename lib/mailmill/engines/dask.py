@@ -39,7 +39,11 @@ LEAST_MEMORY = 256 * 2**20  # what the interpreter and the libraries of a worker
 SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
 WORKERS_SECONDS = 40  # for which a running cluster's first worker is waited for
 COUNT_SECONDS = 5  # how often a running cluster's workers are counted
-_MEMORY = "most often memory: raise engine.memory or lower engine.workers"
+#: Why workers die, by whether somebody else started them: engine.memory is then no limit, but what tasks plan with.
+_WHY = {
+    False: "most often memory: raise engine.memory or lower engine.workers",
+    True: "most often memory, see their logs: start workers with a larger --memory-limit, or lower engine.memory",
+}
 
 
 class OwnMemoryNanny(distributed.Nanny):  # type: ignore[misc]  # distributed has no types
@@ -97,7 +101,7 @@ class DaskEngine(Engine):
             self.task_bytes = max(2**20, min(self.task_bytes, self.memory // 32))
             self._cluster = _started(self.workers, self.memory)
             self._client = distributed.Client(self._cluster)
-        self._address = self._client.scheduler.address
+        self._address, self._why = self._client.scheduler.address, _WHY[bool(settings.address)]
         self._report = contextlib.ExitStack()
         if settings.report:
             self._report.enter_context(distributed.performance_report(filename=settings.report))
@@ -125,7 +129,7 @@ class DaskEngine(Engine):
         pending = distributed.as_completed(list(submitted()))
         try:
             for future in pending:
-                with _deaths_told():
+                with _deaths_told(self._why):
                     result = future.result()
                 number = numbers.pop(future.key)
                 pending.update(list(submitted()))
@@ -172,7 +176,7 @@ class DaskEngine(Engine):
             except (OSError, KeyError, ValueError, TimeoutError, concurrent.futures.CancelledError) as error:
                 failed = type(error).__name__
                 time.sleep(1)
-        raise InfrastructureError(f"what the tasks share did not reach Dask's workers ({failed})", hint=_MEMORY)
+        raise InfrastructureError(f"what the tasks share did not reach Dask's workers ({failed})", hint=self._why)
 
     def describe(self) -> str:
         """See `Engine.describe`."""
@@ -252,17 +256,17 @@ def _started(workers: int, memory: int) -> Any:
 
 
 @contextlib.contextmanager
-def _deaths_told() -> Iterator[None]:
-    """Turn what Dask raises where workers died into infrastructure's error."""
+def _deaths_told(why: str) -> Iterator[None]:
+    """Turn what Dask raises where workers died into infrastructure's error, with the hint `why`."""
     try:
         yield
     except distributed.KilledWorker as error:
         raise InfrastructureError(
-            f"Dask gave up on a task: its worker died {error.allowed_failures + 1} times", hint=_MEMORY
+            f"Dask gave up on a task: its worker died {error.allowed_failures + 1} times", hint=why
         ) from None
     except (concurrent.futures.CancelledError, CommClosedError):
         raise InfrastructureError(
-            "a Dask worker died, and what only it had was lost with it", hint=_MEMORY
+            "a Dask worker died, and what only it had was lost with it", hint=why
         ) from None  # e.g. the last copy of what the tasks share
 
 

@@ -253,6 +253,29 @@ def test_workers_that_join_while_tasks_run_get_some(monkeypatch: pytest.MonkeyPa
         assert dict([*found, *results]) == {number: 2 * number for number in range(50)}
 
 
+def test_a_count_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a scheduler that is busy for long, while its tasks go on."""
+    monkeypatch.setattr(dask_engine, "COUNT_SECONDS", 0)
+
+    def busy(_: distributed.Client) -> dict[str, int]:
+        raise CommClosedError("timed out")
+
+    with running_engine() as (_, engine):
+        monkeypatch.setattr(distributed.Client, "nthreads", busy)
+        assert dict(engine.run(double, list(range(20)), 2)) == {number: 2 * number for number in range(20)}
+
+
+def test_a_cluster_that_lost_all_its_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where its scheduler was started again between two passes, and they were not."""
+    monkeypatch.setattr(dask_engine, "SPREAD_SECONDS", 0.1)
+    with running_engine() as (cluster, engine):
+        cluster.scale(0)
+        while engine._client.nthreads():  # type: ignore[attr-defined]
+            time.sleep(0.1)
+        with pytest.raises(InfrastructureError, match=r"the Dask scheduler at tcp://\S+ has no workers"):
+            list(engine.run(double, [1], 2))
+
+
 @pytest.mark.parametrize("done", [0, 1])
 def test_a_scheduler_that_goes_is_told(done: int) -> None:
     """Dask cancels what runs, and ten seconds later closes its client, which fails in ways of its own."""

@@ -79,6 +79,7 @@ class DaskEngine(Engine):
         self._cluster: Any = None
         sys._current_frames = safe_frames  # this process's own profiler asks, too
         logging.getLogger("distributed").setLevel(logging.ERROR)
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it says of a lost scheduler, run does
         if settings.report and not find_spec("bokeh"):
             raise ConfigError(
                 "engine.report needs bokeh", hint="pip install 'mailmill[dask]'; the dashboard needs it too"
@@ -159,7 +160,8 @@ class DaskEngine(Engine):
     def _count(self) -> int:
         """The workers, counted by their threads: more may have joined a cluster that somebody else started."""
         if self._cluster is None and time.monotonic() > self._counted + COUNT_SECONDS:
-            self.workers = max(self.workers, sum(self._client.nthreads().values()))
+            with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is busy is asked again
+                self.workers = max(self.workers, sum(self._client.nthreads().values()))
             self._counted = time.monotonic()
         return self.workers
 
@@ -176,6 +178,9 @@ class DaskEngine(Engine):
             except (OSError, KeyError, ValueError, TimeoutError, concurrent.futures.CancelledError) as error:
                 failed = type(error).__name__
                 time.sleep(1)
+        with contextlib.suppress(OSError, TimeoutError):
+            if self._cluster is None and not self._client.nthreads():
+                raise _no_workers(self._address)
         raise InfrastructureError(f"what the tasks share did not reach Dask's workers ({failed})", hint=self._why)
 
     def describe(self) -> str:
@@ -229,7 +234,11 @@ def _connected(address: str) -> Any:
     client.close()
     if others:
         raise other_code(*others[0], code_version())
-    raise InfrastructureError(
+    raise _no_workers(address)
+
+
+def _no_workers(address: str) -> InfrastructureError:
+    return InfrastructureError(
         f"the Dask scheduler at {address} has no workers", hint=f"start some: dask worker {address} --nthreads 1"
     )
 

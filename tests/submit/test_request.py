@@ -235,7 +235,9 @@ def test_following_a_job_run_to_its_end() -> None:
     ("program", "code"),
     [
         ("sys.exit('User application exited with status 3')", 3),
-        ("sys.exit('it was not told')", 1),
+        ("sys.exit('it was not told')", 4),  # no ResourceManager answers, or the driver's container was killed
+        ("sys.exit('User application exited with status 1')", 1),
+        ("sys.exit(2)", 2),
         ("print('User application exited with status 3', file=sys.stderr)", 0),
         ("os.kill(os.getpid(), 15)", 143),
     ],

@@ -219,10 +219,13 @@ class Storage:
             return bool(filesystem.get_file_info(path).type == pafs.FileType.File)
 
     def children(self, uri: str) -> list[str]:
-        """Names of the files and folders directly in a folder; empty where it does not exist."""
+        """Names of the files and folders directly in a folder; empty where it does not exist, but its bucket does."""
         filesystem, path = self.arrow(uri)
         with self.translated(uri):
             found = filesystem.get_file_info(pafs.FileSelector(path, allow_not_found=True))
+            if not found and is_s3(uri):  # pyarrow takes a bucket that is not there for an empty folder
+                bucket, _, key = path.partition("/")
+                self.request("list_objects_v2", Bucket=bucket, Prefix=key and f"{key}/", MaxKeys=1)
         return sorted(info.base_name for info in found if info.base_name)
 
     def delete(self, uri: str) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mailmill.config import StorageSection
-from mailmill.errors import InfrastructureError
+from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.storage import lease
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.holder import Holder, identity
@@ -260,6 +261,19 @@ def test_hosts_whose_clocks_differ_agree_on_a_lease(skew: int, tmp_path: Path, m
     os.utime(tmp_path / lease.NAME, (real() - 601, real() - 601))
     with Lease(*place, "mine", seconds=600):
         pass
+
+
+def test_a_server_without_conditional_requests_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken for one that does not answer, and a scheduler tried again for ever."""
+
+    def request(_: Storage, method: str, **_arguments: Any) -> Any:
+        if method == "get_object":
+            raise FileNotFoundError
+        raise ClientError({"Error": {"Code": "NotImplemented", "Message": "A header you provided"}}, "PutObject")
+
+    monkeypatch.setattr(Storage, "request", request)
+    with pytest.raises(ConfigError, match=r"s3://old/work/_lease\.json knows no conditional requests"):
+        Lease(Storage(StorageSection()), "s3://old/work", "mine").__enter__()
 
 
 @pytest.mark.s3

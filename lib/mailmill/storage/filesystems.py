@@ -39,6 +39,7 @@ log = logging.getLogger("mailmill")
 SMALL = 2**20
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # or never was: a link may lead nowhere
+_NOT_OURS = (errno.EACCES, errno.EPERM)
 
 
 def is_s3(uri: str) -> bool:
@@ -172,8 +173,8 @@ class Storage:
     def find(self, uri: str, of_mail: bool = True) -> list[SourceObject]:
         """Every file at or below `uri`, sorted by path; one that goes meanwhile is left out.
 
-        Links to folders are not followed: among mail (`of_mail`) that is told.
-        Raises DataError where there is nothing, InfrastructureError naming a folder that cannot be listed.
+        Links to folders are not followed: among mail (`of_mail`) that is told. A folder that is not ours to list is
+        left out elsewhere. Raises DataError where there is nothing, InfrastructureError naming such a folder of mail.
         """
         if is_s3(uri):
             with self.translated(uri):
@@ -195,7 +196,7 @@ class Storage:
 
     def _find_here(self, root: Path, of_mail: bool) -> Iterator[SourceObject]:
         def failed(error: OSError) -> None:
-            if error.errno not in _GONE:
+            if error.errno not in _GONE and (of_mail or error.errno not in _NOT_OURS):
                 with self.translated(str(error.filename)):
                     raise error
 

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from mailmill.errors import InfrastructureError
+from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.storage.clients import code_of
 from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.holder import Holder
@@ -269,4 +269,9 @@ class _OnS3:
             except Exception as error:
                 if code_of(error) in _CONFLICT:
                     return None
+                if code_of(error) == "NotImplemented":
+                    raise ConfigError(
+                        f"the S3 server of {self._uri} knows no conditional requests",
+                        hint="without them two runs could write to one workspace: use a server that has If-None-Match",
+                    ) from error
                 raise

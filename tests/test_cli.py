@@ -29,7 +29,7 @@ from mailmill import __version__, pipeline, resources
 from mailmill.cli import cli
 from mailmill.commands import interrupt
 from mailmill.commands.outcome import guarded
-from mailmill.commands.session import session
+from mailmill.commands.session import run_id, session
 from mailmill.config import StorageSection, load
 from mailmill.job import Job
 from mailmill.storage.filesystems import Storage
@@ -203,6 +203,28 @@ def test_a_run_id_that_is_no_name_of_a_file(run: str, config: Path, tmp_path: Pa
     unwatched = mailmill("engines", environment={"MAILMILL_RUN_ID": run, "MAILMILL_LOG_FORMAT": "json"})
     event = json.loads(unwatched.stderr)
     assert (unwatched.returncode, event["event"], event["exit_code"], event["run"]) == (2, "failed", 2, "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "run"),
+    [
+        ({"CONTAINER_ID": "container_1410901177871_0005_02_000001"}, "application_1410901177871_0005"),
+        ({"CONTAINER_ID": "container_e17_1410901177871_0005_01_000001"}, "application_1410901177871_0005"),
+        ({"CONTAINER_ID": "container_1410901177871_0005_02_000001", "MAILMILL_RUN_ID": "night"}, "night"),
+        ({"CONTAINER_ID": "another's"}, ""),
+        ({}, ""),
+    ],
+)
+def test_all_attempts_of_a_driver_have_one_run_id(
+    environment: dict[str, str], run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """YARN starts the second one where the first has died: by the id it knows whose lease it finds."""
+    for name in ("CONTAINER_ID", "MAILMILL_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    first, second = run_id.__wrapped__(), run_id.__wrapped__()
+    assert (first == second == run) if run else first != second
 
 
 class TestCorpus:

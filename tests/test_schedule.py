@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from mailmill.cli import ORDER
+from mailmill.config import load
+from mailmill.docs import build
 from tests.conftest import ROOT
 from tests.submit.models import validate
 
@@ -62,14 +64,17 @@ def test_steps_run_the_environment_in_cluster_mode(name: str) -> None:
         assert arguments[arguments.index("--archives") + 1].endswith("#environment")
         for variable in ("appMasterEnv.PYSPARK_PYTHON", "appMasterEnv.PYSPARK_DRIVER_PYTHON"):
             assert f"spark.yarn.{variable}=./environment/bin/python" in arguments
+        properties = document("emr-cluster.json")["Configurations"][0]["Properties"] if "cluster" in name else {}
+        assert "spark.yarn.am.waitTime=300s" in [*arguments, *(f"{key}={value}" for key, value in properties.items())]
         job = next(word for word in arguments if word.endswith(".py"))
         assert (ROOT / "jobs" / Path(job).name).exists()
 
 
 def test_the_serverless_token_is_run_and_stage() -> None:
     request = document("emr-serverless.json")
-    stage = Path(request["jobDriver"]["sparkSubmit"]["entryPoint"]).stem
-    assert request["clientToken"].endswith(f"-{stage}")
+    job = request["jobDriver"]["sparkSubmit"]
+    (run,) = re.findall(r"--conf spark\.emr-serverless\.driverEnv\.MAILMILL_RUN_ID=(\S+)", job["sparkSubmitParameters"])
+    assert request["clientToken"] == f"{run}-{Path(job['entryPoint']).stem}"
 
 
 def test_the_dag_takes_what_an_upload_prints() -> None:
@@ -140,7 +145,9 @@ def test_the_dag_imports(tmp_path: Path, whole: bool, by_hand: bool) -> None:
         assert task["token"] == f"20261120T023000-{stage}-2"  # rendered: EMR refuses what is not [A-Za-z0-9._-]
         assert task["minutes"] >= 360
         assert task["driver"]["sparkSubmit"]["entryPoint"].endswith(f"/{stage}.py")
-        assert ("pyFiles" in task["driver"]["sparkSubmit"]["sparkSubmitParameters"]) is not whole
+        parameters = task["driver"]["sparkSubmit"]["sparkSubmitParameters"]
+        assert ("pyFiles" in parameters) is not whole
+        assert parameters.endswith(f"--conf spark.emr-serverless.driverEnv.MAILMILL_RUN_ID=20261120T023000-{stage}")
     assert tasks["ingest"]["driver"]["sparkSubmit"]["entryPointArguments"][-2:] == ["--as-of", "2026-11-20"]
 
 
@@ -155,6 +162,19 @@ def test_the_units_parse(name: str) -> None:
     else:
         assert "mailmill run --config" in unit["Service"]["ExecStart"]
         assert unit["Service"]["RestartPreventExitStatus"].split() == ["1", "2", "3"]
+        assert unit["Unit"]["StartLimitBurst"] == "5", "a night that cannot end is not tried for ever"
+        assert unit["Service"]["CacheDirectory"] == "mailmill", "every night compiled and looked for fonts anew"
+        kept = dict(word.split("=") for word in unit["Service"]["Environment"].split())
+        assert {name: place.startswith("%C/mailmill/") for name, place in kept.items()} == {
+            "NUMBA_CACHE_DIR": True, "MPLCONFIGDIR": True,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["dask", "local", "emr"])
+def test_a_site_is_built_where_a_service_can_write(name: str) -> None:
+    """Beside run.work, as in the demonstration, is the folder of the code, which the unit mounts read-only."""
+    config = load(ROOT / "conf" / f"{name}.toml")
+    assert build.place(config).startswith(f"{config.run.work}/")
 
 
 def test_the_crontab_line() -> None:

@@ -34,6 +34,7 @@ PYTHON = "./environment/bin/python"
 #: The run's day and moment, in Jinja: those of its logical date, which Airflow 3 does not give one started by hand.
 DAY = "{{ ds if ds is defined else dag_run.run_after | ds }}"
 MOMENT = "{{ ts_nodash if ts_nodash is defined else dag_run.run_after | ts_nodash }}"
+RUN_ID = "spark.emr-serverless.driverEnv.MAILMILL_RUN_ID"
 #: A stage that takes longer is cancelled and tried again.
 HOURS = 6
 
@@ -74,17 +75,18 @@ with DAG(
         arguments = ["--config", f"{staging}/{settings['config']}"]
         if stage == "ingest":
             arguments += ["--as-of", DAY]  # the night's own day: running it again gives the same bytes
+        run = f"{MOMENT}-{stage}"  # of every try: one whose driver died is known by it
         task = StartJob(
             task_id=stage,
             name=f"mailmill-{stage}",
             application_id=settings["application_id"],
             execution_role_arn=settings["role"],
-            client_request_token=f"{MOMENT}-{stage}-{{{{ ti.try_number }}}}",
+            client_request_token=f"{run}-{{{{ ti.try_number }}}}",
             job_driver={
                 "sparkSubmit": {
                     "entryPoint": f"{staging}/{stage}.py",
                     "entryPointArguments": arguments,
-                    "sparkSubmitParameters": parameters,
+                    "sparkSubmitParameters": f"{parameters} --conf {RUN_ID}={run}",
                 }
             },
             configuration_overrides={

@@ -160,6 +160,29 @@ def test_a_running_clusters_workers_have_this_very_code() -> None:
             open_engine(EngineSection(kind="dask", address=address))
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (ModuleNotFoundError("No module named 'mailmill'"), r"tcp://\S+ cannot run mailmill \(ModuleNotFoundError\)"),
+        ("0.0.1+0", r"the scheduler runs other code, mailmill 0\.0\.1\+0; this is"),
+    ],
+)
+def test_a_running_scheduler_has_this_very_code(
+    answer: Exception | str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It unpickles what it hands on: without mailmill each run ended as a bug of mailmill's."""
+
+    def run_on_scheduler(*_: object) -> str:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(distributed.Client, "run_on_scheduler", run_on_scheduler)
+    with standing(workers=1) as cluster, pytest.raises(InfrastructureError, match=said) as caught:
+        open_engine(EngineSection(kind="dask", address=cluster.scheduler_address))
+    assert "again" in caught.value.hint
+
+
 def test_the_workers_of_a_running_cluster_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """One script or chart starts scheduler, workers and driver."""
     with standing(workers=0) as cluster:
@@ -193,6 +216,21 @@ def test_a_worker_of_a_running_cluster_that_does_not_answer_ends_nothing(monkeyp
             assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}
 
 
+def die(_task: int, _broadcast: int) -> None:
+    os._exit(1)
+
+
+def test_who_started_the_workers_is_told_how_they_get_memory() -> None:
+    """engine.memory limits no worker of a standing cluster: raised, as the hint was, each took more."""
+    with running_engine() as (_, engine), pytest.raises(InfrastructureError, match="died") as caught:
+        list(engine.run(die, [1], 0))
+    assert caught.value.hint.endswith("start workers with a larger --memory-limit, or lower engine.memory")
+    own = open_engine(EngineSection(kind="dask", workers=1))
+    with own as engine, pytest.raises(InfrastructureError, match="died") as caught:
+        list(engine.run(die, [1], 0))
+    assert caught.value.hint.endswith("raise engine.memory or lower engine.workers")
+
+
 def test_workers_that_join_while_tasks_run_get_some(monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver begins with the first of them; what is cut by their number is cut by the number of all."""
     monkeypatch.setattr(dask_engine, "COUNT_SECONDS", 0)
@@ -213,6 +251,29 @@ def test_workers_that_join_while_tasks_run_get_some(monkeypatch: pytest.MonkeyPa
         assert len(submitted) == 2 + 3 * dask_engine.AHEAD
         assert engine.workers == 3
         assert dict([*found, *results]) == {number: 2 * number for number in range(50)}
+
+
+def test_a_count_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a scheduler that is busy for long, while its tasks go on."""
+    monkeypatch.setattr(dask_engine, "COUNT_SECONDS", 0)
+
+    def busy(_: distributed.Client) -> dict[str, int]:
+        raise CommClosedError("timed out")
+
+    with running_engine() as (_, engine):
+        monkeypatch.setattr(distributed.Client, "nthreads", busy)
+        assert dict(engine.run(double, list(range(20)), 2)) == {number: 2 * number for number in range(20)}
+
+
+def test_a_cluster_that_lost_all_its_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where its scheduler was started again between two passes, and they were not."""
+    monkeypatch.setattr(dask_engine, "SPREAD_SECONDS", 0.1)
+    with running_engine() as (cluster, engine):
+        cluster.scale(0)
+        while engine._client.nthreads():  # type: ignore[attr-defined]
+            time.sleep(0.1)
+        with pytest.raises(InfrastructureError, match=r"the Dask scheduler at tcp://\S+ has no workers"):
+            list(engine.run(double, [1], 2))
 
 
 @pytest.mark.parametrize("done", [0, 1])

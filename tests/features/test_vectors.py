@@ -77,6 +77,36 @@ def test_stores_that_nobody_names_any_more_go(tmp_path: Path, place: tuple[Stora
     assert all(storage.exists(f"{work}/vectors/{name}") for name in theirs)
 
 
+def test_what_is_not_ours_to_read_is_passed_over(
+    place: tuple[Storage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of somebody's, or a link to one, ended every night, also after the features were published."""
+    storage, work = place[0], join(place[1], "work")
+    (source := tmp_path / "v.txt").write_bytes(TEXT)
+    made = vectors.prepare(storage, work, str(source))
+    theirs = {f"{work}/vectors/{name}" for name in ("lost", "0" * 32, ".new.0123456789ab.tmp")}
+    for uri in theirs:
+        storage.write(f"{uri}/vectors.npy", b"somebody's")
+
+    def refusing(method: str) -> None:
+        original = getattr(Storage, method)
+
+        def asked(self: Storage, uri: str) -> object:
+            if any(uri.startswith(folder) for folder in theirs):
+                raise InfrastructureError(f"{uri}: not ours to read") from PermissionError(13, "Permission denied")
+            return original(self, uri)
+
+        monkeypatch.setattr(Storage, method, asked)
+
+    for method in ("children", "exists"):
+        refusing(method)
+        assert vectors.prepare(storage, work, str(source)) == made
+        assert vectors.find(storage, work, made.fingerprint) == made
+        vectors.sweep(storage, work, made, set())
+    monkeypatch.undo()
+    assert all(storage.exists(f"{uri}/vectors.npy") for uri in theirs)
+
+
 def older_names(storage: Storage, made: vectors.SharedVectors) -> list[str]:
     """What versions before called a store on a disk: by its source, then with a hash of the signature."""
     signature = str(manifests.document(storage, f"{made.uri}/{glove.META}")["signature"])

@@ -16,7 +16,7 @@ import pytest
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError
-from mailmill.storage import filesystems
+from mailmill.storage import filesystems, manifests
 from mailmill.storage.filesystems import Storage, join
 
 Place = tuple[Storage, str]
@@ -111,6 +111,8 @@ def test_a_folder_that_cannot_be_listed_is_named(
     with pytest.raises(InfrastructureError, match="Permission denied") as caught:
         storage.find(str(tmp_path))
     assert str(tmp_path / "b" / "c") in caught.value.message
+    # In a table's folder it is somebody's; it ended the publication, so that nothing was ever published.
+    assert manifests.paths(storage, str(tmp_path)) == {"a/1.eml": 1}
 
 
 def test_what_goes_while_it_is_listed_is_left_out(

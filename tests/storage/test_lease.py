@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mailmill.config import StorageSection
-from mailmill.errors import InfrastructureError
+from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.storage import lease
 from mailmill.storage.filesystems import Storage, join
-from mailmill.storage.lease import Holder, Lease
+from mailmill.storage.holder import Holder, identity
+from mailmill.storage.lease import Lease
 from tests.s3_proxy import proxy
 
 Place = tuple[Storage, str]
@@ -30,9 +32,9 @@ def held_by(place: Place, holder: Holder | None) -> None:
     storage.write(join(root, lease.NAME), json.dumps(asdict(holder)).encode() if holder else b"not JSON")
 
 
-def stranger() -> Holder:
+def stranger(run: str = "theirs", seconds: float | None = None) -> Holder:
     """A process on another machine, of which this one cannot tell whether it lives."""
-    return replace(Holder.of_this_process("theirs"), host="elsewhere", process="another-boot pid:[1] 7")
+    return replace(Holder.of_this_process(run, seconds), host="elsewhere", process="another-boot pid:[1] 7")
 
 
 def test_the_second_stops_at_once_and_says_why(place: Place, caplog: pytest.LogCaptureFixture) -> None:
@@ -128,6 +130,60 @@ def test_a_dead_runs_lease_expires(place: Place) -> None:
         mine.check()
 
 
+def test_a_second_attempt_waits_for_the_firsts_lease(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """YARN starts it within seconds of a driver's death, on another machine; stopped at once, the night was lost."""
+    held_by(place, stranger("night", 600))
+    mine, slept = Lease(*place, "night"), list[float]()
+    read = mine._place.read
+
+    def later() -> Any:
+        found = read()
+        return found and replace(found, age=found.age + sum(slept))
+
+    monkeypatch.setattr(lease.time, "sleep", slept.append)
+    monkeypatch.setattr(mine._place, "read", later)
+    with mine:
+        mine.check()
+    assert len(slept) > 3
+    assert len([line for line in caplog.messages if "is held by an earlier attempt of this run (process " in line]) == 1
+    assert "taken over from run=night" in caplog.text, "it has expired"
+
+
+@pytest.mark.parametrize("successor", [stranger("night", 60), stranger("another", 60)])
+def test_a_second_attempt_stops_where_the_first_lives(
+    successor: Holder, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or where another run was quicker."""
+    held_by(place, stranger("night", 60))
+    monkeypatch.setattr(lease.time, "sleep", lambda _: held_by(place, replace(successor, since="later")))
+    with pytest.raises(InfrastructureError, match=f"in use by run {successor.run} .* since later"):
+        Lease(*place, "night").__enter__()
+
+
+def test_a_second_attempt_takes_what_the_first_lets_go(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Lease(*place, "night").__enter__()
+    monkeypatch.setattr(lease.time, "sleep", lambda _: first.__exit__())
+    with Lease(*place, "night") as mine:
+        mine.check()
+
+
+def test_a_second_attempt_that_waits_can_be_interrupted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    held_by(place, stranger("night", 60))
+
+    def struck(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lease.time, "sleep", struck)
+    mine = Lease(*place, "night")
+    with pytest.raises(KeyboardInterrupt):
+        mine.__enter__()
+    mine.check()  # it holds nothing, so it can lose nothing
+    with pytest.raises(InfrastructureError, match="in use by run night"):
+        Lease(*place, "another").__enter__()
+
+
 def test_renewal_keeps_it_alive(place: Place) -> None:
     with Lease(*place, "first", seconds=2) as first:
         time.sleep(4.5)
@@ -207,6 +263,19 @@ def test_hosts_whose_clocks_differ_agree_on_a_lease(skew: int, tmp_path: Path, m
         pass
 
 
+def test_a_server_without_conditional_requests_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken for one that does not answer, and a scheduler tried again for ever."""
+
+    def request(_: Storage, method: str, **_arguments: Any) -> Any:
+        if method == "get_object":
+            raise FileNotFoundError
+        raise ClientError({"Error": {"Code": "NotImplemented", "Message": "A header you provided"}}, "PutObject")
+
+    monkeypatch.setattr(Storage, "request", request)
+    with pytest.raises(ConfigError, match=r"s3://old/work/_lease\.json knows no conditional requests"):
+        Lease(Storage(StorageSection()), "s3://old/work", "mine").__enter__()
+
+
 @pytest.mark.s3
 def test_a_successor_that_comes_at_the_last_moment_keeps_its_lease(
     s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
@@ -268,7 +337,7 @@ def test_renewals_go_one_after_the_other(place: Place, monkeypatch: pytest.Monke
 
 def test_a_process_that_is_gone_from_this_machine_is_dead_at_once(place: Place) -> None:
     program = (
-        "import json, sys\nfrom dataclasses import asdict\nfrom mailmill.storage.lease import Holder\n"
+        "import json, sys\nfrom dataclasses import asdict\nfrom mailmill.storage.holder import Holder\n"
         "print(json.dumps(asdict(Holder.of_this_process('killed'))))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -284,7 +353,7 @@ def test_a_process_that_is_gone_from_this_machine_is_dead_at_once(place: Place) 
 def test_a_process_that_nobody_has_buried_is_gone() -> None:
     """The first process of a container buries none."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    holder = replace(Holder.of_this_process("killed"), pid=child.pid, process=lease._identity(child.pid))
+    holder = replace(Holder.of_this_process("killed"), pid=child.pid, process=identity(child.pid))
     assert not holder.gone
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # dead, and not buried

@@ -21,6 +21,7 @@ import pytest
 
 from mailmill import schemas
 from mailmill.config import Config, StorageSection, TablesSection, parse
+from mailmill.docs import gathering
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.job import Job
 from mailmill.storage.containers import Limits, Rejected, read_container
@@ -213,6 +214,9 @@ def test_a_bucket_that_does_not_exist_is_named(requester_pays: bool) -> None:
         actions: list[Callable[[], object]] = [
             lambda: job.inputs(empty_ok=True),
             lambda: storage.find("s3://no-such-bucket"),
+            lambda: storage.children("s3://no-such-bucket"),
+            lambda: storage.children("s3://no-such-bucket/work/runs"),
+            lambda: gathering.gather(Workspace(storage, "s3://no-such-bucket/work", TablesSection()), job.config),
             lambda: Lease(storage, "s3://no-such-bucket/work", "run").__enter__(),
         ]
         for action in actions:
@@ -220,6 +224,7 @@ def test_a_bucket_that_does_not_exist_is_named(requester_pays: bool) -> None:
                 action()
         with pytest.raises(DataError, match="s3://bucket/no-such-prefix does not exist"):
             storage.find("s3://bucket/no-such-prefix")
+        assert storage.children("s3://bucket/no-such-prefix") == []
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from mailmill.config import Config
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.job import Job
 from mailmill.storage.tables import Workspace
+from mailmill.submit import __main__ as submission
 from mailmill.submit import environment
 from mailmill.submit.request import Request, parse
 from tests import java, mail
@@ -123,9 +126,39 @@ def test_one_builds_and_the_other_waits(tmp_path: Path, monkeypatch: pytest.Monk
     assert built == [parts.archive]
 
 
-def test_an_archive_that_does_not_run_is_refused(tmp_path: Path) -> None:
-    import tarfile
+def test_a_full_disk_is_named_and_left_no_fuller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A scheduler tries again what ends with 4; it ended with 1, and half an archive stayed on the disk."""
+    (tmp_path / "uv.lock").write_text("lock")
+    (tmp_path / "lib" / "mailmill").mkdir(parents=True)
+    here = replace(REQUEST, root=tmp_path, compiled=True)
+    folder = environment.plan(here).archive.parent
 
+    def full(*_: object) -> None:
+        assert list(folder.glob("*.partial"))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(
+        environment, "_build_archive", lambda _r, _uv, archive: environment._pack(ROOT / "jobs", archive)
+    )
+    monkeypatch.setattr(tarfile.TarFile, "addfile", full)
+    monkeypatch.setattr(submission.running, "submit", lambda _: environment.build(here, print))
+    assert submission.main(["--target", "yarn", "run"]) == 4
+    assert f"the environment cannot be built in {folder}: [Errno 28] No space left" in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir()} == {".lock"}
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 4), (errno.EROFS, 4), (errno.EACCES, 1)])
+def test_the_exit_code_of_a_disk_that_refuses(number: int, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Request) -> int:
+        raise OSError(number, os.strerror(number), "somewhere")
+
+    monkeypatch.setattr(submission.running, "submit", refuse)
+    assert submission.main(["run"]) == code
+
+
+def test_an_archive_that_does_not_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").write_text("#!/bin/sh\necho 'No module named numpy' >&2\nexit 1\n")
     (tmp_path / "bin" / "python").chmod(0o755)
@@ -137,8 +170,6 @@ def test_an_archive_that_does_not_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_leans_on_this_machine_is_refused(tmp_path: Path) -> None:
-    import tarfile
-
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mailmill.config import RunSection
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.submit import commands, connector, environment, running, staging
 from mailmill.submit.request import Request, parse
@@ -73,6 +74,7 @@ def test_yarn_cluster_sends_the_configuration_along() -> None:
     for name in ("spark.yarn.appMasterEnv.PYSPARK_PYTHON", "spark.yarn.appMasterEnv.PYSPARK_DRIVER_PYTHON",
                  "spark.executorEnv.PYSPARK_PYTHON"):  # fmt: skip
         assert found[name] == "./environment/bin/python"
+    assert int(found["spark.yarn.am.waitTime"].removesuffix("s")) > 2 * RunSection().lease_seconds, "it waits for it"
     assert command.variables["PYSPARK_DRIVER_PYTHON"] == "./environment/bin/python"
     client = argv("--target", "yarn", "run", "--config", "conf/emr.toml")
     assert "--files" not in client.argv
@@ -233,7 +235,9 @@ def test_following_a_job_run_to_its_end() -> None:
     ("program", "code"),
     [
         ("sys.exit('User application exited with status 3')", 3),
-        ("sys.exit('it was not told')", 1),
+        ("sys.exit('it was not told')", 4),  # no ResourceManager answers, or the driver's container was killed
+        ("sys.exit('User application exited with status 1')", 1),
+        ("sys.exit(2)", 2),
         ("print('User application exited with status 3', file=sys.stderr)", 0),
         ("os.kill(os.getpid(), 15)", 143),
     ],

@@ -26,6 +26,8 @@ engine_option = click.option(
 set_option = click.option(
     "-s", "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
 )
+#: YARN's name of a process's container: that of the application, the attempt's number and its own.
+_CONTAINER = re.compile(r"container_(?:e\d+_)?(\d{1,16}_\d{1,16})_\d+_\d+$")
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,16 +37,18 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def run_id() -> str:
-    """This run's id: MAILMILL_RUN_ID, which a scheduler may give, or a new one.
+    """This run's id: MAILMILL_RUN_ID, which a scheduler may give, that of its application on YARN, or a new one.
 
-    Raises ConfigError where the given one is no name of a file.
+    All attempts of a driver have one: by that the next knows the lease of one that died. Raises ConfigError where the
+    given one is no name of a file.
     """
     from mailmill.storage.manifests import new_run_id
 
     given = os.environ.get("MAILMILL_RUN_ID")
     if given and not re.fullmatch(r"[A-Za-z0-9._-]{1,48}", given):  # as spark-submit.sh's --run-id
         raise ConfigError(f"MAILMILL_RUN_ID={given}: letters, digits, dot, dash and underscore, at most 48")
-    return given or new_run_id()
+    container = _CONTAINER.match(os.environ.get("CONTAINER_ID", ""))
+    return given or (f"application_{container[1]}" if container else new_run_id())
 
 
 def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -> Config:

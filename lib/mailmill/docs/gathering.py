@@ -39,9 +39,11 @@ def gather(workspace: Workspace, config: Config) -> Facts:
 
     Raises:
         DataError: nothing is published yet, or a manifest is damaged.
+        ConfigError: the workspace's bucket does not exist.
     """
     manifests = {name: found for name in IN_ORDER if (found := workspace.find(name))}
     if "raw" not in manifests:
+        workspace.storage.children(workspace.root)  # raises where its bucket does not exist
         raise DataError(f"there is no data in {workspace.root} to document", hint="run `mailmill run` first")
     known = _Collector()
     for name, manifest in manifests.items():

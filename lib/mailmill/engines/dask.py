@@ -23,7 +23,7 @@ from mailmill import __version__, resources
 from mailmill.config import EngineSection
 from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
-from mailmill.engines.worker import give_back, other_code, own_memory, require_code, safe_frames
+from mailmill.engines.worker import PRELOAD, SPARING, give_back, other_code, own_memory, require_code, safe_frames
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
@@ -39,32 +39,10 @@ LEAST_MEMORY = 256 * 2**20  # what the interpreter and the libraries of a worker
 SPREADS, SPREAD_SECONDS = 3, 40  # attempts at putting on every worker what the tasks share, and the time of each
 WORKERS_SECONDS = 40  # for which a running cluster's first worker is waited for
 COUNT_SECONDS = 5  # how often a running cluster's workers are counted
-_MEMORY = "most often memory: raise engine.memory or lower engine.workers"
-#: What a worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver, which
-#: then stops them. A worker spills by its own memory, see `OwnMemoryNanny`; its profiler must not stop it.
-PRELOAD = """
-import signal
-import sys
-
-from distributed.system_monitor import SystemMonitor
-
-from mailmill.engines.worker import own_memory, safe_frames
-
-sys._current_frames = safe_frames
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-SystemMonitor.get_process_memory = lambda monitor: own_memory(monitor.proc.memory_info())
-"""
-_SPAWN = "distributed.nanny.pre-spawn-environ"
-#: The system's allocator gives back at once what Arrow's own keeps: for features of 100,000 and 1,600,000 mails the
-#: largest worker grew by 8 % instead of 18 %, for a few percent of time. Dask has it give back every 64 KiB, and so map
-#: and unmap what is larger than 128: faults of pages were a fifth of a run. Beyond 4 MiB a hole costs more than they
-#: do. A task's end gives back all, see `_call`.
-SPARING = {
-    f"{_SPAWN}.ARROW_DEFAULT_MEMORY_POOL": "system",
-    f"{_SPAWN}.MALLOC_TRIM_THRESHOLD_": 2**23,
-    f"{_SPAWN}.MALLOC_MMAP_THRESHOLD_": 2**22,
-    # A worker that keeps 80 % of its limit would wait for memory that nobody gives back, and once all do, for ever.
-    "distributed.worker.memory.pause": False,
+#: Why workers die, by whether somebody else started them: engine.memory is then no limit, but what tasks plan with.
+_WHY = {
+    False: "most often memory: raise engine.memory or lower engine.workers",
+    True: "most often memory, see their logs: start workers with a larger --memory-limit, or lower engine.memory",
 }
 
 
@@ -101,6 +79,7 @@ class DaskEngine(Engine):
         self._cluster: Any = None
         sys._current_frames = safe_frames  # this process's own profiler asks, too
         logging.getLogger("distributed").setLevel(logging.ERROR)
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it says of a lost scheduler, run does
         if settings.report and not find_spec("bokeh"):
             raise ConfigError(
                 "engine.report needs bokeh", hint="pip install 'mailmill[dask]'; the dashboard needs it too"
@@ -123,7 +102,7 @@ class DaskEngine(Engine):
             self.task_bytes = max(2**20, min(self.task_bytes, self.memory // 32))
             self._cluster = _started(self.workers, self.memory)
             self._client = distributed.Client(self._cluster)
-        self._address = self._client.scheduler.address
+        self._address, self._why = self._client.scheduler.address, _WHY[bool(settings.address)]
         self._report = contextlib.ExitStack()
         if settings.report:
             self._report.enter_context(distributed.performance_report(filename=settings.report))
@@ -151,7 +130,7 @@ class DaskEngine(Engine):
         pending = distributed.as_completed(list(submitted()))
         try:
             for future in pending:
-                with _deaths_told():
+                with _deaths_told(self._why):
                     result = future.result()
                 number = numbers.pop(future.key)
                 pending.update(list(submitted()))
@@ -181,7 +160,8 @@ class DaskEngine(Engine):
     def _count(self) -> int:
         """The workers, counted by their threads: more may have joined a cluster that somebody else started."""
         if self._cluster is None and time.monotonic() > self._counted + COUNT_SECONDS:
-            self.workers = max(self.workers, sum(self._client.nthreads().values()))
+            with contextlib.suppress(OSError, TimeoutError):  # a scheduler that is busy is asked again
+                self.workers = max(self.workers, sum(self._client.nthreads().values()))
             self._counted = time.monotonic()
         return self.workers
 
@@ -198,7 +178,10 @@ class DaskEngine(Engine):
             except (OSError, KeyError, ValueError, TimeoutError, concurrent.futures.CancelledError) as error:
                 failed = type(error).__name__
                 time.sleep(1)
-        raise InfrastructureError(f"what the tasks share did not reach Dask's workers ({failed})", hint=_MEMORY)
+        with contextlib.suppress(OSError, TimeoutError):
+            if self._cluster is None and not self._client.nthreads():
+                raise _no_workers(self._address)
+        raise InfrastructureError(f"what the tasks share did not reach Dask's workers ({failed})", hint=self._why)
 
     def describe(self) -> str:
         """See `Engine.describe`."""
@@ -216,11 +199,11 @@ class DaskEngine(Engine):
 
 
 def _connected(address: str) -> Any:
-    """A client of the scheduler that runs at `address`, whose workers have this very mailmill.
+    """A client of the scheduler that runs at `address`; it and its workers have this very mailmill.
 
-    They may have been started before an upgrade: their rows would be those of other rules, under this code's name.
-    Or they are started together with this driver: the first is waited for. One that does not answer now is asked
-    again by its first task.
+    They may have been started before an upgrade: their rows would be those of other rules, under this code's name; the
+    scheduler unpickles what it hands on. Or workers are started together with this driver: the first is waited for. One
+    that does not answer now is asked again by its first task.
     """
     try:
         client = distributed.Client(address, timeout=10)
@@ -237,19 +220,25 @@ def _connected(address: str) -> Any:
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
+        of_scheduler = client.run_on_scheduler(code_version)
     except Exception as error:
         client.close()
         raise InfrastructureError(
-            f"the Dask workers at {address} cannot run mailmill ({type(error).__name__})",
-            hint=f"install mailmill {__version__} where they run, and start them again",
+            f"the Dask cluster at {address} cannot run mailmill ({type(error).__name__})",
+            hint=f"install mailmill {__version__} where its scheduler and its workers run, and start them again",
         ) from error
-    others = {code for code in answers if code != code_version()}
+    codes = {of_scheduler: "the scheduler"} | dict.fromkeys(answers, "a worker")
+    others = [(who, code) for code, who in codes.items() if code != code_version()]
     if found and not others:
         return client
     client.close()
     if others:
-        raise other_code(next(iter(others)), code_version())
-    raise InfrastructureError(
+        raise other_code(*others[0], code_version())
+    raise _no_workers(address)
+
+
+def _no_workers(address: str) -> InfrastructureError:
+    return InfrastructureError(
         f"the Dask scheduler at {address} has no workers", hint=f"start some: dask worker {address} --nthreads 1"
     )
 
@@ -276,17 +265,17 @@ def _started(workers: int, memory: int) -> Any:
 
 
 @contextlib.contextmanager
-def _deaths_told() -> Iterator[None]:
-    """Turn what Dask raises where workers died into infrastructure's error."""
+def _deaths_told(why: str) -> Iterator[None]:
+    """Turn what Dask raises where workers died into infrastructure's error, with the hint `why`."""
     try:
         yield
     except distributed.KilledWorker as error:
         raise InfrastructureError(
-            f"Dask gave up on a task: its worker died {error.allowed_failures + 1} times", hint=_MEMORY
+            f"Dask gave up on a task: its worker died {error.allowed_failures + 1} times", hint=why
         ) from None
     except (concurrent.futures.CancelledError, CommClosedError):
         raise InfrastructureError(
-            "a Dask worker died, and what only it had was lost with it", hint=_MEMORY
+            "a Dask worker died, and what only it had was lost with it", hint=why
         ) from None  # e.g. the last copy of what the tasks share
 
 

@@ -8,6 +8,7 @@ Text is GloVe's (`word v1 ... vd`, one line a word) or word2vec's, which has a l
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import importlib.resources
 import lzma
@@ -38,7 +39,7 @@ _LONGEST_LINE = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 #: A value where a word should be: words may hold spaces, as GloVe 840B's "at name@domain.com" does, no such numbers.
 _VALUE = re.compile(rb" [-+]?(?:\d*\.\d+(?:e[-+]?\d+)?|\d+e[-+]?\d+)(?= |$)", re.IGNORECASE)
-_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 _AGAIN = "fetch the file again; a complete one is needed"
 
 
@@ -93,10 +94,11 @@ class VectorFile:
             else:
                 with _open_text(self.paths[0], self.source.partition("!")[2]) as stream:
                     yield from _text_blocks(stream, self.name)
-        except _DAMAGE as error:
+        except (*_DAMAGE, OSError) as error:
+            # bzip2's has no number; by a zip's damaged directory something lies before the file's beginning
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise InfrastructureError(f"word vectors {self.name} cannot be read: {error.strerror}") from error
             raise DataError(f"word vectors {self.name} are damaged ({type(error).__name__})", hint=_AGAIN) from None
-        except OSError as error:
-            raise InfrastructureError(f"word vectors {self.name} cannot be read: {error.strerror or error}") from error
 
 
 def _package_paths(package: str) -> tuple[Path, ...]:

@@ -25,6 +25,7 @@ from mailmill.storage import manifests
 from mailmill.storage.disk import is_part
 from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localized
+from mailmill.storage.refused import passed_over
 
 FOLDER = "vectors"
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
@@ -98,10 +99,15 @@ def _needed(shared: SharedVectors, source: str, only: str) -> SharedVectors:
 
 
 def stores(storage: Storage, work: str) -> Iterator[tuple[SharedVectors, dict[str, Any]]]:
-    """The stores of a workspace, or beside a model, with what their META says; none that is still being built."""
+    """The stores of a workspace, or beside a model, with what their META says.
+
+    None that is still being built, and none that is not ours to read: people keep files of their own there.
+    """
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name)
-        meta = {} if is_part(name) else manifests.document(storage, join(uri, META))
+        meta: dict[str, Any] = {}
+        with passed_over():
+            meta = {} if is_part(name) else manifests.document(storage, join(uri, META))
         if isinstance(fingerprint := meta.get("fingerprint"), str):
             yield SharedVectors(storage, uri, fingerprint), meta
 
@@ -150,10 +156,13 @@ def sweep(storage: Storage, work: str, current: SharedVectors, used: Collection[
     known = {shared.uri: (shared.fingerprint, _names(meta)) for shared, meta in stores(storage, work)}
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name)
-        if name == current.uri.rpartition("/")[2] or storage.exists(uri):
+        if name == current.uri.rpartition("/")[2]:
             continue
+        held = {uri}  # of a file, and of what is not ours to read: no store's
+        with passed_over():
+            if not storage.exists(uri):
+                held = set(storage.children(uri))
         fingerprint, names = known.get(uri, ("", set()))
-        held = set(storage.children(uri))
         left = is_part(name) or (_FINGERPRINT.fullmatch(name) and META not in held)
         unused = name in names and (fingerprint == current.fingerprint or fingerprint not in used)
         if held <= STORED and (left or unused):

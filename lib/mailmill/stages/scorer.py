@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.email import clean_message
-from mailmill.errors import DataError, InfrastructureError
+from mailmill.errors import DataError
 from mailmill.features.featurize import Features, Featurizer
 from mailmill.features.spec import FeatureSpec
 from mailmill.features.vectors import SharedVectors, find, prepare
@@ -26,7 +26,8 @@ from mailmill.models import artifact
 from mailmill.models.data import SparseRows
 from mailmill.models.scoring import predict, probability, sentiment
 from mailmill.storage import manifests
-from mailmill.storage.filesystems import Storage, join, of_one_object
+from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.refused import passed_over
 from mailmill.storage.tables import Workspace
 
 
@@ -162,11 +163,8 @@ def _specifications(workspace: Workspace) -> Iterator[dict[str, Any]]:
             runs = [join(place, run) for run in storage.children(place) if run.startswith("run_id=")]
             yield from _specified(storage, [place, *runs])
     for name in storage.children(workspace.root):
-        try:
+        with passed_over():
             yield from _specified(storage, [join(workspace.root, name)])
-        except InfrastructureError as error:
-            if of_one_object(error) is None:
-                raise
 
 
 def _specified(storage: Storage, folders: list[str]) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ from mailmill.errors import ConfigError, DataError, InfrastructureError, Mailmil
 from mailmill.storage import clients
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
 from mailmill.storage.disk import replacing
+from mailmill.storage.refused import of_one_object
 from mailmill.storage.sources import SourceObject, printable
 
 log = logging.getLogger("mailmill")
@@ -38,6 +39,7 @@ log = logging.getLogger("mailmill")
 SMALL = 2**20
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # or never was: a link may lead nowhere
+_NOT_OURS = (errno.EACCES, errno.EPERM)
 
 
 def is_s3(uri: str) -> bool:
@@ -171,8 +173,8 @@ class Storage:
     def find(self, uri: str, of_mail: bool = True) -> list[SourceObject]:
         """Every file at or below `uri`, sorted by path; one that goes meanwhile is left out.
 
-        Links to folders are not followed: among mail (`of_mail`) that is told.
-        Raises DataError where there is nothing, InfrastructureError naming a folder that cannot be listed.
+        Links to folders are not followed: among mail (`of_mail`) that is told. A folder that is not ours to list is
+        left out elsewhere. Raises DataError where there is nothing, InfrastructureError naming such a folder of mail.
         """
         if is_s3(uri):
             with self.translated(uri):
@@ -194,7 +196,7 @@ class Storage:
 
     def _find_here(self, root: Path, of_mail: bool) -> Iterator[SourceObject]:
         def failed(error: OSError) -> None:
-            if error.errno not in _GONE:
+            if error.errno not in _GONE and (of_mail or error.errno not in _NOT_OURS):
                 with self.translated(str(error.filename)):
                     raise error
 
@@ -218,10 +220,13 @@ class Storage:
             return bool(filesystem.get_file_info(path).type == pafs.FileType.File)
 
     def children(self, uri: str) -> list[str]:
-        """Names of the files and folders directly in a folder; empty where it does not exist."""
+        """Names of the files and folders directly in a folder; empty where it does not exist, but its bucket does."""
         filesystem, path = self.arrow(uri)
         with self.translated(uri):
             found = filesystem.get_file_info(pafs.FileSelector(path, allow_not_found=True))
+            if not found and is_s3(uri):  # pyarrow takes a bucket that is not there for an empty folder
+                bucket, _, key = path.partition("/")
+                self.request("list_objects_v2", Bucket=bucket, Prefix=key and f"{key}/", MaxKeys=1)
         return sorted(info.base_name for info in found if info.base_name)
 
     def delete(self, uri: str) -> None:
@@ -272,14 +277,6 @@ class Storage:
 
 
 _LOCAL = pafs.LocalFileSystem()
-
-
-def of_one_object(error: MailmillError) -> OSError | None:
-    """Why reading ended, where that is of the object alone: it is gone, or is not ours to read."""
-    cause = error.__cause__
-    if isinstance(cause, FileNotFoundError | PermissionError | NotADirectoryError):
-        return cause
-    return PermissionError("ACCESS_DENIED") if isinstance(cause, OSError) and "ACCESS_DENIED" in str(cause) else None
 
 
 def _seconds(info: dict[str, Any]) -> float:

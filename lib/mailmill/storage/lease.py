@@ -5,6 +5,8 @@ replaced only where it is still the one that was read (`If-Match`), so of many r
 lets go of it: on S3 by replacing it once more, because not every server knows a conditional DELETE. On a local disk a
 lock on a file beside it does the same. A thread renews the lease; a lease that was not renewed for its time to live,
 which it names, or whose process is gone from this very machine, is taken over. Age is told by the storage's own clock.
+A scheduler tries a dead driver again within seconds, on another machine and under the same run's name: such a second
+attempt waits for the first one's lease to expire, and stops where it is renewed.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import json
 import logging
 import math
 import os
-import platform
 import threading
 import time
 from collections.abc import Iterator
@@ -25,39 +26,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from mailmill.errors import InfrastructureError
+from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.storage.clients import code_of
 from mailmill.storage.filesystems import Storage, is_s3, join
+from mailmill.storage.holder import Holder
 
 log = logging.getLogger("mailmill")
 NAME, LOCK = "_lease.json", ".lease.lock"
 #: What S3 says where the condition does not hold (412), or another conditional write is under way (409).
 _CONFLICT = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 _LET_GO = b'{"holder": null}'  # a lease on S3 that nobody holds; a counter follows in it
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lease: a run, and the process that a look at this machine can find alive or gone."""
-
-    run: str
-    host: str
-    pid: int
-    process: str  # boot, pid namespace and start time: a pid that was used again is another process
-    since: str
-    seconds: float | None = None  # the lease's time to live; older versions did not say
-
-    @classmethod
-    def of_this_process(cls, run: str, seconds: float | None = None) -> Holder:
-        """This process, as the holder for `run`, which renews the lease within `seconds`."""
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(run, platform.node(), os.getpid(), _identity(os.getpid()), since, seconds)
-
-    @property
-    def gone(self) -> bool:
-        """Whether the process ran here and runs no more; False where that cannot be told."""
-        here = _identity(os.getpid()).rpartition(" ")[0]
-        return bool(here) and self.process.rpartition(" ")[0] == here and _identity(self.pid) != self.process
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +72,11 @@ class Lease:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Lease:
-        """Take the lease. Raises InfrastructureError, at once, where another run holds it."""
+        """Take the lease. Raises InfrastructureError where another run holds it, or this one's first attempt lives."""
         self._holder = Holder.of_this_process(self._run, self._seconds)
         self._content = json.dumps(asdict(self._holder), sort_keys=True).encode()
         for _ in range(3):  # a rival may let go, or be beaten, between a look and a write
-            found = self._place.read()
+            found = self._awaited(self._place.read())
             mine = found is not None and found.holder == self._holder  # a write whose answer was lost
             if found is not None and not mine and not self._dead(found):
                 raise self._in_use(found)
@@ -154,6 +132,23 @@ class Lease:
                     self._version = found.version if found is not None and found.holder == self._holder else None
             except InfrastructureError as error:
                 log.warning("lease not renewed: %s", error.message)
+
+    def _awaited(self, found: Found | None) -> Found | None:
+        """The lease as it is once it is not, or no more, an unrenewed one of another attempt at this very run."""
+        seen = ""
+        while found is not None and found.holder is not None and found.holder.run == self._run:
+            if found.holder == self._holder or seen not in ("", found.version) or self._dead(found):
+                break
+            left = self._lives(found) - found.age
+            if not seen:
+                log.warning(
+                    "%s is held by an earlier attempt of this run (process %d on %s); waiting, it expires in %d s",
+                    self._work, found.holder.pid, found.holder.host, left + 1,
+                )  # fmt: skip
+            seen = found.version
+            time.sleep(min(left + 0.5, self._lives(found) / 4))
+            found = self._place.read()
+        return found
 
     def _dead(self, found: Found) -> bool:
         return found.age > self._lives(found) or (found.holder is not None and found.holder.gone)
@@ -220,7 +215,7 @@ class _OnDisk:
             return None
         tag = hashlib.blake2b(content + f"{state.st_mtime_ns} {state.st_ino}".encode(), digest_size=16).hexdigest()
         free = content.startswith(_LET_GO[:-1])  # in a workspace that was copied from S3
-        return Found(_holder(content), tag, math.inf if free else now - state.st_mtime)
+        return Found(Holder.told_by(content), tag, math.inf if free else now - state.st_mtime)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[float]:
@@ -250,7 +245,7 @@ class _OnS3:
             return Found(None, str(found["ETag"]), math.inf)
         asked = found["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = datetime.strptime(asked, "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=UTC) if asked else datetime.now(UTC)
-        return Found(_holder(content), str(found["ETag"]), (now - found["LastModified"]).total_seconds())
+        return Found(Holder.told_by(content), str(found["ETag"]), (now - found["LastModified"]).total_seconds())
 
     def write(self, content: bytes, version: str | None) -> str | None:
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
@@ -274,25 +269,9 @@ class _OnS3:
             except Exception as error:
                 if code_of(error) in _CONFLICT:
                     return None
+                if code_of(error) == "NotImplemented":
+                    raise ConfigError(
+                        f"the S3 server of {self._uri} knows no conditional requests",
+                        hint="without them two runs could write to one workspace: use a server that has If-None-Match",
+                    ) from error
                 raise
-
-
-def _holder(content: bytes) -> Holder | None:
-    try:
-        document = json.loads(content)
-        seconds = document.get("seconds")
-        held = {name: document[name] for name in ("run", "host", "pid", "process", "since")}
-        return Holder(**held, seconds=None if seconds is None else float(seconds))
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _identity(pid: int) -> str:
-    """ "boot namespace start" of a living process of this machine; "" where there is none, or no /proc."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        namespace = os.readlink("/proc/self/ns/pid")
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else f"{boot} {namespace} {fields[19]}"

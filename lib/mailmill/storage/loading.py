@@ -12,8 +12,9 @@ import pyarrow as pa
 from mailmill import schemas
 from mailmill.errors import MailmillError
 from mailmill.storage.containers import Limits, Rejected, read_container
-from mailmill.storage.filesystems import SMALL, Storage, of_one_object
+from mailmill.storage.filesystems import SMALL, Storage
 from mailmill.storage.fragments import Sink, SinkWriter, Written
+from mailmill.storage.refused import of_one_object
 from mailmill.storage.sources import SourceObject, printable
 
 FLUSH_ROWS, FLUSH_BYTES = 1000, 4 * 2**20

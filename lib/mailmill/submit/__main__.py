@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mailmill.errors import EXIT_OK, EXIT_UNEXPECTED, MailmillError
+from mailmill.errors import EXIT_OK, MailmillError, exit_code_of
 from mailmill.submit import running
 from mailmill.submit.request import USAGE, parse
 
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         return 130
     except OSError as error:
         print(f"spark-submit.sh: {error}", file=sys.stderr)
-        return EXIT_UNEXPECTED
+        return exit_code_of(error)
 
 
 if __name__ == "__main__":

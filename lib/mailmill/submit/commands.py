@@ -63,6 +63,7 @@ def spark_submit(
     if request.target == "yarn":
         properties[f"spark.yarn.appMasterEnv.{RUN}"] = request.run_id
         properties["spark.yarn.submit.waitAppCompletion"] = "true"
+        properties["spark.yarn.am.waitTime"] = "300s"  # a second attempt waits for the first one's lease, then begins
     if request.s3a:
         properties |= connector.properties(connector.hadoop_version(home)) | connector.reach(
             request.endpoint, request.region

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailmill.errors import ConfigError, InfrastructureError
+from mailmill.errors import ConfigError, InfrastructureError, is_of_the_disk
 from mailmill.submit import interpreter
 from mailmill.submit.request import Request
 
@@ -97,12 +97,21 @@ def code_key(root: Path) -> str:
 def build(request: Request, say: Callable[[str], None]) -> Environment:
     """Make what is missing of the environment, and verify it; what is there is checked against its checksum.
 
-    One process of this checkout builds at a time: another waits, and then finds what it needs.
+    One process of this checkout builds at a time: another waits, and then finds what it needs. Raises
+    InfrastructureError where a disk is full.
     """
     parts = plan(request)
-    parts.archive.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(parts.archive.parent, say):
-        return _build(request, parts, say)
+    folder = parts.archive.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder, say):
+            return _build(request, parts, say)
+    except OSError as error:
+        if not is_of_the_disk(error):
+            raise
+        raise InfrastructureError(
+            f"the environment cannot be built in {folder}: {error}", hint="building and checking it takes about 2 GB"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -120,11 +129,9 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 def _build(request: Request, parts: Environment, say: Callable[[str], None]) -> Environment:
     uv = _uv(request)
     if parts.wheel is not None and not parts.wheel.exists():
-        with tempfile.TemporaryDirectory() as folder:
-            # A wheel is a zip, and Spark takes Python files of that ending alone; copied half, it must not have it.
-            half = parts.wheel.with_suffix(".tmp")
+        # A wheel is a zip, and Spark takes Python files of that ending alone; copied half, it must not have it.
+        with tempfile.TemporaryDirectory() as folder, _replacing(parts.wheel) as half:
             shutil.copy2(build_wheel(request, uv, Path(folder)), half)
-            half.replace(parts.wheel)
     fresh = not _sound(parts.archive)
     if fresh:
         once = "change" if request.compiled else "lock file"
@@ -215,8 +222,8 @@ def _build_archive(request: Request, uv: str, archive: Path) -> None:
 
 def _pack(tree: Path, archive: Path) -> None:
     """The tree as .tar.gz: the same tree gives the same bytes."""
-    temporary = archive.with_suffix(".partial")
     with (
+        _replacing(archive) as temporary,
         temporary.open("wb") as raw,
         gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
@@ -229,7 +236,17 @@ def _pack(tree: Path, archive: Path) -> None:
                     tar.addfile(info, stream)
             else:
                 tar.addfile(info)
-    temporary.replace(archive)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A place beside `path` for a file that takes its place when the block ends well; else it goes."""
+    temporary = path.with_suffix(".partial")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def build_wheel(request: Request, uv: str, folder: Path) -> Path:

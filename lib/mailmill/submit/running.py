@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mailmill.errors import InfrastructureError
+from mailmill.errors import EXIT_UNEXPECTED, InfrastructureError
 from mailmill.submit import commands, environment, preflight, staging
 from mailmill.submit.request import Request
 
@@ -92,7 +92,9 @@ def _execute(argv: list[str], variables: dict[str, str], follow: bool) -> int:
     if process.returncode and application:
         _say(f"the driver ran in the cluster; its log: yarn logs -applicationId {application}")
     code = process.returncode if process.returncode >= 0 else 128 - process.returncode  # as a shell says it
-    return told if code and told else code
+    if code and told:
+        return told
+    return InfrastructureError.exit_code if code == EXIT_UNEXPECTED else code  # the client's for all that is YARN's
 
 
 def _planned(request: Request, parts: environment.Environment | None) -> str:

@@ -19,7 +19,7 @@ from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
-from mailmill.email.signing import last_name, speaks
+from mailmill.email.signing import Stand, last_name, speaks
 from mailmill.email.speech import bilingual
 from mailmill.email.tails import (
     Marks,
@@ -216,21 +216,25 @@ def _said_below(lines: Lines, solid: list[int], closing: range, names: frozenset
     """Place of the first line of few words that says something below a sign-off, the number of lines where none does.
 
     `closing`: the places of what would be names below the sign-off; what stands right below a whole name is its
-    owner's. `alone`: nothing but a greeting stands above the sign-off. A line is apart below the thanks where a blank
-    line parts it from them, or from the sender's name below.
+    owner's. `alone`: nothing but a greeting stands above the sign-off.
     """
     named = False
     for k in closing:
         line = lines[solid[k]]
-        if solid[k] > solid[k - 1] + 1:
-            named = False
-        below = solid[k + 1] if k + 1 < len(solid) else 0
-        signed = below > solid[k] + 1 and is_sender(lines.bares[below], names)
-        apart = len(names) > 0 and lines[solid[k - 1]].rule("thanks") != "" and (signed or solid[k] > solid[k - 1] + 1)
-        if not named and speaks(line, names, alone=alone, apart=apart):
+        owned = named and solid[k] == solid[k - 1] + 1
+        if not owned and speaks(line, names, "alone" if alone else _stands(lines, solid, k, names)):
             return k
         named = line.shape.words > 1 and (line.shape.name or is_sender(line.bare, names))
     return len(solid)
+
+
+def _stands(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> Stand:
+    """Apart, where a blank line parts `solid[k]` from the thanks above it, or from the sender's name below it."""
+    if not names or not lines[solid[k - 1]].rule("thanks"):
+        return "below"
+    below = solid[k + 1] if k + 1 < len(solid) else 0
+    signed = below > solid[k] + 1 and is_sender(lines.bares[below], names)
+    return "apart" if signed or solid[k] > solid[k - 1] + 1 else "below"
 
 
 def _name_lines(lines: Lines, solid: list[int], signoff: int) -> int:

@@ -176,20 +176,14 @@ def edge_lines(
 
 def _ends(lines: Lines, marks: Marks, start: int, end: int) -> list[int]:
     """The open lines of the segment that are not blank: the first and the last `SEEN` of them."""
-    solid: list[int] = []
-    for i in range(end - 1, start - 1, -1):
-        mark = marks[i]
-        if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines.bares[i]:
-            solid.append(i)
-            if len(solid) == SEEN:
-                for first in range(start, i):
-                    mark = marks[first]
-                    if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines.bares[first]:
-                        solid.append(first)
-                        break
-                break
-    solid.reverse()
-    return solid
+    bares = lines.bares
+    solid = [i for i in range(start, end) if bares[i] and _is_undecided(marks[i])]
+    return solid if len(solid) <= SEEN else [solid[0], *solid[-SEEN:]]
+
+
+def _is_undecided(mark: tuple[str, str] | None) -> bool:
+    """Has a line no mark yet, or one that may be overruled?"""
+    return mark is None or (mark[0] in OPEN and mark[1] != "delimiter")
 
 
 def checksum(content: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import logging
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,18 +93,11 @@ def _material(
     parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers)
     scans = clean.scans(job.engine.task_bytes, job.engine.workers)
     settings, seed = job.config.docs, job.config.run.seed
-    rows, mails = _over(job, parts), _over(job, scans)
+    rows, mails = partial(job.engine.map_reduce, parts), partial(job.engine.map_reduce, scans)
     labelled = next(iter(metrics["models"].values()))["test"]["rows"]
     drawn = samples.draw(rows, mails, list(models.items()), labelled, settings.sample_rows, seed)
     words = _telling(job, table, models, drawn, mails, clean.rows)
     return Material(documents.facts, metrics, models, drawn, words, settings.words, mails, settings.examples, seed)
-
-
-def _over(job: Job, parts: list[Any]) -> samples.Reduce:
-    def reduce(compute: Callable[[Any, Any], Any], merge: Callable[[Any, Any], Any], broadcast: Any) -> Any:
-        return job.engine.map_reduce(parts, compute, merge, broadcast)
-
-    return reduce
 
 
 def _telling(

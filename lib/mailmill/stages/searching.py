@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 
 from mailmill import schemas
 from mailmill.config import Config, fingerprint
@@ -82,8 +81,9 @@ def with_settings(config: Config, candidate: Candidate) -> Config:
 
 def _judged(job: Job, config: Config, candidate: Candidate, map_reduce: MapReduce, classes: tuple[str, ...]) -> Result:
     began = time.monotonic()
-    fit = partial(training.fit, workers=workers.on_engine(job.engine), memory_budget=job.engine.memory)
-    model, evidence = fit(candidate.model, config, map_reduce, classes)
+    model, evidence = training.fit(
+        candidate.model, config, map_reduce, classes, workers.on_engine(job.engine), job.engine.memory
+    )
     seconds = time.monotonic() - began
     figures = metrics.evaluate(map_reduce, training.settled(model, config, map_reduce), split="validation")
     return Result(

@@ -124,7 +124,7 @@ class Labeller:
         if len(taken) > 2 and all(_SURE.isdisjoint(names_of) for names_of in taken):
             return  # capitals alone make a list, not three lines of a signature
         for i, new, old in zip(indices, path, ruled, strict=True):
-            if STATES[new] == "signoff" and not old and _says(lines[i].bare) and not is_sender(lines[i].bare, names):
+            if STATES[new] == "signoff" and not old and _no_name(lines[i].bare) and not is_sender(lines[i].bare, names):
                 continue
             if STATES[new] == "greeting" and lines[i].shape.words == 1 and lines[i].rule("thanks"):
                 continue  # a thank-you alone greets nobody
@@ -150,7 +150,7 @@ def _highest(scores: Scores) -> tuple[int, int]:
     return top, state
 
 
-def _says(bare: str) -> bool:
+def _no_name(bare: str) -> bool:
     """Does a line end as a cry does, or hold a name and a value ("Grade: F")? No name and no place does."""
     return bare[-1] in "!?" or ": " in bare
 

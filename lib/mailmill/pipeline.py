@@ -9,9 +9,6 @@ and kept as a reject, so that clean + rejects + duplicates = the messages that c
 
 from __future__ import annotations
 
-import logging
-from functools import partial
-
 from mailmill import schemas
 from mailmill.config import TRAINED, ModelName
 from mailmill.docs import build, choice, energy
@@ -20,16 +17,13 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.features import vectors
 from mailmill.job import Job, done, skipped
 from mailmill.models import artifact, metrics, portable, queue, training, workers
-from mailmill.models.data import MapReduce
-from mailmill.models.dataset import fragments
-from mailmill.progress import SILENT, Progress, counted, watch
+from mailmill.progress import watch
 from mailmill.stages import documenting, featurising, ingesting, labelling, own_vectors, searching
+from mailmill.stages.opening import load_model, open_features, passes_over
 from mailmill.stages.scorer import chosen
 from mailmill.stages.scoring import ranked
 from mailmill.storage.fragments import rows_of
 from mailmill.storage.tables import Table, fingerprints
-
-log = logging.getLogger("mailmill")
 
 
 def run(job: Job) -> None:
@@ -134,7 +128,7 @@ def train(job: Job) -> dict[ModelName, Table]:
             trained[name] = skipped(stage, output)
             continue
         with watch(f"train {name}", None, "passes") as progress, energy.metered(job.config.docs.country) as cost:
-            map_reduce = _bound(job, table, classes, progress)
+            map_reduce = passes_over(job, table, classes, progress)
             model, evidence = training.fit(
                 name, config, map_reduce, classes, workers.on_engine(job.engine), job.engine.memory
             )
@@ -160,8 +154,7 @@ def train(job: Job) -> dict[ModelName, Table]:
 
 def search(job: Job) -> Table:
     """`features` -> `search`: a table of settings tried, the best ones ready to be copied; not part of `run`."""
-    table = open_features(job)
-    return searching.run(job, table, lambda classes: _bound(job, table, classes, SILENT))
+    return searching.run(job)
 
 
 def evaluate(job: Job) -> Table:
@@ -177,7 +170,7 @@ def evaluate(job: Job) -> Table:
     with watch("evaluate", len(models) * 2, "passes") as progress:
         for name in models:
             model = load_model(job, name).model
-            map_reduce = _bound(job, table, model.classes, progress)
+            map_reduce = passes_over(job, table, model.classes, progress)
             splits = ("validation", "test")
             figures[name] = {split: metrics.evaluate(map_reduce, model, split=split) for split in splits}
     best = choice.choose(
@@ -217,38 +210,4 @@ def _require_trained(job: Job) -> None:
 
 def docs(job: Job) -> None:
     """Everything published -> facts, datasheets, model cards, and the site that shows them."""
-    documenting.docs(job, lambda: open_features(job), lambda name: load_model(job, name).model)
-
-
-def open_features(job: Job) -> Table:
-    """The features table; its columns are what its specification says."""
-    specification = job.workspace.manifest("features").statistics["specification"]
-    return job.workspace.open("features", schemas.features(specification["dimension"], specification["sparse_columns"]))
-
-
-def load_model(job: Job, name: str) -> artifact.Artifact:
-    """A published model by name, checked before any of it is used. Raises DataError where the features are not its.
-
-    Weights that were fitted anew since, to more mail, are told of: figures are near those of the model's own, not the
-    same. Another split is refused: what is test mail now may have been trained on.
-    """
-    table = job.workspace.open(f"models/{name}", schemas.FILES)
-    found = artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
-    features = job.workspace.manifest("features").statistics
-    own = found.feature_spec | {"splits_by": found.training.get("splits_by")}
-    made = features["specification"] | {"splits_by": features.get("splits_by")}
-    other = sorted(key for key in {*own, *made} if own.get(key) != made.get(key))
-    if other == ["weights"]:
-        log.warning("%s was trained before the features' weights were fitted anew: train it again", table.name)
-    elif other:
-        raise DataError(
-            f"{table.name} was trained on other features: they differ in {', '.join(other)}",
-            hint="run `mailmill train` first, or `mailmill run`",
-        )
-    return found
-
-
-def _bound(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:
-    """`map_reduce` of the job's engine over the table's fragments, counting passes."""
-    parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers, job.cache_for(table))
-    return partial(counted(job.engine.map_reduce, progress), parts)
+    documenting.docs(job)

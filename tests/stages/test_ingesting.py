@@ -474,7 +474,7 @@ def test_compaction_joins_files_and_changes_nothing(mailbox: Mailbox, monkeypatc
     assert set(victim.parents[2].iterdir()) == runs, "what failed leaves nothing"
     victim.write_bytes(content)
     with monkeypatch.context() as patched:
-        patched.setattr(compacting, "_digests", lambda files: len(list(files)))
+        patched.setattr(compacting, "digest_of_rows", lambda files: len(list(files)))
         with (
             pytest.raises(InfrastructureError, match="would change its rows; nothing was changed") as refused,
             Job(mailbox.config(few)) as job,

@@ -19,7 +19,7 @@ from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
-from mailmill.email.signing import last_name, speaks
+from mailmill.email.signing import Stand, last_name, speaks
 from mailmill.email.speech import bilingual
 from mailmill.email.tails import (
     Marks,
@@ -129,7 +129,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     """The rule by which line `k` of the solid lines is a sign-off by itself, or ''."""
     line = lines[solid[k]]
     rule = line.rule("signoff")
-    if rule and line.shape.words > 1 and line.shape.lower and _goes_on(line.bare):
+    if rule and line.shape.words > 1 and line.shape.lower and _opens_sentence(line.bare):
         rule = ""
     rule = rule or bilingual(line.bare)
     if not rule and not (line.bare[-1] == "." and _glued(lines, solid, k)):
@@ -145,7 +145,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     return rule
 
 
-def _goes_on(bare: str) -> bool:
+def _opens_sentence(bare: str) -> bool:
     """Is it a sentence whose first words may sign off ("Best price is 2.50."), without a comma or a name?"""
     last = bare.rstrip(".!? ").rpartition(" ")[2]
     return (
@@ -216,21 +216,25 @@ def _said_below(lines: Lines, solid: list[int], closing: range, names: frozenset
     """Place of the first line of few words that says something below a sign-off, the number of lines where none does.
 
     `closing`: the places of what would be names below the sign-off; what stands right below a whole name is its
-    owner's. `alone`: nothing but a greeting stands above the sign-off. A line is apart below the thanks where a blank
-    line parts it from them, or from the sender's name below.
+    owner's. `alone`: nothing but a greeting stands above the sign-off.
     """
     named = False
     for k in closing:
         line = lines[solid[k]]
-        if solid[k] > solid[k - 1] + 1:
-            named = False
-        below = solid[k + 1] if k + 1 < len(solid) else 0
-        signed = below > solid[k] + 1 and is_sender(lines.bares[below], names)
-        apart = len(names) > 0 and lines[solid[k - 1]].rule("thanks") != "" and (signed or solid[k] > solid[k - 1] + 1)
-        if not named and speaks(line, names, alone=alone, apart=apart):
+        owned = named and solid[k] == solid[k - 1] + 1
+        if not owned and speaks(line, names, "alone" if alone else _stands(lines, solid, k, names)):
             return k
         named = line.shape.words > 1 and (line.shape.name or is_sender(line.bare, names))
     return len(solid)
+
+
+def _stands(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> Stand:
+    """Apart, where a blank line parts `solid[k]` from the thanks above it, or from the sender's name below it."""
+    if not names or not lines[solid[k - 1]].rule("thanks"):
+        return "below"
+    below = solid[k + 1] if k + 1 < len(solid) else 0
+    signed = below > solid[k] + 1 and is_sender(lines.bares[below], names)
+    return "apart" if signed or solid[k] > solid[k - 1] + 1 else "below"
 
 
 def _name_lines(lines: Lines, solid: list[int], signoff: int) -> int:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from mailmill.email.banners import field_of, is_form_field, is_sent_field
 from mailmill.email.lines import EDGE, Lines, fold
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.speech import says
+from mailmill.email.speech import is_sentence
 
 _DATE_LINE: Final = re.compile(
     r"[^\n]{0,90}?(?:\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b|\b\d{1,2}\.? \w{3,9}\.? \d{4}\b|\b\w{3,9} \d{1,2}, \d{4}\b)"
@@ -267,7 +267,7 @@ def _rise(lines: Lines, first: int, floor: int, *, dated: bool) -> int:
             break
         dates = len(text) < 120 and (_DATE_LINE.match(text) or _TIME_LINE.match(text)) is not None
         if "---" not in text:  # Notes: "Ada Byron---03/03/2025 16:01:12---The first words of a mail"
-            dates = dates and not dated and not says(text)
+            dates = dates and not dated and not is_sentence(text)
         named = not dated and " ".join(text.split()[:3]).lower() in PATTERNS.fields  # "Please respond to Ada": no colon
         hit = field_of(text)
         field = hit is not None and (hit[0] == "other" or not dated)

@@ -14,7 +14,7 @@ from mailmill.email.links import unlinked
 from mailmill.email.mobile import names_device
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
-from mailmill.email.tails import NOTHING, RULED, Marks, adds, is_legal, is_row, mark
+from mailmill.email.tails import NOTHING, RULED, Marks, is_legal, is_row, mark, opens_postscript
 
 _MAX_FOOTER_SEARCH: Final = 60
 #: Words of a footer's sentence that is nothing but a link's text: "Unsubscribe from this list.".
@@ -54,7 +54,7 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
         elif size - k <= 8 and (rule := _tags(lines, solid, k)):
-            drawn = above and _is_apart(bares, solid[k - 1])
+            drawn = above and _is_lone_row(bares, solid[k - 1])
             mark(marks, solid[k - 1 if drawn else k : k + 1], "mobile", rule)
     return [i for i in solid if marks[i] is None]
 
@@ -122,13 +122,13 @@ def footer_rule(lines: Lines, solid: list[int], k: int) -> str:
     line = lines[solid[k]]
     if rule := line.rule("footer"):
         return rule
-    if (topic := line.rule("topic")) and not (_tells(lines, solid, k) or _goes_on(lines, solid, k)):
+    if (topic := line.rule("topic")) and not (_tells(lines, solid, k) or _has_text_below(lines, solid, k)):
         return topic
     register = line.rule("register")
     return register if register and not _consents(lines, solid, k) and _below_signature(lines, solid, k) else ""
 
 
-def _goes_on(lines: Lines, solid: list[int], k: int) -> bool:
+def _has_text_below(lines: Lines, solid: list[int], k: int) -> bool:
     """Does text stand in a paragraph below that of `solid[k]`, and no signature above?"""
     end = next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
     return _hold_text([lines[i] for i in solid[end:]]) and not _below_signature(lines, solid, k)
@@ -143,7 +143,7 @@ def _below_signature(lines: Lines, solid: list[int], k: int) -> bool:
     below = [lines[i] for i in solid[k + 1 :]]
     for j in range(k - 1, max(-1, k - 7), -1):
         line = lines[solid[j]]
-        if line.rule("register") or adds(lines, solid[j]):
+        if line.rule("register") or opens_postscript(lines, solid[j]):
             continue
         if line.shape.prose or line.rule("greeting"):
             break
@@ -239,7 +239,7 @@ def _tags(lines: Lines, solid: list[int], k: int) -> str:
     return rule
 
 
-def _is_apart(bares: list[str], i: int) -> bool:
+def _is_lone_row(bares: list[str], i: int) -> bool:
     """Is line `i` nothing but signs, and not the lower edge of what the same row opens?"""
     return is_row(bares[i]) and bares[i] not in bares[:i]
 
@@ -276,7 +276,8 @@ def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
 def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:
     """Where a footer or disclaimer from `solid[k]` on stops: at a postscript, or the end if that is near."""
     end = next(
-        (j for j in range(k + 1, len(solid)) if adds(lines, solid[j]) and not _printed(lines, solid[j])), len(solid)
+        (j for j in range(k + 1, len(solid)) if opens_postscript(lines, solid[j]) and not _printed(lines, solid[j])),
+        len(solid),
     )
     if zone == "disclaimer" or end - k <= 12:
         return end

@@ -37,7 +37,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
     bare = line.bare
     if len(bare) > 70:
         return
-    rule = _greets(line)
+    rule = _rule_of_greeting(line)
     if not rule and bare[-1] == ":" and _lists(lines, solid[0], [i for i in own if i > solid[0]]):
         marks[solid[0]] = ("body", "body.heading")
         return
@@ -72,7 +72,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
         _below_heading(lines, marks, solid)
 
 
-def _greets(line: Line) -> str:
+def _rule_of_greeting(line: Line) -> str:
     """The rule by which a line greets and announces nothing ("Hi, my new address is:"), or ''."""
     return "" if announces(line.bare) and len(strangers(line.bare)) > 2 else line.rule("greeting")
 
@@ -83,7 +83,7 @@ def _once_more(lines: Lines, marks: Marks, solid: list[int]) -> None:
     Without a comma or colon, all its words greet, or name whom: "Evening works." says something.
     """
     i, bare = solid[1], lines.bares[solid[1]]
-    if len(bare) > 70 or not (rule := _greets(lines[i])):
+    if len(bare) > 70 or not (rule := _rule_of_greeting(lines[i])):
         return
     brief = lines[i].shape.words < 3 and lines.next_solid(i + 1) > i + 1
     ended = bare[-1] in ",:" or ((bare[-1] in ";!." or brief) and not strangers(bare))

@@ -199,7 +199,7 @@ def _is_shaped(text: str) -> bool:
 def _told(lines: Lines, header: Header, passage: str) -> bool:
     """Does the author tell what somebody wrote? `passage` names "your agent", opens a speech in quotation marks, or
     only a greeting stands above it, which ends in a comma where it is none by itself, and then no program says when."""
-    if PATTERNS.possessives[header.rule.split(".")[1]].search(passage.lower()) or _speaks(lines, header.end):
+    if PATTERNS.possessives[header.rule.split(".")[1]].search(passage.lower()) or _is_quotation(lines, header.end):
         return True
     above = [bare for bare in lines.bares[: header.start] if bare]
     if len(above) != 1 or "," in above[0][:-1]:
@@ -207,7 +207,7 @@ def _told(lines: Lines, header: Header, passage: str) -> bool:
     return Line(above[0]).rule("greeting") != "" or (above[0][-1] == "," and not CLOCK.search(passage))
 
 
-def _speaks(lines: Lines, start: int) -> bool:
+def _is_quotation(lines: Lines, start: int) -> bool:
     """Do lines from `start` on stand between quotation marks, with more below or behind? A quoted mail may open so."""
     opened = lines.next_solid(start)
     if opened == len(lines) or lines.bares[opened][:1] not in _SPEECH:

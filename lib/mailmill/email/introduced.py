@@ -64,7 +64,7 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
         end = next((j for j in range(k + 1, stop) if solid[j] > solid[j - 1] + 1), stop)
         passage = [lines[i] for i in solid[k:end]]
         numbered = any(map(str.isdigit, " ".join([line.bare for line in passage])))
-        if not announced and _signs(passage, names):
+        if not announced and _is_signature(passage, names):
             continue
         if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not numbered):
             continue  # text, or perhaps a greeting: "Mr and Mrs Hill:"
@@ -86,7 +86,7 @@ def _breaks_off(line: Line) -> bool:
     return not any([line.rule(kind) for kind in ("signoff", "thanks", "closing")])
 
 
-def _signs(passage: list[Line], names: frozenset[str]) -> bool:
+def _is_signature(passage: list[Line], names: frozenset[str]) -> bool:
     """Is it a name with ways to reach its owner, or the sender's own name above words?"""
     named = is_sender(passage[0].bare, names)
     if named and not any(map(str.isdigit, " ".join([line.bare for line in passage]))):

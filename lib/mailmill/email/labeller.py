@@ -124,7 +124,7 @@ class Labeller:
         if len(taken) > 2 and all(_SURE.isdisjoint(names_of) for names_of in taken):
             return  # capitals alone make a list, not three lines of a signature
         for i, new, old in zip(indices, path, ruled, strict=True):
-            if STATES[new] == "signoff" and not old and _says(lines[i].bare) and not is_sender(lines[i].bare, names):
+            if STATES[new] == "signoff" and not old and _no_name(lines[i].bare) and not is_sender(lines[i].bare, names):
                 continue
             if STATES[new] == "greeting" and lines[i].shape.words == 1 and lines[i].rule("thanks"):
                 continue  # a thank-you alone greets nobody
@@ -150,7 +150,7 @@ def _highest(scores: Scores) -> tuple[int, int]:
     return top, state
 
 
-def _says(bare: str) -> bool:
+def _no_name(bare: str) -> bool:
     """Does a line end as a cry does, or hold a name and a value ("Grade: F")? No name and no place does."""
     return bare[-1] in "!?" or ": " in bare
 
@@ -176,20 +176,14 @@ def edge_lines(
 
 def _ends(lines: Lines, marks: Marks, start: int, end: int) -> list[int]:
     """The open lines of the segment that are not blank: the first and the last `SEEN` of them."""
-    solid: list[int] = []
-    for i in range(end - 1, start - 1, -1):
-        mark = marks[i]
-        if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines.bares[i]:
-            solid.append(i)
-            if len(solid) == SEEN:
-                for first in range(start, i):
-                    mark = marks[first]
-                    if (mark is None or (mark[0] in OPEN and mark[1] != "delimiter")) and lines.bares[first]:
-                        solid.append(first)
-                        break
-                break
-    solid.reverse()
-    return solid
+    bares = lines.bares
+    solid = [i for i in range(start, end) if bares[i] and _is_undecided(marks[i])]
+    return solid if len(solid) <= SEEN else [solid[0], *solid[-SEEN:]]
+
+
+def _is_undecided(mark: tuple[str, str] | None) -> bool:
+    """Has a line no mark yet, or one that may be overruled?"""
+    return mark is None or (mark[0] in OPEN and mark[1] != "delimiter")
 
 
 def checksum(content: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, PARTICLES, is_initial, is_sender
@@ -18,15 +18,17 @@ _TWO_NAMES: Final = re.compile(
 #: The rule of a name and what is below it that are all between a quote and the end: the answer, where nothing else is.
 ALONE: Final = "name.alone"
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+#: How a line stands below a thank-you: as who signs does; parted by a blank line; with nothing above the thanks.
+Stand = Literal["below", "apart", "alone"]
 #: Words of sentences, none of them a part of a name.
 _TOLD: Final = PATTERNS.sentence_words.difference(PARTICLES)
 
 
-def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bool:
+def speaks(line: Line, names: frozenset[str], stands: Stand) -> bool:
     """Does a line of a few words below a thank-you say something ("Tuesday works."), and not who signs?
 
-    `alone`: whatever does not look like a name says something; `apart`: so do numbers, and words in small letters
-    behind a capital, where the sender's name is known and not among them.
+    "apart": so do numbers, and words in small letters behind a capital, where the sender's name is known and not among
+    them. "alone": so do numbers, and whatever does not look like a name.
     """
     bare, shape = line.bare, line.shape
     if is_sender(bare, names) or shape.contact or bare[0] in "-–—~/":
@@ -36,22 +38,20 @@ def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bo
     numbered = any(map(str.isdigit, bare))
     words = _WORD.findall(bare)
     stranger = len(names) > 0 and names.isdisjoint([word.lower() for word in words])
-    if stranger and (alone or apart) and words and words[0].lower() in _TOLD:
+    if stranger and stands != "below" and words and words[0].lower() in _TOLD:
         return True  # "Kein Gutschein"
-    if shape.name and shape.words > 1 and not (numbered or alone):
+    if shape.name and shape.words > 1 and not (numbered or stands == "alone"):
         return False  # "Help Desk"
     if words and words[0].lower() in PATTERNS.interjections:
         return True
     if not PATTERNS.groups.isdisjoint(words) or not PATTERNS.places.isdisjoint(words[1:2]):
         return False  # "your friends at the shop", "Sue from Accounts"
     if shape.name or (shape.words == 1 and bare[0].isalpha()):
-        return (alone or apart) and numbered
+        return stands != "below" and numbered
     small = [word for word in words if len(word) > 1 and word[0].islower()]
-    if alone or (small and shape.ends in ".?!:"):
+    if stands == "alone" or (small and shape.ends in ".?!:") or not _TOLD.isdisjoint(small):
         return True
-    if not _TOLD.isdisjoint(small):
-        return True
-    return apart and bare[0].isupper() and bool(small) and stranger
+    return stands == "apart" and bare[0].isupper() and bool(small) and stranger
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

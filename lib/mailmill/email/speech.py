@@ -82,7 +82,7 @@ def _says_more(bare: str) -> bool:
     if _NUMBER.search(tail) and not _USER(bare):
         return True  # "Hello, order 4711:"
     words = strangers(tail)
-    cries = _cries(bare)
+    cries = _is_interjection(bare)
     told = cries or len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
     if told and bare[-1] in ".!?" and (cries or _spoken(bare, words)):
         return not _is_one_of(tail, ("greeting", "thanks"))  # "Hi Bob, thank you!"
@@ -92,7 +92,7 @@ def _says_more(bare: str) -> bool:
     return bare[-1] not in ",:" or not PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower()))
 
 
-def _cries(bare: str) -> bool:
+def _is_interjection(bare: str) -> bool:
     """Is what stands behind the comma of a greeting one word that names nobody ("Hello, refund!", "Hi Bob, OK.")?"""
     words = _WORD.findall(bare.partition(",")[2].lower())
     return len(words) == 1 and words[0] in PATTERNS.interjections
@@ -145,6 +145,6 @@ def announces(bare: str) -> bool:
     return bare.endswith(":") and _ANNOUNCES.search(bare) is not None
 
 
-def says(text: str) -> bool:
+def is_sentence(text: str) -> bool:
     """Is a dated line a sentence, or a part of one: "Can you come on 03/05/2025 at 10:00?"."""
     return text.endswith((".", "?", "!")) or sum([word[0].islower() for word in text.split()]) > 2

@@ -148,10 +148,10 @@ def _owns(lines: Lines, below: list[int], names: frozenset[str]) -> bool:
 
 def _postscript(lines: Lines, solid: list[int], k: int) -> int:
     """Place of the first line from place `k` on that opens a postscript, or the number of lines."""
-    return next((j for j in range(k, len(solid)) if adds(lines, solid[j])), len(solid))
+    return next((j for j in range(k, len(solid)) if opens_postscript(lines, solid[j])), len(solid))
 
 
-def adds(lines: Lines, i: int) -> bool:
+def opens_postscript(lines: Lines, i: int) -> bool:
     """Does line `i` open a postscript, below a blank line? A signature holds "PS: think before you print"."""
     return not lines.bares[i - 1] and lines[i].rule("postscript") != ""
 
@@ -168,7 +168,7 @@ def _parts(lines: Lines, solid: list[int], k: int, parted: bool, names: frozense
         return False
     gap, prose = below[0] > solid[k] + 1, lines[below[0]].shape.prose
     if lines.bares[solid[k]] != "--":
-        return (gap and prose) or _tells(lines, below, parted, names)
+        return (gap and prose) or _is_own_passage(lines, below, parted, names)
     if not prose:
         return False
     if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):
@@ -180,7 +180,7 @@ def _parts(lines: Lines, solid: list[int], k: int, parted: bool, names: frozense
     return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])
 
 
-def _tells(lines: Lines, below: list[int], parted: bool, names: frozenset[str]) -> bool:
+def _is_own_passage(lines: Lines, below: list[int], parted: bool, names: frozenset[str]) -> bool:
     """Is what stands below a rule the author's: more than a saying of one sentence, without a way to reach anybody?
 
     One sentence speaks of its author, or stands below a heading: with a number ("Order 4712"), or where rules part more

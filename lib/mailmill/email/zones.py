@@ -215,7 +215,7 @@ def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bo
         zone, rule = mark
         if zone in edges and not rule.startswith("html."):
             keep = _cries(lines[i]) if cries else not (headers or words)
-            keep = keep or (rule.startswith(_WORDS) and _says(lines[i]))
+            keep = keep or (rule.startswith(_WORDS) and _is_thanks(lines[i]))
         else:
             keep = zone in ("quoted", "header") and rule.startswith("html.") and rule not in _CLEAR_EVIDENCE
             keep = keep and not headers and not clear
@@ -225,7 +225,7 @@ def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bo
     return kept
 
 
-def _says(line: Line) -> bool:
+def _is_thanks(line: Line) -> bool:
     """Is it a thank-you itself, not the name below one?"""
     return line.rule("thanks") != "" or line.rule("closing") != ""
 

@@ -121,19 +121,20 @@ class DaskEngine(Engine):
         numbers: dict[str, int] = {}
         waiting = iter(enumerate(tasks))
 
-        def submitted() -> Iterator[Any]:
+        def submit() -> list[Any]:
+            futures = []
             for number, task in islice(waiting, self._count() * AHEAD - len(numbers)):
-                future = self._client.submit(_call, function, task, shared, self._code, pure=False)
-                numbers[future.key] = number
-                yield future
+                futures.append(self._client.submit(_call, function, task, shared, self._code, pure=False))
+                numbers[futures[-1].key] = number
+            return futures
 
-        pending = distributed.as_completed(list(submitted()))
+        pending = distributed.as_completed(submit())
         try:
             for future in pending:
                 with _deaths_told(self._why):
                     result = future.result()
                 number = numbers.pop(future.key)
-                pending.update(list(submitted()))
+                pending.update(submit())
                 yield number, result
                 progress.advance(1)
                 future.release()

@@ -14,8 +14,9 @@ from mailmill.features.spec import FeatureSpec
 from mailmill.features.weights import Weights, from_counts, word_columns
 from mailmill.storage.fragments import Scan
 
-#: `Engine.map_reduce`: merge over fragments of partial(fragment, broadcast).
-MapReduce = Callable[..., Any]
+#: `Engine.map_reduce`: merge over fragments of partial(fragment, broadcast). The fragments come first; those of
+#: `models.data.MapReduce` are bound already.
+OverFragments = Callable[..., Any]
 
 
 def fit(
@@ -23,7 +24,7 @@ def fit(
     vectors: Vectors,
     assignment: Assignment,
     scans: Sequence[Scan],
-    map_reduce: MapReduce,
+    map_reduce: OverFragments,
     parts: int,
 ) -> Weights:
     """The weights that `spec` needs, from the rows of the clean table that `assignment` counts to the training split.

@@ -21,6 +21,9 @@ from mailmill.models.arrays import Arrays
 S = TypeVar("S")
 B = TypeVar("B")
 
+#: The split that models are fitted to, and the one that chooses among them; see `schemas.SPLITS`.
+TRAIN, VALIDATION = "train", "validation"
+
 
 @dataclass(frozen=True)
 class SparseRows:

@@ -22,7 +22,7 @@ from mailmill.errors import ConfigError
 from mailmill.models import grove, growth
 from mailmill.models.binning import quantile_bins
 from mailmill.models.calibration import UNCALIBRATED, Calibration
-from mailmill.models.data import MapReduce
+from mailmill.models.data import TRAIN, MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.flat import FlatForest
 from mailmill.models.growth import Survey, SurveyTask, survey
@@ -169,7 +169,6 @@ def fit_forest(
     classes: tuple[str, ...],
     settings: ForestSettings,
     *,
-    split: str = "train",
     memory_budget: int = 256 << 20,
     workers: Workers = Workers(),  # noqa: B008 - frozen
 ) -> tuple[ForestModel, Evidence]:
@@ -186,16 +185,16 @@ def fit_forest(
         DataError: fewer than two classes present, or unusable rows (`Census.check`).
         ConfigError: not a weight for each class.
     """
-    task = SurveyTask(split, len(classes), settings.bin_sample, settings.seed)
+    task = SurveyTask(TRAIN, len(classes), settings.bin_sample, settings.seed)
     surveyed = map_reduce(survey, Survey.merge, task, exact=True)
-    columns = surveyed.census.check(classes, split)
+    columns = surveyed.census.check(classes, TRAIN)
     rows = surveyed.census.rows
     weights = settings.weights(surveyed.census.class_counts)
     rule = Rule(settings.criterion, settings.min_leaf, settings.max_leaves, weights, settings.shrinkage)
     bins = quantile_bins(surveyed.sample.X, settings.max_bins, workers.threads)
     bounds = POISSON if settings.bootstrap == "poisson" else SUBSAMPLE
     plan = Plan(
-        split, bins, rule, settings.trees, settings.depth, settings.drawn(len(bins.varied)), settings.seed, bounds
+        TRAIN, bins, rule, settings.trees, settings.depth, settings.drawn(len(bins.varied)), settings.seed, bounds
     )
     if workers.folder is not None and grove.fits(rows, columns, memory_budget):
         with tempfile.TemporaryDirectory(prefix="mailmill-forest-", dir=workers.folder) as folder:

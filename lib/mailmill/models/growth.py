@@ -102,7 +102,7 @@ def count_nodes(fragment: Fragment, task: GrowthTask) -> Counted:
         wanted = np.flatnonzero(place < 0)
         sizes = starts[wanted + 1] - starts[wanted]
         codes, tags = np.empty((int(sizes.sum()), plan.width), np.uint8), np.empty(int(sizes.sum()), np.uint32)
-        enlist(rows.codes, settled, starts, wanted, drawn, codes, tags, 0)
+        enlist(rows.codes, settled, starts, wanted, drawn, codes, tags)
         return Lists(sizes, codes, tags)
 
     def several(start: int, stop: int) -> list[Lists]:

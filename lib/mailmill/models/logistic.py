@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mailmill import resources
 from mailmill.errors import DataError
 from mailmill.models.columns import ranked, renumbered
-from mailmill.models.data import Fragment, MapReduce, MemoryFragment, TrainingArrays, in_process
+from mailmill.models.data import TRAIN, Fragment, MapReduce, MemoryFragment, TrainingArrays, in_process
 from mailmill.models.evidence import Evidence
 from mailmill.models.hessian import Head, HessianSums, HessianTask, fragment_hessian
 from mailmill.models.logistic_model import LogisticModel, LogisticSettings
@@ -89,7 +89,7 @@ def sample_size(arrays: TrainingArrays) -> int:
 
 
 def fit_logistic(
-    map_reduce: MapReduce, classes: tuple[str, ...], settings: LogisticSettings, *, split: str = "train"
+    map_reduce: MapReduce, classes: tuple[str, ...], settings: LogisticSettings
 ) -> tuple[LogisticModel, Evidence]:
     """Minimise (1/n) Σ_i c_i loss_i + Σ_j (l1 |r_j w_j| + l2/2 (r_j w_j)²) over coefficients w and intercepts.
 
@@ -113,17 +113,17 @@ def fit_logistic(
         DataError: fewer than two classes present; unusable rows (`Census.check`); without a penalty, classes that a
             hyperplane separates, or linearly dependent columns, so that no (unique) minimum exists.
     """
-    ((model, evidence),) = fit_all(map_reduce, classes, [settings], split=split)
+    ((model, evidence),) = fit_all(map_reduce, classes, [settings])
     return model, evidence
 
 
 def fit_all(
-    map_reduce: MapReduce, classes: tuple[str, ...], wanted: Sequence[LogisticSettings], *, split: str = "train"
+    map_reduce: MapReduce, classes: tuple[str, ...], wanted: Sequence[LogisticSettings]
 ) -> list[tuple[LogisticModel, Evidence]]:
     """`fit_logistic` for several settings that share their passes; they may differ in l2, l1 and l2_sparse."""
-    task = LookTask(split, len(classes))
+    task = LookTask(TRAIN, len(classes))
     found = map_reduce(look, Look.merge, task)
-    found.moments.census.check(classes, split)
+    found.moments.census.check(classes, TRAIN)
     rows, passes = found.moments.census.rows, 1
     sample = found.sample.rows
     if sample is None or len(sample.X) < min(rows, found.sample.size // 2):
@@ -131,7 +131,7 @@ def fit_all(
         sample = map_reduce(look, Look.merge, replace(task, of_rows=rows)).sample.rows
         passes += 1
     assert sample is not None
-    problem = _Problem(map_reduce, found.moments, sample, classes, wanted[0], split)
+    problem = _Problem(map_reduce, found.moments, sample, classes, wanted[0])
     wanted = [problem.settled(settings) for settings in wanted]
     size = problem.layout.margins * (problem.layout.width + problem.layout.sparse_columns) * 8
     group = max(1, _TOGETHER_BYTES // size)
@@ -160,9 +160,8 @@ class _Problem:
         sample: TrainingArrays,
         classes: tuple[str, ...],
         settings: LogisticSettings,
-        split: str,
     ) -> None:
-        self._map_reduce, self._moments, self._split = map_reduce, moments, split
+        self._map_reduce, self._moments = map_reduce, moments
         self.classes, self.rows, self.proofs = classes, moments.census.rows, 0
         self.counts = moments.census.class_counts
         self.class_weight = settings.weights(self.counts)
@@ -179,7 +178,7 @@ class _Problem:
         self._sample = sample
         if sample.sparse is not None:
             self._sample = replace(sample, sparse=renumbered(sample.sparse, active))
-        self.objective = Objective(map_reduce, self.layout, self.class_weight, split, self.rows, self._bits)
+        self.objective = Objective(map_reduce, self.layout, self.class_weight, TRAIN, self.rows, self._bits)
 
     def settled(self, settings: LogisticSettings) -> LogisticSettings:
         """The settings that the model tells: with the l2 of sparse columns where there are some, and only there."""
@@ -229,7 +228,7 @@ class _Problem:
         if not present[np.asarray(self.counts) > 0].all():
             return theta
         rows = len(self._sample.X)
-        objective = Objective(self._in_memory, self._sample_layout, self.class_weight, self._split, rows, self._bits)
+        objective = Objective(self._in_memory, self._sample_layout, self.class_weight, TRAIN, rows, self._bits)
         safe = Penalty(np.where(penalty.l2 > 0, penalty.l2, _SAMPLE_L2), penalty.l1)
         tolerance = _SPARSE_SAMPLE_TOLERANCE if len(self.layout.active) else _SAMPLE_TOLERANCE
         search = minimise(theta, metric, safe, tolerance=tolerance, max_iterations=_SAMPLE_ITERATIONS)
@@ -242,7 +241,7 @@ class _Problem:
         """Over the sample; where it has sparse columns, in parts that threads evaluate side by side."""
         count = _SAMPLE_PARTS if len(self.layout.active) else 1
         parts = [part for part in np.array_split(np.arange(len(self._sample.X)), count) if len(part)]
-        fragments = [MemoryFragment({self._split: self._sample.take(part)}) for part in parts]
+        fragments = [MemoryFragment({TRAIN: self._sample.take(part)}) for part in parts]
         return in_process(fragments, min(len(parts), resources.cores()))
 
     def _evaluator(
@@ -275,7 +274,7 @@ class _Problem:
         head = Head(self.layout, np.arange(0))
         l2, blocks = self.penalty(settings).l2, []
         for theta in (result.point.theta, self.start()):
-            task = HessianTask(self._split, head, self.class_weight, theta)
+            task = HessianTask(TRAIN, head, self.class_weight, theta)
             blocks.append(self._map_reduce(fragment_hessian, HessianSums.merge, task).symmetric())
             self.proofs += 1
         for group, block, at_start, places in zip(head.groups, *blocks, head.places, strict=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mailmill.errors import DataError
 from mailmill.models.calibration import Method, calibrate
-from mailmill.models.data import MapReduce
+from mailmill.models.data import VALIDATION, MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.logistic import LogisticModel, LogisticSettings, fit_all
 from mailmill.models.metrics import count
@@ -20,10 +20,8 @@ def fit_path(
     wanted: Sequence[LogisticSettings],
     *,
     method: Method = "platt",
-    split: str = "train",
-    validation: str = "validation",
 ) -> tuple[LogisticModel, Evidence]:
-    """Of several settings that differ in l2, l1 or l2_sparse, the one with the lowest log loss on `validation`.
+    """Of settings that differ in l2, l1 or l2_sparse, the one with the lowest log loss on the validation split.
 
     All are fitted side by side (see `logistic.fit_all`). Each is judged as it will be published, by its log loss once
     it is calibrated by `method`: a penalty, like class weights, makes scores too timid or too sure, which calibration
@@ -34,8 +32,8 @@ def fit_path(
     Raises:
         DataError: the validation split has no labelled row; whatever `logistic.fit_logistic` raises.
     """
-    fitted = fit_all(map_reduce, classes, wanted, split=split)
-    judged = [_judge(map_reduce, model, method, validation) for model, _ in fitted]
+    fitted = fit_all(map_reduce, classes, wanted)
+    judged = [_judge(map_reduce, model, method) for model, _ in fitted]
     best = min(range(len(wanted)), key=lambda number: (judged[number].loss, -wanted[number].l2))
     model, evidence = fitted[best]
     path = tuple((settings.l2, found.loss) for settings, found in zip(wanted, judged, strict=True))
@@ -51,12 +49,12 @@ class _Judged:
     passes: int
 
 
-def _judge(map_reduce: MapReduce, model: LogisticModel, method: Method, split: str) -> _Judged:
-    counted, passes = count(map_reduce, model, split), 1
+def _judge(map_reduce: MapReduce, model: LogisticModel, method: Method) -> _Judged:
+    counted, passes = count(map_reduce, model, VALIDATION), 1
     rows = int(counted.confusion.sum())
     if not rows:
-        raise DataError(f"split {split!r} has no labelled row to choose l2 on", hint="name one l2")
+        raise DataError(f"split {VALIDATION!r} has no labelled row to choose l2 on", hint="name one l2")
     calibration = calibrate(counted.binned, method)  # of more than two classes none is counted, so none is calibrated
     if calibration.method != "none":
-        counted, passes = count(map_reduce, replace(model, calibration=calibration), split), 2
+        counted, passes = count(map_reduce, replace(model, calibration=calibration), VALIDATION), 2
     return _Judged(counted.log_loss * UNIT / rows, passes)

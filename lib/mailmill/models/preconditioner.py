@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import DataError
-from mailmill.models.data import TrainingArrays
+from mailmill.models.data import TRAIN, TrainingArrays
 from mailmill.models.hessian import Head, HessianTask, columns_of, hessian_sums
 from mailmill.models.objective import Layout
 from mailmill.models.penalty import Penalty
@@ -57,7 +57,7 @@ class SampleHessian:
 
     def refresh(self, theta: Vector) -> None:
         """Take H at theta, from the sample's probabilities there."""
-        sums = hessian_sums(self._sample, self._columns, HessianTask("", self._head, self._class_weight, theta))
+        sums = hessian_sums(self._sample, self._columns, HessianTask(TRAIN, self._head, self._class_weight, theta))
         layout, l2 = self._layout, self._penalty.l2
         diagonal = l2.reshape(layout.margins, layout.width).copy()
         diagonal[:, layout.dense + 1 :] += (sums.mean / sums.rows)[:, None] * self._squares

@@ -9,7 +9,7 @@ from dataclasses import replace
 from mailmill.config import Config, ModelName
 from mailmill.errors import ConfigError, DataError
 from mailmill.models.calibration import calibrate
-from mailmill.models.data import MapReduce
+from mailmill.models.data import VALIDATION, MapReduce
 from mailmill.models.evidence import Evidence
 from mailmill.models.forest import ForestSettings, fit_forest
 from mailmill.models.logistic import LogisticModel, LogisticSettings, fit_logistic
@@ -79,7 +79,7 @@ def settled(model: Model, config: Config, map_reduce: MapReduce) -> Model:
     fixed = wanted if isinstance(wanted, float) else 0.5
     if len(model.classes) != 2:
         return replace(model, threshold=fixed)
-    binned = count(map_reduce, model, "validation").binned
+    binned = count(map_reduce, model, VALIDATION).binned
     calibration = calibrate(binned, config.train.calibration)
     if isinstance(wanted, float):
         return replace(model, calibration=calibration, threshold=fixed)

@@ -16,7 +16,7 @@ from mailmill import schemas
 from mailmill.config import QualitySection
 from mailmill.errors import ConfigError, DataError
 from mailmill.quality import expectations, profile, suites
-from mailmill.quality.profile import Known, MapReduce, Profile
+from mailmill.quality.profile import Known, OverFragments, Profile
 from mailmill.quality.validation import Validation
 from mailmill.storage.fragments import Written
 from mailmill.storage.tables import Stage, Table
@@ -42,7 +42,7 @@ class Gate:
 
     settings: QualitySection
     expected: Mapping[str, suites.Suite]
-    map_reduce: MapReduce
+    map_reduce: OverFragments
     task_bytes: int
 
     def publish(

@@ -30,8 +30,8 @@ PROFILED = ("raw", "clean", "labels", "features", "scores")
 Measure = Callable[[pa.RecordBatch, int], Tally]
 
 
-class MapReduce(Protocol):
-    """`Engine.map_reduce`."""
+class OverFragments(Protocol):
+    """`Engine.map_reduce`: the fragments come first, where those of `models.data.MapReduce` are bound already."""
 
     def __call__(
         self, fragments: Sequence[Any], partial: Callable[..., Any], merge: Callable[..., Any], broadcast: Any
@@ -109,7 +109,7 @@ def plan(table: str, known: Known, sample_rows: int = SAMPLE_ROWS) -> Pass:
 
 def profile(
     table: Table,
-    map_reduce: MapReduce,
+    map_reduce: OverFragments,
     task_bytes: int,
     *,
     known: Known = Known(),

@@ -23,7 +23,7 @@ from mailmill.storage import manifests
 from mailmill.storage.filesystems import join
 from mailmill.storage.fragments import Scan, Sink, Written
 from mailmill.storage.ledger import day_of
-from mailmill.storage.manifests import File, Manifest
+from mailmill.storage.manifests import File, Manifest, digest_of_rows
 from mailmill.storage.tables import Table
 
 log = logging.getLogger("mailmill")
@@ -130,7 +130,7 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
             written = job.engine.write_tasks(merge, tasks, Merging(manifest.table, sink), progress, sizes)
         gone = {file.path for members in chosen for file in members}
         files = sorted([f for f in files if f.path not in gone] + [f for _, f in written], key=lambda f: f.path)
-        if table.restricted(files).rows != manifest.rows or _digests(files) != _digests(manifest.files):
+        if table.restricted(files).rows != manifest.rows or digest_of_rows(files) != digest_of_rows(manifest.files):
             table.require_whole()
             raise InfrastructureError(
                 f"compaction of {uri} would change its rows; nothing was changed", hint="start it again"
@@ -142,7 +142,3 @@ def _compacted(job: Job, manifest: Manifest, run_id: str) -> Manifest:
 def _schema(job: Job, uri: str) -> pa.Schema:
     with manifests.mendable(job.storage, uri), job.storage.open(uri) as stream:
         return pq.read_schema(stream)
-
-
-def _digests(files: Iterable[File]) -> int:
-    return sum(int(file.digest, 16) for file in files) % (1 << 128)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.quality import site as validation
 from mailmill.stages import own_vectors
+from mailmill.stages.opening import load_model, open_features
 from mailmill.stages.scorer import sparse_of
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
@@ -49,7 +50,7 @@ SHORTEST = 3
 ASKED, PROBES = 400, 32
 
 
-def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str], Model]) -> None:
+def docs(job: Job) -> None:
     """Document everything that is published, as the output `docs` and as a site.
 
     Raises:
@@ -70,41 +71,32 @@ def docs(job: Job, open_features: Callable[[], Table], load_model: Callable[[str
     with watch("docs", None, "pages") as progress:
         with ThreadPoolExecutor(1) as drawer:  # while workers read the test mails
             figures = drawer.submit(site.draw_tables, documents.facts)
-            material = _material(job, documents, open_features, load_model)
+            material = _material(job, documents)
         files = build.build(job.workspace, job.config, documents, material, figures.result())
         progress.advance(len(files))
     done(stage.publish(stage.write_files("docs", files), {"version": documents.facts.version}), "docs")
 
 
-def _material(
-    job: Job, documents: build.Documents, open_features: Callable[[], Table], load_model: Callable[[str], Model]
-) -> Material | None:
+def _material(job: Job, documents: build.Documents) -> Material | None:
     """A sample of the test mails with each model's answers; None where no model is evaluated on these features."""
     evaluated = job.workspace.find("metrics")
     if evaluated is None:
         return None
-    table, clean = open_features(), job.workspace.open("clean", schemas.CLEAN)
+    table, clean = open_features(job), job.workspace.open("clean", schemas.CLEAN)
     if evaluated.inputs["features"] != table.fingerprint:
         log.warning("no model cards: the models were evaluated on other features; run `mailmill run`")
         return None
     metrics = json.loads(job.workspace.open("metrics", schemas.FILES).file("metrics.json"))
-    models = {name: load_model(name) for name in metrics["models"]}
+    models = {name: load_model(job, name).model for name in metrics["models"]}
     classes = next(iter(models.values())).classes
     parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers)
     scans = clean.scans(job.engine.task_bytes, job.engine.workers)
     settings, seed = job.config.docs, job.config.run.seed
-    rows, mails = _over(job, parts), _over(job, scans)
+    rows, mails = partial(job.engine.map_reduce, parts), partial(job.engine.map_reduce, scans)
     labelled = next(iter(metrics["models"].values()))["test"]["rows"]
     drawn = samples.draw(rows, mails, list(models.items()), labelled, settings.sample_rows, seed)
     words = _telling(job, table, models, drawn, mails, clean.rows)
     return Material(documents.facts, metrics, models, drawn, words, settings.words, mails, settings.examples, seed)
-
-
-def _over(job: Job, parts: list[Any]) -> samples.Reduce:
-    def reduce(compute: Callable[[Any, Any], Any], merge: Callable[[Any, Any], Any], broadcast: Any) -> Any:
-        return job.engine.map_reduce(parts, compute, merge, broadcast)
-
-    return reduce
 
 
 def _telling(

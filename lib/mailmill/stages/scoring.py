@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from mailmill import schemas
 from mailmill.errors import ConfigError
 from mailmill.features.rows import columns_of
+from mailmill.job import Job, done, skipped
 from mailmill.models import artifact, queue
 from mailmill.progress import watch
 from mailmill.stages.ingesting import TAKEN_FOR
@@ -21,9 +21,6 @@ from mailmill.storage import manifests
 from mailmill.storage.fragments import Scan, Written
 from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Stage, Table, Workspace
-
-if TYPE_CHECKING:
-    from mailmill.job import Job
 
 
 @dataclass(frozen=True)
@@ -82,20 +79,17 @@ def _of_scoring(workspace: Workspace, raw: Manifest) -> bool:
 
 def score_mail(job: Job, scorer: Scorer) -> Table:
     """`clean` and a model from elsewhere -> `scores`, ranked most negative first."""
-    from mailmill.job import done, skipped
-
     texts = job.workspace.open("clean", schemas.CLEAN)
-    identity = artifact.to_bytes(
-        scorer.artifact.model, feature_spec=scorer.artifact.feature_spec, training=scorer.artifact.training
-    )[artifact.DOCUMENT]
-    inputs = {"clean": texts.fingerprint, "model": manifests.digest_of(identity)}
+    found = scorer.artifact
+    files = artifact.to_bytes(found.model, feature_spec=found.feature_spec, training=found.training)
+    inputs = {"clean": texts.fingerprint, "model": manifests.digest_of(files[artifact.DOCUMENT])}
     stage = job.stage(inputs, [], {"scores": schemas.SCORES})
     if stage.unchanged:
         return skipped(stage, "scores")
     kernel = NewMailKernel(scorer)
     with watch("score", texts.rows) as progress:
         written = job.map_table(texts, kernel, stage.sink_for(kernel.outputs), progress)
-    return done(job.publish(stage, ranked(job, stage, written), {"model": identity_of(scorer)}), "scores")
+    return done(job.publish(stage, ranked(job, stage, written), {"model": kind_of(scorer)}), "scores")
 
 
 def ranked(job: Job, stage: Stage, unranked: list[Written]) -> list[Written]:
@@ -121,6 +115,6 @@ def _sorted(job: Job, stage: Stage, scans: list[Scan]) -> list[Scan]:
     return stage.draft("sorted", written, queue.UNRANKED).scans(job.engine.task_bytes)
 
 
-def identity_of(scorer: Scorer) -> str:
+def kind_of(scorer: Scorer) -> str:
     """The model's kind, for people."""
     return type(scorer.artifact.model).__name__.removesuffix("Model").lower()

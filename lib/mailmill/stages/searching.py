@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from functools import partial
 
 from mailmill import schemas
 from mailmill.config import Config, fingerprint
@@ -18,7 +16,8 @@ from mailmill.job import Job, done, skipped
 from mailmill.models import metrics, search, training, workers
 from mailmill.models.data import MapReduce
 from mailmill.models.search import Candidate, Result
-from mailmill.progress import watch
+from mailmill.progress import SILENT, watch
+from mailmill.stages.opening import open_features, passes_over
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
 
@@ -26,11 +25,9 @@ log = logging.getLogger("mailmill")
 OUTPUT, RESULTS = "search", "search/results"
 
 
-def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) -> Table:
-    """`features` -> `search`: search.json, search.md and best.toml; see `models.search`.
-
-    `bind`: gives `map_reduce` over the table's fragments for the classes in their order.
-    """
+def run(job: Job) -> Table:
+    """`features` -> `search`: search.json, search.md and best.toml; see `models.search`."""
+    table = open_features(job)
     config = training.decided(job.config, table.manifest.statistics["specification"]["sparse_columns"])
     settings, seed = config.search, config.run.seed
     # Not which models are tried, what else is written of them, or how a workspace's own are compared.
@@ -42,7 +39,7 @@ def run(job: Job, table: Table, bind: Callable[[tuple[str, ...]], MapReduce]) ->
     classes = training.classes_of(table.manifest.statistics["classes"], config)
     grids = {name: getattr(settings, name) for name in config.train.models}
     wanted = search.candidates(grids, settings.method, settings.draws, seed)
-    map_reduce = bind(classes)
+    map_reduce = passes_over(job, table, classes, SILENT)
     results = []
     with watch(OUTPUT, len(wanted), "candidates") as progress:
         for candidate in wanted:
@@ -82,8 +79,9 @@ def with_settings(config: Config, candidate: Candidate) -> Config:
 
 def _judged(job: Job, config: Config, candidate: Candidate, map_reduce: MapReduce, classes: tuple[str, ...]) -> Result:
     began = time.monotonic()
-    fit = partial(training.fit, workers=workers.on_engine(job.engine), memory_budget=job.engine.memory)
-    model, evidence = fit(candidate.model, config, map_reduce, classes)
+    model, evidence = training.fit(
+        candidate.model, config, map_reduce, classes, workers.on_engine(job.engine), job.engine.memory
+    )
     seconds = time.monotonic() - began
     figures = metrics.evaluate(map_reduce, training.settled(model, config, map_reduce), split="validation")
     return Result(

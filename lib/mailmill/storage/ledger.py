@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from mailmill.errors import DataError
 from mailmill.storage import manifests
-from mailmill.storage.fingerprint import combine, table_fingerprint
+from mailmill.storage.fingerprint import table_fingerprint
 from mailmill.storage.fragments import Sink, Written
 from mailmill.storage.manifests import File, Manifest
 from mailmill.storage.sources import SourceObject
@@ -134,8 +134,7 @@ def _as_committed(stage: Stage, name: str, raw: Manifest) -> list[File]:
     older = [file for file in files if found and not file.path.startswith(f"run_id={found.run_id}/")]
     for candidate in (files, older):
         rows = sum(file.rows for file in candidate)
-        digest = combine([int(file.digest, 16) for file in candidate])
-        if table_fingerprint(stage.outputs[name], rows, digest) == expected:
+        if table_fingerprint(stage.outputs[name], rows, manifests.digest_of_rows(candidate)) == expected:
             return candidate
     raise Mismatch(
         f"tables {raw.table} and {name} in {stage.workspace.root} do not go together",

@@ -16,7 +16,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import resources
@@ -27,6 +27,7 @@ import pyarrow as pa
 from mailmill import __version__
 from mailmill.errors import DataError
 from mailmill.storage.filesystems import Storage, is_s3, join
+from mailmill.storage.fingerprint import combine
 
 log = logging.getLogger("mailmill")
 FORMAT = "mailmill.manifest"
@@ -246,6 +247,11 @@ def new_run_id() -> str:
 def digest_of(content: bytes) -> str:
     """32 hex digits of BLAKE2b over a file's content."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def digest_of_rows(files: Iterable[File]) -> int:
+    """The digest of a table's rows, from those of its files; see `fingerprint`."""
+    return combine([int(file.digest, 16) for file in files])
 
 
 def columns(schema: pa.Schema) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from mailmill.errors import DataError
 from mailmill.storage import manifests, parquet
 from mailmill.storage.attempts import Attempts
 from mailmill.storage.filesystems import Storage, join
-from mailmill.storage.fingerprint import combine, table_fingerprint
+from mailmill.storage.fingerprint import table_fingerprint
 from mailmill.storage.fragments import Scan, Sink, Written
 from mailmill.storage.manifests import File, Manifest
 
@@ -224,7 +224,7 @@ class Stage:
             run_id=self.run_id,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             rows=rows,
-            fingerprint=table_fingerprint(schema, rows, combine([int(file.digest, 16) for file in files])),
+            fingerprint=table_fingerprint(schema, rows, manifests.digest_of_rows(files)),
             columns=manifests.columns(schema),
             files=files,
             inputs=self.inputs,

@@ -81,10 +81,10 @@ def enlist(
     drawn: NDArray[np.int32],
     codes: NDArray[np.uint8],
     tags: NDArray[np.uint32],
-    at: int,
 ) -> None:
-    """The rows of the slots `wanted`, one after another: their bins of the drawn features, from codes[at] on, and
-    class << 16 | weight in tags. codes uint8 (m, F), tags uint32 (m,)."""
+    """The rows of the slots `wanted`, one after another: their bins of the drawn features in codes uint8 (m, F), and
+    class << 16 | weight in tags uint32 (m,)."""
+    at = 0
     for slot in wanted:
         for word in words[starts[slot] : starts[slot + 1]]:
             row = word & ROW

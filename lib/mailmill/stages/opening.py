@@ -1,0 +1,51 @@
+"""What several stages open: the features table, a model that was trained on it, and passes over its fragments."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from mailmill import schemas
+from mailmill.errors import DataError
+from mailmill.job import Job
+from mailmill.models import artifact
+from mailmill.models.data import MapReduce
+from mailmill.models.dataset import fragments
+from mailmill.progress import Progress, counted
+from mailmill.storage.tables import Table
+
+log = logging.getLogger("mailmill")
+
+
+def open_features(job: Job) -> Table:
+    """The features table; its columns are what its specification says."""
+    specification = job.workspace.manifest("features").statistics["specification"]
+    return job.workspace.open("features", schemas.features(specification["dimension"], specification["sparse_columns"]))
+
+
+def load_model(job: Job, name: str) -> artifact.Artifact:
+    """A published model by name, checked before any of it is used. Raises DataError where the features are not its.
+
+    Weights that were fitted anew since, to more mail, are told of: figures are near those of the model's own, not the
+    same. Another split is refused: what is test mail now may have been trained on.
+    """
+    table = job.workspace.open(f"models/{name}", schemas.FILES)
+    found = artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
+    features = job.workspace.manifest("features").statistics
+    own = found.feature_spec | {"splits_by": found.training.get("splits_by")}
+    made = features["specification"] | {"splits_by": features.get("splits_by")}
+    other = sorted(key for key in {*own, *made} if own.get(key) != made.get(key))
+    if other == ["weights"]:
+        log.warning("%s was trained before the features' weights were fitted anew: train it again", table.name)
+    elif other:
+        raise DataError(
+            f"{table.name} was trained on other features: they differ in {', '.join(other)}",
+            hint="run `mailmill train` first, or `mailmill run`",
+        )
+    return found
+
+
+def passes_over(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:
+    """`map_reduce` of the job's engine over the table's fragments, counting passes."""
+    parts = fragments(table, classes, job.engine.task_bytes, job.engine.workers, job.cache_for(table))
+    return partial(counted(job.engine.map_reduce, progress), parts)

@@ -703,6 +703,56 @@ def test_a_few_words_that_a_blank_line_parts_from_the_name_are_none(said: str) -
     assert clean_text(f"{OPENING}\n\nThanks!\n{said}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{said}"
     assert clean_text(f"{OPENING}\n\nThanks!\n\n{said}", "Ada Byron") == f"{OPENING}\n\n{said}"
     assert clean_text(f"Hi Bob,\n\nThanks!\n\n{said}", "Ada Byron") == f"Thanks!\n\n{said}"
+    assert clean_text(f"{OPENING}\n\n{said}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "Still waiting", "Call me back", "Not good enough", "Absolute joke", "Zero stars", "Size 8", "Bitte dringend",
+        "Sehr enttäuscht", "Toujours rien", "Vraiment déçue", "Cliente perdue", "Sigo esperando", "Una vergüenza",
+        "Fotos em anexo", "Molto delusa", "Voglio i soldi", "Geld terug", "Bel mij terug", "Black Kettle\nRed Toaster",
+    ],
+)  # fmt: skip
+def test_a_remark_that_blank_lines_set_off_above_a_name_stays(remark: str) -> None:
+    for sender in ("Kim Noll <kim@x.example>", ""):
+        for name in ("Kim Noll", "Kim"):
+            assert clean_text(f"{OPENING}\n\n{remark}\n\n{name}", sender) == f"{OPENING}\n\n{remark}"
+
+
+@pytest.mark.parametrize(
+    "parting",
+    [
+        "Take it easy", "In haste", "Be well", "Catch you later", "Ta very much", "Yours in sport", "Best fishes",
+        "Pozdrawiam serdecznie", "Stay safe everyone", "Med vänlig hälsning",
+    ],
+)  # fmt: skip
+def test_words_that_part_go_above_a_name_and_a_blank_line(parting: str) -> None:
+    for sender in ("Kim Noll <kim@x.example>", ""):
+        for gap in ("\n", "\n\n", ",\n\n"):
+            assert clean_text(f"{OPENING}\n\n{parting}{gap}Kim Noll", sender) == OPENING
+
+
+LISTS = ["Kettle\nToaster", "Black Kettle\nRed Toaster", "Kettle", "2 Kettles\n1 Toaster", "Kettle, black\nToaster"]
+
+
+@pytest.mark.parametrize("items", LISTS)
+def test_a_list_at_the_end_that_a_line_announces_stays(items: str) -> None:
+    """Whoever cancels two things names them, one a line, as short as a signature."""
+    for heading in ("Please cancel:", "My order:", "Es fehlen:", "Articles cassés :", "Er ontbreken:"):
+        for gap in ("\n", "\n\n"):
+            announced = f"{heading}{gap}{items}"
+            for name in ("", "\n\nPia", "\n\nThanks\nPia Holm", "\n\nPia Holm"):
+                assert clean_text(f"Hello,\n\n{announced}{name}", "Pia Holm") == announced
+            assert clean_text(f"{OPENING}\n\n{announced}\n\nKind regards,\nPia Holm\nHill Ltd", "Pia Holm") == (
+                f"{OPENING}\n\n{announced}"
+            )
+
+
+@pytest.mark.parametrize("greeting", ["Hello Bob:", "Dear all:", "Bob:", "Mr and Mrs Hill:"])
+def test_what_signs_below_a_greeting_with_a_colon_goes(greeting: str) -> None:
+    for signed in ("Cheers\nPia", "Best fishes\nPia", "Pia Holm\nHill Ltd"):
+        assert clean_text(f"{greeting}\n\n{OPENING}\n\n{signed}", "Pia Holm") == OPENING
 
 
 @pytest.mark.parametrize(

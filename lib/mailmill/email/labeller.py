@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
 from mailmill.email.lines import Lines
 from mailmill.email.names import is_sender
+from mailmill.email.speech import announces
 from mailmill.email.tails import Marks, is_item
 from mailmill.errors import DataError
 
@@ -29,6 +30,8 @@ FORMAT: Final = 1
 
 #: Features that prove more than capitals do.
 _SURE: Final = PROOF - {"name"}
+#: Kinds of lines that greet or end a mail.
+_CLOSING: Final = ("signoff", "thanks", "closing", "greeting")
 #: Rules' zones that may be overruled, except below "-- "; lines of other zones are not the labeller's.
 OPEN: Final = frozenset(STATES[1:])
 _INDEX: Final = {state: k for k, state in enumerate(STATES)}
@@ -124,12 +127,10 @@ class Labeller:
         if len(taken) > 2 and all(_SURE.isdisjoint(names_of) for names_of in taken):
             return  # capitals alone make a list, not three lines of a signature
         for i, new, old in zip(indices, path, ruled, strict=True):
-            if STATES[new] == "signoff" and not old and _says(lines[i].bare) and not is_sender(lines[i].bare, names):
+            if new and not old and _stays(lines, marks, i, start, STATES[new], names):
                 continue
             if STATES[new] == "greeting" and lines[i].shape.words == 1 and lines[i].rule("thanks"):
                 continue  # a thank-you alone greets nobody
-            if new and not old and is_item(lines, i) and not lines[i].shape.contact:
-                continue
             if new != old and not (new and lines[i].rule("postscript")):
                 marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None
 
@@ -148,6 +149,49 @@ def _highest(scores: Scores) -> tuple[int, int]:
     if scores[3] > top:
         top, state = scores[3], 3
     return top, state
+
+
+def _stays(lines: Lines, marks: Marks, i: int, start: int, state: str, names: frozenset[str]) -> bool:
+    """Is line `i`, which no rule takes, the author's: one of a list, a cry, a remark set off, what is announced?"""
+    line = lines[i]
+    contact = line.shape.contact
+    if is_item(lines, i) and not contact:
+        return True
+    if is_sender(line.bare, names):
+        return False
+    if state == "signoff" and _says(line.bare):
+        return True
+    if any([line.rule(kind) for kind in _CLOSING]):
+        return False
+    if state == "signoff" and _is_set_off(lines, marks, i):
+        return True
+    return not contact and _is_announced(lines, marks, i, start)
+
+
+def _is_set_off(lines: Lines, marks: Marks, i: int) -> bool:
+    """Is line `i`, of two words or more, in a paragraph above a rule's name and a blank line ("Still waiting")? What
+    signs off, in whatever language, stands right above the name or ends with a comma."""
+    if lines[i].shape.words < 2 or lines.bares[i][-1] == ",":
+        return False
+    end = i + 1
+    while end < len(marks) and lines.bares[end] and marks[end] is None:
+        end += 1
+    below = lines.next_solid(end)
+    mark = marks[below] if end < below < len(marks) else None
+    return mark is not None and mark[1].startswith("name.")
+
+
+def _is_announced(lines: Lines, marks: Marks, i: int, start: int) -> bool:
+    """Does the paragraph of line `i` open below a line of the author's with a colon ("Please cancel:")?"""
+    k = i - 1
+    while k > start and lines.bares[k] and not announces(lines.bares[k]):
+        k -= 1
+    if k > start and not lines.bares[k]:
+        k -= 1
+    if k < start or not announces(lines.bares[k]) or lines[k].rule("greeting"):
+        return False
+    mark = marks[k]
+    return mark is None or mark[0] == "body"
 
 
 def _says(bare: str) -> bool:

@@ -254,6 +254,14 @@ OPENINGS = [
     "Bonjour, remboursement !",
     "Dear Sirs, FRAUD!",
     "Hi Bob, approved.",
+    "Hi, still waiting",
+    "Hallo, immer noch nichts",
+    "Bonjour, toujours rien",
+    "Hallo, Lampe ist da",
+    "hi, refund please",
+    "Hi, refund",
+    "Hi not happy",
+    "hi please help",
 ]
 GREETINGS = [
     "hello to everyone in the team,", "Good morning my dear friends,", "To whom it may concern:", "Hi all,",
@@ -266,7 +274,9 @@ GREETINGS = [
     "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
     "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,", "Hello Mr. Love!", "Good morning Bob, happy Friday!",
     "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
-    "Hello jane_doe.777,", "Hi Bob2000, hello team 42,",
+    "Hello jane_doe.777,", "Hi Bob2000, hello team 42,", "Hello, my dear friends", "Hi sue and will", "Dear help desk",
+    "Dear returns department", "Buongiorno, gentile servizio clienti", "Hi, bob", "Hi will smith",
+    "To whom it may concern", "Hallo liebe Leute", "Bonjour cher service", "Hola, muy buenas", "Bom dia, tudo bem",
 ]  # fmt: skip
 SIGNOFFS = [
     "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",

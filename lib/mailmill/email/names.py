@@ -22,6 +22,9 @@ PARTICLES: Final = frozenset({
     "and",
 })  # fmt: skip
 
+#: First names that are words of sentences in some language.
+GIVEN: Final = frozenset({"will", "wil", "can", "mia", "mai", "mi", "ai", "ha", "han", "ho", "son", "mon"})
+
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NICK: Final = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith
 _COMMENT: Final = re.compile(r"@[^\s()]{1,255}\s{0,3}\(([^()@]{1,120})\)")

@@ -189,6 +189,21 @@ def test_what_the_author_tells_of_a_mail_stays_with_what_is_below(told: str, sai
     assert clean_text(f"{OWN}\n\n{named}\n\n{said}\n\n{OWN}") == OWN
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Am Mo., 3. März 2025 um 10:12 Uhr schrieb mein-shop.de <info@mein-shop.de>:",
+        "On Mon, Mar 3, 2025 at 10:12 AM book-my-flight.example <a@b.example> wrote:",
+        "On Mon, Mar 3, 2025 at 10:12 AM contact-me <a@b.example> wrote:",
+        "On Mon, Mar 3, 2025 at 10:12 AM our-shop wrote:",
+        "El lun, 3 mar 2025 a las 10:12, about.me <a@b.example> escribió:",
+        "Le mar. 4 mars 2025 à 10:12, mon-compte <a@b.example> a écrit :",
+    ],
+)
+def test_a_header_may_name_a_firm_whose_name_joins_an_own_word(header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}\n\nWhich lamp is it? We will send it.\nBob") == OWN
+
+
 @pytest.mark.parametrize("header", ["On 3 March 2025 at 10:14, Bob <bob@x.example> wrote:", STAMPED[0]])
 @pytest.mark.parametrize("mark", [": ", ":", "::  "])
 def test_an_attribution_may_stand_behind_a_colon(header: str, mark: str) -> None:

@@ -313,6 +313,15 @@ def test_a_row_of_dashes_may_part_name_and_signature(signature: str) -> None:
     assert clean_text(f"{OWN}\n\n{signature}", signature.split()[0]) == OWN
 
 
+@pytest.mark.parametrize("below", ["*Head of Sales*", "*Byron Ltd*", "*Byron Ltd*\n*12 Mill Lane*\n*Leeds LS1 4AB*"])
+def test_a_signature_in_bold_goes(below: str) -> None:
+    """As plain text, programs put such lines between two asterisks; a list has one before each of its items."""
+    for sender in ("Ada Byron <ada@x.example>", ""):
+        assert clean_text(f"{OWN}\n\n*Ada Byron*\n{below}", sender) == OWN
+        for bold in ("*Kettle\n*Toaster\n*Ada Byron", "*Model:* X200\n*Order:* 5512", "*Kettle* x2\n*Toaster* x1"):
+            assert clean_text(f"{OWN}\n\n{bold}\n\n*Ada Byron*", sender) == f"{OWN}\n\n{bold}"
+
+
 def test_an_underlined_heading_is_no_name_of_a_signature() -> None:
     text = f"{OWN}\n\nDownloads\n---------\nhttp://firm.example/a\nhttp://firm.example/b"
     assert clean_text(text) == text

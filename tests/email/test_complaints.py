@@ -785,6 +785,23 @@ def test_who_signs_below_a_thank_you_goes(signed: str) -> None:
         assert clean_text(f"{OPENING}\n\n{quote}\n\nThanks,\n{owner}") == OPENING
 
 
+@pytest.mark.parametrize(
+    "name", ["Mia Schneider", "Mia", "Mia S.", "Can Yilmaz", "Will Jones", "Son", "Ho Nguyen", "Mai Tran"]
+)
+def test_a_first_name_that_is_a_word_of_sentences_goes(name: str) -> None:
+    for sender in ("Contact Form <form@x.example>", ""):
+        for below in (f"Danke\n\n{name}", f"Thanks,\n{name}"):
+            assert clean_text(f"{OPENING}\n\n{below}", sender) == OPENING
+            assert clean_text(f"Hi,\n\n{below}", sender) == below.partition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    "said", ["Will do", "Can wait", "Ha pagato", "Bob will call", "Kein Gutschein", "Please Hurry"]
+)
+def test_a_sentence_that_opens_as_a_first_name_does_stays(said: str) -> None:
+    assert clean_text(f"{OPENING}\n\nThanks\n\n{said}", "Contact Form <form@x.example>") == f"{OPENING}\n\n{said}"
+
+
 @pytest.mark.parametrize("below", ["Thanks\nRefund please", "Danke\nAntwort bitte", "Thank you!\nReply soon!"])
 def test_a_few_words_above_a_thank_you_stay_where_a_few_stand_below(below: str) -> None:
     assert clean_text(f"Hi,\n\nLamp broken\n\n{below}") == f"Lamp broken\n\n{below.partition(chr(10))[2]}"

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from mailmill.email.lines import Line, Lines, fold
-from mailmill.email.names import DASHED_NAME, DASHED_NICK, PARTICLES, is_initial, is_sender
+from mailmill.email.names import DASHED_NAME, DASHED_NICK, GIVEN, PARTICLES, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks, is_item, mark
 
@@ -36,7 +36,7 @@ def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bo
     numbered = any(map(str.isdigit, bare))
     words = _WORD.findall(bare)
     stranger = len(names) > 0 and names.isdisjoint([word.lower() for word in words])
-    if stranger and (alone or apart) and words and words[0].lower() in _TOLD:
+    if stranger and (alone or apart) and words and _opens_sentence(words):
         return True  # "Kein Gutschein"
     if shape.name and shape.words > 1 and not (numbered or alone):
         return False  # "Help Desk"
@@ -52,6 +52,12 @@ def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bo
     if not _TOLD.isdisjoint(small):
         return True
     return apart and bare[0].isupper() and bool(small) and stranger
+
+
+def _opens_sentence(words: list[str]) -> bool:
+    """Is the first one a word of sentences, and not a first name: "Will do", but "Will Jones" or "Mia"?"""
+    word = words[0].lower()
+    return word in _TOLD and (word not in GIVEN or (len(words) > 1 and words[1][0].islower()))
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

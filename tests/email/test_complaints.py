@@ -759,7 +759,24 @@ def test_a_list_at_the_end_that_a_line_announces_stays(items: str) -> None:
             )
 
 
-@pytest.mark.parametrize("greeting", ["Hello Bob:", "Dear all:", "Bob:", "Mr and Mrs Hill:"])
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Missing:", "Ordered:", "Returned:", "Fehlt:", "Fehlend:", "Bestellt:", "Manquant :", "Faltan:", "Devuelto:",
+        "Faltam:", "Mancano:", "Ordinato:", "Ontbreekt:", "missing:",
+    ],
+)  # fmt: skip
+def test_a_heading_of_one_word_is_no_name(heading: str) -> None:
+    for items in ("Kettle\nToaster\nMug", "Kettle, black\nToaster, red"):
+        for gap in ("\n", "\n\n"):
+            for name in ("", "\n\nPia Holm", "\n\nThanks\nPia"):
+                assert clean_text(f"{heading}{gap}{items}{name}", "Pia Holm") == f"{heading}{gap}{items}"
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    ["Hello Bob:", "Dear all:", "Bob:", "Mr and Mrs Hill:", "Mia:", "Will:", "Will Smith:", "Mum:", "Meine Herren:"],
+)
 def test_what_signs_below_a_greeting_with_a_colon_goes(greeting: str) -> None:
     for signed in ("Cheers\nPia", "Best fishes\nPia", "Pia Holm\nHill Ltd"):
         assert clean_text(f"{greeting}\n\n{OPENING}\n\n{signed}", "Pia Holm") == OPENING

@@ -25,8 +25,8 @@ _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
 _GREETED: Final = PARTICLES | frozenset(
     _WORD.findall(" ".join([*PATTERNS.groups, *(entry.text for entry in PATTERNS.matchers["greeting"].fragments)]))
 ).difference(PATTERNS.sentence_words)
-#: With one of these, two words say something: "Hi not happy".
-_TELLING: Final = PATTERNS.sentence_words - GIVEN
+#: Words of sentences, none of them a first name. With one of these, two words say something: "Hi not happy".
+TELLING: Final = PATTERNS.sentence_words - GIVEN
 #: What opens the words behind a sign-off that say for whom it is, or whose: "to you all", "from London".
 _SIGNING: Final = PARTICLES | PATTERNS.groups | PATTERNS.places
 
@@ -90,7 +90,7 @@ def _says_more(bare: str) -> bool:
     if told and (brief or bare[-1] in ".!?") and (cries or _spoken(bare, words)):
         return not _is_one_of(tail, ("greeting", "thanks"))  # "Hi Bob, thank you!"
     words = strangers(bare)
-    least = _SAYING - 1 if brief and not _TELLING.isdisjoint(words) else _SAYING
+    least = _SAYING - 1 if brief and not TELLING.isdisjoint(words) else _SAYING
     if len(words) < least or not _spoken(bare, words):
         return False
     return bare[-1] not in ",:" or not PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower()))

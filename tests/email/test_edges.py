@@ -210,6 +210,23 @@ def test_an_attribution_may_stand_behind_a_colon(header: str, mark: str) -> None
     assert clean_text(f"{OWN}\n{mark}{header}\n> Which?\n\n{OWN}") == f"{OWN}\n\n{OWN}"
 
 
+@pytest.mark.parametrize("said", ["Blue", "Neither", "Leeds", "PayPal", "Rosso", "Blue Kettle", "Keine Antwort"])
+def test_an_answer_that_looks_like_a_name_is_all_there_is(said: str) -> None:
+    quote = "On Mon, 3 Mar 2025 at 10:12, Bob Hill <bob@y.example> wrote:\n\n> Which one is it?"
+    for mail in (f"Hi Bob,\n\n{said}\n\n{quote}", f"{said}\nKim\n\n{quote}", f"{quote}\n\n{said}\n\nKim"):
+        assert clean_text(mail, "Kim Noll <kim@x.example>") == said
+
+
+@pytest.mark.parametrize("own", ["Bob\n\nKim", "Bob\nKim", "Hi Bob,\n\nKim", "Bob Hill,\n\nKim Noll", "Sue\n\nKim"])
+def test_names_alone_say_nothing(own: str) -> None:
+    """Neither whoever is answered, nor whom a mail is passed on to."""
+    answered = "On Mon, 3 Mar 2025 at 10:12, Bob Hill <bob@y.example> wrote:\n\n> Which one is it?"
+    passed = "---------- Forwarded message ----------\nFrom: Bob Hill <bob@y.example>\nSubject: Lamp\n\nIt is here."
+    for below in (passed, *([answered] if "Bob" in own else [])):
+        assert clean_text(f"{own}\n\n{below}", "Kim Noll <kim@x.example>") == ""
+    assert clean_text(f"Bob\n\nThanks\nKim\n\n{answered}", "Kim Noll <kim@x.example>") == "Thanks"
+
+
 @pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])
 def test_a_bracket_that_nothing_closes_hides_no_quote(line: str) -> None:
     assert clean_text(f"{OWN}\n\n{line}\n> when?") == f"{OWN}\n\n{line}"

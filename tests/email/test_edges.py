@@ -227,6 +227,19 @@ def test_names_alone_say_nothing(own: str) -> None:
     assert clean_text(f"Bob\n\nThanks\nKim\n\n{answered}", "Kim Noll <kim@x.example>") == "Thanks"
 
 
+@pytest.mark.parametrize("said", ["Order 88120", "Order number: 88120", "never again", "Refund please", "Nie wieder"])
+def test_what_opens_as_a_remark_below_the_authors_name_stays(said: str) -> None:
+    assert clean_text(f"{OWN}\n\nAda Byron\n{said}", "Ada Byron <ada@x.example>") == f"{OWN}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "below",
+    ["Returns Department", "Order Processing", "Good Books Ltd", "IT Department", "Bad Homburg", "Test Engineer"],
+)
+def test_where_the_author_works_goes_below_the_name(below: str) -> None:
+    assert clean_text(f"{OWN}\n\nAda Byron\n{below}", "Ada Byron <ada@x.example>") == OWN
+
+
 @pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])
 def test_a_bracket_that_nothing_closes_hides_no_quote(line: str) -> None:
     assert clean_text(f"{OWN}\n\n{line}\n> when?") == f"{OWN}\n\n{line}"

@@ -733,14 +733,35 @@ def test_a_remark_that_blank_lines_set_off_above_a_name_stays(remark: str) -> No
 @pytest.mark.parametrize(
     "parting",
     [
-        "Take it easy", "In haste", "Be well", "Catch you later", "Ta very much", "Yours in sport", "Best fishes",
-        "Pozdrawiam serdecznie", "Stay safe everyone", "Med vänlig hälsning",
+        "Take it easy", "In haste", "Be well", "Have fun", "Catch you later", "Ta very much",
+        "Yours in sport", "Best fishes", "Pozdrawiam serdecznie", "Stay safe everyone", "Med vänlig hälsning",
     ],
 )  # fmt: skip
 def test_words_that_part_go_above_a_name_and_a_blank_line(parting: str) -> None:
     for sender in ("Kim Noll <kim@x.example>", ""):
         for gap in ("\n", "\n\n", ",\n\n"):
             assert clean_text(f"{OPENING}\n\n{parting}{gap}Kim Noll", sender) == OPENING
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Keine Antwort", "Keine Reaktion", "Kein Gutschein", "Eine Frechheit", "Siehe Anhang", "Letzte Mahnung",
+        "Volle Erstattung", "Remboursez-moi", "Llámenme", "Richiamatemi", "No Refund",
+    ],
+)  # fmt: skip
+def test_a_last_line_that_opens_as_a_sentence_is_no_name(last: str) -> None:
+    for sender in ("Kim Noll <kim@x.example>", ""):
+        assert clean_text(f"{OPENING}\n\n{last}", sender) == f"{OPENING}\n\n{last}"
+        assert clean_text(f"{OPENING}\n\n{last}\n\nKim Noll", sender) == f"{OPENING}\n\n{last}"
+
+
+@pytest.mark.parametrize(
+    "name", ["Mia Schneider", "Will Jones", "He Ping", "Ma Li", "I. Noll", "IT Support", "Ho Nguyen"]
+)
+def test_a_last_line_that_may_be_a_name_goes(name: str) -> None:
+    for sender in ("Contact Form <form@x.example>", ""):
+        assert clean_text(f"{OPENING}\n\n{name}", sender) == OPENING
 
 
 LISTS = ["Kettle\nToaster", "Black Kettle\nRed Toaster", "Kettle", "2 Kettles\n1 Toaster", "Kettle, black\nToaster"]

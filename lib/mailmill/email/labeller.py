@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
 from mailmill.email.lines import Lines
 from mailmill.email.names import is_sender
+from mailmill.email.signing import opens_sentence
 from mailmill.email.speech import announces
 from mailmill.email.tails import Marks, is_item
 from mailmill.errors import DataError
@@ -152,7 +153,10 @@ def _highest(scores: Scores) -> tuple[int, int]:
 
 
 def _stays(lines: Lines, marks: Marks, i: int, start: int, state: str, names: frozenset[str]) -> bool:
-    """Is line `i`, which no rule takes, the author's: one of a list, a cry, a remark set off, what is announced?"""
+    """Is line `i`, which no rule takes, the author's: one of a list, a cry, a remark, what somebody announced?
+
+    What signs off, in whatever language, is one word or ends with a comma, or stands right above a name.
+    """
     line = lines[i]
     contact = line.shape.contact
     if is_item(lines, i) and not contact:
@@ -163,16 +167,15 @@ def _stays(lines: Lines, marks: Marks, i: int, start: int, state: str, names: fr
         return True
     if any([line.rule(kind) for kind in _CLOSING]):
         return False
-    if state == "signoff" and _is_set_off(lines, marks, i):
+    remark = state == "signoff" and line.shape.words > 1 and line.bare[-1] != ","
+    if remark and (opens_sentence(line.bare) or _is_set_off(lines, marks, i)):
         return True
     return not contact and _is_announced(lines, marks, i, start)
 
 
 def _is_set_off(lines: Lines, marks: Marks, i: int) -> bool:
-    """Is line `i`, of two words or more, in a paragraph above a rule's name and a blank line ("Still waiting")? What
-    signs off, in whatever language, stands right above the name or ends with a comma."""
-    if lines[i].shape.words < 2 or lines.bares[i][-1] == ",":
-        return False
+    """Is line `i` in a paragraph above a rule's name and a blank line ("Still waiting")? What signs off, in whatever
+    language, stands right above the name."""
     end = i + 1
     while end < len(marks) and lines.bares[end] and marks[end] is None:
         end += 1

@@ -22,8 +22,10 @@ PARTICLES: Final = frozenset({
     "and",
 })  # fmt: skip
 
-#: First names that are words of sentences in some language.
-GIVEN: Final = frozenset({"will", "wil", "can", "mia", "mai", "mi", "ai", "ha", "han", "ho", "son", "mon"})
+#: Names that are words of sentences in some language.
+GIVEN: Final = frozenset({
+    "will", "wil", "can", "mia", "mai", "mi", "ai", "ha", "han", "he", "ho", "ma", "mon", "son", "yo",
+})  # fmt: skip
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NICK: Final = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith

@@ -36,7 +36,7 @@ def speaks(line: Line, names: frozenset[str], *, alone: bool, apart: bool) -> bo
     numbered = any(map(str.isdigit, bare))
     words = _WORD.findall(bare)
     stranger = len(names) > 0 and names.isdisjoint([word.lower() for word in words])
-    if stranger and (alone or apart) and words and _opens_sentence(words):
+    if stranger and (alone or apart) and opens_sentence(bare):
         return True  # "Kein Gutschein"
     if shape.name and shape.words > 1 and not (numbered or alone):
         return False  # "Help Desk"
@@ -62,10 +62,14 @@ def _says(line: Line) -> bool:
     return not shape.name or any(map(str.isdigit, line.bare))
 
 
-def _opens_sentence(words: list[str]) -> bool:
-    """Is the first one a word of sentences, and not a first name: "Will do", but "Will Jones" or "Mia"?"""
-    word = words[0].lower()
-    return word in _TOLD and (word not in GIVEN or (len(words) > 1 and words[1][0].islower()))
+def opens_sentence(bare: str) -> bool:
+    """Is the first one a word of sentences, no first name and no letters: "Will do", but "Will Jones", "IT Support"?"""
+    words = _WORD.findall(bare)
+    if not words or (word := words[0].lower()) not in _TOLD:
+        return False
+    if words[0].isupper() and len(word) > 1 and not bare.isupper():
+        return False
+    return (word not in GIVEN and len(word) > 1) or (len(words) > 1 and words[1][0].islower())
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -122,6 +126,8 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
     if not shape.name or shape.words > 3 or bare[-1] in "?!:;)" or ": " in bare or any(map(str.isdigit, bare)):
         return ""
     if bare.partition(" ")[0].rstrip(".").lower() in PATTERNS.interjections:
+        return ""
+    if shape.words > 1 and opens_sentence(bare):
         return ""
     if gap:
         return "name.shape" if before != ":" else ""

@@ -227,6 +227,17 @@ def test_names_alone_say_nothing(own: str) -> None:
     assert clean_text(f"Bob\n\nThanks\nKim\n\n{answered}", "Kim Noll <kim@x.example>") == "Thanks"
 
 
+@pytest.mark.parametrize("title", ["Mrs", "MRS", "mrs", "Miss", "Dr.", "Frau", "Fam.", "Mme", "Sra.", "Mevr."])
+def test_the_authors_name_goes_behind_a_title(title: str) -> None:
+    for name in ("Watts", "E Watts", "edna watts"):
+        assert clean_text(f"My boiler is off and I am cold\n{title} {name}", "Edna Watts <e@x.example>") == (
+            "My boiler is off and I am cold"
+        )
+    for other in ("Frau Berg", "Mr", "Miss you"):
+        text = f"My boiler is off and I spoke to\n{other}"
+        assert clean_text(text, "Edna Watts <e@x.example>") == text
+
+
 @pytest.mark.parametrize("said", ["Order 88120", "Order number: 88120", "never again", "Refund please", "Nie wieder"])
 def test_what_opens_as_a_remark_below_the_authors_name_stays(said: str) -> None:
     assert clean_text(f"{OWN}\n\nAda Byron\n{said}", "Ada Byron <ada@x.example>") == f"{OWN}\n\n{said}"

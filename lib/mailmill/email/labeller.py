@@ -128,7 +128,10 @@ class Labeller:
         if len(taken) > 2 and all(_SURE.isdisjoint(names_of) for names_of in taken):
             return  # capitals alone make a list, not three lines of a signature
         for i, new, old in zip(indices, path, ruled, strict=True):
-            if new and not old and _stays(lines, marks, i, start, STATES[new], names):
+            if new and not old and _stays(lines, i, STATES[new], names):
+                continue
+            if new and not old and _remarks(lines, marks, i, start, STATES[new], names):
+                marks[i] = ("body", "body.says")
                 continue
             if STATES[new] == "greeting" and lines[i].shape.words == 1 and lines[i].rule("thanks"):
                 continue  # a thank-you alone greets nobody
@@ -152,25 +155,26 @@ def _highest(scores: Scores) -> tuple[int, int]:
     return top, state
 
 
-def _stays(lines: Lines, marks: Marks, i: int, start: int, state: str, names: frozenset[str]) -> bool:
-    """Is line `i`, which no rule takes, the author's: one of a list, a cry, a remark, what somebody announced?
+def _stays(lines: Lines, i: int, state: str, names: frozenset[str]) -> bool:
+    """Is line `i`, which no rule takes, one of a list, or a cry?"""
+    line = lines[i]
+    if is_item(lines, i) and not line.shape.contact:
+        return True
+    return state == "signoff" and _says(line.bare) and not is_sender(line.bare, names)
+
+
+def _remarks(lines: Lines, marks: Marks, i: int, start: int, state: str, names: frozenset[str]) -> bool:
+    """Is line `i`, which no rule takes, a remark of a few words, or what somebody announced?
 
     What signs off, in whatever language, is one word or ends with a comma, or stands right above a name.
     """
     line = lines[i]
-    contact = line.shape.contact
-    if is_item(lines, i) and not contact:
-        return True
-    if is_sender(line.bare, names):
+    if is_sender(line.bare, names) or any([line.rule(kind) for kind in _CLOSING]):
         return False
-    if state == "signoff" and _says(line.bare):
+    if not line.shape.contact and _is_announced(lines, marks, i, start):
         return True
-    if any([line.rule(kind) for kind in _CLOSING]):
-        return False
-    remark = state == "signoff" and line.shape.words > 1 and line.bare[-1] != ","
-    if remark and (opens_sentence(line.bare) or _is_set_off(lines, marks, i)):
-        return True
-    return not contact and _is_announced(lines, marks, i, start)
+    brief = state == "signoff" and line.shape.words > 1 and line.bare[-1] != ","
+    return brief and (opens_sentence(line.bare) or _is_set_off(lines, marks, i))
 
 
 def _is_set_off(lines: Lines, marks: Marks, i: int) -> bool:

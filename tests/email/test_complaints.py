@@ -254,6 +254,14 @@ OPENINGS = [
     "Bonjour, remboursement !",
     "Dear Sirs, FRAUD!",
     "Hi Bob, approved.",
+    "Hi, still waiting",
+    "Hallo, immer noch nichts",
+    "Bonjour, toujours rien",
+    "Hallo, Lampe ist da",
+    "hi, refund please",
+    "Hi, refund",
+    "Hi not happy",
+    "hi please help",
 ]
 GREETINGS = [
     "hello to everyone in the team,", "Good morning my dear friends,", "To whom it may concern:", "Hi all,",
@@ -266,7 +274,9 @@ GREETINGS = [
     "Gentile servizio di assistenza clienti,", "Buongiorno a tutto il team di assistenza clienti,",
     "Hi Bob, thank you!", "Bonjour, chère équipe !", "Ravi,", "Hello Mr. Love!", "Good morning Bob, happy Friday!",
     "Caro servizio clienti della ditta,", "Hallo liebes Team vom Kundenservice aus Köln,",
-    "Hello jane_doe.777,", "Hi Bob2000, hello team 42,",
+    "Hello jane_doe.777,", "Hi Bob2000, hello team 42,", "Hello, my dear friends", "Hi sue and will", "Dear help desk",
+    "Dear returns department", "Buongiorno, gentile servizio clienti", "Hi, bob", "Hi will smith",
+    "To whom it may concern", "Hallo liebe Leute", "Bonjour cher service", "Hola, muy buenas", "Bom dia, tudo bem",
 ]  # fmt: skip
 SIGNOFFS = [
     "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",
@@ -703,6 +713,94 @@ def test_a_few_words_that_a_blank_line_parts_from_the_name_are_none(said: str) -
     assert clean_text(f"{OPENING}\n\nThanks!\n{said}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{said}"
     assert clean_text(f"{OPENING}\n\nThanks!\n\n{said}", "Ada Byron") == f"{OPENING}\n\n{said}"
     assert clean_text(f"Hi Bob,\n\nThanks!\n\n{said}", "Ada Byron") == f"Thanks!\n\n{said}"
+    assert clean_text(f"{OPENING}\n\n{said}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "Still waiting", "Call me back", "Not good enough", "Absolute joke", "Zero stars", "Size 8", "Bitte dringend",
+        "Sehr enttäuscht", "Toujours rien", "Vraiment déçue", "Cliente perdue", "Sigo esperando", "Una vergüenza",
+        "Fotos em anexo", "Molto delusa", "Voglio i soldi", "Geld terug", "Bel mij terug", "Black Kettle\nRed Toaster",
+    ],
+)  # fmt: skip
+def test_a_remark_that_blank_lines_set_off_above_a_name_stays(remark: str) -> None:
+    for sender in ("Kim Noll <kim@x.example>", ""):
+        for name in ("Kim Noll", "Kim"):
+            assert clean_text(f"{OPENING}\n\n{remark}\n\n{name}", sender) == f"{OPENING}\n\n{remark}"
+
+
+@pytest.mark.parametrize(
+    "parting",
+    [
+        "Take it easy", "In haste", "Be well", "Have fun", "Catch you later", "Ta very much",
+        "Yours in sport", "Best fishes", "Pozdrawiam serdecznie", "Stay safe everyone", "Med vänlig hälsning",
+    ],
+)  # fmt: skip
+def test_words_that_part_go_above_a_name_and_a_blank_line(parting: str) -> None:
+    for sender in ("Kim Noll <kim@x.example>", ""):
+        for gap in ("\n", "\n\n", ",\n\n"):
+            assert clean_text(f"{OPENING}\n\n{parting}{gap}Kim Noll", sender) == OPENING
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Keine Antwort", "Keine Reaktion", "Kein Gutschein", "Eine Frechheit", "Siehe Anhang", "Letzte Mahnung",
+        "Volle Erstattung", "Remboursez-moi", "Llámenme", "Richiamatemi", "No Refund",
+    ],
+)  # fmt: skip
+def test_a_last_line_that_opens_as_a_sentence_is_no_name(last: str) -> None:
+    for sender in ("Kim Noll <kim@x.example>", ""):
+        assert clean_text(f"{OPENING}\n\n{last}", sender) == f"{OPENING}\n\n{last}"
+        assert clean_text(f"{OPENING}\n\n{last}\n\nKim Noll", sender) == f"{OPENING}\n\n{last}"
+
+
+@pytest.mark.parametrize(
+    "name", ["Mia Schneider", "Will Jones", "He Ping", "Ma Li", "I. Noll", "IT Support", "Ho Nguyen"]
+)
+def test_a_last_line_that_may_be_a_name_goes(name: str) -> None:
+    for sender in ("Contact Form <form@x.example>", ""):
+        assert clean_text(f"{OPENING}\n\n{name}", sender) == OPENING
+
+
+LISTS = ["Kettle\nToaster", "Black Kettle\nRed Toaster", "Kettle", "2 Kettles\n1 Toaster", "Kettle, black\nToaster"]
+
+
+@pytest.mark.parametrize("items", LISTS)
+def test_a_list_at_the_end_that_a_line_announces_stays(items: str) -> None:
+    """Whoever cancels two things names them, one a line, as short as a signature."""
+    for heading in ("Please cancel:", "My order:", "Es fehlen:", "Articles cassés :", "Er ontbreken:"):
+        for gap in ("\n", "\n\n"):
+            announced = f"{heading}{gap}{items}"
+            for name in ("", "\n\nPia", "\n\nThanks\nPia Holm", "\n\nPia Holm"):
+                assert clean_text(f"Hello,\n\n{announced}{name}", "Pia Holm") == announced
+            assert clean_text(f"{OPENING}\n\n{announced}\n\nKind regards,\nPia Holm\nHill Ltd", "Pia Holm") == (
+                f"{OPENING}\n\n{announced}"
+            )
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Missing:", "Ordered:", "Returned:", "Fehlt:", "Fehlend:", "Bestellt:", "Manquant :", "Faltan:", "Devuelto:",
+        "Faltam:", "Mancano:", "Ordinato:", "Ontbreekt:", "missing:",
+    ],
+)  # fmt: skip
+def test_a_heading_of_one_word_is_no_name(heading: str) -> None:
+    for items in ("Kettle\nToaster\nMug", "Kettle, black\nToaster, red"):
+        for gap in ("\n", "\n\n"):
+            for name in ("", "\n\nPia Holm", "\n\nThanks\nPia"):
+                assert clean_text(f"{heading}{gap}{items}{name}", "Pia Holm") == f"{heading}{gap}{items}"
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    ["Hello Bob:", "Dear all:", "Bob:", "Mr and Mrs Hill:", "Mia:", "Will:", "Will Smith:", "Mum:", "Meine Herren:"],
+)
+def test_what_signs_below_a_greeting_with_a_colon_goes(greeting: str) -> None:
+    for signed in ("Cheers\nPia", "Best fishes\nPia", "Pia Holm\nHill Ltd"):
+        assert clean_text(f"{greeting}\n\n{OPENING}\n\n{signed}", "Pia Holm") == OPENING
 
 
 @pytest.mark.parametrize(
@@ -723,6 +821,23 @@ def test_who_signs_below_a_thank_you_goes(signed: str) -> None:
     quote = "On Mon, 3 Mar 2025, Bob <bob@x.example> wrote:\n> Which fridge?"
     for owner in ("Sue from Accounts\nHill Ltd\nTel 0171 555 1234", "Bob Hill, sales", "the Noll family"):
         assert clean_text(f"{OPENING}\n\n{quote}\n\nThanks,\n{owner}") == OPENING
+
+
+@pytest.mark.parametrize(
+    "name", ["Mia Schneider", "Mia", "Mia S.", "Can Yilmaz", "Will Jones", "Son", "Ho Nguyen", "Mai Tran"]
+)
+def test_a_first_name_that_is_a_word_of_sentences_goes(name: str) -> None:
+    for sender in ("Contact Form <form@x.example>", ""):
+        for below in (f"Danke\n\n{name}", f"Thanks,\n{name}"):
+            assert clean_text(f"{OPENING}\n\n{below}", sender) == OPENING
+            assert clean_text(f"Hi,\n\n{below}", sender) == below.partition("\n")[0]
+
+
+@pytest.mark.parametrize(
+    "said", ["Will do", "Can wait", "Ha pagato", "Bob will call", "Kein Gutschein", "Please Hurry"]
+)
+def test_a_sentence_that_opens_as_a_first_name_does_stays(said: str) -> None:
+    assert clean_text(f"{OPENING}\n\nThanks\n\n{said}", "Contact Form <form@x.example>") == f"{OPENING}\n\n{said}"
 
 
 @pytest.mark.parametrize("below", ["Thanks\nRefund please", "Danke\nAntwort bitte", "Thank you!\nReply soon!"])

@@ -189,10 +189,66 @@ def test_what_the_author_tells_of_a_mail_stays_with_what_is_below(told: str, sai
     assert clean_text(f"{OWN}\n\n{named}\n\n{said}\n\n{OWN}") == OWN
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Am Mo., 3. März 2025 um 10:12 Uhr schrieb mein-shop.de <info@mein-shop.de>:",
+        "On Mon, Mar 3, 2025 at 10:12 AM book-my-flight.example <a@b.example> wrote:",
+        "On Mon, Mar 3, 2025 at 10:12 AM contact-me <a@b.example> wrote:",
+        "On Mon, Mar 3, 2025 at 10:12 AM our-shop wrote:",
+        "El lun, 3 mar 2025 a las 10:12, about.me <a@b.example> escribió:",
+        "Le mar. 4 mars 2025 à 10:12, mon-compte <a@b.example> a écrit :",
+    ],
+)
+def test_a_header_may_name_a_firm_whose_name_joins_an_own_word(header: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}\n\nWhich lamp is it? We will send it.\nBob") == OWN
+
+
 @pytest.mark.parametrize("header", ["On 3 March 2025 at 10:14, Bob <bob@x.example> wrote:", STAMPED[0]])
 @pytest.mark.parametrize("mark", [": ", ":", "::  "])
 def test_an_attribution_may_stand_behind_a_colon(header: str, mark: str) -> None:
     assert clean_text(f"{OWN}\n{mark}{header}\n> Which?\n\n{OWN}") == f"{OWN}\n\n{OWN}"
+
+
+@pytest.mark.parametrize("said", ["Blue", "Neither", "Leeds", "PayPal", "Rosso", "Blue Kettle", "Keine Antwort"])
+def test_an_answer_that_looks_like_a_name_is_all_there_is(said: str) -> None:
+    quote = "On Mon, 3 Mar 2025 at 10:12, Bob Hill <bob@y.example> wrote:\n\n> Which one is it?"
+    for mail in (f"Hi Bob,\n\n{said}\n\n{quote}", f"{said}\nKim\n\n{quote}", f"{quote}\n\n{said}\n\nKim"):
+        assert clean_text(mail, "Kim Noll <kim@x.example>") == said
+
+
+@pytest.mark.parametrize("own", ["Bob\n\nKim", "Bob\nKim", "Hi Bob,\n\nKim", "Bob Hill,\n\nKim Noll", "Sue\n\nKim"])
+def test_names_alone_say_nothing(own: str) -> None:
+    """Neither whoever is answered, nor whom a mail is passed on to."""
+    answered = "On Mon, 3 Mar 2025 at 10:12, Bob Hill <bob@y.example> wrote:\n\n> Which one is it?"
+    passed = "---------- Forwarded message ----------\nFrom: Bob Hill <bob@y.example>\nSubject: Lamp\n\nIt is here."
+    for below in (passed, *([answered] if "Bob" in own else [])):
+        assert clean_text(f"{own}\n\n{below}", "Kim Noll <kim@x.example>") == ""
+    assert clean_text(f"Bob\n\nThanks\nKim\n\n{answered}", "Kim Noll <kim@x.example>") == "Thanks"
+
+
+@pytest.mark.parametrize("title", ["Mrs", "MRS", "mrs", "Miss", "Dr.", "Frau", "Fam.", "Mme", "Sra.", "Mevr."])
+def test_the_authors_name_goes_behind_a_title(title: str) -> None:
+    for name in ("Watts", "E Watts", "edna watts"):
+        assert clean_text(f"My boiler is off and I am cold\n{title} {name}", "Edna Watts <e@x.example>") == (
+            "My boiler is off and I am cold"
+        )
+    for other in ("Frau Berg", "Mr", "Miss you"):
+        text = f"My boiler is off and I spoke to\n{other}"
+        assert clean_text(text, "Edna Watts <e@x.example>") == text
+
+
+@pytest.mark.parametrize("said", ["Order 88120", "Order number: 88120", "never again", "Refund please", "Nie wieder"])
+def test_what_opens_as_a_remark_below_the_authors_name_stays(said: str) -> None:
+    assert clean_text(f"{OWN}\n\nAda Byron\n{said}", "Ada Byron <ada@x.example>") == f"{OWN}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "below",
+    ["Returns Department", "Order Processing", "Good Books Ltd", "IT Department", "Bad Homburg", "Test Engineer"],
+)
+def test_where_the_author_works_goes_below_the_name(below: str) -> None:
+    assert clean_text(f"{OWN}\n\nAda Byron\n{below}", "Ada Byron <ada@x.example>") == OWN
 
 
 @pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])
@@ -296,6 +352,15 @@ def test_a_name_below_a_postscript_goes(name: str) -> None:
 )
 def test_a_row_of_dashes_may_part_name_and_signature(signature: str) -> None:
     assert clean_text(f"{OWN}\n\n{signature}", signature.split()[0]) == OWN
+
+
+@pytest.mark.parametrize("below", ["*Head of Sales*", "*Byron Ltd*", "*Byron Ltd*\n*12 Mill Lane*\n*Leeds LS1 4AB*"])
+def test_a_signature_in_bold_goes(below: str) -> None:
+    """As plain text, programs put such lines between two asterisks; a list has one before each of its items."""
+    for sender in ("Ada Byron <ada@x.example>", ""):
+        assert clean_text(f"{OWN}\n\n*Ada Byron*\n{below}", sender) == OWN
+        for bold in ("*Kettle\n*Toaster\n*Ada Byron", "*Model:* X200\n*Order:* 5512", "*Kettle* x2\n*Toaster* x1"):
+            assert clean_text(f"{OWN}\n\n{bold}\n\n*Ada Byron*", sender) == f"{OWN}\n\n{bold}"
 
 
 def test_an_underlined_heading_is_no_name_of_a_signature() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from mailmill.email.lines import Line, Lines
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.speech import announces, strangers
+from mailmill.email.speech import TELLING, announces, strangers
 from mailmill.email.tails import Marks
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
@@ -42,7 +42,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
         marks[solid[0]] = ("body", "body.heading")
         return
     word = None if rule else _WORD.search(bare.lower())
-    if word and word[0] not in PATTERNS.interjections:
+    if word and word[0] not in PATTERNS.interjections and not _lacks(bare):
         shape = line.shape
         thanks = line.rule("thanks")
         if thanks and shape.words <= 4 and (shape.capitals > 1 or bare[-1] != "."):  # "Thanks." alone is a sentence
@@ -147,8 +147,13 @@ def _lists(lines: Lines, first: int, below: list[int]) -> bool:
 
 
 def heading(bare: str) -> bool:
-    """Does the line name what a text is, not a person ("Weekly Update:")?"""
-    return not PATTERNS.interjections.isdisjoint(_WORD.findall(bare.lower()))
+    """Does the line name what a text is, not a person ("Weekly Update:", "Missing:")?"""
+    return _lacks(bare) or not PATTERNS.interjections.isdisjoint(_WORD.findall(bare.lower()))
+
+
+def _lacks(bare: str) -> bool:
+    """Is it one word of sentences and a colon, not a first name: "Missing:"?"""
+    return bare[-1] == ":" and bare[:-1].rstrip().lower() in TELLING
 
 
 def _group(bare: str) -> bool:

@@ -25,6 +25,8 @@ from mailmill.email.patterns import PATTERNS
 from mailmill.email.stamps import ADDRESS, CLOCK, DAY, is_listed, is_stamped
 
 _EMAIL: Final = re.compile(rf"{ADDRESS}|\d{{1,2}}[:.]\d{{2}}")
+#: Words that signs join into a name: "mein-shop.de", "book-my-flight".
+_JOINED: Final = re.compile(r"\b\w{1,40}(?:[-._]\w{1,40}){1,8}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
 _DATED: Final = re.compile(rf"{DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
@@ -185,8 +187,8 @@ def _is_dated(text: str) -> bool:
 
 def _is_own(rule: str, text: str) -> bool:
     """Does what matches the rule speak of its author, or say whose somebody is: "schrieb ich an", "my boss"? A name has
-    a capital, and in an address anything may stand."""
-    language, words = rule.split(".")[1], _EMAIL.sub("", text)
+    a capital or joins its words, and in an address anything may stand."""
+    language, words = rule.split(".")[1], _JOINED.sub("", _EMAIL.sub("", text))
     owns = [kind[language] for kind in (PATTERNS.first_person, PATTERNS.possessives) if language in kind]
     return any([own.search(words) is not None for own in owns])
 
@@ -199,7 +201,8 @@ def _is_shaped(text: str) -> bool:
 def _told(lines: Lines, header: Header, passage: str) -> bool:
     """Does the author tell what somebody wrote? `passage` names "your agent", opens a speech in quotation marks, or
     only a greeting stands above it, which ends in a comma where it is none by itself, and then no program says when."""
-    if PATTERNS.possessives[header.rule.split(".")[1]].search(passage.lower()) or _is_quotation(lines, header.end):
+    said = _JOINED.sub("", passage.lower())
+    if PATTERNS.possessives[header.rule.split(".")[1]].search(said) or _is_quotation(lines, header.end):
         return True
     above = [bare for bare in lines.bares[: header.start] if bare]
     if len(above) != 1 or "," in above[0][:-1]:

@@ -21,6 +21,8 @@ from typing import Any, Final, Protocol
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
 from mailmill.email.lines import Lines
 from mailmill.email.names import is_sender
+from mailmill.email.signing import opens_sentence
+from mailmill.email.speech import announces
 from mailmill.email.tails import Marks, is_item
 from mailmill.errors import DataError
 
@@ -29,6 +31,8 @@ FORMAT: Final = 1
 
 #: Features that prove more than capitals do.
 _SURE: Final = PROOF - {"name"}
+#: Kinds of lines that greet or end a mail.
+_CLOSING: Final = ("signoff", "thanks", "closing", "greeting")
 #: Rules' zones that may be overruled, except below "-- "; lines of other zones are not the labeller's.
 OPEN: Final = frozenset(STATES[1:])
 _INDEX: Final = {state: k for k, state in enumerate(STATES)}
@@ -124,12 +128,13 @@ class Labeller:
         if len(taken) > 2 and all(_SURE.isdisjoint(names_of) for names_of in taken):
             return  # capitals alone make a list, not three lines of a signature
         for i, new, old in zip(indices, path, ruled, strict=True):
-            if STATES[new] == "signoff" and not old and _no_name(lines[i].bare) and not is_sender(lines[i].bare, names):
+            if new and not old and _stays(lines, i, STATES[new], names):
+                continue
+            if new and not old and _remarks(lines, marks, i, start, STATES[new], names):
+                marks[i] = ("body", "body.says")
                 continue
             if STATES[new] == "greeting" and lines[i].shape.words == 1 and lines[i].rule("thanks"):
                 continue  # a thank-you alone greets nobody
-            if new and not old and is_item(lines, i) and not lines[i].shape.contact:
-                continue
             if new != old and not (new and lines[i].rule("postscript")):
                 marks[i] = (STATES[new], f"model.{STATES[new]}") if new else None
 
@@ -148,6 +153,52 @@ def _highest(scores: Scores) -> tuple[int, int]:
     if scores[3] > top:
         top, state = scores[3], 3
     return top, state
+
+
+def _stays(lines: Lines, i: int, state: str, names: frozenset[str]) -> bool:
+    """Is line `i`, which no rule takes, one of a list, or a cry?"""
+    line = lines[i]
+    if is_item(lines, i) and not line.shape.contact:
+        return True
+    return state == "signoff" and _no_name(line.bare) and not is_sender(line.bare, names)
+
+
+def _remarks(lines: Lines, marks: Marks, i: int, start: int, state: str, names: frozenset[str]) -> bool:
+    """Is line `i`, which no rule takes, a remark of a few words, or what somebody announced?
+
+    What signs off, in whatever language, is one word or ends with a comma, or stands right above a name.
+    """
+    line = lines[i]
+    if is_sender(line.bare, names) or any([line.rule(kind) for kind in _CLOSING]):
+        return False
+    if not line.shape.contact and _is_announced(lines, marks, i, start):
+        return True
+    brief = state == "signoff" and line.shape.words > 1 and line.bare[-1] != ","
+    return brief and (opens_sentence(line.bare) or _is_set_off(lines, marks, i))
+
+
+def _is_set_off(lines: Lines, marks: Marks, i: int) -> bool:
+    """Is line `i` in a paragraph above a rule's name and a blank line ("Still waiting")? What signs off, in whatever
+    language, stands right above the name."""
+    end = i + 1
+    while end < len(marks) and lines.bares[end] and marks[end] is None:
+        end += 1
+    below = lines.next_solid(end)
+    mark = marks[below] if end < below < len(marks) else None
+    return mark is not None and mark[1].startswith("name.")
+
+
+def _is_announced(lines: Lines, marks: Marks, i: int, start: int) -> bool:
+    """Does the paragraph of line `i` open below a line of the author's with a colon ("Please cancel:")?"""
+    k = i - 1
+    while k > start and lines.bares[k] and not announces(lines.bares[k]):
+        k -= 1
+    if k > start and not lines.bares[k]:
+        k -= 1
+    if k < start or not announces(lines.bares[k]) or lines[k].rule("greeting"):
+        return False
+    mark = marks[k]
+    return mark is None or mark[0] == "body"
 
 
 def _no_name(bare: str) -> bool:

@@ -22,6 +22,17 @@ PARTICLES: Final = frozenset({
     "and",
 })  # fmt: skip
 
+#: Names that are words of sentences in some language.
+GIVEN: Final = frozenset({
+    "will", "wil", "can", "mia", "mai", "mi", "ai", "ha", "han", "he", "ho", "ma", "mon", "son", "yo",
+})  # fmt: skip
+
+#: What stands before a name, and is no part of it: "Mrs Byron", "Fam. Byron".
+_TITLES: Final = frozenset({
+    "mr", "mrs", "ms", "miss", "dr", "prof", "herr", "frau", "familie", "fam", "mme", "mlle", "sr", "sra", "sig", "dhr",
+    "mevr",
+})  # fmt: skip
+
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NICK: Final = re.compile(r"[\"“(][^\"”()]{1,20}[\"”)]")  # within a name: Adam "Duncan" Smith
 _COMMENT: Final = re.compile(r"@[^\s()]{1,255}\s{0,3}\(([^()@]{1,120})\)")
@@ -51,10 +62,12 @@ def are_names(words: Sequence[str], names: frozenset[str]) -> bool:
 
 
 def is_sender(bare: str, names: frozenset[str]) -> bool:
-    """Does the stripped line hold only parts of the sender's name (or initials), at most four words?"""
+    """Does the stripped line hold only parts of the sender's name (or initials), at most four words behind a title?"""
     if not names or len(bare) > 40:
         return False
     words = _WORD.findall(_NICK.sub(" ", bare).lower())
+    if len(words) > 1 and words[0] in _TITLES:
+        words = words[1:]
     if len(words) > 1 and all(len(w) == 1 for w in words):
         return "".join(words) in names  # "J.H."
     return 0 < len(words) <= 4 and are_names(words, names)

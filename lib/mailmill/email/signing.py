@@ -6,7 +6,7 @@ import re
 from typing import Final, Literal
 
 from mailmill.email.lines import Line, Lines, fold
-from mailmill.email.names import DASHED_NAME, DASHED_NICK, PARTICLES, is_initial, is_sender
+from mailmill.email.names import DASHED_NAME, DASHED_NICK, GIVEN, PARTICLES, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks, is_item, mark
 
@@ -38,7 +38,7 @@ def speaks(line: Line, names: frozenset[str], stands: Stand) -> bool:
     numbered = any(map(str.isdigit, bare))
     words = _WORD.findall(bare)
     stranger = len(names) > 0 and names.isdisjoint([word.lower() for word in words])
-    if stranger and stands != "below" and words and words[0].lower() in _TOLD:
+    if stranger and stands != "below" and opens_sentence(bare):
         return True  # "Kein Gutschein"
     if shape.name and shape.words > 1 and not (numbered or stands == "alone"):
         return False  # "Help Desk"
@@ -52,6 +52,24 @@ def speaks(line: Line, names: frozenset[str], stands: Stand) -> bool:
     if stands == "alone" or (small and shape.ends in ".?!:") or not _TOLD.isdisjoint(small):
         return True
     return stands == "apart" and bare[0].isupper() and bool(small) and stranger
+
+
+def _says(line: Line) -> bool:
+    """Does a line below the author's name open with a word that says something ("Order 4711"), and is no firm?"""
+    words, shape = _WORD.findall(line.bare), line.shape
+    if not words or words[0].lower() not in PATTERNS.interjections or shape.contact or line.rule("contact"):
+        return False
+    return not shape.name or any(map(str.isdigit, line.bare))
+
+
+def opens_sentence(bare: str) -> bool:
+    """Is the first one a word of sentences, no first name and no letters: "Will do", but "Will Jones", "IT Support"?"""
+    words = _WORD.findall(bare)
+    if not words or (word := words[0].lower()) not in _TOLD:
+        return False
+    if words[0].isupper() and len(word) > 1 and not bare.isupper():
+        return False
+    return (word not in GIVEN and len(word) > 1) or (len(words) > 1 and words[1][0].islower())
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -109,6 +127,8 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return ""
     if bare.partition(" ")[0].rstrip(".").lower() in PATTERNS.interjections:
         return ""
+    if shape.words > 1 and opens_sentence(bare):
+        return ""
     if gap:
         return "name.shape" if before != ":" else ""
     ended = before in ".!?)…" and previous.shape.prose
@@ -159,6 +179,9 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
             if not k and (lines.bares[solid[0] - 1] or not any([shape.title for shape in shapes])):
                 return solid
             marks[solid[k]] = ("signoff", "name.sender" if k else ALONE)
+            if k and any([_says(lines[i]) for i in below]):
+                mark(marks, below, "body", "body.says")
+                return solid[:k]
             mark(marks, below, "signature", "signature.below" if k else ALONE)
             return solid[:k]
     return solid

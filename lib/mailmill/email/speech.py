@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.names import PARTICLES
+from mailmill.email.names import GIVEN, PARTICLES
 from mailmill.email.patterns import MAX_LINE, PATTERNS
 
 _KINDS: Final = frozenset({"greeting", "thanks", "signoff"})
@@ -25,6 +25,8 @@ _ANNOUNCES: Final = re.compile(r"[\w)\"”»’' ]:$")
 _GREETED: Final = PARTICLES | frozenset(
     _WORD.findall(" ".join([*PATTERNS.groups, *(entry.text for entry in PATTERNS.matchers["greeting"].fragments)]))
 ).difference(PATTERNS.sentence_words)
+#: Words of sentences, none of them a first name. With one of these, two words say something: "Hi not happy".
+TELLING: Final = PATTERNS.sentence_words - GIVEN
 #: What opens the words behind a sign-off that say for whom it is, or whose: "to you all", "from London".
 _SIGNING: Final = PARTICLES | PATTERNS.groups | PATTERNS.places
 
@@ -84,10 +86,12 @@ def _says_more(bare: str) -> bool:
     words = strangers(tail)
     cries = _is_interjection(bare)
     told = cries or len(words) > 1 or any(map(str.isdigit, tail)) or not PATTERNS.sentence_words.isdisjoint(words)
-    if told and bare[-1] in ".!?" and (cries or _spoken(bare, words)):
+    brief = bare[-1].isalnum() and PATTERNS.groups.isdisjoint(_WORD.findall(bare.lower())[-1:])  # no "Hi, my friend"
+    if told and (brief or bare[-1] in ".!?") and (cries or _spoken(bare, words)):
         return not _is_one_of(tail, ("greeting", "thanks"))  # "Hi Bob, thank you!"
     words = strangers(bare)
-    if len(words) < _SAYING or not _spoken(bare, words):
+    least = _SAYING - 1 if brief and not TELLING.isdisjoint(words) else _SAYING
+    if len(words) < least or not _spoken(bare, words):
         return False
     return bare[-1] not in ",:" or not PATTERNS.sentence_words.isdisjoint(_WORD.findall(bare.lower()))
 

@@ -29,8 +29,8 @@ _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 #: What stands below git's three dashes: which files changed, and how.
 _PATCH: Final = re.compile(r"diff --git |@@ -\d|index [0-9a-f]{6,40}\.\.|\d{1,6} files? changed[,;]")
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
-#: A bullet, or a number, and what it stands before.
-_ITEM: Final = re.compile(r"(?:([-–—~*•·+])|\(?\d{1,2}[.)]) ?\w")
+#: A bullet, or a number, and what it stands before; a line in bold ("*Ada Byron*") has none.
+_ITEM: Final = re.compile(r"(?:([-–—~•·+]|\*(?!\w[^*]*\*$))|\(?\d{1,2}[.)]) ?\w")
 _STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
 _OTHERS: Final = (*LONG_KINDS, "contact")

@@ -9,30 +9,20 @@ decision carries the name of its rule, so that each character removed can be acc
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from functools import cache
 from itertools import compress, count
 from typing import Final, Literal, NamedTuple
 
-from mailmill.email.banners import field_of
 from mailmill.email.edges import mark_edges
 from mailmill.email.fieldblocks import Header
+from mailmill.email.kept import keep_something
 from mailmill.email.labeller import Referee, shipped
-from mailmill.email.lines import Line, Lines
-from mailmill.email.quotes import UNSURE, mark_evidence, mark_quotes, mark_rules, mark_weak_quotes
+from mailmill.email.lines import Lines
+from mailmill.email.quotes import mark_evidence, mark_quotes, mark_rules, mark_weak_quotes
 from mailmill.email.signatures import written
-from mailmill.email.signing import ALONE
 from mailmill.email.tails import Marks
 
-#: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
-_CLEAR: Final = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")
-_EDGES: Final = frozenset({"greeting", "signoff", "signature", "footer", "disclaimer"})
 _APPENDED: Final = frozenset({"footer", "disclaimer", "mobile"})  # below what its author ended
-_WORDS: Final = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
-_CLEAR_EVIDENCE: Final = frozenset({
-    "html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix", "html.outlook_reply", "html.yahoo_quoted",
-    "html.protonmail_quote", "html.zimbra_headers", "html.gmx_quote",
-})  # fmt: skip
 
 #: How sure a rule is by the first part of its name; `confidence` is their mean over characters.
 CERTAINTY: Final = {
@@ -149,15 +139,8 @@ def assign_own(
         if labeller is not None and (first or last):
             labeller.referee(lines, marks, solid[0], solid[-1] + 1, names, first=first)
         last = last and _appended(marks, solid)
-    kept = False
     own = [marks[i] for solid in segments for i in solid]
-    if None not in own:
-        kept = _undo(marks, "model.")  # the labeller may not take all that the rules left
-        if not any([mark is not None and mark[0] == "body" for mark in own]):
-            # Nor may a message be emptied by what may be an answer or a wrapped line.
-            kept = _undo(marks, ALONE) or kept or _undo(marks, UNSURE[1]) or _keep_something(lines, marks, headers)
-            if not kept and headers:
-                _rename_forward(marks, headers)
+    kept = None not in own and keep_something(lines, marks, headers, own, names)
     return Zoned(_runs(lines, marks), kept)
 
 
@@ -183,77 +166,6 @@ def _segments(solid: list[int], marks: Marks) -> list[list[int]]:
             segments.append(solid[low:high])
         low = high + (high < len(solid) and solid[high] == i)
     return segments
-
-
-def _undo(marks: Marks, rules: str) -> bool:
-    """Forget what rules decided whose names begin so; True when they had decided anything."""
-    found = [i for i, mark in enumerate(marks) if mark is not None and mark[1].startswith(rules)]
-    for i in found:
-        marks[i] = None
-    return bool(found)
-
-
-def _keep_something(lines: Lines, marks: Marks, headers: Sequence[Header]) -> bool:
-    """Undo removals of lines that may be the author's, in a mail of which nothing would be left; True for any.
-
-    Where a line thanks or closes, that line alone comes back: "Hi Sue, / Thanks! / Kim" says "Thanks!". Else, without a
-    header above somebody else's text, a sign-off that cries does ("Enjoy! / Kim"), or greeting and sign-off: "Hi Sue, /
-    Kim" is all there is; and where there are none, signature, disclaimer and footer.
-    """
-    clear = _has_clear(lines, marks)
-    # Signatures, disclaimers and footers come back only where there is nothing else to bring back.
-    edges = _EDGES
-    if any(m is not None and m[0] in ("greeting", "signoff") and not m[1].startswith("html.") for m in marks):
-        edges = frozenset({"greeting", "signoff"})
-    words = any(m is not None and m[1].startswith(_WORDS) for m in marks)  # "Hi Sue, / Thanks! / Kim" says "Thanks!"
-    signoffs = [i for i, m in enumerate(marks) if m is not None and m[0] == "signoff"]
-    cries = not (headers or words) and any([_cries(lines[i]) for i in signoffs])
-    kept = False
-    for i, mark in enumerate(marks):
-        if mark is None or not lines.bares[i]:
-            continue
-        zone, rule = mark
-        if zone in edges and not rule.startswith("html."):
-            keep = _cries(lines[i]) if cries else not (headers or words)
-            keep = keep or (rule.startswith(_WORDS) and _is_thanks(lines[i]))
-        else:
-            keep = zone in ("quoted", "header") and rule.startswith("html.") and rule not in _CLEAR_EVIDENCE
-            keep = keep and not headers and not clear
-        if keep:
-            marks[i] = ("body", "body.kept")
-            kept = True
-    return kept
-
-
-def _is_thanks(line: Line) -> bool:
-    """Is it a thank-you itself, not the name below one?"""
-    return line.rule("thanks") != "" or line.rule("closing") != ""
-
-
-def _cries(line: Line) -> bool:
-    """Is it a sign-off that says something: "Enjoy!"?"""
-    return line.bare[-1:] == "!" and line.rule("signoff") != ""
-
-
-def _has_clear(lines: Lines, marks: Marks) -> bool:
-    """Was anything removed that somebody else wrote for certain? Below Word's line, that is what fields head."""
-    return any(
-        m is not None
-        and (
-            m[1].startswith(_CLEAR)
-            or m[1] in _CLEAR_EVIDENCE
-            or (m[1] == "html.outlook_border" and field_of(lines.bares[i]) is not None)
-        )
-        for i, m in enumerate(marks)
-    )
-
-
-def _rename_forward(marks: Marks, headers: Sequence[Header]) -> None:
-    """Without words of the author's own, what follows the first header was passed on: forwarded."""
-    for i in range(headers[0].end, len(marks)):
-        mark = marks[i]
-        if mark is not None and mark[0] == "quoted":
-            marks[i] = ("forwarded", mark[1])
 
 
 def _runs(lines: Lines, marks: Marks) -> list[Run]:

@@ -277,6 +277,8 @@ GREETINGS = [
     "Hello jane_doe.777,", "Hi Bob2000, hello team 42,", "Hello, my dear friends", "Hi sue and will", "Dear help desk",
     "Dear returns department", "Buongiorno, gentile servizio clienti", "Hi, bob", "Hi will smith",
     "To whom it may concern", "Hallo liebe Leute", "Bonjour cher service", "Hola, muy buenas", "Bom dia, tudo bem",
+    "Hola, qué tal", "Ciao, come stai", "Hallo, wie geht's", "Hallo meine Lieben", "Oi, minha querida",
+    "Hello, me again", "Bonjour, c'est moi", "Hallo, ich nochmal", "Hola, otra vez", "Hoi, ik weer",
 ]  # fmt: skip
 SIGNOFFS = [
     "Best regards from London", "Kind regards to you all", "Cheers Bob!", "Love, mom", "See you Monday",
@@ -735,6 +737,7 @@ def test_a_remark_that_blank_lines_set_off_above_a_name_stays(remark: str) -> No
     [
         "Take it easy", "In haste", "Be well", "Have fun", "Catch you later", "Ta very much",
         "Yours in sport", "Best fishes", "Pozdrawiam serdecznie", "Stay safe everyone", "Med vänlig hälsning",
+        "In fede", "In attesa", "Dans l'attente", "Mit Dank", "In afwachting", "All best",
     ],
 )  # fmt: skip
 def test_words_that_part_go_above_a_name_and_a_blank_line(parting: str) -> None:
@@ -748,6 +751,8 @@ def test_words_that_part_go_above_a_name_and_a_blank_line(parting: str) -> None:
     [
         "Keine Antwort", "Keine Reaktion", "Kein Gutschein", "Eine Frechheit", "Siehe Anhang", "Letzte Mahnung",
         "Volle Erstattung", "Remboursez-moi", "Llámenme", "Richiamatemi", "No Refund",
+        "Have fun with that", "Have fun losing customers", "In haste I picked blue, sorry", "Catch you later in court",
+        "Take it easy on the packing tape",
     ],
 )  # fmt: skip
 def test_a_last_line_that_opens_as_a_sentence_is_no_name(last: str) -> None:
@@ -757,8 +762,9 @@ def test_a_last_line_that_opens_as_a_sentence_is_no_name(last: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Mia Schneider", "Will Jones", "He Ping", "Ma Li", "I. Noll", "IT Support", "Ho Nguyen"]
-)
+    "name", ["Mia Schneider", "Will Jones", "He Ping", "Ma Li", "I. Noll", "IT Support", "Ho Nguyen", "Bin Li",
+             "Han de Vries", "Mia von Holt", "Mine Yilmaz", "Nada Petrovic"],
+)  # fmt: skip
 def test_a_last_line_that_may_be_a_name_goes(name: str) -> None:
     for sender in ("Contact Form <form@x.example>", ""):
         assert clean_text(f"{OPENING}\n\n{name}", sender) == OPENING

@@ -245,7 +245,15 @@ def test_what_opens_as_a_remark_below_the_authors_name_stays(said: str) -> None:
 
 @pytest.mark.parametrize(
     "below",
-    ["Returns Department", "Order Processing", "Good Books Ltd", "IT Department", "Bad Homburg", "Test Engineer"],
+    [
+        "Returns Department",
+        "Order Processing",
+        "Good Books Ltd",
+        "IT Department",
+        "Bad Homburg",
+        "Test Engineer",
+        "Adresse: Hauptstr. 5, 10115 Berlin\nTel.: 030 1234567",
+    ],
 )
 def test_where_the_author_works_goes_below_the_name(below: str) -> None:
     assert clean_text(f"{OWN}\n\nAda Byron\n{below}", "Ada Byron <ada@x.example>") == OWN

@@ -93,12 +93,11 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
         *(f"{BODY}\n\n{last}" for last in (
             "Good luck - worst shop ever", "Good luck / bad luck", "Bonne continuation - client perdu",
             "Alles Gute - Geld zurück", "Take care - sharp edges\nLamp blue\nOrder 4711")),
-        # nor do authors speak of a web form as it does of itself
-        *(f"{BODY}\n\n{last}" for last in (
-            "This message was sent via the contact form because nobody answers the phone.",
-            "This email was sent from the contact form on shop.example and I got no reply.",
-            "Diese Nachricht wurde über das Kontaktformular gesendet, weil niemand ans Telefon geht.",
-            "Ce message a été envoyé via le formulaire de contact, sans réponse.")),
+        # what a web form says of itself may stand above what was written, and authors speak of forms, too
+        *(f"{BODY}\n\n{form}\n\n{BODY}" for form in (
+            "This message was sent from our contact form at https://shop.example",
+            "Diese Nachricht wurde über das Kontaktformular auf www.shop.example gesendet:",
+            "Ce message a été envoyé depuis le formulaire de contact car shop.example ne répond pas.")),
         # sentences are no tags of mobile programs
         "Enviado desde Madrid el lunes y aún no ha llegado.",
         "Gesendet von Hermes am Montag, bis heute nicht da.\n\nWo ist mein Paket?",
@@ -258,16 +257,6 @@ def test_content_stays(text: str) -> None:
             "Euer Team vom Radladen", "Ihr Team von der Radstation Nord", "Votre équipe Acme", "A equipa Acme",
             "L'équipe du support technique de chez Acme", "El equipo de Acme", "Il team di Acme",
             "Tu equipo de soporte de Acme Ibérica", "Het team van Acme")),
-        # what a web form says of itself, with the name above it
-        *((f"{BODY}\n\nOliver\n\n{form}", BODY) for form in (
-            "This e-mail was sent from a contact form on Shop (https://shop.example)",
-            "This message was sent via the contact form at shop.example",
-            "Diese E-Mail wurde über das Kontaktformular auf shop.example gesendet.",
-            "Cet e-mail a été envoyé via le formulaire de contact de Lumina (https://lumina.example)",
-            "Este mensaje se ha enviado desde el formulario de contacto de muebles.example",
-            "Este e-mail foi enviado de um formulário de contato em Loja (https://loja.example)",
-            "Questa e-mail è stata inviata da un modulo di contatto su Negozio (https://negozio.example)",
-            "Deze e-mail is verzonden via het contactformulier op Winkel (https://winkel.example)")),
         *((f"{opening}\n\n{BODY}", BODY) for opening in ("To the manager,", "Señor director:", "Olá, tudo bem?")),
         (f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}\n\nKim", f"Fantasy Update:\n\nTeam  W\nBats  5\n\n{BODY}"),
         ("Hours of today:\n\nHE 1  25 MW\n\nAll times CET.\n\nKim", "Hours of today:\n\nHE 1  25 MW\n\nAll times CET."),

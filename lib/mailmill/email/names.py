@@ -24,7 +24,8 @@ PARTICLES: Final = frozenset({
 
 #: Names that are words of sentences in some language.
 GIVEN: Final = frozenset({
-    "will", "wil", "can", "mia", "mai", "mi", "ai", "ha", "han", "he", "ho", "ma", "mon", "son", "yo",
+    "will", "wil", "can", "mia", "mai", "mi", "ai", "ha", "han", "he", "ho", "ma", "mon", "son", "yo", "bin", "mine",
+    "nada", "mir", "are", "kan", "rien", "era",
 })  # fmt: skip
 
 #: What stands before a name, and is no part of it: "Mrs Byron", "Fam. Byron".

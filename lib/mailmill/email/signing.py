@@ -69,7 +69,9 @@ def opens_sentence(bare: str) -> bool:
         return False
     if words[0].isupper() and len(word) > 1 and not bare.isupper():
         return False
-    return (word not in GIVEN and len(word) > 1) or (len(words) > 1 and words[1][0].islower())
+    if word not in GIVEN and len(word) > 1:
+        return True
+    return len(words) > 1 and words[1][0].islower() and words[1] not in PARTICLES  # "Han de Vries"
 
 
 def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -179,7 +181,7 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
             if not k and (lines.bares[solid[0] - 1] or not any([shape.title for shape in shapes])):
                 return solid
             marks[solid[k]] = ("signoff", "name.sender" if k else ALONE)
-            if k and any([_says(lines[i]) for i in below]):
+            if k and not any([shape.contact for shape in shapes]) and any([_says(lines[i]) for i in below]):
                 mark(marks, below, "body", "body.says")
                 return solid[:k]
             mark(marks, below, "signature", "signature.below" if k else ALONE)

@@ -134,7 +134,7 @@ class Lease:
                 log.warning("lease not renewed: %s", error.message)
 
     def _awaited(self, found: Found | None) -> Found | None:
-        """The lease as it is once it is not, or no more, an unrenewed one of another attempt at this very run."""
+        """The lease, after a wait while an earlier attempt of this run holds it and does not renew it."""
         seen = ""
         while found is not None and found.holder is not None and found.holder.run == self._run:
             if found.holder == self._holder or seen not in ("", found.version) or self._dead(found):

@@ -121,6 +121,11 @@ def test_one_builds_and_the_other_waits(tmp_path: Path, monkeypatch: pytest.Monk
         while "waiting" not in said[-1]:
             time.sleep(0.01)
         assert not second.done()
+        other = environment.plan(replace(here, extras="onnx"))
+        other.archive.write_bytes(b"the whole")
+        unpack(other.archive, None, other.unpacked)
+        environment._checksum_file(other.archive).write_text(environment.sha256(other.archive))
+        assert environment.build(replace(here, extras="onnx"), print) == other, "another archive is not waited for"
         finish.set()
         assert first.result(30) == second.result(30) == parts
     assert built == [parts.archive]
@@ -133,7 +138,8 @@ def test_a_full_disk_is_named_and_left_no_fuller(
     (tmp_path / "uv.lock").write_text("lock")
     (tmp_path / "lib" / "mailmill").mkdir(parents=True)
     here = replace(REQUEST, root=tmp_path, compiled=True)
-    folder = environment.plan(here).archive.parent
+    archive = environment.plan(here).archive
+    folder = archive.parent
 
     def full(*_: object) -> None:
         assert list(folder.glob("*.partial"))
@@ -146,7 +152,7 @@ def test_a_full_disk_is_named_and_left_no_fuller(
     monkeypatch.setattr(submission.running, "submit", lambda _: environment.build(here, print))
     assert submission.main(["--target", "yarn", "run"]) == 4
     assert f"the environment cannot be built in {folder}: [Errno 28] No space left" in capsys.readouterr().err
-    assert {path.name for path in folder.iterdir()} == {".lock"}
+    assert {path.name for path in folder.iterdir()} == {f".{archive.name}.lock"}
 
 
 @pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 4), (errno.EROFS, 4), (errno.EACCES, 1)])

@@ -97,14 +97,14 @@ def code_key(root: Path) -> str:
 def build(request: Request, say: Callable[[str], None]) -> Environment:
     """Make what is missing of the environment, and verify it; what is there is checked against its checksum.
 
-    One process of this checkout builds at a time: another waits, and then finds what it needs. Raises
+    One process of this checkout builds an archive at a time: another that wants it waits, and then finds it. Raises
     InfrastructureError where a disk is full.
     """
     parts = plan(request)
     folder = parts.archive.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder, say):
+        with _alone(parts.archive, say):
             return _build(request, parts, say)
     except OSError as error:
         if not is_of_the_disk(error):
@@ -115,23 +115,23 @@ def build(request: Request, say: Callable[[str], None]) -> Environment:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """The lock ends with the process, however that ends."""
-    with (folder / ".lock").open("w") as lock:
+def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """One process at a time makes the file `path`. The lock ends with the process, however that ends."""
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another submission builds the environment; waiting for it")
+            say(f"another submission builds {path.name}; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _build(request: Request, parts: Environment, say: Callable[[str], None]) -> Environment:
     uv = _uv(request)
-    if parts.wheel is not None and not parts.wheel.exists():
-        # A wheel is a zip, and Spark takes Python files of that ending alone; copied half, it must not have it.
-        with tempfile.TemporaryDirectory() as folder, _replacing(parts.wheel) as half:
-            shutil.copy2(build_wheel(request, uv, Path(folder)), half)
+    if parts.wheel is not None:
+        with _alone(parts.wheel, say):  # archives of other extras have the same
+            if not parts.wheel.exists():
+                _make_wheel(request, uv, parts.wheel)
     fresh = not _sound(parts.archive)
     if fresh:
         once = "change" if request.compiled else "lock file"
@@ -146,6 +146,12 @@ def _build(request: Request, parts: Environment, say: Callable[[str], None]) -> 
             raise
         _checksum_file(parts.archive).write_text(sha256(parts.archive) + "\n")
     return parts
+
+
+def _make_wheel(request: Request, uv: str, wheel: Path) -> None:
+    # A wheel is a zip, and Spark takes Python files of that ending alone; copied half, it must not have it.
+    with tempfile.TemporaryDirectory() as folder, _replacing(wheel) as half:
+        shutil.copy2(build_wheel(request, uv, Path(folder)), half)
 
 
 def sha256(path: Path) -> str:

@@ -272,8 +272,8 @@ def test_a_server_without_conditional_requests_is_told(monkeypatch: pytest.Monke
         raise ClientError({"Error": {"Code": "NotImplemented", "Message": "A header you provided"}}, "PutObject")
 
     monkeypatch.setattr(Storage, "request", request)
-    with pytest.raises(ConfigError, match=r"s3://old/work/_lease\.json knows no conditional requests"):
-        Lease(Storage(StorageSection()), "s3://old/work", "mine").__enter__()
+    with pytest.raises(ConfigError, match=r"s3://old/mill/_lease\.json knows no conditional requests"):
+        Lease(Storage(StorageSection()), "s3://old/mill", "mine").__enter__()
 
 
 @pytest.mark.s3

@@ -215,9 +215,9 @@ def test_a_bucket_that_does_not_exist_is_named(requester_pays: bool) -> None:
             lambda: job.inputs(empty_ok=True),
             lambda: storage.find("s3://no-such-bucket"),
             lambda: storage.children("s3://no-such-bucket"),
-            lambda: storage.children("s3://no-such-bucket/work/runs"),
-            lambda: gathering.gather(Workspace(storage, "s3://no-such-bucket/work", TablesSection()), job.config),
-            lambda: Lease(storage, "s3://no-such-bucket/work", "run").__enter__(),
+            lambda: storage.children("s3://no-such-bucket/mill/runs"),
+            lambda: gathering.gather(Workspace(storage, "s3://no-such-bucket/mill", TablesSection()), job.config),
+            lambda: Lease(storage, "s3://no-such-bucket/mill", "run").__enter__(),
         ]
         for action in actions:
             with pytest.raises(ConfigError, match="bucket no-such-bucket does not exist"):

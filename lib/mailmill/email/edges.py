@@ -129,7 +129,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     """The rule by which line `k` of the solid lines is a sign-off by itself, or ''."""
     line = lines[solid[k]]
     rule = line.rule("signoff")
-    if rule and line.shape.words > 1 and line.shape.lower and _opens_sentence(line.bare):
+    if rule and line.shape.words > 1 and line.shape.lower and _is_longer_sentence(line.bare):
         rule = ""
     rule = rule or bilingual(line.bare)
     if not rule and not (line.bare[-1] == "." and _glued(lines, solid, k)):
@@ -145,7 +145,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
     return rule
 
 
-def _opens_sentence(bare: str) -> bool:
+def _is_longer_sentence(bare: str) -> bool:
     """Is it a sentence whose first words may sign off ("Best price is 2.50."), without a comma or a name?"""
     last = bare.rstrip(".!? ").rpartition(" ")[2]
     return (

@@ -128,11 +128,12 @@ class Labeller:
         if len(taken) > 2 and all(_SURE.isdisjoint(names_of) for names_of in taken):
             return  # capitals alone make a list, not three lines of a signature
         for i, new, old in zip(indices, path, ruled, strict=True):
-            if new and not old and _stays(lines, i, STATES[new], names):
-                continue
-            if new and not old and _remarks(lines, marks, i, start, STATES[new], names):
-                marks[i] = ("body", "body.says")
-                continue
+            if new and not old:
+                if _stays(lines, i, STATES[new], names):
+                    continue
+                if _remarks(lines, marks, i, start, STATES[new], names):
+                    marks[i] = ("body", "body.says")
+                    continue
             if STATES[new] == "greeting" and lines[i].shape.words == 1 and lines[i].rule("thanks"):
                 continue  # a thank-you alone greets nobody
             if new != old and not (new and lines[i].rule("postscript")):

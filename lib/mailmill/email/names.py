@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from mailmill.email.patterns import PATTERNS
+
 #: A line that is a name behind dashes ("- Ada B."), or a nick behind them ("-ada").
 DASHED_NICK: Final = re.compile(r"[-–—~]{1,2}\s?[a-z]{2,12}\.?$")
 DASHED_NAME: Final = re.compile(r"[-–—~/]{1,3}>?\s{0,2}[A-ZÀ-Þ][a-zà-ÿ]{1,15}(?: [A-ZÀ-Þ][a-zà-ÿ]{0,15}\.?){0,2}\.?$")
@@ -26,12 +28,6 @@ PARTICLES: Final = frozenset({
 GIVEN: Final = frozenset({
     "will", "wil", "can", "mia", "mai", "mi", "ai", "ha", "han", "he", "ho", "ma", "mon", "son", "yo", "bin", "mine",
     "nada", "mir", "are", "kan", "rien", "era",
-})  # fmt: skip
-
-#: What stands before a name, and is no part of it: "Mrs Byron", "Fam. Byron".
-_TITLES: Final = frozenset({
-    "mr", "mrs", "ms", "miss", "dr", "prof", "herr", "frau", "familie", "fam", "mme", "mlle", "sr", "sra", "sig", "dhr",
-    "mevr",
 })  # fmt: skip
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
@@ -67,7 +63,7 @@ def is_sender(bare: str, names: frozenset[str]) -> bool:
     if not names or len(bare) > 40:
         return False
     words = _WORD.findall(_NICK.sub(" ", bare).lower())
-    if len(words) > 1 and words[0] in _TITLES:
+    if len(words) > 1 and words[0] in PATTERNS.honorifics:
         words = words[1:]
     if len(words) > 1 and all(len(w) == 1 for w in words):
         return "".join(words) in names  # "J.H."

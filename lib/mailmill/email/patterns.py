@@ -86,6 +86,7 @@ class Patterns:
     places: frozenset[str]
     breaking: frozenset[str]
     titles: frozenset[str]
+    honorifics: frozenset[str]
     legal: re.Pattern[str]
     legal_weak: re.Pattern[str]
     gateway: re.Pattern[str]
@@ -138,6 +139,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         places=frozenset(word for t in tables for word in t["places"]),
         breaking=frozenset(word for t in tables for word in t["breaking"]),
         titles=frozenset(title for t in tables for title in t["titles"]),
+        honorifics=frozenset(word for t in tables for word in t["honorifics"]),
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
         gateway=_any_word([word for t in tables for word in t["gateway"]]),

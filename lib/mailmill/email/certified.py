@@ -10,6 +10,7 @@ from typing import Final
 
 import fast_mail_parser
 
+from mailmill.email.charsets import holds
 from mailmill.email.fields import overencoded
 from mailmill.email.header_values import header_value
 
@@ -19,7 +20,7 @@ _ENVELOPES: Final = frozenset({"posta-certificata", "errore"})
 
 def unwrapped(raw: bytes) -> bytes:
     """The mail that the provider's mail `raw` carries; `raw` itself where it carries none, or is `overencoded`."""
-    if _CARRIED not in raw or (header_value(raw, "X-Trasporto") or "").lower() not in _ENVELOPES:
+    if not holds(raw, _CARRIED) or (header_value(raw, "X-Trasporto") or "").lower() not in _ENVELOPES:
         return raw
     if header_value(raw, "X-Ricevuta") or overencoded(raw):
         return raw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from mailmill.email.charsets import normalise
@@ -202,13 +203,10 @@ clean_text = CleanText()
 
 def _tiles(lines: Lines, runs: list[Run], size: int) -> Tiles:
     """The runs of lines as characters; newlines belong to the line before them."""
-    zones, starts, rules = [run[0] for run in runs], [0], [run[1] for run in runs]
-    texts = lines.texts
-    for _, _, start, end in runs:
-        starts.append(starts[-1] + sum(map(len, texts[start:end])) + end - start)
-    ends = starts[1:]
-    ends[-1] = size
-    starts.pop()
+    zones, rules = [run[0] for run in runs], [run[1] for run in runs]
+    above = [0, *accumulate(map(len, lines.texts))]  # characters above each line, without newlines
+    starts = [above[run[2]] + run[2] for run in runs]
+    ends = [*starts[1:], size]
     if starts[-1] == size:  # an empty last line
         for column in (zones, starts, ends, rules):
             column.pop()
@@ -235,10 +233,12 @@ def _text(rendering: str, tiles: Tiles) -> str:
 def _confidence(tiles: Tiles, flags: Sequence[str]) -> float:
     """Mean certainty of the rules over the rendering's characters, lower where flags say so; in [0, 1]."""
     total, weighted = 0, 0.0
-    for zone, start, end, rule in zip(*tiles, strict=True):
+    zones, starts, ends, rules = tiles
+    for k, zone in enumerate(zones):
         if zone != "blank":
-            total += end - start
-            weighted += certainty(rule) * (end - start)
+            size = ends[k] - starts[k]
+            total += size
+            weighted += certainty(rules[k]) * size
     if not total:
         return 0.0
     mean = weighted / total

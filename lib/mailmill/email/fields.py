@@ -10,6 +10,7 @@ import re
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from mailmill.email.charsets import holds
 from mailmill.email.header_values import decode_value
 
 #: The fields that cleaning reads, beside those of MIME.
@@ -178,7 +179,7 @@ def as_one_text(fields: list[tuple[bytes, bytes]]) -> OneText | None:
             if low == _ENCODING and value.strip().lower() in _IDENTITY:
                 continue
             return None
-        if b"=?" in value or not value.isascii():
+        if holds(value, b"=?") or not value.isascii():
             return None
         text = value.decode("ascii")
         text = (_FOLDED.sub(" ", text) if "\n" in text else text).strip()

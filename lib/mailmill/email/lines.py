@@ -47,7 +47,7 @@ class Line:
 
     def __init__(self, bare: str) -> None:
         self.bare = bare
-        self._rules: dict[str, str] = {}  # of the kinds that were asked for and worth a try
+        self._rules: dict[str, str] | None = None  # of the kinds that were asked for and worth a try
         self._ways: Ways | None = None  # `_folded` is set together with it
         self._shape: Shape | None = None
 
@@ -67,10 +67,13 @@ class Line:
         way = ways.get(kind)
         if way is None or len(self._folded) > _LONGEST.get(kind, MAX_LINE):
             return ""
-        rule = self._rules.get(kind)
+        known = self._rules
+        if known is None:
+            known = self._rules = {}
+        rule = known.get(kind)
         if rule is None:
             rule = way.rule(self._folded)
-            self._rules[kind] = rule = "" if rule and goes_on(self.bare, kind) else rule
+            known[kind] = rule = "" if rule and goes_on(self.bare, kind) else rule
         return rule
 
     @property

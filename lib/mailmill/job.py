@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from mailmill import config as configuration
 from mailmill.config import Config
-from mailmill.engines import Engine, Kernel, open_engine
+from mailmill.engines import Engine, Kernel, is_awaited, open_engine
 from mailmill.errors import ConfigError, DataError, MailmillError
 from mailmill.models.cache import Cache
 from mailmill.progress import Progress
@@ -36,7 +36,7 @@ class Job:
     """What every stage is given. A context manager: leaving it lets go of the engine's workers, and of what was written
     and not published.
 
-    The engine starts at its first use, so a run that has nothing to do starts none.
+    The engine starts at its first use, so a run that has nothing to do starts none, unless somebody waits for it.
     """
 
     def __init__(
@@ -67,6 +67,8 @@ class Job:
         return suites.load_all(self.storage, PROFILED, quality.suites, quality.accept)
 
     def __enter__(self) -> Job:
+        if is_awaited(self.config.engine):
+            log.debug("engine %s starts, whatever there is to do: it is waited for", self.engine.name)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -15,7 +15,7 @@ import pytest
 from mailmill.config import EngineSection
 from mailmill.engines import Engine, Grouping
 from mailmill.engines.base import map_batches
-from mailmill.engines.choice import choose
+from mailmill.engines.choice import choose, is_awaited
 from mailmill.engines.merging import merge_all
 from mailmill.errors import DataError
 from mailmill.storage import manifests
@@ -77,6 +77,22 @@ def test_auto_takes_the_cluster_that_was_given(
     if submitted:
         monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
     assert choose(EngineSection.model_validate(settings)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("kind", "variables", "awaited"),
+    [("auto", {"PYSPARK_GATEWAY_PORT": "1", "CONTAINER_ID": "container_1_1_01_1"}, True),
+     ("spark", {"PYSPARK_GATEWAY_PORT": "1"}, False), ("spark", {"CONTAINER_ID": "container_1_1_01_1"}, False),
+     ("dask", {"PYSPARK_GATEWAY_PORT": "1", "CONTAINER_ID": "container_1_1_01_1"}, False)],
+)  # fmt: skip
+def test_only_yarns_master_of_an_application_waits_for_spark(
+    kind: str, variables: dict[str, str], awaited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PYSPARK_GATEWAY_PORT", "CONTAINER_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert is_awaited(EngineSection.model_validate({"kind": kind})) is awaited
 
 
 def test_row_wise_map(engine: Engine, workspace: Workspace) -> None:

@@ -129,13 +129,32 @@ def test_client_mode_makes_the_same_table(
     assert there.manifest("raw").fingerprint == here.manifest("raw").fingerprint
 
 
+def installed() -> list[str]:
+    """Arguments for a cluster whose machines have mailmill installed."""
+    names = ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON")
+    return [word for name in names for word in ("--conf", f"spark.yarn.appMasterEnv.{name}={sys.executable}")]
+
+
+def test_a_night_with_nothing_new_succeeds(
+    cluster: yarn.Yarn, settings: Config, here: Workspace, tmp_path: Path
+) -> None:
+    """YARN takes a driver that ends without a session of Spark's for failed."""
+    config = mail.write_config(tmp_path / "again.toml", settings)
+    done = submit(
+        cluster, "--deploy-mode", "cluster", "--no-environment", *installed(),
+        "ingest", "--config", config, "--set", "run.work=s3://test/yarn/local",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    application = cluster.applications()[-1]
+    assert application["finalStatus"] == "SUCCEEDED"
+    assert "raw unchanged" in cluster.log(str(application["id"])) + cluster.log(str(application["id"]), "stderr")
+
+
 def test_the_jobs_exit_code_comes_home(cluster: yarn.Yarn, settings: Config, tmp_path: Path) -> None:
     """Out of the driver's container, through YARN's diagnostics. Here its machines have mailmill installed."""
     config = mail.write_config(tmp_path / "wrong.toml", settings)
-    installed = [word for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON")
-                 for word in ("--conf", f"spark.yarn.appMasterEnv.{name}={sys.executable}")]  # fmt: skip
     done = submit(
-        cluster, "--deploy-mode", "cluster", "--no-environment", *installed,
+        cluster, "--deploy-mode", "cluster", "--no-environment", *installed(),
         "clean", "--config", config, "--set", "run.work=s3://test/yarn/nothing",
     )  # fmt: skip
     local = mailmill("clean", "-c", config, "-e", "local", "-s", "run.work=s3://test/yarn/nothing")

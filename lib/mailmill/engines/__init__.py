@@ -17,6 +17,6 @@ Each engine's library is imported in its own files alone, and only when that eng
 """
 
 from mailmill.engines.base import Engine, Grouping, Kernel
-from mailmill.engines.choice import choose, open_engine
+from mailmill.engines.choice import choose, is_awaited, open_engine
 
-__all__ = ["Engine", "Grouping", "Kernel", "choose", "open_engine"]
+__all__ = ["Engine", "Grouping", "Kernel", "choose", "is_awaited", "open_engine"]

@@ -24,6 +24,16 @@ def choose(settings: EngineSection) -> str:
     return "dask" if find_spec("distributed") else "local"
 
 
+def is_awaited(settings: EngineSection) -> bool:
+    """Does a run have to start its engine, though it may find nothing to do?
+
+    In cluster mode YARN's master of an application takes a driver that ends without a session of Spark's for failed
+    (`ApplicationMaster.runDriver`: "User did not initialize spark context!").
+    """
+    in_container = "CONTAINER_ID" in os.environ and "PYSPARK_GATEWAY_PORT" in os.environ
+    return in_container and choose(settings) == "spark"
+
+
 def open_engine(settings: EngineSection, storage: StorageSection | None = None) -> Engine:
     """Start, or connect to, the engine that `settings` choose. Use it as a context manager.
 

@@ -78,7 +78,7 @@ def test_stores_that_nobody_names_any_more_go(tmp_path: Path, place: tuple[Stora
 
 
 def test_what_is_not_ours_to_read_is_passed_over(
-    place: tuple[Storage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: tuple[Storage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A folder of somebody's, or a link to one, ended every night, also after the features were published."""
     storage, work = place[0], join(place[1], "work")
@@ -104,7 +104,20 @@ def test_what_is_not_ours_to_read_is_passed_over(
         assert vectors.find(storage, work, made.fingerprint) == made
         vectors.sweep(storage, work, made, set())
     monkeypatch.undo()
+    told = f"{work}/vectors/{'0' * 32} is not ours to read: its word vectors are as good as gone"
+    assert caplog.messages == [told], "once, and of what may be a store"
     assert all(storage.exists(f"{uri}/vectors.npy") for uri in theirs)
+
+
+def test_a_store_that_cannot_take_its_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source := tmp_path / "v.txt").write_bytes(TEXT)
+
+    def refused(old: Path, new: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(old), None, str(new))
+
+    monkeypatch.setattr(glove.os, "rename", refused)
+    with pytest.raises(InfrastructureError, match=r"vectors/[0-9a-f]{32}: word vectors cannot be written"):
+        vectors.prepare(Storage(StorageSection()), str(tmp_path / "work"), str(source))
 
 
 def older_names(storage: Storage, made: vectors.SharedVectors) -> list[str]:

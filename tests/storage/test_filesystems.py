@@ -159,6 +159,19 @@ def test_a_linked_folder_is_not_passed_over_in_silence(
     assert caplog.messages == [f"{tmp_path}/in/linked is a link to a folder and not read: name it in input.paths"]
 
 
+def test_a_link_that_leads_nowhere_is_told_of(
+    tmp_path: Path, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it led to may be on a disk that is not mounted; what editors leave is nothing to tell of."""
+    storage.write(str(tmp_path / "in" / "a.eml"), b"x")
+    for name in ("archive.mbox", ".#a.eml"):
+        (tmp_path / "in" / name).symlink_to(tmp_path / "away" / name)
+    assert [Path(found.path).name for found in storage.find(str(tmp_path / "in"))] == ["a.eml"]
+    assert caplog.messages == [f"{tmp_path}/in/archive.mbox is a link that leads nowhere"]
+    storage.find(str(tmp_path / "in"), of_mail=False)
+    assert len(caplog.messages) == 1
+
+
 def test_nothing_there_is_a_data_error_that_names_it(place: Place, tmp_path: Path) -> None:
     storage, root = place
     for action in (storage.find, storage.read, lambda uri: storage.fetch(uri, tmp_path / "copy")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import re
 import tracemalloc
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailmill import schemas
-from mailmill.config import TablesSection
+from mailmill.config import StorageSection, TablesSection
 from mailmill.errors import DataError, InfrastructureError
 from mailmill.storage import fingerprint, manifests
 from mailmill.storage.filesystems import Storage, join
@@ -274,6 +275,48 @@ def test_missing_damaged_and_foreign_tables(workspace: Workspace) -> None:
             workspace.open("raw", schemas.RAW)
         assert way_out in refused.value.hint
         assert f"delete {name} and run again" in refused.value.hint
+
+
+def test_a_file_that_nobody_can_look_at_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the way out would be to make the table anew, of mail that may have left its place."""
+    workspace = Workspace(Storage(StorageSection()), str(tmp_path), SMALL)
+    table = publish(workspace, (0, 10))
+    look = os.stat
+
+    def refused(path: Any, *of: Any, **options: Any) -> os.stat_result:
+        if str(path).endswith(".parquet"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return look(path, *of, **options)
+
+    monkeypatch.setattr(os, "stat", refused)
+    with pytest.raises(InfrastructureError, match=r"parquet: Permission denied"):
+        manifests.missing(workspace.storage, table.uri, table.manifest)
+
+
+def test_what_cannot_be_deleted_ends_no_publication(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Files of a night by another user; the tables of a stage would be of different nights from then on."""
+    storage, root = place
+    workspace = Workspace(storage, root, SMALL)
+    first = publish(workspace, (0, 10))
+    publish(workspace, (0, 20))
+    delete = Storage.delete
+
+    def refused(self: Storage, uri: str) -> None:
+        if first.manifest.run_id in uri:
+            raise InfrastructureError(f"{uri}: Permission denied")
+        delete(self, uri)
+
+    monkeypatch.setattr(Storage, "delete", refused)
+    third = publish(workspace, (0, 30))
+    assert workspace.open("raw", schemas.RAW).manifest == third.manifest
+    (told,) = caplog.messages
+    assert "cannot be deleted" in told
+    assert first.manifest.run_id in told
+    monkeypatch.undo()
+    publish(workspace, (0, 40))
+    assert f"run_id={first.manifest.run_id}" not in storage.children(workspace.uri_of("raw"))
 
 
 def test_a_damaged_fragment_is_named(workspace: Workspace) -> None:

@@ -148,9 +148,8 @@ def building(found: VectorFile, directory: Path) -> Iterator[GloveStore]:
             flush_to_disk(file)
         yield GloveStore.open(temporary)
     except OSError as error:
-        raise InfrastructureError(
-            f"{directory.parent}: word vectors cannot be written: {error.strerror or error}"
-        ) from error
+        place = error.filename2 or error.filename or directory.parent
+        raise InfrastructureError(f"{place}: word vectors cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

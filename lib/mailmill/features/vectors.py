@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localized
 from mailmill.storage.refused import passed_over
 
+log = logging.getLogger("mailmill")
 FOLDER = "vectors"
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
@@ -105,11 +107,20 @@ def stores(storage: Storage, work: str) -> Iterator[tuple[SharedVectors, dict[st
     """
     for name in storage.children(join(work, FOLDER)):
         uri = join(work, FOLDER, name)
-        meta: dict[str, Any] = {}
+        meta: dict[str, Any] | None = None
         with passed_over():
             meta = {} if is_part(name) else manifests.document(storage, join(uri, META))
-        if isinstance(fingerprint := meta.get("fingerprint"), str):
+        if meta is None:
+            _say_unreadable(uri)
+        elif isinstance(fingerprint := meta.get("fingerprint"), str):
             yield SharedVectors(storage, uri, fingerprint), meta
+
+
+@cache
+def _say_unreadable(uri: str) -> None:
+    """Say it once a process, where it may be the very store that is needed."""
+    if _FINGERPRINT.fullmatch(uri.rpartition("/")[2]):
+        log.warning("%s is not ours to read: its word vectors are as good as gone", uri)
 
 
 def find(storage: Storage, work: str, fingerprint: str) -> SharedVectors | None:

@@ -31,14 +31,15 @@ from mailmill.storage import clients
 from mailmill.storage.clients import CONCURRENT_READS, CONNECTIONS, Patient, arrow_s3, arrow_s3fs, call, s3fs_of
 from mailmill.storage.disk import replacing
 from mailmill.storage.refused import of_one_object
-from mailmill.storage.sources import SourceObject, printable
+from mailmill.storage.sources import SourceObject, is_junk, printable
 
 log = logging.getLogger("mailmill")
 #: A file of up to so many bytes is read from S3 in one request, where a Parquet reader would make one a column; and
 #: many such objects are read at a time.
 SMALL = 2**20
 
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # or never was: a link may lead nowhere
+#: A file is gone, or never was: a link may lead nowhere.
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _NOT_OURS = (errno.EACCES, errno.EPERM)
 
 
@@ -173,8 +174,9 @@ class Storage:
     def find(self, uri: str, of_mail: bool = True) -> list[SourceObject]:
         """Every file at or below `uri`, sorted by path; one that goes meanwhile is left out.
 
-        Links to folders are not followed: among mail (`of_mail`) that is told. A folder that is not ours to list is
-        left out elsewhere. Raises DataError where there is nothing, InfrastructureError naming such a folder of mail.
+        Links to folders are not followed: among mail (`of_mail`) that is told, as are links that lead nowhere. A folder
+        that is not ours to list is left out elsewhere. Raises DataError where there is nothing, InfrastructureError
+        naming such a folder of mail.
         """
         if is_s3(uri):
             with self.translated(uri):
@@ -196,7 +198,7 @@ class Storage:
 
     def _find_here(self, root: Path, of_mail: bool) -> Iterator[SourceObject]:
         def failed(error: OSError) -> None:
-            if error.errno not in _GONE and (of_mail or error.errno not in _NOT_OURS):
+            if error.errno not in GONE and (of_mail or error.errno not in _NOT_OURS):
                 with self.translated(str(error.filename)):
                     raise error
 
@@ -207,6 +209,8 @@ class Storage:
                 found = path.stat()
             except OSError as error:
                 failed(error)
+                if of_mail and path.is_symlink() and not is_junk(str(path), str(root)):  # a disk that is not mounted
+                    log.warning("%s is a link that leads nowhere", printable(str(path)))
             else:
                 if stat.S_ISREG(found.st_mode):
                     yield SourceObject(str(path), found.st_size, f"{found.st_mtime_ns}", found.st_mtime)

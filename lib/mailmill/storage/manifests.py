@@ -25,8 +25,8 @@ from typing import Any
 import pyarrow as pa
 
 from mailmill import __version__
-from mailmill.errors import DataError
-from mailmill.storage.filesystems import Storage, is_s3, join
+from mailmill.errors import DataError, InfrastructureError
+from mailmill.storage.filesystems import GONE, Storage, is_s3, join
 from mailmill.storage.fingerprint import combine
 
 log = logging.getLogger("mailmill")
@@ -144,11 +144,15 @@ def missing(storage: Storage, table_uri: str, manifest: Manifest) -> list[str]:
 
 
 def _size(storage: Storage, table_uri: str, path: str) -> int:
-    """The bytes of a file on a disk, whatever links lead to it; -1 for none."""
-    try:
-        return os.stat(storage.arrow(join(table_uri, path))[1]).st_size
-    except OSError:
-        return -1
+    """The bytes of a file on a disk, whatever links lead to it; -1 for none, and an error where nobody can tell."""
+    uri = join(table_uri, path)
+    with storage.translated(uri):
+        try:
+            return os.stat(storage.arrow(uri)[1]).st_size
+        except OSError as error:
+            if error.errno in GONE:
+                return -1
+            raise
 
 
 def paths(storage: Storage, table_uri: str) -> dict[str, int]:
@@ -212,7 +216,7 @@ def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collec
     """Make `manifest` the table. Then sweep: its files stay, those of the manifest before it, and folders `in_use`.
 
     Those before stay for readers that are still on them. A table that grew keeps files of many runs; an attempt of a
-    task that ended after the publication has left one beside them.
+    task that ended after the publication has left one beside them. What is not ours to delete stays, with a warning.
     """
     before = read(storage, table_uri)
     named = {file.path for file in manifest.files}
@@ -220,12 +224,24 @@ def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collec
     storage.write(join(table_uri, NAME), manifest.to_bytes())
     named |= {file.path for file in before.files} if before else set()
     folders = {path.partition("/")[0] for path in named} | {f"run_id={m.run_id}" for m in (manifest, before) if m}
+    kept: list[InfrastructureError] = []
     for name in storage.children(table_uri):
         if name.startswith("run_id=") and name not in folders | {*in_use}:
-            storage.delete(join(table_uri, name))
+            kept += _refused(storage, join(table_uri, name))
     for path in paths(storage, table_uri):
         if path.startswith("run_id=") and path not in named and path.partition("/")[0] not in in_use:
-            storage.delete(join(table_uri, path))
+            kept += _refused(storage, join(table_uri, path))
+    if kept:
+        log.warning("%s: %d files of runs before cannot be deleted, e.g. %s", table_uri, len(kept), kept[0].message)
+
+
+def _refused(storage: Storage, uri: str) -> list[InfrastructureError]:
+    """Delete what no reader is on; the error, where that is refused: it ends no publication, for that is made."""
+    try:
+        storage.delete(uri)
+    except InfrastructureError as error:
+        return [error]
+    return []
 
 
 def _sweep(storage: Storage, table_uri: str, folder: str, named: set[str]) -> None:

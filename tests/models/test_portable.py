@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -195,3 +199,16 @@ def test_another_model_is_not_verified(classes: tuple[str, ...]) -> None:
     assert verify(model, export(model)) < 1e-12
     with pytest.raises(ConfigError, match="differ"):
         verify(replace(model, sparse=sparse * 1.1), export(model))
+
+
+def test_nobody_is_told_of_a_session(tmp_path: Path) -> None:
+    """ONNX Runtime's wheels send what they see of models and machines, and keep what they could not send."""
+    graph = Graph(7)
+    p = linear(graph, RNG.normal(size=(7, 1)), RNG.normal(size=1), None)
+    (model := tmp_path / "model.onnx").write_bytes(graph.finish(p, labelled(graph, p, CLASSES, 0.5), {}))
+    (home := tmp_path / "home").mkdir()
+    program = "import sys; from mailmill.models import portable; portable.session(open(sys.argv[1], 'rb').read())"
+    suppressing = {"CI", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in suppressing}
+    subprocess.run([sys.executable, "-c", program, str(model)], env=environment | {"HOME": str(home)}, check=True)
+    assert not list(home.rglob("*"))

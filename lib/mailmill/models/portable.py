@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -214,7 +215,11 @@ def padded(
 
 
 def session(content: bytes) -> Any:
-    """An ONNX Runtime session on one thread. Raises ConfigError where onnxruntime is not installed."""
+    """An ONNX Runtime session on one thread. Raises ConfigError where onnxruntime is not installed.
+
+    From 1.29 on its wheels tell Microsoft of each session, and keep an identifier of the machine, unless told not to.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         runtime = importlib.import_module("onnxruntime")
     except ImportError:

@@ -74,7 +74,7 @@ def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -
 
 @contextmanager
 def session(config: Config, command: str) -> Iterator[Job]:
-    """A job that holds the workspace's lease, and whose end is recorded."""
+    """A job that holds the workspace's lease, and whose end is recorded, also where another run has the lease."""
     from mailmill.job import Job
     from mailmill.runs.record import Recorder
     from mailmill.storage.filesystems import Storage
@@ -90,14 +90,14 @@ def session(config: Config, command: str) -> Iterator[Job]:
 
     job = Job(config, check, recorder.heard)
     job.require_apart()
-    with lease:
-        failure: BaseException | None = None
-        try:
-            with job:
-                yield job
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
+    failure: BaseException | None = None
+    try:
+        with lease, job:
+            yield job
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        if lease.reached:
             recorder.engine(job.described)
             recorder.write(job.storage, failure)  # after the engine has closed: its workers' memory is then known

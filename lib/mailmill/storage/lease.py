@@ -66,6 +66,7 @@ class Lease:
     def __init__(self, storage: Storage, work: str, run: str, seconds: float = 60.0) -> None:
         self._work, self._run, self._seconds = work, run, seconds
         self._place: Place = _OnS3(storage, join(work, NAME)) if is_s3(work) else _OnDisk(storage, work)
+        self.reached = False  # whether the workspace could be read, whoever's the lease is
         self._version: str | None = None
         self._content, self._renewed = b"", 0.0
         self._stop, self._renewing = threading.Event(), threading.Lock()
@@ -76,7 +77,9 @@ class Lease:
         self._holder = Holder.of_this_process(self._run, self._seconds)
         self._content = json.dumps(asdict(self._holder), sort_keys=True).encode()
         for _ in range(3):  # a rival may let go, or be beaten, between a look and a write
-            found = self._awaited(self._place.read())
+            found = self._place.read()
+            self.reached = True
+            found = self._awaited(found)
             mine = found is not None and found.holder == self._holder  # a write whose answer was lost
             if found is not None and not mine and not self._dead(found):
                 raise self._in_use(found)

@@ -14,7 +14,7 @@ import click
 
 from mailmill.commands import interrupt
 from mailmill.config import Config, StorageSection, load, parse
-from mailmill.errors import ConfigError
+from mailmill.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mailmill.job import Job
@@ -65,7 +65,11 @@ def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -
         storage = Storage(StorageSection(endpoint=endpoint, region=os.environ.get("AWS_REGION")))
     except ValueError:
         raise ConfigError(f"AWS_ENDPOINT_URL={endpoint}: should begin with http:// or https://") from None
-    content = storage.read(config)
+    try:
+        content = storage.read(config)
+    except DataError as error:
+        storage.children(config.rpartition("/")[0])  # raises where its bucket does not exist
+        raise ConfigError(f"configuration {error.message}", hint="see conf/ for examples") from None
     try:
         return parse(tomllib.loads(content.decode("utf-8-sig")), changes, origin=config)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -76,6 +76,17 @@ def test_a_lease_that_does_not_fit_on_the_disk_is_not_left_half(
         mine.check()
 
 
+@pytest.mark.parametrize("below", ["", "a/b"])
+def test_a_workspace_that_is_a_file_is_configuration(below: str, tmp_path: Path, storage: Storage) -> None:
+    """No retry makes it a folder; of a link to a disk that is not there one may."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigError, match=f"{tmp_path}/file is a file"):
+        Lease(storage, str(tmp_path / "file" / below), "mine").__enter__()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InfrastructureError):
+        Lease(storage, str(tmp_path / "link"), "mine").__enter__()
+
+
 def test_of_many_that_race_one_wins(place: Place) -> None:
     barrier, won, lost = threading.Barrier(8), [], []
 

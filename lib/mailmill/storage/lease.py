@@ -236,7 +236,12 @@ class _OnDisk:
     def _locked(self) -> Iterator[float]:
         """Holds the lock; gives the time as the storage tells it, whose clock need not be this machine's."""
         with self._storage.translated(str(self._folder)):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):  # the first is also said of a link that leads nowhere
+                if files := [each for each in (self._folder, *self._folder.parents) if each.is_file()]:
+                    raise ConfigError(f"{files[0]} is a file", hint="set run.work to a folder") from None
+                raise
             with (self._folder / LOCK).open("ab") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 os.utime(file.fileno())

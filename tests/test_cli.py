@@ -373,6 +373,19 @@ class TestRefusals:
         environment = {"AWS_ENDPOINT_URL_S3": "", "AWS_ENDPOINT_URL": "h:8333"}
         refused(mailmill("ingest", "-c", "s3://b/x.toml", environment=environment), 2, "AWS_ENDPOINT_URL=h:8333")
 
+    @pytest.mark.s3
+    @pytest.mark.parametrize(
+        ("place", "said"),
+        [
+            ("s3://test/nope.toml", ("configuration s3://test/nope.toml does not exist", "see conf/")),
+            ("s3://nope/nope.toml", ("bucket nope does not exist",)),
+        ],
+    )
+    def test_a_configuration_that_is_not_on_s3(self, place: str, said: tuple[str, ...], s3_endpoint: str) -> None:
+        """It was told as data: exit code 3."""
+        environment = {"AWS_ENDPOINT_URL": s3_endpoint} | NO_PROXY
+        refused(mailmill("ingest", "-c", place, environment=environment), 2, *said)
+
     def test_a_typo_in_a_key(self, config: Path, tmp_path: Path) -> None:
         config.write_text(config.read_text().replace("ngram_bits", "ngram_bist").replace("trees", "tress"))
         began = time.monotonic()

@@ -275,3 +275,12 @@ def test_an_archive_on_s3_is_fetched_and_named(s3_endpoint: str, tmp_path: Path)
 def test_missing_vectors_are_named(tmp_path: Path, storage: Storage) -> None:
     with pytest.raises(DataError, match=r"none\.txt"):
         vectors.prepare(storage, str(tmp_path), str(tmp_path / "none.txt"))
+
+
+def test_vectors_that_are_no_file_are_told_before_any_work(tmp_path: Path, storage: Storage) -> None:
+    """Of a folder the stage said that the disk had failed, worth another try; below a file it was a bug."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match="are a folder"):
+        vectors.require(storage, str(tmp_path))
+    with pytest.raises(DataError, match="do not exist"):
+        vectors.require(storage, str(tmp_path / "file" / "v.txt"))

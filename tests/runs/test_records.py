@@ -16,10 +16,12 @@ from click.testing import CliRunner
 from mailmill.cli import cli
 from mailmill.commands import interrupt
 from mailmill.commands.outcome import guarded
+from mailmill.commands.session import session
 from mailmill.config import Config
-from mailmill.errors import DataError, InfrastructureError
+from mailmill.errors import DataError, InfrastructureError, MailmillError
 from mailmill.runs import logs, record, reports
 from mailmill.storage.filesystems import Storage
+from mailmill.storage.lease import Lease
 from tests import mail
 from tests.faults.processes import Running, command, for_people, mailmill
 
@@ -98,6 +100,38 @@ def test_a_run_that_a_scheduler_ends_says_so_and_is_recorded(settings: tuple[Con
     found = json.loads(file.read_text())
     assert (found["outcome"], found["error"]["exit_code"]) == ("interrupted", 143)
     assert found["engine"].startswith("local")
+
+
+def test_a_run_that_another_keeps_out_is_recorded_and_touches_nothing_else(
+    settings: tuple[Config, Path], tmp_path: Path
+) -> None:
+    """A night that found the workspace in use was in no list of runs."""
+    config = settings[0].model_copy(update={"run": settings[0].run.model_copy(update={"work": str(tmp_path)})})
+    storage = Storage(config.storage)
+    with Lease(storage, str(tmp_path), "other"):
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        with pytest.raises(InfrastructureError, match="is in use by run other"), session(config, "ingest"):
+            pytest.fail("it began")
+        (found,) = reports.load(storage, str(tmp_path), "last")
+        after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after.items() - before.items() == {(path, after[path]) for path in (tmp_path / "runs").iterdir()}, (
+        "the record alone"
+    )
+    assert (found["command"], found["outcome"], found["tables"]) == ("ingest", "failed", [])
+    assert "is in use by run other" in reports.shown(found)
+    assert "failed" in reports.listing(storage, str(tmp_path)).splitlines()[1]
+
+
+def test_a_workspace_that_cannot_be_read_is_asked_for_no_record(
+    settings: tuple[Config, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A storage that does not answer would be waited for twice."""
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    config = settings[0].model_copy(update={"run": settings[0].run.model_copy(update={"work": str(file)})})
+    with pytest.raises(MailmillError), session(config, "ingest"):
+        pytest.fail("it began")
+    assert caplog.text == ""
 
 
 def test_a_damaged_record_hides_no_other(

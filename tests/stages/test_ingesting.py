@@ -612,21 +612,62 @@ def test_what_could_not_be_read_is_tried_again(
     assert mailbox.run() == second
 
 
-def test_a_night_that_nobody_may_read_is_told(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ "raw unchanged" was all that a scheduler saw, night after night, once a policy kept new mail from being read."""
+@pytest.mark.parametrize("keep_gone", ["false", "true"])
+@pytest.mark.parametrize("count", [1, 25])
+def test_a_night_that_nobody_may_read_is_told(
+    count: int, keep_gone: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "raw unchanged" was all that a scheduler saw, night after night; with an archive a night it still was."""
+    night = [(f"ingest.as_of={day}", f"ingest.keep_gone={keep_gone}") for day in DAYS]
     mailbox.arrive(DAYS[0], 30)
-    first = mailbox.run()
-    mailbox.arrive(DAYS[1], 5)
-    refuse(monkeypatch, DAYS[1])
-    second = mailbox.run()
-    assert (second["raw"].statistics["unread"], second["raw"].fingerprint) == (5, first["raw"].fingerprint)
-    assert mailbox.run()["raw"] == second["raw"], "the same objects again: nothing is published anew"
-    assert not list(mailbox.folder.glob("work/raw/run_id=*/unread")), "nor is anything left there"
-    mailbox.arrive(DAYS[1], 25)
-    with pytest.raises(InfrastructureError, match=r"none of 25 objects could be read"):
-        mailbox.run()
+    first = mailbox.run(*night[0])["raw"]
+    mailbox.arrive(DAYS[1], count)
+    refuse(monkeypatch, "/2026-11-")
+
+    def told(overrides: tuple[str, ...], objects: int) -> Manifest:
+        with pytest.raises(InfrastructureError, match=rf"none of {objects} objects could be read, e\.g\. .*Permission"):
+            mailbox.run(*overrides)
+        with Job(mailbox.config()) as job:
+            return job.workspace.manifest("raw")
+
+    second = told(night[1], count)
+    assert (second.statistics["unread"], second.fingerprint) == (count, first.fingerprint)
+    assert told(night[1], count) == second, "a retry is told the same, and publishes nothing anew"
+    assert not list(mailbox.folder.glob("work/raw/run_id=*/unread")), "nor does it leave anything"
+    assert mailbox.run(*night[2])["raw"] == second, "the next night has nothing else: it is not red for ever"
+    mailbox.arrive(DAYS[2], 1)
+    told(night[2], count + 1)
     monkeypatch.undo()
-    adds_up(mailbox.run(), 55)
+    adds_up(mailbox.run(*night[2]), 31 + count)
+
+
+def test_what_stays_unreadable_hides_no_mail_that_comes_later(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One object that stays for ever: the nights go on, and so does a rerun of the day on which it came with others."""
+    mailbox.arrive(DAYS[0], 10)
+    refuse(monkeypatch, f"{DAYS[0]}-0003")
+    first = mailbox.run(f"ingest.as_of={DAYS[0]}")
+    assert mailbox.run(f"ingest.as_of={DAYS[0]}") == first
+    assert mailbox.run(f"ingest.as_of={DAYS[1]}") == first
+    mailbox.arrive(DAYS[2], 5)
+    adds_up(mailbox.run(f"ingest.as_of={DAYS[2]}"), 14)
+    assert "1 of 1 objects could not be read" in caplog.text
+    assert "1 of 6 objects could not be read" in caplog.text
+
+
+def test_a_day_run_again_that_nobody_may_read_gives_up_no_mail(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in DAYS:
+        mailbox.arrive(day, 5)
+        last = mailbox.run(f"ingest.as_of={day}")
+    refuse(monkeypatch, DAYS[1])
+    for _ in range(2):
+        with pytest.raises(InfrastructureError, match="none of 5 objects could be read"):
+            mailbox.run(f"ingest.as_of={DAYS[1]}")
+    with Job(mailbox.config()) as job:
+        assert {name: job.workspace.manifest(name) for name in GROWING} == last
 
 
 def test_what_stays_unreadable_stops_no_rerun(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,17 @@ def test_a_lease_that_does_not_fit_on_the_disk_is_not_left_half(
         mine.check()
 
 
+@pytest.mark.parametrize("below", ["", "a/b"])
+def test_a_workspace_that_is_a_file_is_configuration(below: str, tmp_path: Path, storage: Storage) -> None:
+    """No retry makes it a folder; of a link to a disk that is not there one may."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigError, match=f"{tmp_path}/file is a file"):
+        Lease(storage, str(tmp_path / "file" / below), "mine").__enter__()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InfrastructureError):
+        Lease(storage, str(tmp_path / "link"), "mine").__enter__()
+
+
 def test_of_many_that_race_one_wins(place: Place) -> None:
     barrier, won, lost = threading.Barrier(8), [], []
 
@@ -232,17 +243,20 @@ def test_a_lease_is_looked_at_before_each_publication(place: Place) -> None:
 
 
 def test_a_lease_that_could_not_be_renewed_for_its_time_is_lost(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A storage that does not answer does not say that another run has taken over."""
+    """A storage that does not answer does not say that another run has taken over: nor does the message."""
 
     def fails(*_: object) -> None:
-        raise InfrastructureError("S3 does not answer")
+        raise InfrastructureError("S3 does not answer", hint="check the network")
 
     with Lease(*place, "mine", seconds=3600) as mine:
         monkeypatch.setattr(mine._place, "write", fails)
         mine.check()  # it was renewed a moment ago
         mine._renewed -= 3601
-        with pytest.raises(InfrastructureError, match="was lost"):
+        with pytest.raises(InfrastructureError, match=r"not be renewed for 3601 s.*: S3 does not answer") as caught:
             mine.check()
+        assert caught.value.hint == "check the network"
+        monkeypatch.undo()
+        mine.check()  # nobody had come meanwhile
 
 
 def test_a_lease_that_was_taken_unseen_is_not_let_go(place: Place) -> None:

@@ -14,7 +14,7 @@ import click
 
 from mailmill.commands import interrupt
 from mailmill.config import Config, StorageSection, load, parse
-from mailmill.errors import ConfigError
+from mailmill.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mailmill.job import Job
@@ -65,7 +65,11 @@ def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -
         storage = Storage(StorageSection(endpoint=endpoint, region=os.environ.get("AWS_REGION")))
     except ValueError:
         raise ConfigError(f"AWS_ENDPOINT_URL={endpoint}: should begin with http:// or https://") from None
-    content = storage.read(config)
+    try:
+        content = storage.read(config)
+    except DataError as error:
+        storage.children(config.rpartition("/")[0])  # raises where its bucket does not exist
+        raise ConfigError(f"configuration {error.message}", hint="see conf/ for examples") from None
     try:
         return parse(tomllib.loads(content.decode("utf-8-sig")), changes, origin=config)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -74,7 +78,7 @@ def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -
 
 @contextmanager
 def session(config: Config, command: str) -> Iterator[Job]:
-    """A job that holds the workspace's lease, and whose end is recorded."""
+    """A job that holds the workspace's lease, and whose end is recorded, also where another run has the lease."""
     from mailmill.job import Job
     from mailmill.runs.record import Recorder
     from mailmill.storage.filesystems import Storage
@@ -90,14 +94,14 @@ def session(config: Config, command: str) -> Iterator[Job]:
 
     job = Job(config, check, recorder.heard)
     job.require_apart()
-    with lease:
-        failure: BaseException | None = None
-        try:
-            with job:
-                yield job
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
+    failure: BaseException | None = None
+    try:
+        with lease, job:
+            yield job
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        if lease.reached:
             recorder.engine(job.described)
             recorder.write(job.storage, failure)  # after the engine has closed: its workers' memory is then known

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 from typing import IO, cast
 
 import numpy as np
@@ -65,7 +66,8 @@ class VectorFile:
     def find(cls, source: str) -> VectorFile:
         """Resolve a path (`x.txt`, `x.txt.gz`, `x.zip`, `x.zip!member.txt`) or `package:NAME`.
 
-        Raises ConfigError where a package is unknown or not installed, DataError where a file is missing.
+        Raises ConfigError where a package is unknown or not installed, DataError where a file is missing or a folder,
+        InfrastructureError where it cannot be looked at.
         """
         if source.startswith(PACKAGE):
             paths = _package_paths(source.removeprefix(PACKAGE))
@@ -75,8 +77,12 @@ class VectorFile:
             name = Path(source.partition("!")[0]).name + "".join(source.partition("!")[1:])
         try:
             stats = [path.stat() for path in paths]
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise DataError(f"word vectors {error.filename} do not exist", hint="set features.vectors") from None
+        except OSError as error:
+            raise InfrastructureError(f"word vectors {error.filename}: {error.strerror}") from error
+        if any(S_ISDIR(found.st_mode) for found in stats):
+            raise DataError(f"word vectors {source} are a folder", hint="set features.vectors to a file")
         signature = ";".join([name, *(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)])
         return cls(source, name, signature, paths)
 

@@ -7,17 +7,20 @@ the keys before them, so a day that is run again (`--as-of`) has the same bytes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
 from mailmill import schemas
 from mailmill.engines import Grouping
-from mailmill.errors import DataError, InfrastructureError
+from mailmill.errors import DataError
 from mailmill.job import Job, done, skipped
 from mailmill.progress import watch
+from mailmill.stages import unread
+from mailmill.stages.unread import Unread
 from mailmill.storage import duplicates, ledger, loading, manifests
 from mailmill.storage.containers import Limits
 from mailmill.storage.fragments import Written, rows_of
@@ -27,8 +30,6 @@ from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_bat
 from mailmill.storage.tables import Stage, Table
 
 log = logging.getLogger("mailmill")
-#: Of so many objects that came since one at least can be read, where nothing is wrong but with single ones.
-MANY = 20
 #: A statistic of raw mail that was taken for one command alone ("score"), which may take other mail in its place.
 TAKEN_FOR = "taken_for"
 OUTPUTS = {"raw": schemas.RAW, "raw_rejects": schemas.REJECTS, "ledger": ledger.SCHEMA}
@@ -38,6 +39,7 @@ def ingest(job: Job, taken_for: str = "") -> Table:
     """Take every object that is new: a row a message, exact duplicates once; what cannot be used -> `raw_rejects`.
 
     An object that cannot be read at all (it is gone, or not ours to read) is counted as `unread`, and tried again.
+    Raises InfrastructureError where that is all that is new, unless it is what an earlier day found as well.
     Where an object that was taken is gone or has changed, all are read again, unless `ingest.keep_gone`; likewise
     after a change of code or settings. `ingest.as_of`: the tables as they were at the end of that day; with
     `ingest.keep_gone`, which never gives up mail that was taken, no more than that later mail is not taken.
@@ -52,7 +54,7 @@ def ingest(job: Job, taken_for: str = "") -> Table:
         raise DataError(f"no mail up to {day} in {', '.join(job.config.input.paths)}", hint="see --as-of")
     parameters = settings.model_dump(mode="json", exclude={"as_of", "keep_gone"})
     stage = job.stage({"objects": fingerprint_objects(listed)}, [parameters], OUTPUTS)
-    if _stands(stage, unread=0):
+    if Unread().stand(stage):
         return skipped(stage, "raw")
     before = None if settings.keep_gone else as_of  # objects of a day that is taken again may be gone
     base = _base(stage, before, settings.keep_gone)
@@ -63,7 +65,7 @@ def ingest(job: Job, taken_for: str = "") -> Table:
         base, new, gone = Base(), listed, 0
     if settings.keep_gone:
         stage = job.stage({"objects": fingerprint_objects([*base.objects, *new])}, [parameters], OUTPUTS)
-        if _stands(stage, unread=0):
+        if Unread().stand(stage):
             return skipped(stage, "raw")
     elif base.objects:
         log.info("ingest: %d of %d objects are new", len(new), len(listed))
@@ -88,8 +90,11 @@ def _up_to(as_of: str | None, found: list[SourceObject]) -> list[SourceObject]:
     return taken
 
 
-def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str, besides: Mapping[str, str]) -> Table:
-    """Read the new objects into the day's partition and publish it with what stays; `besides`: statistics more."""
+def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str, besides: Mapping[str, Any]) -> Table:
+    """Read the new objects into the day's partition and publish it with what stays; `besides`: statistics more.
+
+    Where none of them can be read, that is published before it is raised: by that a later day knows them again.
+    """
     settings = job.config.ingest
     planned = plan_batches(new, settings.batch_bytes, settings.batch_objects)
     batches = [loading.Batch(number, tuple(batch)) for number, batch in enumerate(planned)]
@@ -101,12 +106,38 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str,
         with watch("ingest", len(new), "objects") as progress:
             sizes = [len(batch.objects) for batch in batches]
             written = job.engine.write_tasks(loading.load_batch, batches, task, progress, sizes)
+    left = unread.of(stage, written, new, day)
+    besides = {**left.statistics, **besides}
+    if not left.objects:
+        return _publish(job, stage, base, new, written, day, besides)
+    taken = [found for found in new if found not in left.objects]
+    if not taken and _gives_up(stage, base):
+        raise left.failure()
+    failed = left.in_vain == day
+    if not failed:
+        log.warning(
+            "ingest: %d of %d objects could not be read, e.g. %s; the next run tries them again",
+            len(left.objects), len(new), left.example,
+        )  # fmt: skip
+    stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
+    table = skipped(stage, "raw") if left.stand(stage) else _publish(job, stage, base, taken, written, day, besides)
+    if failed:
+        raise left.failure()
+    return table
+
+
+def _gives_up(stage: Stage, base: Base) -> bool:
+    """Whether nothing was published, or mail that was taken before is not in the base."""
+    raw = stage.previous["raw"]
+    return raw is None or not base.objects or len(base.objects) < raw.statistics["objects"]
+
+
+def _publish(
+    job: Job, stage: Stage, base: Base, taken: Sequence[SourceObject], written: list[Written], day: str,
+    besides: Mapping[str, Any],
+) -> Table:  # fmt: skip
+    """Publish what was read of the objects taken with what stays; `besides`: statistics more."""
     read, unusable = rows_of(written, "raw"), rows_of(written, "raw_rejects")
-    taken = _taken(stage, written, new, base) if rows_of(written, "unread") else new
-    if len(taken) < len(new):
-        stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
-        if _stands(stage, unread=len(new) - len(taken)):
-            return skipped(stage, "raw")
     written = _drop_duplicates(job, stage, written, base, f"day={day}") if read else written
     counts = {"objects": len(taken), "messages": read + unusable, "rejects": unusable}
     counts["duplicates"] = read - rows_of(written, "raw")
@@ -118,39 +149,7 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str,
     written = base.written + written
     reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
     statistics = ledger.totals(days) | {"days": days, "companions": ledger.companions(stage, written)}
-    statistics |= {"unread": len(new) - len(taken), **besides}
-    return done(job.publish(stage, written, statistics | {"reasons": reasons}), "raw")
-
-
-def _stands(stage: Stage, unread: int) -> bool:
-    """Whether what is published is what would be again, with so many objects that could not be read."""
-    return stage.unchanged and _unread(stage) == unread
-
-
-def _unread(stage: Stage) -> int:
-    """How many objects the published version could not read."""
-    raw = stage.previous["raw"]
-    return int(raw.statistics.get("unread", 0)) if raw else 0
-
-
-def _taken(stage: Stage, written: list[Written], new: list[SourceObject], base: Base) -> list[SourceObject]:
-    """The new objects without those that could not be read at all: they are not in the ledger.
-
-    Raises InfrastructureError where not one of many could be read, or of the first: that is no matter of single ones.
-    """
-    scans = stage.draft("unread", written, loading.UNREAD).scans()
-    unread = {row["source"]: row["why"] for scan in scans for row in scan.read().to_pylist()}
-    example, why = min(unread.items())
-    if len(unread) == len(new) and (len(new) - _unread(stage) >= MANY or not base.objects):
-        raise InfrastructureError(
-            f"none of {len(new)} objects could be read, e.g. {example} ({why})",
-            hint="check who may read them; the same command then takes them",
-        )
-    log.warning(
-        "ingest: %d of %d objects could not be read, e.g. %s (%s); the next run tries them again",
-        len(unread), len(new), example, why,
-    )  # fmt: skip
-    return [found for found in new if found.name not in unread]
+    return done(job.publish(stage, written, statistics | {"reasons": reasons, **besides}), "raw")
 
 
 def _drop_duplicates(job: Job, stage: Stage, written: list[Written], base: Base, folder: str) -> list[Written]:

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from mailmill.errors import ConfigError, InfrastructureError
+from mailmill.errors import ConfigError, InfrastructureError, MailmillError
 from mailmill.storage.clients import code_of
 from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.holder import Holder
@@ -66,8 +66,10 @@ class Lease:
     def __init__(self, storage: Storage, work: str, run: str, seconds: float = 60.0) -> None:
         self._work, self._run, self._seconds = work, run, seconds
         self._place: Place = _OnS3(storage, join(work, NAME)) if is_s3(work) else _OnDisk(storage, work)
+        self.reached = False  # whether the workspace could be read, whoever's the lease is
         self._version: str | None = None
         self._content, self._renewed = b"", 0.0
+        self._failure: MailmillError | None = None  # of the renewals since the last that did not fail
         self._stop, self._renewing = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -76,7 +78,9 @@ class Lease:
         self._holder = Holder.of_this_process(self._run, self._seconds)
         self._content = json.dumps(asdict(self._holder), sort_keys=True).encode()
         for _ in range(3):  # a rival may let go, or be beaten, between a look and a write
-            found = self._awaited(self._place.read())
+            found = self._place.read()
+            self.reached = True
+            found = self._awaited(found)
             mine = found is not None and found.holder == self._holder  # a write whose answer was lost
             if found is not None and not mine and not self._dead(found):
                 raise self._in_use(found)
@@ -101,11 +105,21 @@ class Lease:
             self._version = None
 
     def check(self) -> None:
-        """Raise InfrastructureError where the lease was taken and is lost: what follows must not be published."""
+        """Raise InfrastructureError where the lease was taken and is lost: what follows must not be published.
+
+        It is lost where another run took it over, or may have: where it was not renewed for its time to live.
+        """
         if self._thread is None:
             return
         self._try_to_renew()  # asks the storage: by the clock of a machine that was suspended nothing is late
-        if self._version is None or time.monotonic() - self._renewed > self._seconds:
+        late = time.monotonic() - self._renewed
+        if self._version is not None and late > self._seconds and self._failure is not None:
+            raise InfrastructureError(
+                f"the lease on {self._work} could not be renewed for {late:.0f} s, and nothing more is published: "
+                f"{self._failure.message}",
+                hint=self._failure.hint or "start the same command again",
+            ) from self._failure
+        if self._version is None or late > self._seconds:
             raise InfrastructureError(
                 f"the lease on {self._work} was lost: another run may have taken over; nothing more is published",
                 hint="start the same command again; see that no two schedules write to one run.work",
@@ -126,11 +140,12 @@ class Lease:
                     began = time.monotonic()
                     written = self._place.write(self._content, self._version)
                     if written is not None:
-                        self._version, self._renewed = written, began
+                        self._version, self._renewed, self._failure = written, began, None
                         return
                     found = self._place.read()  # beaten; or by an own write, whose answer was lost
                     self._version = found.version if found is not None and found.holder == self._holder else None
-            except InfrastructureError as error:
+            except MailmillError as error:
+                self._failure = error
                 log.warning("lease not renewed: %s", error.message)
 
     def _awaited(self, found: Found | None) -> Found | None:
@@ -221,7 +236,12 @@ class _OnDisk:
     def _locked(self) -> Iterator[float]:
         """Holds the lock; gives the time as the storage tells it, whose clock need not be this machine's."""
         with self._storage.translated(str(self._folder)):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):  # the first is also said of a link that leads nowhere
+                if files := [each for each in (self._folder, *self._folder.parents) if each.is_file()]:
+                    raise ConfigError(f"{files[0]} is a file", hint="set run.work to a folder") from None
+                raise
             with (self._folder / LOCK).open("ab") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 os.utime(file.fileno())

@@ -253,6 +253,28 @@ def test_a_model_trained_anew_has_no_figures_until_it_is_evaluated(
         assert "accuracy" in summarise(job.workspace)
 
 
+def test_settings_that_a_model_was_not_trained_with_are_told_of(
+    reference: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of those of [evaluate] and [train] that training settles, figures came out the same without a word."""
+    changes = ["evaluate.threshold=0.9", "train.calibration=none", "forest.trees=9"]
+    config = copied(reference, tmp_path, *changes, "score.model=forest")
+    with Job(config) as job:
+        metrics = job.workspace.manifest("metrics")
+        assert pipeline.evaluate(job).manifest == metrics
+        assert "models/logistic was trained with evaluate.threshold = 0.5, train.calibration = platt," in caplog.text
+        told = "models/forest was trained with evaluate.threshold = 0.5, forest.trees = 8, train.calibration = platt,"
+        assert told in caplog.text
+        caplog.clear()
+        pipeline.score(job)
+        assert told in caplog.text
+        pipeline.train(job)
+        caplog.clear()
+        pipeline.evaluate(job)
+        pipeline.score(job)
+        assert not caplog.text
+
+
 def test_nights_score_new_mail_with_models_and_metrics_that_stay(
     reference: Config, corpus: Path, tmp_path: Path
 ) -> None:

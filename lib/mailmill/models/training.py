@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from mailmill.config import Config, ModelName
 from mailmill.errors import ConfigError, DataError
@@ -68,6 +69,15 @@ def decided(config: Config, sparse_columns: int) -> Config:
     l2, tolerance = (BESIDE_SPARSE_L2, SPARSE_TOLERANCE) if sparse_columns else (L2, TOLERANCE)
     given = {"l2": l2 if section.l2 is None else section.l2, "tolerance": section.tolerance or tolerance}
     return config.model_copy(update={"logistic": section.model_copy(update=given)})
+
+
+def settings_of(name: str, config: Config) -> dict[str, Any]:
+    """What `fit` and `settled` heed of a `decided` configuration, by the settings' names, as JSON has it."""
+    sections = {name: getattr(config, name), "evaluate": config.evaluate, "train": config.train}
+    others = {"choose_by", "models", "onnx"}
+    dumped = {section: found.model_dump(mode="json", exclude=others) for section, found in sections.items()}
+    settings = {f"{section}.{key}": value for section, values in dumped.items() for key, value in values.items()}
+    return settings | {"run.seed": config.run.seed}
 
 
 def settled(model: Model, config: Config, map_reduce: MapReduce) -> Model:

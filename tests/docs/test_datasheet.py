@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mailmill import schemas
-from mailmill.docs import answers, build, datasheet, declared, gathering
+from mailmill.docs import answers, build, datasheet, declared, gathering, huggingface
 from mailmill.docs.datasheet import questions
 from mailmill.docs.facts import Fact, Facts
 from mailmill.errors import ConfigError, DataError
@@ -291,6 +291,23 @@ def test_more_of_the_same_mail_needs_no_new_declaration(documented: Documented, 
         build.check(Job(documented.config).workspace, documented.config)
     finally:
         mark.write_text(before)
+
+
+def test_what_is_declared_of_other_data_names_none_of_ours(
+    documented: Documented, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a checkout, real mail was published under the demo's name and licence: that no message was ever sent."""
+    assert documented.documents().about["license_name"] == "Apache-2.0"
+    assert not caplog.text
+    mail = documented.config.input.model_copy(update={"paths": (str(tmp_path / "mail"),)})
+    config = documented.config.model_copy(update={"input": mail})
+    documents = build.gather(Job(config).workspace, config)
+    assert documents.about == {}
+    assert "datasheet.toml is about other data (generator.kind was grammar, is unknown; " in caplog.text
+    manifests = {"raw": Job(config).workspace.manifest("raw")}
+    card = huggingface.card(documents.facts, manifests, documents.about, documents.datasheets)
+    assert 'license: "unknown"' in card
+    assert "demo" not in card
 
 
 def test_a_declaration_for_one_table_outranks_one_for_all() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,13 +20,17 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.tables import Workspace
 
+log = logging.getLogger("mailmill")
 VALIDATION = "validation/index.html"
 INDEX = "index.html"
 
 
 @dataclass(frozen=True)
 class Documents:
-    """What can be documented without computing anything: facts, declarations, and the sheets of answers."""
+    """What can be documented without computing anything: facts, declarations, and the sheets of answers.
+
+    about: what somebody declared of this very data; {} where it was of other data.
+    """
 
     facts: Facts
     about: Mapping[str, str]
@@ -55,8 +60,12 @@ def gather(workspace: Workspace, config: Config) -> Documents:
     found = gathering.gather(workspace, config)
     declarations = datasheet.read_declarations(workspace.storage, config.docs.declared)
     models = datasheet.read_declarations(workspace.storage, config.docs.declared, "model_card")
-    sheets = datasheet.build(found, declarations)
-    return Documents(found, declarations.about, sheets, datasheet.build_cards(found, models))
+    sheets, about = datasheet.build(found, declarations), declarations.about
+    if about and (changes := declarations.changes(found)):
+        about, file = {}, join(config.docs.declared, "datasheet.toml")
+        said = "%s is about other data (%s), so its [about] is left out: name your own folder as docs.declared"
+        log.warning(said, file, "; ".join(map(str, changes)))
+    return Documents(found, about, sheets, datasheet.build_cards(found, models))
 
 
 def check(workspace: Workspace, config: Config) -> Documents:
@@ -82,6 +91,7 @@ def state(documents: Documents, config: Config, workspace: Workspace) -> str:
     plain = [
         [[fact.name, fact.value] for fact in documents.facts],
         [sheet.to_dict() for sheet in documents.sheets],
+        dict(documents.about),
         workspace.storage.exists(join(place(config), VALIDATION)),
     ]
     return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()

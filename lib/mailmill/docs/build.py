@@ -23,6 +23,15 @@ from mailmill.storage.tables import Workspace
 log = logging.getLogger("mailmill")
 VALIDATION = "validation/index.html"
 INDEX = "index.html"
+_SUBJECTS = {
+    "datasheet": datasheet.WITH_SHEET,
+    "table": gathering.IN_ORDER,
+    "model": datasheet.SUBJECTS["model_card"],
+}
+#: What a site may hold a page or a file of, by name.
+OF_SUBJECTS = {
+    f"{kind}-{name}.{form}" for kind, names in _SUBJECTS.items() for name in names for form in ("html", "json")
+}
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,8 @@ def build(
 ) -> dict[str, bytes]:
     """Build the site and the files for machines; write the site, keep the version, and give the latter files.
 
+    Pages of an earlier build that this one has not go, as of a model that is no longer trained, with what they showed.
+
     `material` is what model cards are made from, None where there is no model; `figures`: of `site.draw_tables`.
     """
     storage = workspace.storage
@@ -147,6 +158,8 @@ def build(
     pages = site.render(content)
     for name, text in {**twins, **dict(reversed(pages.items()))}.items():  # the index last: it links to the others
         storage.write(join(place(config), name), text.encode())
+    for name in sorted(OF_SUBJECTS.difference(twins, pages).intersection(storage.children(place(config)))):
+        storage.delete(join(place(config), name))
     for name in ("croissant.json", "README.md"):  # these find the tables beside them
         storage.write(join(workspace.root, name), twins[name].encode())
     return {name: text.encode() for name, text in twins.items()}

@@ -251,6 +251,10 @@ def test_hashed_words_are_told_of(documented: Documented) -> None:
     assert "hashed" not in cards["models.forest"]["evaluation.preprocessing"]
     used = next(fact for fact in documents.facts if fact.name == "models.logistic.hyperparameters.l2_sparse")
     assert f"l2_sparse {answers.show(used.value)}," in cards["models.logistic"]["details.algorithm"]
+    fitted = next(fact for fact in documents.facts if fact.name == "models.forest.calibration.slope")
+    said = f"fitted to the validation split: method platt, slope {answers.show(fitted.value)}, offset "
+    assert said in cards["models.forest"]["details.algorithm"]
+    assert "of neg, pos (evaluate.threshold: 0.5)." in cards["models.forest"]["metrics.thresholds"]
 
 
 def test_check_passes_on_the_demo(documented: Documented) -> None:

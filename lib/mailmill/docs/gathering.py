@@ -225,6 +225,9 @@ def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Wor
         if document is not None:
             for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
                 found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
+            fitted = document.get("calibration") or {}
+            said = ("method", "slope", "offset") if fitted.get("method") == "platt" else ("method",)
+            found.add(f"{label}.calibration", {k: fitted.get(k) for k in said}, f"model.json of {name}", manifest)
             spec = dict(document.get("feature_spec") or {})
             if document.get("kind") != "logistic":  # a forest does not read them
                 spec["sparse_columns"] = 0

@@ -248,3 +248,13 @@ def test_one_class_cannot_be_learnt() -> None:
     data = problem(50, 2)
     with pytest.raises(DataError, match="alone"):
         fit_forest(cut(TrainingArrays(data.X, data.y * 0, data.ids)), CLASSES, SMALL)
+
+
+def test_weights_of_rows_are_refused() -> None:
+    """The forest was that of rows without weights, and nothing said so."""
+    data = problem()
+    even, uneven = np.ones(len(data.y)), np.where(data.y == 0, 0.5, 1.0)
+    few = ForestSettings(trees=1, depth=2)
+    assert fit_forest(cut(replace(data, weights=even)), CLASSES, few)[0].trees
+    with pytest.raises(DataError, match="no weights of rows\nuse class_weights"):
+        fit_forest(cut(replace(data, weights=uneven)), CLASSES, few)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.draws import Stream, mix
+from mailmill.errors import DataError
 from mailmill.models.binned import binned
 from mailmill.models.binning import BinSample, draw_bin_sample
 from mailmill.models.counts import Counted, Lists, search
@@ -55,8 +56,10 @@ class Survey:
 
 
 def survey(fragment: Fragment, task: SurveyTask) -> Survey:
-    """One fragment's census and bottom-k sample."""
+    """One fragment's census and bottom-k sample. Raises DataError where rows have weights, which trees do not heed."""
     arrays = fragment.arrays(task.split)
+    if arrays.weights is not None and (arrays.weights != 1).any():
+        raise DataError("a forest takes no weights of rows", hint="use class_weights, or leave rows out")
     return Survey(take_census(arrays, task.n_classes), draw_bin_sample(arrays, task.sample, task.seed))
 
 

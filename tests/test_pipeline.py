@@ -15,11 +15,14 @@ import pytest
 
 from mailmill import pipeline, schemas
 from mailmill.config import Config, parse
+from mailmill.docs import build
 from mailmill.docs.summary import summarise
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job, done
 from mailmill.models import training
 from mailmill.models.logistic import LogisticSettings
+from mailmill.stages import documenting
+from mailmill.stages.scorer import chosen
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Table
@@ -221,6 +224,73 @@ def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config
         said = summarise(job.workspace)
     assert "evaluated on other features" in said
     assert not [word for word in ("accuracy", "labelled (") if word in said]
+
+
+def test_a_model_trained_anew_has_no_figures_until_it_is_evaluated(
+    reference: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where `evaluate` failed, or was left out, figures and the choice are those of other models."""
+    config = copied(reference, tmp_path, "forest.trees=1", "forest.depth=1")
+    with Job(config) as job:
+        assert build.gather(job.workspace, config).facts.get("models.forest.test.accuracy")
+        pipeline.train(job)
+        scores = job.workspace.manifest("scores")
+        with pytest.raises(DataError, match=r"an earlier version of models/forest\nrun `mailmill evaluate`") as caught:
+            pipeline.score(job)
+        assert job.workspace.manifest("scores") == scores
+        assert f"no figures: {caught.value.message}" in summarise(job.workspace)
+        assert "accuracy" not in summarise(job.workspace)
+        documents = build.gather(job.workspace, config)
+        assert f"no figures of models: {caught.value.message}" in caplog.text
+        assert [fact.name for fact in documents.facts if fact.table == "metrics"] == ["models.trained"]
+        used = next(answer for answer in documents.sheets[0].answers if answer.question.id == "uses.already")
+        assert used.text.endswith("they have not been evaluated.")
+        assert documenting._material(job, documents) is None
+        named = config.model_copy(update={"score": config.score.model_copy(update={"model": "logistic"})})
+        assert chosen(job.workspace, named.score.model) == "logistic"
+        pipeline.evaluate(job)
+        assert pipeline.score(job).rows == scores.rows
+        assert "accuracy" in summarise(job.workspace)
+
+
+def test_settings_that_a_model_was_not_trained_with_are_told_of(
+    reference: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of those of [evaluate] and [train] that training settles, figures came out the same without a word."""
+    changes = ["evaluate.threshold=0.9", "train.calibration=none", "forest.trees=9"]
+    config = copied(reference, tmp_path, *changes, "score.model=forest")
+    with Job(config) as job:
+        metrics = job.workspace.manifest("metrics")
+        assert pipeline.evaluate(job).manifest == metrics
+        assert "models/logistic was trained with evaluate.threshold = 0.5, train.calibration = platt," in caplog.text
+        told = "models/forest was trained with evaluate.threshold = 0.5, forest.trees = 8, train.calibration = platt,"
+        assert told in caplog.text
+        caplog.clear()
+        pipeline.score(job)
+        assert told in caplog.text
+        pipeline.train(job)
+        caplog.clear()
+        pipeline.evaluate(job)
+        pipeline.score(job)
+        assert not caplog.text
+
+
+def test_nights_score_new_mail_with_models_and_metrics_that_stay(
+    reference: Config, corpus: Path, tmp_path: Path
+) -> None:
+    """No night trains or evaluates: features change, and figures stay those of the models that are there."""
+    shutil.copytree(corpus / "mail", tmp_path / "mail")
+    config = copied(reference, tmp_path, f"input.paths=['{tmp_path / 'mail'}']")
+    for night in range(2):
+        (tmp_path / "mail" / f"{night}.eml").write_text(f"Subject: x\n\nThe printer {night} works.\n")
+        with Job(config) as job:
+            before = {name: job.workspace.manifest(name) for name in ("features", "metrics", "scores")}
+            for stage in (pipeline.ingest, pipeline.clean, pipeline.label, pipeline.features):
+                stage(job)
+            assert pipeline.score(job).rows == before["scores"].rows + 1
+            assert job.workspace.manifest("features").fingerprint != before["features"].fingerprint
+            assert job.workspace.manifest("metrics") == before["metrics"]
+            assert build.gather(job.workspace, config).facts.get("models.forest.test.accuracy")
 
 
 def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp_path: Path) -> None:

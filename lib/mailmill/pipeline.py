@@ -19,7 +19,7 @@ from mailmill.job import Job, done, skipped
 from mailmill.models import artifact, metrics, portable, queue, training, workers
 from mailmill.progress import watch
 from mailmill.stages import documenting, featurising, ingesting, labelling, own_vectors, searching
-from mailmill.stages.opening import load_model, open_features, passes_over
+from mailmill.stages.opening import load_model, open_features, passes_over, tell_of_settings
 from mailmill.stages.scorer import chosen
 from mailmill.stages.scoring import ranked
 from mailmill.storage.fragments import rows_of
@@ -121,9 +121,8 @@ def train(job: Job) -> dict[ModelName, Table]:
     trained: dict[ModelName, Table] = {}
     for name in job.config.train.models:
         output = f"models/{name}"
-        judged = [config.evaluate.model_dump(exclude={"choose_by"}), config.train.calibration, config.train.onnx]
-        settings = [getattr(config, name), config.run.seed, classes, *judged]
-        stage = job.stage(fingerprints(table), settings, {output: schemas.FILES})
+        settings = training.settings_of(name, config)
+        stage = job.stage(fingerprints(table), [settings, classes, config.train.onnx], {output: schemas.FILES})
         if stage.unchanged:
             trained[name] = skipped(stage, output)
             continue
@@ -142,6 +141,7 @@ def train(job: Job) -> dict[ModelName, Table]:
                 "fingerprint": table.fingerprint,
                 "rows": evidence.rows,
                 "splits_by": table.manifest.statistics.get("splits_by"),
+                "settings": settings,
             },
             evidence=evidence.of_the_fit,
             metrics=figures,
@@ -163,16 +163,18 @@ def evaluate(job: Job) -> Table:
     training.classes_of(table.manifest.statistics["classes"], job.config)
     models = {name: job.workspace.open(f"models/{name}", schemas.FILES) for name in job.config.train.models}
     inputs = fingerprints(table, *models.values())
-    stage = job.stage(inputs, [job.config.evaluate, job.config.train], {"metrics": schemas.FILES})
+    for model in models.values():
+        tell_of_settings(job, model)
+    stage = job.stage(inputs, [job.config.evaluate.choose_by], {"metrics": schemas.FILES})
     if stage.unchanged:
         return skipped(stage, "metrics")
     figures: dict[str, dict[str, metrics.Metrics]] = {}
     with watch("evaluate", len(models) * 2, "passes") as progress:
         for name in models:
-            model = load_model(job, name).model
-            map_reduce = passes_over(job, table, model.classes, progress)
+            judged = load_model(job, name).model
+            map_reduce = passes_over(job, table, judged.classes, progress)
             splits = ("validation", "test")
-            figures[name] = {split: metrics.evaluate(map_reduce, model, split=split) for split in splits}
+            figures[name] = {split: metrics.evaluate(map_reduce, judged, split=split) for split in splits}
     best = choice.choose(
         {name: splits["validation"] for name, splits in figures.items()}, job.config.evaluate.choose_by
     )
@@ -188,6 +190,7 @@ def score(job: Job) -> Table:
     table = open_features(job)
     name = chosen(job.workspace, job.config.score.model)
     model = job.workspace.open(f"models/{name}", schemas.FILES)
+    tell_of_settings(job, model)
     stage = job.stage(fingerprints(table, model), [name], {"scores": schemas.SCORES})
     if stage.unchanged:
         return skipped(stage, "scores")

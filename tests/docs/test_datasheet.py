@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mailmill import schemas
-from mailmill.docs import answers, build, datasheet, declared, gathering
+from mailmill.docs import answers, build, datasheet, declared, gathering, huggingface
 from mailmill.docs.datasheet import questions
 from mailmill.docs.facts import Fact, Facts
 from mailmill.errors import ConfigError, DataError
@@ -251,6 +251,10 @@ def test_hashed_words_are_told_of(documented: Documented) -> None:
     assert "hashed" not in cards["models.forest"]["evaluation.preprocessing"]
     used = next(fact for fact in documents.facts if fact.name == "models.logistic.hyperparameters.l2_sparse")
     assert f"l2_sparse {answers.show(used.value)}," in cards["models.logistic"]["details.algorithm"]
+    fitted = next(fact for fact in documents.facts if fact.name == "models.forest.calibration.slope")
+    said = f"fitted to the validation split: method platt, slope {answers.show(fitted.value)}, offset "
+    assert said in cards["models.forest"]["details.algorithm"]
+    assert "of neg, pos (evaluate.threshold: 0.5)." in cards["models.forest"]["metrics.thresholds"]
 
 
 def test_check_passes_on_the_demo(documented: Documented) -> None:
@@ -291,6 +295,23 @@ def test_more_of_the_same_mail_needs_no_new_declaration(documented: Documented, 
         build.check(Job(documented.config).workspace, documented.config)
     finally:
         mark.write_text(before)
+
+
+def test_what_is_declared_of_other_data_names_none_of_ours(
+    documented: Documented, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a checkout, real mail was published under the demo's name and licence: that no message was ever sent."""
+    assert documented.documents().about["license_name"] == "Apache-2.0"
+    assert not caplog.text
+    mail = documented.config.input.model_copy(update={"paths": (str(tmp_path / "mail"),)})
+    config = documented.config.model_copy(update={"input": mail})
+    documents = build.gather(Job(config).workspace, config)
+    assert documents.about == {}
+    assert "datasheet.toml is about other data (generator.kind was grammar, is unknown; " in caplog.text
+    manifests = {"raw": Job(config).workspace.manifest("raw")}
+    card = huggingface.card(documents.facts, manifests, documents.about, documents.datasheets)
+    assert 'license: "unknown"' in card
+    assert "demo" not in card
 
 
 def test_a_declaration_for_one_table_outranks_one_for_all() -> None:

@@ -110,6 +110,22 @@ def test_the_models_figures_are_those_published(documented: Documented) -> None:
     assert json.loads((documented.site / f"model-{metrics['chosen']}.json").read_text())["chosen"]
 
 
+def test_a_card_that_is_not_built_again_goes(documented: Documented, tmp_path: Path) -> None:
+    """Of a model that is no longer trained it stayed at its address: chosen, and with mails that docs.examples hid."""
+    shutil.copytree(documented.config.run.work, tmp_path / "work")
+    shutil.copytree(documented.site, tmp_path / "site")
+    (tmp_path / "site" / "model-of-ours.html").touch()
+    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
+    docs = documented.config.docs.model_copy(update={"site": str(tmp_path / "site")})
+    config = documented.config.model_copy(update={"run": run, "docs": docs})
+    documents, workspace = build.gather(Job(config).workspace, config), Job(config).workspace
+    build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
+    gone = {f"model-{name}.{form}" for name in ("logistic", "forest") for form in ("html", "json")}
+    before, after = ({path.name for path in folder.iterdir()} for folder in (documented.site, tmp_path / "site"))
+    assert before - after == gone
+    assert after - before == {"model-of-ours.html"}
+
+
 def test_a_datasheet_shows_57_answers(documented: Documented) -> None:
     for table in datasheet.WITH_SHEET:
         page = Page((documented.site / f"datasheet-{table}.html").read_text())

@@ -124,6 +124,17 @@ def test_a_whole_model_is_exported_with_its_threshold(calibration: Calibration) 
     assert files(model, "off") == {}
 
 
+@pytest.mark.parametrize("threshold", [0.45, 0.7, 0.9])
+def test_votes_that_meet_the_threshold_are_called_alike(threshold: float) -> None:
+    """Of pure leaves of 20 trees one mail in twenty has 14 votes: float32 in ONNX, and less than 0.7."""
+    data, grown = problem(noise=3.0), ForestSettings(trees=20, depth=40, min_leaf=1)
+    model = replace(fit_forest(cut(data), CLASSES, grown)[0], threshold=threshold)
+    ours = probability(model, data.X)
+    assert (np.abs(ours[:, 1] - threshold) < 1e-9).any()
+    _, labels = run(export(model), vector=data.X)
+    assert labels == [CLASSES[c] for c in predict(ours, threshold)]
+
+
 def test_calibration_is_equal_at_the_ends() -> None:
     """Unanimous trees, and nearly unanimous ones: float32 votes tell 1 - p from the other class."""
     graph = Graph(2)

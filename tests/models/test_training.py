@@ -7,9 +7,10 @@ import pytest
 
 from mailmill.config import parse
 from mailmill.errors import ConfigError, DataError
+from mailmill.models.data import MemoryFragment, in_process
 from mailmill.models.forest import ForestSettings
 from mailmill.models.logistic import LogisticModel
-from mailmill.models.training import classes_of, decided, fit, forest_settings, ordered
+from mailmill.models.training import classes_of, decided, fit, forest_settings, ordered, settled
 
 from .problems import CLASSES, cut, problem
 
@@ -53,8 +54,6 @@ def test_settings_of_two_classes_are_refused_for_three(setting: str, said: str) 
 def test_several_strengths_are_a_path(tmp_path: Path) -> None:
     config = parse({"input": {"paths": ["x"]}, "logistic": {"l2": [1e-3, 1e-1]}})
     data = problem(noise=2.0)
-    from mailmill.models.data import MemoryFragment, in_process
-
     map_reduce = in_process([MemoryFragment({"train": data, "validation": problem(300, noise=2.0)})])
     model, evidence = fit("logistic", decided(config, 0), map_reduce, CLASSES)
     said = evidence.to_dict()
@@ -85,6 +84,29 @@ def test_a_run_grows_the_forest_that_the_settings_describe() -> None:
     """There were two sets of defaults, and README's figures were of the one that no run had."""
     config = parse({"input": {"paths": ["x"]}})
     assert forest_settings(config, CLASSES) == ForestSettings(seed=config.run.seed)
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+def test_what_cannot_be_fitted_to_the_validation_split_is_told(method: str, caplog: pytest.LogCaptureFixture) -> None:
+    config = parse(
+        {
+            "input": {"paths": ["x"]},
+            "train": {"calibration": method},
+            "evaluate": {"threshold": "f1"},
+            "forest": {"trees": 1},
+        }
+    )
+    data = problem()
+    few = data.take(np.arange(300))
+    model, _ = fit("forest", config, cut(data), CLASSES)
+    both = in_process([MemoryFragment({"train": data, "validation": few})])
+    assert settled(model, config, both).calibration.method == method
+    assert not caplog.text
+    one = in_process([MemoryFragment({"train": data, "validation": few.take(np.flatnonzero(few.y == 0))})])
+    found = settled(model, config, one)
+    assert (found.calibration.method, found.threshold) == ("none", 0.5)
+    assert f"no {method} calibration" in caplog.text
+    assert "evaluate.threshold is 0.5, not chosen by f1" in caplog.text
 
 
 def test_a_fit_that_does_not_converge_says_so(

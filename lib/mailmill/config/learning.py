@@ -92,7 +92,8 @@ class TrainSection(Section):
 
 
 class EvaluateSection(Section):
-    """How the model that scores is chosen, on the validation split, never on the test split."""
+    """How models are judged, on the validation split, never on the test split: `train` settles the threshold of each,
+    `evaluate` chooses the one that scores."""
 
     choose_by: Literal["macro_f1", "roc_auc", "log_loss"] = "macro_f1"
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["f1", "cost"] = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,13 +20,26 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.tables import Workspace
 
+log = logging.getLogger("mailmill")
 VALIDATION = "validation/index.html"
 INDEX = "index.html"
+_SUBJECTS = {
+    "datasheet": datasheet.WITH_SHEET,
+    "table": gathering.IN_ORDER,
+    "model": datasheet.SUBJECTS["model_card"],
+}
+#: What a site may hold a page or a file of, by name.
+OF_SUBJECTS = {
+    f"{kind}-{name}.{form}" for kind, names in _SUBJECTS.items() for name in names for form in ("html", "json")
+}
 
 
 @dataclass(frozen=True)
 class Documents:
-    """What can be documented without computing anything: facts, declarations, and the sheets of answers."""
+    """What can be documented without computing anything: facts, declarations, and the sheets of answers.
+
+    about: what somebody declared of this very data; {} where it was of other data.
+    """
 
     facts: Facts
     about: Mapping[str, str]
@@ -55,8 +69,12 @@ def gather(workspace: Workspace, config: Config) -> Documents:
     found = gathering.gather(workspace, config)
     declarations = datasheet.read_declarations(workspace.storage, config.docs.declared)
     models = datasheet.read_declarations(workspace.storage, config.docs.declared, "model_card")
-    sheets = datasheet.build(found, declarations)
-    return Documents(found, declarations.about, sheets, datasheet.build_cards(found, models))
+    sheets, about = datasheet.build(found, declarations), declarations.about
+    if about and (changes := declarations.changes(found)):
+        about, file = {}, join(config.docs.declared, "datasheet.toml")
+        said = "%s is about other data (%s), so its [about] is left out: name your own folder as docs.declared"
+        log.warning(said, file, "; ".join(map(str, changes)))
+    return Documents(found, about, sheets, datasheet.build_cards(found, models))
 
 
 def check(workspace: Workspace, config: Config) -> Documents:
@@ -82,6 +100,7 @@ def state(documents: Documents, config: Config, workspace: Workspace) -> str:
     plain = [
         [[fact.name, fact.value] for fact in documents.facts],
         [sheet.to_dict() for sheet in documents.sheets],
+        dict(documents.about),
         workspace.storage.exists(join(place(config), VALIDATION)),
     ]
     return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()
@@ -105,6 +124,8 @@ def build(
     figures: Mapping[str, Sequence[site.Figure]],
 ) -> dict[str, bytes]:
     """Build the site and the files for machines; write the site, keep the version, and give the latter files.
+
+    Pages of an earlier build that this one has not go, as of a model that is no longer trained, with what they showed.
 
     `material` is what model cards are made from, None where there is no model; `figures`: of `site.draw_tables`.
     """
@@ -137,6 +158,8 @@ def build(
     pages = site.render(content)
     for name, text in {**twins, **dict(reversed(pages.items()))}.items():  # the index last: it links to the others
         storage.write(join(place(config), name), text.encode())
+    for name in sorted(OF_SUBJECTS.difference(twins, pages).intersection(storage.children(place(config)))):
+        storage.delete(join(place(config), name))
     for name in ("croissant.json", "README.md"):  # these find the tables beside them
         storage.write(join(workspace.root, name), twins[name].encode())
     return {name: text.encode() for name, text in twins.items()}

@@ -48,16 +48,23 @@ class Declaration:
 
     def changes(self, facts: Facts) -> tuple[Change, ...]:
         """Facts it depends on that have changed since; none while it is fresh."""
-        now = {name: facts.state(name) for name in self.depends_on}
-        return tuple(Change(name, then, now[name]) for name, then in self.depends_on.items() if now[name] != then)
+        return _changed(self.depends_on, facts)
 
 
 @dataclass(frozen=True)
 class Declarations:
-    """A file of declarations: what holds for the whole (`about`), and answers by (table or model, question)."""
+    """A file of declarations: what holds for the whole (`about`), and answers by (table or model, question).
+
+    depends_on: what `about` rests on, as all answers do.
+    """
 
     about: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[tuple[str, str], Declaration] = field(default_factory=dict)
+    depends_on: Mapping[str, str] = field(default_factory=dict)
+
+    def changes(self, facts: Facts) -> tuple[Change, ...]:
+        """Facts that the whole depends on that have changed since: it is about other data then."""
+        return _changed(self.depends_on, facts)
 
     def answer(self, subject: str, question: str) -> Declaration | None:
         """The answer for that table or model, else the one for all."""
@@ -79,7 +86,7 @@ def read(storage: Storage, folder: str, name: str) -> tuple[dict[str, Any], str]
 
 
 def parse(document: Mapping[str, Any], origin: str, known: set[str], subjects: Sequence[str]) -> Declarations:
-    """Check a parsed file: `about`, `signed` and `depends_on` (for all answers), and [[answer]] tables.
+    """Check a parsed file: `about`, `signed` and `depends_on` (for `about` and all answers), and [[answer]].
 
     An answer has question, text or not_applicable, and may have who, date and depends_on of its own, and `only`: the
     tables or models it is for, among `subjects`.
@@ -122,7 +129,12 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str], subjects: S
                 answers[subject, str(entry.get("question"))] = declaration
     if problems:
         raise ConfigError(f"{origin}: {len(problems)} problem(s)\n" + "\n".join(f"  {p}" for p in problems))
-    return Declarations(about, answers)
+    return Declarations(about, answers, {name: plain(value) for name, value in shared.items()})
+
+
+def _changed(depends_on: Mapping[str, str], facts: Facts) -> tuple[Change, ...]:
+    now = {name: facts.state(name) for name in depends_on}
+    return tuple(Change(name, then, now[name]) for name, then in depends_on.items() if now[name] != then)
 
 
 def _checked(given: Mapping[str, Any], kinds: Mapping[str, type], where: str, problems: list[str]) -> dict[str, Any]:

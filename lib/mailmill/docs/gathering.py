@@ -6,6 +6,7 @@ Nothing is computed here, and nothing of a message is looked at, so gathering ta
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +14,12 @@ from mailmill import config as configuration
 from mailmill.config import TRAINED, Config
 from mailmill.docs.facts import Fact, Facts, Profile
 from mailmill.errors import DataError
+from mailmill.models import standing
 from mailmill.storage.filesystems import join
 from mailmill.storage.manifests import Manifest, content
 from mailmill.storage.tables import Workspace
 
+log = logging.getLogger("mailmill")
 #: Tables in the order in which they are made.
 IN_ORDER = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "scores")
 #: Outputs beside a table proper, to which the counts of the stage belong.
@@ -209,7 +212,7 @@ def _model_manifests(workspace: Workspace) -> dict[str, Manifest]:
 
 
 def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Workspace) -> None:
-    """Models, how their fit went, and their figures on each split."""
+    """Models, how their fit went, and their figures on each split, if they are of these very models."""
     for name, manifest in manifests.items():
         label, asked = name.replace("/", "."), f"manifest of {name}"
         found.add(f"{label}.fingerprint", manifest.fingerprint, asked, manifest)
@@ -222,6 +225,9 @@ def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Wor
         if document is not None:
             for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
                 found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
+            fitted = document.get("calibration") or {}
+            said = ("method", "slope", "offset") if fitted.get("method") == "platt" else ("method",)
+            found.add(f"{label}.calibration", {k: fitted.get(k) for k in said}, f"model.json of {name}", manifest)
             spec = dict(document.get("feature_spec") or {})
             if document.get("kind") != "logistic":  # a forest does not read them
                 spec["sparse_columns"] = 0
@@ -232,6 +238,9 @@ def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Wor
         return
     asked = "metrics.json"
     found.add("models.trained", ", ".join(sorted(document["models"])), asked, metrics)
+    if outdated := standing.outdated(workspace, metrics):
+        log.warning("no figures of models: %s; %s", outdated, standing.WAY_OUT)
+        return
     found.add("models.chosen", document["chosen"], asked, metrics)
     for name, splits in document["models"].items():
         for split, figures in splits.items():

@@ -15,7 +15,7 @@ from typing import Any
 
 from mailmill.docs import answers, datasheet, lineage
 from mailmill.docs.datasheet import Sheet
-from mailmill.docs.facts import Facts, Profile
+from mailmill.docs.facts import Facts, Profile, plain
 from mailmill.docs.modelcard import FIGURES, ModelCard
 from mailmill.docs.versions import Difference, Version
 
@@ -79,6 +79,7 @@ def render(content: Content) -> dict[str, str]:
         "show": answers.show,
         "percent": lambda value: answers.show(float(value), "percent"),
         "figure": lambda value: answers.show(float(value), "figure"),
+        "plain": plain,
         "short": lambda value: str(value)[:12],
     }
     environment.globals |= {

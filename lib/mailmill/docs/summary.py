@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from mailmill.docs.visible import visible
+from mailmill.models import standing
 from mailmill.storage.filesystems import join
 from mailmill.storage.manifests import content
 from mailmill.storage.tables import Workspace
@@ -39,8 +40,11 @@ def summarise(workspace: Workspace) -> str:
             f"{s['labelled']} labelled ({classes}), {s['unlabelled']} without a label; "
             f"in the file {s['unmatched']} unmatched, {s['contradictory']} contradictory"
         )
+    outdated = standing.outdated(workspace, metrics) if metrics else ""
     if metrics and features and metrics.inputs["features"] != features.fingerprint:
         lines += ["", "no figures: the models that are here were evaluated on other features"]
+    elif outdated:
+        lines += ["", f"no figures: {outdated}; {standing.WAY_OUT}"]
     elif metrics:
         figures = content(workspace.storage, workspace.uri_of(metrics.table), metrics, "metrics.json")
         lines += ["", *_figures(json.loads(figures))]
@@ -48,7 +52,7 @@ def summarise(workspace: Workspace) -> str:
     for title, name in PLACES.items():
         if found := workspace.find(name):
             lines.append(f"{title:<12} {join(workspace.root, name, f'run_id={found.run_id}')}")
-    if metrics:
+    if metrics and not outdated:
         chosen = workspace.find(f"models/{metrics.statistics['chosen']}")
         if chosen:
             place = join(workspace.root, chosen.table, f"run_id={chosen.run_id}")

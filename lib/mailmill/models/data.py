@@ -65,8 +65,8 @@ class SparseRows:
 @dataclass(frozen=True)
 class TrainingArrays:
     """Labelled rows: X float32 (n, d) C-contiguous, y class indices (n,), ids uint64 (n,) of the rows' keys, and
-    where the features table has hashed n-grams, those as `sparse`. weights: float64 (n,), none negative; None: 1.
-    Logistic regression alone takes them."""
+    where the features table has hashed n-grams, those as `sparse`. weights: float64 (n,), none negative, for logistic
+    regression; None: 1."""
 
     X: NDArray[np.float32]
     y: NDArray[np.integer]

@@ -182,7 +182,7 @@ def fit_forest(
     saw do not count).
 
     Raises:
-        DataError: fewer than two classes present, or unusable rows (`Census.check`).
+        DataError: fewer than two classes present, unusable rows (`Census.check`), or rows that have weights.
         ConfigError: not a weight for each class.
     """
     task = SurveyTask(TRAIN, len(classes), settings.bin_sample, settings.seed)

@@ -56,12 +56,10 @@ class Survey:
 
 
 def survey(fragment: Fragment, task: SurveyTask) -> Survey:
-    """One fragment's census and bottom-k sample. Raises DataError for rows that weigh differently."""
+    """One fragment's census and bottom-k sample. Raises DataError where rows have weights, which trees do not heed."""
     arrays = fragment.arrays(task.split)
     if arrays.weights is not None and (arrays.weights != 1).any():
-        raise DataError(
-            "a random forest takes no weights of rows", hint="weigh the classes (class_weights), or leave rows out"
-        )
+        raise DataError("a forest takes no weights of rows", hint="use class_weights, or leave rows out")
     return Survey(take_census(arrays, task.n_classes), draw_bin_sample(arrays, task.sample, task.seed))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from mailmill.config import Config, ModelName
 from mailmill.errors import ConfigError, DataError
@@ -70,10 +71,20 @@ def decided(config: Config, sparse_columns: int) -> Config:
     return config.model_copy(update={"logistic": section.model_copy(update=given)})
 
 
+def settings_of(name: str, config: Config) -> dict[str, Any]:
+    """What `fit` and `settled` heed of a `decided` configuration, by the settings' names, as JSON has it."""
+    sections = {name: getattr(config, name), "evaluate": config.evaluate, "train": config.train}
+    others = {"choose_by", "models", "onnx"}
+    dumped = {section: found.model_dump(mode="json", exclude=others) for section, found in sections.items()}
+    settings = {f"{section}.{key}": value for section, values in dumped.items() for key, value in values.items()}
+    return settings | {"run.seed": config.run.seed}
+
+
 def settled(model: Model, config: Config, map_reduce: MapReduce) -> Model:
     """The model with its calibration and its threshold, both from one pass over the validation split.
 
-    Only of two classes: with more, probabilities stay as they are and the likeliest class is the label.
+    Only of two classes: with more, probabilities stay as they are and the likeliest class is the label. The log says
+    what cannot be fitted to that split, and what holds instead.
     """
     wanted = config.evaluate.threshold
     fixed = wanted if isinstance(wanted, float) else 0.5
@@ -81,9 +92,13 @@ def settled(model: Model, config: Config, map_reduce: MapReduce) -> Model:
         return replace(model, threshold=fixed)
     binned = count(map_reduce, model, VALIDATION).binned
     calibration = calibrate(binned, config.train.calibration)
+    if calibration.method != config.train.calibration:
+        log.warning("no %s calibration can be fitted to the validation split: there is none", config.train.calibration)
     if isinstance(wanted, float):
         return replace(model, calibration=calibration, threshold=fixed)
     costs = {name: getattr(config.evaluate, f"{name}_cost") for name in ("false_positive", "false_negative")}
+    if not binned.sum(axis=1).all():
+        log.warning("a class has no mail on the validation split: evaluate.threshold is 0.5, not chosen by %s", wanted)
     threshold = choose_threshold(binned, wanted, calibration, **costs)
     return replace(model, calibration=calibration, threshold=threshold)
 

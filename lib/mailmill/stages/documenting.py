@@ -80,7 +80,7 @@ def docs(job: Job) -> None:
 def _material(job: Job, documents: build.Documents) -> Material | None:
     """A sample of the test mails with each model's answers; None where no model is evaluated on these features."""
     evaluated = job.workspace.find("metrics")
-    if evaluated is None:
+    if evaluated is None or documents.facts.get("models.chosen") is None:  # whose figures are not these models'
         return None
     table, clean = open_features(job), job.workspace.open("clean", schemas.CLEAN)
     if evaluated.inputs["features"] != table.fingerprint:

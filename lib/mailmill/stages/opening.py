@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from functools import partial
 
 from mailmill import schemas
 from mailmill.errors import DataError
 from mailmill.job import Job
-from mailmill.models import artifact
+from mailmill.models import artifact, training
 from mailmill.models.data import MapReduce
 from mailmill.models.dataset import fragments
 from mailmill.progress import Progress, counted
@@ -43,6 +44,20 @@ def load_model(job: Job, name: str) -> artifact.Artifact:
             hint="run `mailmill train` first, or `mailmill run`",
         )
     return found
+
+
+def tell_of_settings(job: Job, model: Table) -> None:
+    """Say which of the settings that a published model was trained with are other ones in the configuration now.
+
+    They stay the model's own, for figures and scores alike; one of a version that did not record them has none.
+    """
+    recorded = json.loads(model.file(artifact.DOCUMENT))["training"].get("settings", {})
+    specification = job.workspace.manifest("features").statistics["specification"]
+    config = training.decided(job.config, specification["sparse_columns"])
+    wanted = training.settings_of(model.name.removeprefix("models/"), config)
+    other = [f"{key} = {recorded[key]}" for key in recorded if key in wanted and recorded[key] != wanted[key]]
+    if other:
+        log.warning("%s was trained with %s, and stays so until `mailmill train`", model.name, ", ".join(other))
 
 
 def passes_over(job: Job, table: Table, classes: tuple[str, ...], progress: Progress) -> MapReduce:

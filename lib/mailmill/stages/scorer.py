@@ -22,7 +22,7 @@ from mailmill.features.spec import FeatureSpec
 from mailmill.features.vectors import SharedVectors, find, prepare
 from mailmill.features.weights import META as WEIGHTS_META
 from mailmill.features.weights import SharedWeights
-from mailmill.models import artifact
+from mailmill.models import artifact, standing
 from mailmill.models.data import SparseRows
 from mailmill.models.scoring import predict, probability, sentiment
 from mailmill.storage import manifests
@@ -65,8 +65,16 @@ def sparse_of(made: Features, columns: int) -> SparseRows | None:
 
 
 def chosen(workspace: Workspace, name: str) -> str:
-    """The model that scores in a workspace: `name` of the section `score`, or the one that its evaluation chose."""
-    return str(workspace.manifest("metrics").statistics["chosen"]) if name == "chosen" else name
+    """The model that scores in a workspace: `name` of the section `score`, or the one that its evaluation chose.
+
+    Raises DataError where models were trained anew since, so that the choice was among others.
+    """
+    if name != "chosen":
+        return name
+    metrics = workspace.manifest("metrics")
+    if outdated := standing.outdated(workspace, metrics):
+        raise DataError(outdated, hint=f"{standing.WAY_OUT} first, or name the model that shall score: score.model")
+    return str(metrics.statistics["chosen"])
 
 
 def score_message(raw: bytes, scorer: Scorer) -> dict[str, Any]:

@@ -354,6 +354,20 @@ def test_unmatched_and_contradictory_labels_are_counted(corpus: Path, vectors: P
     assert (statistics["unmatched"], statistics["contradictory"], statistics["incomplete"]) == (1, 1, 1)
 
 
+def test_a_column_of_texts_is_no_column_of_classes(corpus: Path, vectors: Path, tmp_path: Path) -> None:
+    """By one wrong key the text of every mail stood in the log, the run's record and two manifests."""
+    ids = [line.rsplit(",", 1)[0] for line in (corpus / "labels.csv").read_text().splitlines()[1:]]
+    rows = [f"{name},neg,{'I am Ada and my order is late. ' * 5}{n}" for n, name in enumerate(ids)]
+    (tmp_path / "labels.csv").write_text("\n".join(["message_id,label,text", *rows]) + "\n")
+    settings = (f"labels.source={tmp_path / 'labels.csv'}", "labels.label_column=text")
+    with Job(mail.make_config(str(tmp_path / "work"), corpus, vectors, *settings)) as job:
+        pipeline.ingest(job)
+        with pytest.raises(DataError, match=r"'text' of the labels holds .* no classes") as refused:
+            pipeline.label(job)
+        assert "Ada" not in str(refused.value)
+        assert job.workspace.find("labels") is None
+
+
 @pytest.mark.parametrize("copy", ["aa.eml", None])
 def test_a_label_of_a_copy_that_did_not_stay_is_told(
     copy: str | None, vectors: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -22,6 +22,8 @@ from mailmill.models.threshold import choose_threshold
 from mailmill.models.workers import Workers
 
 log = logging.getLogger("mailmill")
+#: So many classes are named in a message.
+_NAMED = 10
 
 #: logistic.l2 where none is given. n-grams say most of what word vectors say: unheld, these would say it twice.
 L2, BESIDE_SPARSE_L2 = 1e-4, 3e-2
@@ -162,7 +164,8 @@ def ordered(found: Sequence[str], positive: str, negative: str | None = None) ->
             "no mail of the features has a label",
             hint="run `mailmill label` and `mailmill features` with labels.source or labels.header, or `mailmill run`",
         )
-    names = f"labels have the classes {', '.join(found)}"
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    names = f"labels have the classes {', '.join(found[:_NAMED])}{more}"
     if len(found) < 2 or positive not in found:
         raise DataError(
             f"{names}; needed are two or more, one of them {positive!r}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.tables import Table, fingerprints
 
 log = logging.getLogger("mailmill")
+#: More classes, or longer names, than anybody sorts mail into.
+MOST_CLASSES, LONGEST_CLASS = 500, 120
 
 
 def require(job: Job) -> None:
@@ -73,6 +75,7 @@ def label(job: Job) -> Table:
         )
     if not classes:
         raise _nothing(settings, counts, ids)
+    _require_classes(settings, [name for (name,) in classes])
     return done(job.publish(stage, written, counts), "labels")
 
 
@@ -91,6 +94,17 @@ def _nothing(settings: LabelsSection, counts: Mapping[str, Any], ids: int) -> Da
     else:
         hint = "check labels.id_kind and labels.id_column: do its ids look like the mail's?"
     return DataError(f"no message got a label from {settings.source}: it has {what}", hint=hint)
+
+
+def _require_classes(settings: LabelsSection, classes: Sequence[str]) -> None:
+    """Raise DataError where labels are no classes, but perhaps the mails' texts, which belong in no log."""
+    longest = max(map(len, classes))
+    if len(classes) > MOST_CLASSES or longest > LONGEST_CLASS:
+        source = f"header {settings.header}" if settings.header else f"column {settings.label_column!r} of the labels"
+        raise DataError(
+            f"{source} holds {len(classes):,} different values of up to {longest:,} characters: no classes",
+            hint="set labels.header or labels.label_column to the one with a class for each mail",
+        )
 
 
 def _digest(job: Job, source: str | None) -> str:

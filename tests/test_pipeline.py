@@ -253,6 +253,19 @@ def test_a_model_trained_anew_has_no_figures_until_it_is_evaluated(
         assert "accuracy" in summarise(job.workspace)
 
 
+def test_settings_that_features_were_not_made_by_are_told_of(
+    reference: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = copied(reference, tmp_path, "features.test_share=0.4", "features.ngrams=1")
+    with Job(config) as job:
+        pipeline.open_features(job)
+        assert "than those given now (ngrams, shares, skips, sparse_columns), and stay so until" in caplog.text
+        pipeline.features(job)
+        caplog.clear()
+        pipeline.open_features(job)
+        assert not caplog.text
+
+
 def test_settings_that_a_model_was_not_trained_with_are_told_of(
     reference: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

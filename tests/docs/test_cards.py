@@ -313,6 +313,11 @@ def test_a_card_names_what_the_most_frequent_class_is_worth() -> None:
     assert (found.name, found.accuracy, found.macro_f1) == ("pos", 0.9, pytest.approx(0.9 / 1.9))
 
 
+def test_a_card_of_a_sample_says_what_is_of_all_test_mails() -> None:
+    found = card(replace(make_sample(), share=0.5), "never", 0)
+    assert "Curves, parts and intervals, but for those of precision and recall, are of a sample of" in found.notes[0]
+
+
 def test_time_is_measured_and_what_is_not_says_so() -> None:
     with metered(None) as cost:
         pass

@@ -303,7 +303,10 @@ def test_nights_score_new_mail_with_models_and_metrics_that_stay(
             assert pipeline.score(job).rows == before["scores"].rows + 1
             assert job.workspace.manifest("features").fingerprint != before["features"].fingerprint
             assert job.workspace.manifest("metrics") == before["metrics"]
-            assert build.gather(job.workspace, config).facts.get("models.forest.test.accuracy")
+            documents = build.gather(job.workspace, config)
+    assert documents.facts.get("models.forest.test.accuracy")
+    (said,) = (a.text for a in documents.cards[0].answers if a.question.id == "evaluation.datasets")
+    assert said.startswith("The split test of an earlier version of the table features: ")
 
 
 def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp_path: Path) -> None:

@@ -253,6 +253,19 @@ def test_a_model_trained_anew_has_no_figures_until_it_is_evaluated(
         assert "accuracy" in summarise(job.workspace)
 
 
+def test_settings_that_features_were_not_made_by_are_told_of(
+    reference: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = copied(reference, tmp_path, "features.test_share=0.4", "features.ngrams=1")
+    with Job(config) as job:
+        pipeline.open_features(job)
+        assert "than those given now (ngrams, shares, skips, sparse_columns), and stay so until" in caplog.text
+        pipeline.features(job)
+        caplog.clear()
+        pipeline.open_features(job)
+        assert not caplog.text
+
+
 def test_settings_that_a_model_was_not_trained_with_are_told_of(
     reference: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -290,7 +303,10 @@ def test_nights_score_new_mail_with_models_and_metrics_that_stay(
             assert pipeline.score(job).rows == before["scores"].rows + 1
             assert job.workspace.manifest("features").fingerprint != before["features"].fingerprint
             assert job.workspace.manifest("metrics") == before["metrics"]
-            assert build.gather(job.workspace, config).facts.get("models.forest.test.accuracy")
+            documents = build.gather(job.workspace, config)
+    assert documents.facts.get("models.forest.test.accuracy")
+    (said,) = (a.text for a in documents.cards[0].answers if a.question.id == "evaluation.datasets")
+    assert said.startswith("The split test of an earlier version of the table features: ")
 
 
 def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp_path: Path) -> None:

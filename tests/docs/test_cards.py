@@ -23,9 +23,11 @@ from mailmill.docs.modelcard import Material, ModelCard, make_cards
 from mailmill.docs.sample import Sample
 from mailmill.docs.telling import Questions
 from mailmill.models.data import SparseRows
+from mailmill.models.forest import ForestSettings, fit_forest
 from mailmill.models.logistic_model import LogisticModel, LogisticSettings
 from mailmill.models.metrics import summarise
 from mailmill.models.tally import roc_auc, tally
+from tests.models.problems import CLASSES, cut, problem
 
 
 def make_sample(rows: int = 600, seed: int = 0) -> Sample:
@@ -155,6 +157,14 @@ def test_curves_agree_with_scikit_learn() -> None:
     assert 0 < found.error < 0.5
 
 
+def test_a_forest_rests_on_the_columns_that_it_splits_and_a_coefficient_says_nothing() -> None:
+    forest, _ = fit_forest(cut(problem(200, 2)), CLASSES, ForestSettings(trees=4, depth=2, min_leaf=1))
+    found = telling.column_shares(forest)
+    assert {column for column, _ in found} == {0, 1}
+    assert sum(share for _, share in found) == pytest.approx(1.0)
+    assert telling.column_shares(LogisticModel(("neg", "pos"), np.ones((1, 2)), np.zeros(1), LogisticSettings())) == []
+
+
 def test_telling_words_are_those_of_the_direction() -> None:
     names = [f"word{i:02}" for i in range(40)]
     value = dict(zip(names, np.linspace(-1, 1, 40), strict=True))
@@ -178,8 +188,6 @@ def test_telling_words_are_those_of_the_direction() -> None:
     assert found["m"][0].effect == pytest.approx((1 / (1 + np.exp(0.2)) + 1 / (1 + np.exp(0.4))) / 2 - 0.5, abs=1e-6)
     assert found["wide"] == []
     assert [word.effect for word in found["ngrams"]][-1] == pytest.approx(2 / (1 + np.exp(-1)) - 1)
-    assert telling.column_shares(model)[0] == (0, 1.0)
-    assert telling.column_shares(logistic(2.0, 0.0, sparse=np.array([[-1.0, 5.0]])))[0] == (0, 0.25)
     assert telling.telling_words({"m": model}, Questions((), ("a",), featurize)) == {"m": []}
 
 
@@ -303,6 +311,11 @@ def test_a_card_names_what_the_most_frequent_class_is_worth() -> None:
     sample.y[:] = np.arange(60) >= 6
     found = card(sample, "never", 0).majority
     assert (found.name, found.accuracy, found.macro_f1) == ("pos", 0.9, pytest.approx(0.9 / 1.9))
+
+
+def test_a_card_of_a_sample_says_what_is_of_all_test_mails() -> None:
+    found = card(replace(make_sample(), share=0.5), "never", 0)
+    assert "Curves, parts and intervals, but for those of precision and recall, are of a sample of" in found.notes[0]
 
 
 def test_time_is_measured_and_what_is_not_says_so() -> None:

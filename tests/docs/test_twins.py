@@ -220,6 +220,9 @@ def test_the_sample_is_the_same_whatever_the_parts(documented: Documented) -> No
     for name in ("key", "y", "words", "month", "domain", "thread"):
         np.testing.assert_array_equal(getattr(small, name), getattr(large, name))
     np.testing.assert_array_equal(small.p["m"], large.p["m"])
+    rows = clean.read(["key", "words"])
+    words = dict(zip(rows["key"].to_pylist(), rows["words"].to_pylist(), strict=True))
+    assert small.words.tolist() == [words[key] for key in small.key], "all of the mail's, not those that were read"
     assert small.share == 1.0
     assert 0 < len(fewer) < len(small)
     assert set(fewer.key.tolist()) < set(small.key.tolist())

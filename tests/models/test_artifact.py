@@ -114,6 +114,7 @@ def test_wrong_descriptions_are_refused(kind: str, name: str, value: object) -> 
         ("logistic", "standardize", 2), ("logistic", "import", "os"), ("forest", "trees", 3),
         ("forest", "trees", 10**30), ("forest", "depth", 1), ("forest", "criterion", ["gini"]),
         ("forest", "max_features", None), ("forest", "seed", 0.5), ("forest", "trees", None),
+        ("forest", "shrinkage", 10**400), ("forest", "class_weights", [1, 10**400]),
     ],
 )  # fmt: skip
 def test_wrong_hyperparameters_are_refused(kind: str, name: str, value: object) -> None:

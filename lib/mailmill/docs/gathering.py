@@ -242,11 +242,14 @@ def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Wor
         log.warning("no figures of models: %s; %s", outdated, standing.WAY_OUT)
         return
     found.add("models.chosen", document["chosen"], asked, metrics)
+    features = found.facts.get("features.fingerprint")
     for name, splits in document["models"].items():
         for split, figures in splits.items():
             unused = ("classes", "confusion", *(["threshold"] if len(figures["classes"]) > 2 else []))
             kept = {k: v for k, v in figures.items() if k not in unused}
             found.add(f"models.{name}.{split}", kept, asked, metrics)
+            if features and features.value == metrics.inputs["features"]:
+                found.add(f"models.{name}.{split}.features", features.value, "inputs of metrics", metrics)
     test = document["models"][document["chosen"]]["test"]
     for short, key in (("test_rows", "rows"), ("accuracy", "accuracy"), ("macro_f1", "macro_f1")):
         found.add(f"models.{short}", test[key], asked, metrics)

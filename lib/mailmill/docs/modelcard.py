@@ -122,8 +122,8 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
     notes = []
     if sample.share < 1:
         notes.append(
-            f"Intervals, curves and parts are of a sample of {len(sample):,} of the {test['rows']:,} test mails, "
-            "drawn by a hash of their keys (docs.sample_rows)."
+            f"Curves, parts and intervals, but for those of precision and recall, are of a sample of {len(sample):,} "
+            f"of the {test['rows']:,} test mails, drawn by a hash of their keys (docs.sample_rows)."
         )
     two, both = len(model.classes) == 2, len(set(sample.y.tolist())) > 1
     if not two:

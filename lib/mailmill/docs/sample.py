@@ -95,8 +95,8 @@ def draw(
         raise DataError("the features are of mail that the clean table does not hold", hint="run `mailmill features`")
     return Sample(
         classes=models[0][1].classes,
-        **{name: scored[name] for name in ("key", "ids", "y", "words", "coverage")},
-        **{name: described[name] for name in ("month", "language", "domain", "thread")},
+        **{name: scored[name] for name in ("key", "ids", "y", "coverage")},
+        **{name: described[name] for name in ("words", "month", "language", "domain", "thread")},
         p={name: scored[f"p:{name}"] for name, _ in models},
         share=share,
     )
@@ -105,14 +105,13 @@ def draw(
 def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
     """The drawn rows of one fragment of `features`, with P(class) of each model and class."""
     arrays = fragment.arrays(draw.split)
-    table = fragment.read(["key", "label", "split", "words", "coverage"])
+    table = fragment.read(["key", "label", "split", "coverage"])
     table = table.filter(pc.and_(pc.equal(table["split"], draw.split), pc.is_valid(table["label"])))
     taken = splitmix64(arrays.ids ^ mix(draw.seed, Stream.CARD)) <= np.uint64(draw.limit)
     columns: Columns = {
         "key": np.asarray(table["key"].to_pylist(), dtype="U32")[taken],
         "ids": arrays.ids[taken],
         "y": arrays.y[taken].astype(np.int64),
-        "words": table["words"].to_numpy()[taken].astype(np.int32),
         "coverage": table["coverage"].to_numpy()[taken].astype(np.float32),
     }
     rows = np.ascontiguousarray(arrays.X[taken])
@@ -123,8 +122,11 @@ def score_rows(fragment: TableFragment, draw: Draw) -> Columns:
 
 
 def describe_rows(scan: Scan, wanted: Wanted) -> Columns:
-    """Month, language, sender's domain and conversation of the wanted rows of one part of `clean`."""
-    table = scan.read(["key", "date", "language", "sender_domain", "thread"])
+    """Words, month, language, sender's domain and conversation of the wanted rows of one part of `clean`.
+
+    The words of `features` are those that were read: not all of a long mail, and perhaps those of its subject.
+    """
+    table = scan.read(["key", "words", "date", "language", "sender_domain", "thread"])
     row_ids = ids(table["key"]) if table.num_rows else np.empty(0, np.uint64)
     taken = np.isin(row_ids, wanted.ids)
     table = table.filter(pa.array(taken))
@@ -132,6 +134,7 @@ def describe_rows(scan: Scan, wanted: Wanted) -> Columns:
     threads = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in table["thread"].to_pylist()]
     return {
         "ids": row_ids[taken],
+        "words": table["words"].to_numpy().astype(np.int32),
         "month": np.asarray(month.to_pylist(), dtype=np.str_),
         "language": np.asarray(table["language"].to_pylist(), dtype=np.str_),
         "domain": np.asarray(table["sender_domain"].to_pylist(), dtype=np.str_),

@@ -75,18 +75,15 @@ def _extremes(words: Sequence[str], effects: Sequence[float]) -> list[Word]:
 def column_shares(model: Model) -> list[tuple[int, float]]:
     """The columns on which a model rests most, with their share, largest first; at most `SHOWN`.
 
-    Of a forest: training rows that pass through splits on the column, among all splits. Of logistic regression:
-    |coefficient| among all, those of n-grams included, which says little of columns of another scale. Only dense
-    columns are named: a hashed one stands for many n-grams.
+    Of a forest: training rows that pass through splits on the column, among all splits. Of logistic regression none: a
+    coefficient says nothing without its column's scale, and of its hashed columns each stands for many n-grams.
     """
-    weight, others = np.zeros(model.columns), 0.0
-    if isinstance(model, ForestModel):
-        for tree in model.trees:
-            inner = tree.feature >= 0
-            np.add.at(weight, tree.feature[inner], tree.counts[inner].sum(axis=1))
-    else:
-        weight = np.abs(model.coef).sum(axis=0)
-        others = 0.0 if model.sparse is None else np.abs(model.sparse).sum()
-    total = weight.sum() + others or 1.0
+    if not isinstance(model, ForestModel):
+        return []
+    weight = np.zeros(model.columns)
+    for tree in model.trees:
+        inner = tree.feature >= 0
+        np.add.at(weight, tree.feature[inner], tree.counts[inner].sum(axis=1))
+    total = weight.sum() or 1.0
     best = sorted(range(len(weight)), key=lambda c: (-weight[c], c))[:SHOWN]
     return [(c, float(weight[c] / total)) for c in best]

@@ -72,7 +72,11 @@ class FeatureSpec:
 
     @classmethod
     def of(cls, store: GloveStore, settings: FeaturesSection, classes: Sequence[str] = ()) -> FeatureSpec:
-        """The specification that a configuration asks for; its weights are not fitted yet.
+        """The specification that a configuration asks for; its weights are not fitted yet. See `asked`."""
+        return cls(store.name, store.fingerprint, store.dimension).asked(settings, classes)
+
+    def asked(self, settings: FeaturesSection, classes: Sequence[str]) -> FeatureSpec:
+        """What a configuration asks for of these word vectors.
 
         With fewer than two classes there is nothing to be informed by: the pool "nb" is left out (the mean stands in
         where it was the only one) and n-grams have their TF-IDF.
@@ -81,9 +85,10 @@ class FeatureSpec:
         if len(classes) < 2:
             pooling = tuple(pool for pool in pooling if pool != "nb") or ("mean",)
             values, classes = "tfidf", ()
-        return cls(
-            store.name, store.fingerprint, store.dimension, settings.max_words, pooling, settings.subject,
-            settings.ngrams, settings.skips if settings.ngrams else 0, settings.ngram_bits, values, tuple(classes),
+        return replace(
+            self, max_words=settings.max_words, pooling=pooling, subject=settings.subject, ngrams=settings.ngrams,
+            skips=settings.skips if settings.ngrams else 0, ngram_bits=settings.ngram_bits, ngram_values=values,
+            classes=tuple(classes),
         )  # fmt: skip
 
     def bound(self, weights: str) -> FeatureSpec:

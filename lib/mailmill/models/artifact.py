@@ -61,7 +61,7 @@ class Artifact:
     """A model and what was recorded with it, each a JSON object.
 
     feature_spec: how text became columns. training: the training table's name and fingerprint, and the settings.
-    evidence and metrics: `Evidence.to_dict` and `Metrics.to_dict`, or {}.
+    evidence and metrics, on the validation split: `Evidence.to_dict` and `Metrics.to_dict`, or {}.
     """
 
     model: Model

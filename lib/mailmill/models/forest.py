@@ -7,7 +7,7 @@ order of rows, engine, memory budget and for both ways of growing it.
 
 from __future__ import annotations
 
-import math
+import sys
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +32,8 @@ from mailmill.models.split import Criterion
 from mailmill.models.tree import Rule, Tree
 from mailmill.models.workers import Workers
 
+#: A whole number may exceed it, and is no float64 then.
+_LARGEST = sys.float_info.max
 #: The largest integer weight of a class, and how finely weights are rounded.
 _WEIGHT_STEPS = 1 << 20
 
@@ -87,10 +89,10 @@ class ForestSettings:
             raise ConfigError(f"criterion must be 'gini' or 'entropy', not {self.criterion!r}")
         if self.bootstrap not in ("poisson", "subsample"):
             raise ConfigError(f"bootstrap must be 'poisson' or 'subsample', not {self.bootstrap!r}")
-        if type(self.shrinkage) not in (int, float) or not 0 <= self.shrinkage < math.inf:
+        if type(self.shrinkage) not in (int, float) or not 0 <= self.shrinkage <= _LARGEST:
             raise ConfigError(f"shrinkage must be a number >= 0, not {self.shrinkage!r}")
         given = self.class_weights
-        numbers = isinstance(given, tuple) and all(type(w) in (int, float) and 0 < w < math.inf for w in given)
+        numbers = isinstance(given, tuple) and all(type(w) in (int, float) and 0 < w <= _LARGEST for w in given)
         if given not in ("equal", "balanced") and not numbers:
             raise ConfigError(f"class_weights must be 'equal', 'balanced' or positive numbers, not {given!r}")
 

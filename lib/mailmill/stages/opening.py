@@ -8,6 +8,7 @@ from functools import partial
 
 from mailmill import schemas
 from mailmill.errors import DataError
+from mailmill.features.spec import FeatureSpec
 from mailmill.job import Job
 from mailmill.models import artifact, training
 from mailmill.models.data import MapReduce
@@ -19,8 +20,19 @@ log = logging.getLogger("mailmill")
 
 
 def open_features(job: Job) -> Table:
-    """The features table; its columns are what its specification says."""
-    specification = job.workspace.manifest("features").statistics["specification"]
+    """The features table; its columns are what its specification says.
+
+    The log tells of settings that it was not made by: it stays as it is until `mailmill features`.
+    """
+    statistics = job.workspace.manifest("features").statistics
+    specification, config = statistics["specification"], job.config
+    made = specification | statistics.get("splits_by", {})
+    vectors = FeatureSpec(*(specification[name] for name in ("vectors", "fingerprint", "word_dimension")))
+    asked = vectors.asked(config.features, specification["classes"]).bound(specification["weights"]).to_dict()
+    asked |= {"seed": config.run.seed, "shares": list(config.features.shares)}
+    if other := sorted(name for name in made if name in asked and made[name] != asked[name]):
+        said = "features were made by other settings than those given now (%s), and stay so until `mailmill features`"
+        log.warning(said, ", ".join(other))
     return job.workspace.open("features", schemas.features(specification["dimension"], specification["sparse_columns"]))
 
 

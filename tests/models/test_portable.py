@@ -135,6 +135,22 @@ def test_votes_that_meet_the_threshold_are_called_alike(threshold: float) -> Non
     assert labels == [CLASSES[c] for c in predict(ours, threshold)]
 
 
+def test_a_plateau_of_calibration_that_is_the_threshold_is_called_alike() -> None:
+    """Blocks of (n + 1) / (rows + 2): one of many mails may say just 1/3, and summing up pieces may miss it."""
+    values = np.array([1 / 11, 1 / 7, 1 / 3, 1 / 3, 5 / 8])
+    calibration = Calibration("isotonic", knots=tuple(zip([0.05, 0.17, 0.31, 0.71, 0.9], values.tolist(), strict=True)))
+    graph = Graph(2)
+    p = calibrated(graph, graph.double(DENSE), calibration)
+    given = np.linspace(0, 1, 500, dtype=np.float32)
+    said, labels = run(
+        graph.finish(p, labelled(graph, p, CLASSES, 1 / 3), {}), vector=np.stack([1 - given, given], axis=1)
+    )
+    ours = calibration.apply(given.astype(np.float64))
+    assert (ours == 1 / 3).sum() > 100
+    np.testing.assert_array_equal(said[:, 1], ours)
+    assert labels == [CLASSES[int(p >= 1 / 3)] for p in ours]
+
+
 def test_calibration_is_equal_at_the_ends() -> None:
     """Unanimous trees, and nearly unanimous ones: float32 votes tell 1 - p from the other class."""
     graph = Graph(2)
@@ -223,3 +239,13 @@ def test_nobody_is_told_of_a_session(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in suppressing}
     subprocess.run([sys.executable, "-c", program, str(model)], env=environment | {"HOME": str(home)}, check=True)
     assert not list(home.rglob("*"))
+
+
+@pytest.mark.parametrize("classes", [CLASSES, ("a", "b", "c")])
+def test_other_labels_are_not_verified(classes: tuple[str, ...]) -> None:
+    """The probabilities are alike; of two classes a threshold, of more the names may be another's."""
+    model = forest(classes)
+    other = replace(model, threshold=0.8) if len(classes) == 2 else replace(model, classes=("b", "a", "c"))
+    verify(model, export(model))
+    with pytest.raises(ConfigError, match="labels"):
+        verify(model, export(other))

@@ -3,7 +3,9 @@
 Exported is the step from features to probabilities and a label. Inputs: `vector` float32 (rows, columns) and, for
 a model with hashed n-grams, `ngram_indices` int64 and `ngram_values` float32 (rows, longest), each row's n-grams
 padded with index 0, value 0.0. Outputs: `probability` float64 (rows, classes), `label` strings (rows,). Tokens,
-pooling and hashing of text stay mailmill's. The graph computes in float64, as mailmill's own scorer does.
+pooling and hashing of text stay mailmill's. The graph computes in float64, as mailmill's own scorer does, but that ONNX
+has a forest's votes as float32: labels are mailmill's save where a score lies on its threshold, or two of more classes
+are equally likely, to 7 digits and not to 16.
 Opset 17 and ai.onnx.ml 3: https://onnx.ai/onnx/operators/
 """
 
@@ -25,8 +27,8 @@ from mailmill.errors import ConfigError
 from mailmill.models.calibration import EDGE, UNCALIBRATED, Calibration
 from mailmill.models.data import SparseRows
 from mailmill.models.forest import ForestModel
-from mailmill.models.graph import DENSE, INDICES, PROBABILITY, VALUES, Graph
-from mailmill.models.scoring import Model, probability
+from mailmill.models.graph import DENSE, INDICES, LABEL, PROBABILITY, VALUES, Graph
+from mailmill.models.scoring import Model, predict, probability
 
 FILE = "model.onnx"
 #: How far ONNX Runtime and mailmill may differ on a probability before its calibration.
@@ -114,10 +116,10 @@ def verify(model: Model, content: bytes) -> float:
 
     Half of the values are small, half lie on thresholds of a forest's own splits, where <= and < differ. What may
     differ is the score, by `TOLERANCE`: a forest's votes are float32 in ONNX, and where calibration is steep, as
-    between two knots of an isotonic one, it makes more of that.
+    between two knots of an isotonic one, it makes more of that. Labels are compared where that cannot change them.
 
     Raises:
-        ConfigError: a probability is further off than that.
+        ConfigError: a probability is further off than that, or a label is another.
     """
     drawn = mix(_VALUES, np.arange(_ROWS * model.columns, dtype=np.uint64)) >> np.uint64(40)
     X = (drawn.astype(np.float64) / 2**24 - 0.5).astype(np.float32).reshape(_ROWS, model.columns)
@@ -134,11 +136,17 @@ def verify(model: Model, content: bytes) -> float:
         bounds = np.arange(0, _ROWS * _NGRAMS + 1, _NGRAMS)
         sparse = SparseRows(bounds, columns.ravel(), values, model.sparse_columns)
         inputs = dict(zip((INDICES, VALUES), padded(bounds, columns.ravel(), values), strict=True))
-    (said,) = session(content).run([PROBABILITY], {DENSE: X, **inputs})
-    difference = float(np.abs(said - probability(model, X, sparse)).max())
+    said, labels = session(content).run([PROBABILITY, LABEL], {DENSE: X, **inputs})
+    ours = probability(model, X, sparse)
+    difference = float(np.abs(said - ours).max())
     low, high = _bounds(model, probability(replace(model, calibration=UNCALIBRATED), X, sparse))
     if not ((low <= said) & (said <= high)).all():
         raise ConfigError(f"ONNX Runtime and mailmill differ by {difference:.1e} on a probability", hint=_WAY_OUT)
+    called = predict(ours, model.threshold)
+    nearest = np.where(np.arange(len(model.classes)) == called[:, None], low, high)  # to another label
+    other = (np.array(model.classes)[called] != labels) & (predict(nearest, model.threshold) == called)
+    if other.any():
+        raise ConfigError(f"ONNX Runtime and mailmill differ on {other.sum()} of {_ROWS} labels", hint=_WAY_OUT)
     return difference
 
 
@@ -181,10 +189,12 @@ def calibrated(graph: Graph, probability: str, calibration: Calibration) -> str:
         said = graph("Sigmoid", graph("Add", scaled, np.float64(calibration.offset)))
     else:
         at, value = np.array(calibration.knots).T
-        # Linear between knots: the first value, and each piece's slope times the part of the way that p has gone.
-        gone = graph("Min", graph("Max", graph("Sub", p, at[:-1]), np.float64(0)), np.diff(at))
-        slopes = (np.diff(value) / np.diff(at))[:, None]
-        said = graph("Add", graph("MatMul", gone, slopes), value[:1])
+        # As numpy.interp, from the last knot that p has reached: what is flat says just one value.
+        reached = graph("ReduceSum", graph.integer(graph("GreaterOrEqual", p, at)), np.array([1]), keepdims=1)
+        slopes = np.concatenate([[0], np.diff(value) / np.diff(at), [0]])
+        pieces = (np.append(at[:1], at), np.append(value[:1], value), slopes)
+        start, base, slope = (graph("Gather", of, reached) for of in pieces)
+        said = graph("Add", graph("Mul", graph("Sub", p, start), slope), base)
     return graph("Concat", graph("Sub", np.float64(1), said), said, axis=1)
 
 

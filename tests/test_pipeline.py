@@ -216,6 +216,17 @@ def test_a_model_that_is_not_trained_cannot_be_the_one_that_scores(
         pipeline.require(Job(parse(config.model_dump(mode="json"), [changed])))
 
 
+def test_the_model_whose_place_is_named_is_the_one_that_scored(reference: Config, tmp_path: Path) -> None:
+    with Job(copied(reference, tmp_path)) as job:
+        chosen_one = job.workspace.manifest("metrics").statistics["chosen"]
+        assert f"models/{chosen_one}/run_id" in summarise(job.workspace).splitlines()[-1]
+    other = {"logistic": "forest", "forest": "logistic"}[chosen_one]
+    config = parse(job.config.model_dump(mode="json"), [f"score.model={other}"])
+    with Job(config) as job:
+        pipeline.score(job)
+        assert f"models/{other}/run_id" in summarise(job.workspace).splitlines()[-1]
+
+
 def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config, tmp_path: Path) -> None:
     config = copied(reference, tmp_path, "labels.source=")
     with Job(config) as job:

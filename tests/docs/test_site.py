@@ -107,6 +107,8 @@ def test_the_models_figures_are_those_published(documented: Documented) -> None:
         page = (documented.site / f"model-{name}.html").read_text()
         assert f"{splits['test']['accuracy']:.3f}" in page
         assert "Most telling words" in page
+        assert ("training rows that pass its splits" in page) == (name == "forest")
+        assert ("a coefficient of logistic regression says nothing" in page) == (name == "logistic")
     assert json.loads((documented.site / f"model-{metrics['chosen']}.json").read_text())["chosen"]
 
 

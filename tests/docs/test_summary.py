@@ -19,6 +19,14 @@ def test_classes_that_begin_alike_can_be_told_apart() -> None:
     assert len(lines[3]) < 100
 
 
+def test_without_a_roc_curve_models_are_not_chosen_by_it() -> None:
+    both, one = (summarise(tally(np.eye(2)[y], np.array(y)), ("neg", "pos")).to_dict() for y in ([0, 1], [0, 0]))
+    for validation, by in ((both, "roc_auc"), (one, "log_loss, as a class has no mail")):
+        models = {"m": {"test": both, "validation": validation}}
+        last = summary._figures({"models": models, "chosen": "m", "chosen_by": "roc_auc"})[-1]
+        assert last.startswith(f"* chosen by {by}")
+
+
 def test_a_class_cannot_break_the_lines_or_reach_the_terminal() -> None:
     found = summarise(tally(np.eye(2), np.arange(2)), ("x\n2", "neg\x1b[2J\x1b[31m\u202eX")).to_dict()
     lines = summary._figures({"models": {"m": {"test": found}}, "chosen": "m", "chosen_by": "macro_f1"})

@@ -53,9 +53,10 @@ def summarise(workspace: Workspace) -> str:
         if found := workspace.find(name):
             lines.append(f"{title:<12} {join(workspace.root, name, f'run_id={found.run_id}')}")
     if metrics and not outdated:
-        chosen = workspace.find(f"models/{metrics.statistics['chosen']}")
-        if chosen:
-            place = join(workspace.root, chosen.table, f"run_id={chosen.run_id}")
+        scores = workspace.find("scores")
+        scoring = workspace.find(f"models/{scores.statistics['model'] if scores else metrics.statistics['chosen']}")
+        if scoring:
+            place = join(workspace.root, scoring.table, f"run_id={scoring.run_id}")
             lines.append(f"{'model':<12} {place}")
     return "\n".join(lines)
 
@@ -74,5 +75,8 @@ def _figures(document: dict[str, Any]) -> list[str]:
             )
         auc = "-" if test["roc_auc"] is None else f"{test['roc_auc']:.3f}"
         lines.append(f" {name:<9} accuracy {test['accuracy']:.3f}, ROC AUC {auc}, log loss {test['log_loss']:.3f}")
-    lines.append(f"* chosen by {document['chosen_by']} on the validation split")
+    by = document["chosen_by"]
+    if by == "roc_auc" and document["models"][document["chosen"]]["validation"]["roc_auc"] is None:
+        by = "log_loss, as a class has no mail there and so no model a ROC curve,"
+    lines.append(f"* chosen by {by} on the validation split")
     return lines

@@ -6,6 +6,7 @@ sample beside them. A part that cannot be given says why.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from mailmill.docs.mistakes import Mistake
 from mailmill.docs.sample import Reduce, Sample
 from mailmill.docs.slices import Curves, Slice, curves, slices
 from mailmill.docs.telling import Word, column_shares
+from mailmill.models.calibration import SCORE_BINS
 from mailmill.models.metrics import majority
 from mailmill.models.scoring import Model
 
@@ -28,6 +30,9 @@ FIGURES = {"accuracy": True, "macro_f1": True, "roc_auc": True, "log_loss": Fals
 
 #: Those whose bootstrap says nothing where the mails hold no mistake.
 PERFECT = ("macro_f1", "roc_auc")
+
+#: An error that a figure of three digits shows.
+SHOWN_ERROR = 0.0005
 
 #: Why there are no telling words where none were asked for, by `docs.words`.
 WITHHELD = {
@@ -133,6 +138,12 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
         )
     elif not both:
         notes.append("The test mails have one class alone, so there are no curves.")
+    if test["roc_auc_error"] >= SHOWN_ERROR:
+        most = math.ceil(1000 * test["roc_auc_error"]) / 1000
+        notes.append(
+            f"Of so many mails the area under the ROC curve comes from scores in {SCORE_BINS:,} bins: "
+            f"it is off by at most {most:.3f}."
+        )
     figures = _figures(test, sample, name, threshold, m.seed)
     points = [figure.replace("_", " ") for figure in PERFECT if figure in figures and figures[figure].low == 1]
     if points:

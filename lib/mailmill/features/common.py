@@ -1,8 +1,8 @@
 """SIF's common component: the direction that the sentences of a language share, to be taken out of each.
 
-It is the first eigenvector of sum x x^T over the training split's SIF averages x. Sums of floating-point
-products would depend on their order, so each x is rounded to 16 bits first: integer moments are exact, and
-the same on every engine. A direction needs no more digits.
+It is the first eigenvector of sum x x^T over the SIF averages x of the training split's texts; it is taken out of
+subjects that are apart, too. Sums of floating-point products would depend on their order, so each x is rounded to
+16 bits first: integer moments are exact, and the same on every engine. A direction needs no more digits.
 """
 
 from __future__ import annotations

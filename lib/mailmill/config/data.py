@@ -26,7 +26,7 @@ class InputSection(Section):
 
 
 class StorageSection(Section):
-    """How s3:// is reached. Credentials come from the environment, a profile or the instance's role."""
+    """How s3:// is reached. Credentials come from the environment, a profile or the instance's role alone."""
 
     endpoint: Endpoint | None = Field(None, description="of another server than AWS's")
     region: str | None = None

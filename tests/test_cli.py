@@ -31,6 +31,7 @@ from mailmill.commands import interrupt
 from mailmill.commands.outcome import guarded
 from mailmill.commands.session import run_id, session
 from mailmill.config import StorageSection, load
+from mailmill.errors import ConfigError
 from mailmill.job import Job
 from mailmill.storage.filesystems import Storage
 from tests import mail, s3
@@ -371,7 +372,28 @@ class TestRefusals:
 
     def test_an_endpoint_of_the_environment_without_a_scheme(self) -> None:
         environment = {"AWS_ENDPOINT_URL_S3": "", "AWS_ENDPOINT_URL": "h:8333"}
-        refused(mailmill("ingest", "-c", "s3://b/x.toml", environment=environment), 2, "AWS_ENDPOINT_URL=h:8333")
+        refused(mailmill("ingest", "-c", "s3://b/x.toml", environment=environment), 2, "AWS_ENDPOINT_URL: should begin")
+
+    @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+    @pytest.mark.parametrize("value", ["http://user:Tell-no-1@127.0.0.1:9", "user:Tell-no-1@127.0.0.1:9"])
+    @pytest.mark.parametrize("arguments", [["-c", "s3://b/x.toml"], ["-s", "input.paths=['s3://b/mail']"]])
+    def test_a_login_in_an_endpoint_of_the_environment(
+        self, name: str, value: str, arguments: list[str], config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+        monkeypatch.setenv(name, value)
+        given = arguments if "-c" in arguments else ["-c", str(config), *arguments]
+        error = CliRunner().invoke(cli, ["ingest", *given]).exception
+        assert isinstance(error, ConfigError)
+        assert error.message.startswith(f"{name}: holds credentials, which come from")
+        assert "Tell-no-1" not in error.message
+
+    @pytest.mark.parametrize("option", ["--config", "--model", "--vectors"])
+    def test_a_login_in_a_place_of_the_command_line(self, option: str) -> None:
+        error = CliRunner().invoke(cli, ["score", option, "s3://AKIA:Tell/no-1@bucket/x"]).exception
+        assert isinstance(error, ConfigError)
+        assert error.message.startswith(f"{option}: holds credentials, which come from")
+        assert "no-1" not in error.message
 
     @pytest.mark.s3
     @pytest.mark.parametrize(

@@ -309,6 +309,59 @@ def test_an_endpoint_without_a_scheme_is_refused(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("storage.endpoint", "http://user:Tell-no-1@h:9"),
+        ("storage.endpoint", "user:Tell-no-1@h"),
+        ("storage.endpoint", "https://Tell-no-1@h"),
+        ("run.work", "s3://AKIA:Tell-no-1@bucket/work"),
+        ("run.work", "s3a://AKIA:Tell/no-1@bucket/work"),
+        ("labels.source", "s3n://Tell-no-1@bucket/labels.csv"),
+        ("features.vectors", "s3://:Tell-no-1@bucket/v.txt"),
+        ("docs.site", "s3://AKIA:Tell-no-1@bucket"),
+    ],
+)
+def test_credentials_in_an_address_are_refused_and_not_shown(name: str, value: str) -> None:
+    said = "holds credentials, which come from the environment, a profile or the instance's role alone"
+    assert said_of({}, f"{name}={value}") == f"{name}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("storage.endpoint=['http://user:Tell-no-1@h']", "storage.endpoint: should be a valid string"),
+        ("labels.source=https://user:Tell/no-1@h/x.csv", "labels.source: must be a path"),
+        ("engine.spark=http://user:Tell-no-1@h", "engine.spark: should be a table"),
+        ("engine.spark.spark.hadoop.fs.s3a.secret.key=471100", "engine.spark.spark.hadoop.fs.s3a.secret.key: should"),
+        ("storage=http://user:Tell-no-1@h", "--set storage: not of the form section.key=value"),
+        ("engine.kind.x=http://user:Tell-no-1@h", "--set engine.kind.x: kind is not a section"),
+    ],
+)
+def test_a_refused_value_keeps_its_secrets(override: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse({"input": {"paths": ["m"]}, "engine": {"kind": "dask"}}, [override])
+    assert said in caught.value.message
+    assert not any(secret in caught.value.message for secret in ("no-1", "471100"))
+
+
+def test_a_refused_section_keeps_its_secrets() -> None:
+    document = {"storage": {"kms_key": "k"}, "engine": {"spark": {"spark.ssl.keyPassword": "Tell-no-1"}}}
+    document |= {"input": {"paths": ["m"]}, "features": {"validation_share": 0.49, "test_share": 0.49}}
+    for unsound in (document, document | {"storage": {}}):
+        with pytest.raises(ConfigError) as caught:
+            parse(unsound)
+        assert "Tell" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["s3://b/cur/1@h:2,S", "s3://b/a:b@c", "s3://arn:aws:s3:eu-central-1:1:accesspoint/x/m@h", "m:1@h", "/a//b@c"],
+)
+def test_a_sign_at_in_a_key_is_no_login(place: str) -> None:
+    assert parse({"input": {"paths": [place]}}).input.paths == (place,)
+
+
+@pytest.mark.parametrize(
     ("said", "read"), [("http://h:1", "http://h:1"), ("HTTPS://s3.Example/x", "https://s3.Example/x"), ("", None)]
 )
 def test_an_endpoint(said: str, read: str | None) -> None:

@@ -230,6 +230,27 @@ def test_coverage_is_of_tokens() -> None:
     assert "coverage (the share of tokens, punctuation marks included, that the vectors v hold)" in text
 
 
+def test_what_clean_mail_holds_of_people_is_told_of(documented: Documented) -> None:
+    """That no column held an address was said of subjects and texts, which keep what their authors wrote."""
+    sheet = next(s for s in documented.documents().datasheets if s.subject == "clean")
+    told = next(answer.text for answer in sheet.answers if answer.question.id == "composition.identify")
+    assert "`subject` and `text` hold what people wrote, with the names, addresses and numbers in it" in told
+    assert "is kept as: hash (a hash has no key, so whoever tries domains can undo it)" in told
+    croissant = json.loads((documented.site / "croissant.json").read_text())
+    assert told in croissant["rai:personalSensitiveInformation"]
+    assert told.replace("`", "'") in (documented.site / "README.md").read_text()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_what_vectors_hold_of_people_is_told_of(sparse: bool) -> None:
+    """They were said to hold no names; the mean of one word's vector is that vector."""
+    facts: dict[str, object] = {"features.columns.vector": "list"}
+    facts |= {"features.sparse_columns": 1024} if sparse else {}
+    told = measured("datasheet", "composition.identify", "features", facts)
+    assert "of a mail of few words, whoever has those can find which they are, names among them" in told
+    assert ("can hash it" in told) == sparse
+
+
 def test_hashed_words_are_told_of(documented: Documented) -> None:
     """Whoever knows a name can look for its column, so a row is not said to hold none."""
     documents = documented.documents()

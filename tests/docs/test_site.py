@@ -259,9 +259,9 @@ def publish_profile(job: Job, table: str) -> None:
             "empty": {"edges": [], "counts": []},
         },
         "counts": {
-            "languages": {SCRIPT: 5, "en": 3},
-            "domains": {MARKUP: 4, "": 1},
-            "months": {"2025-12": 2, MARKUP: 6},
+            "languages": {SCRIPT: 50, "en": 30},
+            "domains": {MARKUP: 40, "": 1},
+            "months": {"2025-12": 20, MARKUP: 60},
         },
     }
     output = f"profiles/{table}"

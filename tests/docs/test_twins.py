@@ -15,14 +15,14 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.commands.docs import docs
 from mailmill.commands.outcome import guarded
-from mailmill.docs import build, croissant, datasheet, facts, gathering, huggingface, sample, versions
+from mailmill.docs import build, croissant, datasheet, facts, gathering, huggingface, sample, slices, versions
 from mailmill.docs.datasheet import Answer
 from mailmill.docs.sample import join_columns
 from mailmill.docs.versions import Difference
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.models.dataset import fragments
-from mailmill.storage.manifests import File
+from mailmill.storage.manifests import File, content
 from tests import mail
 from tests.docs.conftest import NGRAMS, Documented
 
@@ -182,6 +182,50 @@ def test_versions_are_found_by_their_first_digits() -> None:
             versions.find(known, wrong)
     with pytest.raises(DataError, match="no previous"):
         versions.find(known[:1], "previous")
+
+
+def test_what_few_mails_have_is_counted_together(documented: Documented) -> None:
+    """A domain with one mail is somebody: the site, and each file beside it, told who had written."""
+    job = Job(documented.config)
+    manifest = job.workspace.find("profiles/clean")
+    assert manifest is not None
+    whole = json.loads(content(job.storage, job.workspace.uri_of("profiles/clean"), manifest, "profile.json"))["counts"]
+    known = documented.documents().facts
+    for group in gathering.OF_PEOPLE:
+        few = {value: n for value, n in whole[group].items() if value and n < slices.FEWEST}
+        named = {value: fact.value for value, fact in known.below(f"clean.counts.{group}").items()}
+        assert few.keys().isdisjoint(known.profiles["clean"].counts[group])
+        assert few.keys().isdisjoint(named)
+        assert sum(known.profiles["clean"].counts[group].values()) == sum(whole[group].values())
+        assert named.get(gathering.OTHERS, 0) == sum(few.values())
+    rare = [day for day, n in sorted(whole["days"].items()) if n < slices.FEWEST][1:-1]  # the first and last are told
+    assert rare
+    for path in (path for path in documented.site.rglob("*") if path.is_file()):
+        assert not any(day in path.read_text() for day in rare), path
+
+
+def test_few_mails_are_counted_together_exactly_below_the_bound() -> None:
+    assert gathering.joined({"a": 20, "b": 19, "c": 1, "": 3}) == {"a": 20, "": 3, gathering.OTHERS: 20}
+    assert gathering.joined({"a": 20}) == {"a": 20}
+
+
+def test_an_earlier_version_tells_of_few_mails_no_more(tmp_path: Path) -> None:
+    """It was kept when each value had its count."""
+    workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
+    counts = {"domains.a.example": 1, "domains.b.example": 30, "languages.": 2, "zones.quote": 3}
+    before = facts.Facts(
+        {f"clean.counts.{k}": facts.Fact(f"clean.counts.{k}", n, "q", "clean", "f") for k, n in counts.items()}, {}
+    )
+    others = f"clean.counts.domains.{gathering.OTHERS}"
+    after = facts.Facts({others: facts.Fact(others, 1, "q", "clean", "f")}, {})
+    for day, found in enumerate((before, after), 1):
+        versions.keep(workspace, versions.document(found, [], f"2026-01-0{day}"))
+    assert [change.words for change in versions.compare(*versions.listed(workspace))] == [
+        "clean.counts.domains.b.example is gone (was 30)",
+        "clean.counts.domains.others (fewer than 20 mails each) is new: 1",
+        "clean.counts.languages. is gone (was 2)",
+        "clean.counts.zones.quote is gone (was 3)",
+    ]
 
 
 def test_the_latest_version_is_the_one_built_last(tmp_path: Path) -> None:

@@ -229,6 +229,19 @@ def test_secrets_are_hidden(settings: tuple[Config, Path]) -> None:
     assert {name: found[name] for name in plain} == plain
 
 
+@pytest.mark.parametrize("address", ["http://user:no/1@h:9/x", "s3://AKIA:no@1@b", "https://no1@h", "//:no1@h"])
+def test_logins_in_addresses_are_hidden(address: str, settings: tuple[Config, Path]) -> None:
+    shown = address.partition("//")[0] + "//(hidden)@" + address.rpartition("@")[2]
+    spark = settings[0].engine.model_copy(update={"spark": {"spark.hadoop.fs.s3a.proxy": address}})
+    recorder = record.Recorder(settings[0].model_copy(update={"engine": spark}), "r", "run")
+    recorder.engine(f"somewhere, {address}")
+    found = recorder.document(InfrastructureError(f"S3 at {address} failed: x@y", hint=f"see {address}"))
+    assert found["configuration"]["engine"]["spark"] == {"spark.hadoop.fs.s3a.proxy": shown}
+    assert found["engine"] == f"somewhere, {shown}"
+    assert found["error"]["message"] == f"S3 at {shown} failed: x@y"
+    assert found["error"]["hint"] == f"see {shown}"
+
+
 def test_an_unknown_errors_words_are_not_recorded(settings: tuple[Config, Path]) -> None:
     document = record.Recorder(settings[0], "r", "run").document(ValueError("Dear Ms Smith, my card is 4711"))
     assert document["error"] == {"type": "ValueError", "message": "", "hint": "", "exit_code": 1}

@@ -270,6 +270,15 @@ def test_an_environment_that_botocore_refuses(name: str, value: str, monkeypatch
         staging.connect("emr-serverless")
 
 
+@pytest.mark.parametrize("staging", ["s3://AKIA:Tell/no-1@bucket/p", "s3a://Tell-no-1@bucket/p"])
+def test_credentials_in_an_address_are_refused_and_not_shown(staging: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"^--staging holds credentials, which come from [^1]*$"):
+        request("--target", "yarn", "--staging", staging, "run")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://user:Tell-no-1@h")
+    with pytest.raises(ConfigError, match=r"^AWS_ENDPOINT_URL holds credentials, which come from [^1]*$"):
+        request("run")
+
+
 def test_the_connector_is_of_sparks_own_hadoop(tmp_path: Path) -> None:
     (tmp_path / "jars").mkdir()
     asked = request("--target", "yarn", "--s3a", "--region", "eu-central-1", "run")

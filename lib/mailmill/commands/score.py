@@ -9,17 +9,24 @@ from typing import BinaryIO
 
 import click
 
-from mailmill.commands.session import options, session, settings
+from mailmill.commands.session import options, place, session, settings
 from mailmill.config import Config, StorageSection, parse
 from mailmill.errors import ConfigError, DataError, RejectedMessage
 
 
 @click.command(short_help="features -> scores; or new mail, or one FILE.eml, with --model")
 @options
-@click.option("--model", metavar="DIR", help="A published model, e.g. WORK/models/logistic; default: the chosen one.")
+@click.option(
+    "--model",
+    metavar="DIR",
+    callback=place,
+    help="A published model, e.g. WORK/models/logistic; default: the chosen one.",
+)
 @click.option("--input", "source", metavar="PATH", help="With --model and --output: new mail, of any kind, to score.")
 @click.option("--output", metavar="DIR", help="With --input: the workspace of the new mail; its table is DIR/scores.")
-@click.option("--vectors", metavar="SOURCE", help="The model's word vectors, where they are not beside it.")
+@click.option(
+    "--vectors", metavar="SOURCE", callback=place, help="The model's word vectors, where they are not beside it."
+)
 @click.argument("file", required=False, type=click.File("rb"))
 def score(
     config: str | None,

@@ -14,12 +14,24 @@ import click
 
 from mailmill.commands import interrupt
 from mailmill.config import Config, StorageSection, load, parse
+from mailmill.config.secrets import refuse_login
 from mailmill.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from mailmill.job import Job
 
-config_option = click.option("-c", "--config", metavar="FILE", help="A TOML file, on disk or s3://; see conf/.")
+
+def place(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The value of an option that names a place. Raises ConfigError where it holds credentials."""
+    try:
+        return value and refuse_login(value)
+    except ValueError as error:
+        raise ConfigError(f"{parameter.opts[-1]}: {error}") from None
+
+
+config_option = click.option(
+    "-c", "--config", metavar="FILE", callback=place, help="A TOML file, on disk or s3://; see conf/."
+)
 engine_option = click.option(
     "-e", "--engine", type=click.Choice(["local", "dask", "spark", "auto"]), help="Who computes; overrides the file."
 )
@@ -58,13 +70,10 @@ def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -
     changes = [*overrides, *([f"engine.kind={engine}"] if engine else [])]
     if not config.startswith(("s3://", "s3a://")):
         return load(config, changes)
+    from mailmill.storage.clients import endpoint_of_environment
     from mailmill.storage.filesystems import Storage
 
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    try:
-        storage = Storage(StorageSection(endpoint=endpoint, region=os.environ.get("AWS_REGION")))
-    except ValueError:
-        raise ConfigError(f"AWS_ENDPOINT_URL={endpoint}: should begin with http:// or https://") from None
+    storage = Storage(StorageSection(endpoint=endpoint_of_environment(), region=os.environ.get("AWS_REGION")))
     try:
         content = storage.read(config)
     except DataError as error:

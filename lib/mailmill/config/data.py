@@ -26,7 +26,7 @@ class InputSection(Section):
 
 
 class StorageSection(Section):
-    """How s3:// is reached. Credentials come from the environment, a profile or the instance's role."""
+    """How s3:// is reached. Credentials come from the environment, a profile or the instance's role alone."""
 
     endpoint: Endpoint | None = Field(None, description="of another server than AWS's")
     region: str | None = None
@@ -79,7 +79,7 @@ class IngestSection(Section):
 class CleanSection(Section):
     """What is kept of the sender, and how many rejects are a sign that something is wrong."""
 
-    sender_domain: Literal["hash", "keep", "drop"] = "hash"
+    sender_domain: Literal["hash", "keep", "drop"] = Field("hash", description="whoever tries domains can undo a hash")
     max_reject_share: float = Field(0.5, ge=0, le=1, description="more rejects than this stop the run")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, model_validator
 
 from mailmill.config import data, documents, learning
+from mailmill.config.secrets import CREDENTIALS, redacted
 from mailmill.config.values import Section
 from mailmill.errors import ConfigError
 
@@ -21,6 +22,8 @@ from mailmill.errors import ConfigError
 _ALTERNATIVE = re.compile(r"(?:constrained-|function-|literal\[|tuple\[|dict\[|list\[).*|int|float|str|bool")
 #: How a place begins that is the same one from every working folder.
 _EVERYWHERE = ("/", "file:///", "s3://", "s3a://", "s3n://")
+#: Problems whose input is not shown.
+_UNSHOWN = ("extra_forbidden", "missing", CREDENTIALS)
 _WORDS = {
     "missing": "missing and has no default",
     "tuple_type": "should be a list, in [ ]",
@@ -122,7 +125,7 @@ def _apply(document: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     keys = name.strip().split(".")
     if not equals or len(keys) < 2 or not all(keys):
-        raise ConfigError(f"--set {override}: not of the form section.key=value")
+        raise ConfigError(f"--set {redacted(name)}: not of the form section.key=value")
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
@@ -133,7 +136,7 @@ def _apply(document: dict[str, Any], override: str) -> None:
     for key in keys[:-1]:
         inner = section.setdefault(key, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"--set {override}: {key} is not a section")
+            raise ConfigError(f"--set {name}: {key} is not a section")
         section = inner
     section[keys[-1]] = value
 
@@ -146,7 +149,7 @@ def _explain(problems: Sequence[dict[str, Any]]) -> list[str]:
         parts = [str(part) for part in problem["loc"] if not _ALTERNATIVE.fullmatch(str(part))]
         name = ".".join(parts) or "configuration"
         said.setdefault(name, []).append(_words(problem))
-        got[name] = "" if problem["type"] in ("extra_forbidden", "missing") else f" (got {problem['input']!r:.60})"
+        got[name] = "" if problem["type"] in _UNSHOWN else f" (got {redacted(problem['input'], name)!r:.60})"
     inner = [name for name in said if not any(other.startswith(f"{name}.") for other in said)]
     joined = {name: ", or ".join(said[name]).replace(", or should be ", ", or ") for name in inner}
     return sorted(f"{name}: {words}{got[name]}" for name, words in joined.items())

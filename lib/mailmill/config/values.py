@@ -17,6 +17,8 @@ from pydantic import (
     field_validator,
 )
 
+from mailmill.config.secrets import misplaced, refuse_login
+
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
@@ -63,7 +65,7 @@ _ON_S3 = re.compile(r"s3[an]?://[^/]")
 def parse_place(value: str) -> str:
     """A path, `~` expanded, or a URI of a storage that mailmill speaks. Any other would be taken for a local folder."""
     if _ON_S3.match(value):
-        return value
+        return refuse_login(value)
     if _SCHEME.match(value) and not re.match("file://.", value):
         raise ValueError("must be a path or s3://BUCKET/...; a local folder of this name is ./NAME")
     return _expanded(value)
@@ -94,6 +96,8 @@ def _expanded(path: str) -> str:
 
 def parse_endpoint(value: str) -> str | None:
     """A server's address; of none, as an empty variable gives it, AWS's own: None."""
+    if "@" in value:
+        raise misplaced()
     scheme, _, host = value.partition("://")
     if value and not (scheme.lower() in ("http", "https") and re.match(r"[^\s/]", host)):
         raise ValueError("should begin with http:// or https://, as https://s3.example.com")

@@ -13,6 +13,7 @@ from typing import Any
 from mailmill import config as configuration
 from mailmill.config import TRAINED, Config
 from mailmill.docs.facts import Fact, Facts, Profile
+from mailmill.docs.slices import FEWEST
 from mailmill.errors import DataError
 from mailmill.models import standing
 from mailmill.storage.filesystems import join
@@ -28,6 +29,9 @@ UNCOUNTED = ("raw_rejects", "rejects")
 AMOUNT = frozenset({"count", "bytes"})
 #: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
 LONGEST_GROUP = 64
+#: Groups of counts in which a value that few mails have might be somebody: such values are counted together.
+OF_PEOPLE = frozenset({"domains", "languages", "months", "days"})
+OTHERS = f"others (fewer than {FEWEST} mails each)"
 #: SQL that gives the facts below a name, for whoever wants to ask again.
 QUERIES = {
     "rows": "SELECT count(*) FROM {table}",
@@ -70,13 +74,14 @@ def gather(workspace: Workspace, config: Config) -> Facts:
 
 
 def read_profile(workspace: Workspace, table: str) -> Profile | None:
-    """The profile of `table`, or None where there is none; a part that it lacks is empty."""
+    """The profile of `table` as it may be shown, or None where there is none; a part that it lacks is empty."""
     try:
         document = _document(workspace, workspace.find(f"profiles/{table}"), "profile.json")
         if document is None:
             return None
         facts = {str(k): v for k, v in document.get("facts", {}).items() if isinstance(v, str | int | float)}
         counts = {str(k): {str(a): int(b) for a, b in v.items()} for k, v in document.get("counts", {}).items()}
+        counts = {name: joined(values) if name in OF_PEOPLE else values for name, values in counts.items()}
         histograms = {
             str(k): {"edges": [float(x) for x in v["edges"]], "counts": [float(x) for x in v["counts"]]}
             for k, v in document.get("histograms", {}).items()
@@ -88,6 +93,18 @@ def read_profile(workspace: Workspace, table: str) -> Profile | None:
         uri = workspace.uri_of(f"profiles/{table}")
         raise DataError(f"profile {uri} is damaged ({type(error).__name__})", hint="run the stage again") from None
     return found
+
+
+def joined(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts by value, those of fewer than `FEWEST` mails as one, `OTHERS`. What has no name is nobody."""
+    few = {value: n for value, n in counts.items() if value and n < FEWEST}
+    return {value: n for value, n in counts.items() if value not in few} | ({OTHERS: sum(few.values())} if few else {})
+
+
+def shown(fact: Fact) -> bool:
+    """Whether a fact of an earlier version may be shown: those from before few mails were counted together may not."""
+    _, kind, group, value = (fact.name.split(".", 3) + [""] * 3)[:4]
+    return kind != "counts" or group not in OF_PEOPLE or value in joined({value: int(fact.value)})
 
 
 def _document(workspace: Workspace, manifest: Manifest | None, name: str) -> Any:

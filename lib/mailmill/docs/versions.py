@@ -15,6 +15,7 @@ from typing import Any
 from mailmill.docs.answers import show
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Fact, Facts, Value, plain, stable
+from mailmill.docs.gathering import shown
 from mailmill.errors import DataError
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Workspace
@@ -135,7 +136,7 @@ def _parse(content: bytes, uri: str) -> Version:
         found = json.loads(content)
         if found["format"] != FORMAT:
             raise DataError(f"{uri} is not a version of the documentation")
-        facts = {entry["name"]: Fact(**entry) for entry in found["facts"]}
+        facts = {fact.name: fact for entry in found["facts"] if shown(fact := Fact(**entry))}
         answers = {name: (status, text) for name, (status, text) in found["answers"].items()}
         return Version(found["version"], found["created"], found["built"], facts, answers)
     except (KeyError, TypeError, ValueError) as error:

@@ -26,8 +26,8 @@ B = TypeVar("B")
 class CleanOptions(NamedTuple):
     """What is kept of the sender and where bounds lie.
 
-    `sender_domain`: "hash" keeps a keyed-by-purpose BLAKE2b of the domain (16 hex digits), "keep" the
-    domain, "drop" nothing. Messages over `max_message_bytes` are rejected; renderings are cut at
+    `sender_domain`: "hash" keeps a BLAKE2b of the domain (16 hex digits; it has no key, so whoever tries domains can
+    undo it), "keep" the domain, "drop" nothing. Messages over `max_message_bytes` are rejected; renderings are cut at
     `max_rendered_chars` (flag "truncated").
     """
 

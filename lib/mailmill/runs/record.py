@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import platform
-import re
 import resource
 import sys
 import time
@@ -21,6 +20,7 @@ from itertools import chain, count
 from typing import Any
 
 from mailmill.config import Config
+from mailmill.config.secrets import redacted
 from mailmill.errors import MailmillError, exit_code_of
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.manifests import Manifest, code_version
@@ -29,7 +29,6 @@ log = logging.getLogger("mailmill")
 FORMAT, VERSION = "mailmill.run", 1
 FOLDER = "runs"
 _LIBRARIES = ("numpy", "pyarrow", "numba", "dask", "pyspark", "selectolax", "fast-mail-parser", "s3fs")
-_SECRET = re.compile(r"secret|password|passwd|token|credential|(access|account|private|api)[._-]?key", re.IGNORECASE)
 _UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 
 
@@ -78,7 +77,7 @@ class Recorder:
             "configuration": redacted(self._config.model_dump(mode="json")),
             "versions": _versions(),
             "machine": {"system": platform.platform(), "processor": platform.machine()},
-            "engine": self._engine,
+            "engine": redacted(self._engine),
             "tables": self._tables,
             "peak_bytes": peaks(),
             "cost": {"price_per_hour": price, "estimate": None if price is None else round(price * seconds / 3600, 6)},
@@ -87,8 +86,8 @@ class Recorder:
             own = error if isinstance(error, MailmillError) else MailmillError("")  # another's words may quote a mail
             found["error"] = {
                 "type": type(error).__name__,
-                "message": own.message,
-                "hint": own.hint,
+                "message": redacted(own.message),
+                "hint": redacted(own.hint),
                 "exit_code": exit_code_of(error),
             }
         return found
@@ -98,13 +97,6 @@ class Recorder:
         if error is not None:
             return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         return "done" if any(table["event"] == "published" for table in self._tables) else "unchanged"
-
-
-def redacted(values: Any, name: str = "") -> Any:
-    """The configuration with every value hidden whose name speaks of a secret."""
-    if isinstance(values, dict):
-        return {key: redacted(value, str(key)) for key, value in values.items()}
-    return "(hidden)" if values is not None and _SECRET.search(name) else values
 
 
 def peaks() -> dict[str, int]:

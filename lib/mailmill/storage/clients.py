@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from functools import lru_cache
 from typing import Any
@@ -11,14 +12,31 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from mailmill.config import StorageSection
+from mailmill.config.values import parse_endpoint
+from mailmill.errors import ConfigError
 
 #: Small objects asked for ahead of the one that is read, and how many at once: pyarrow's client has 25 connections.
 CONCURRENT_READS, CONNECTIONS = 64, 24
 
 
+def endpoint_of_environment() -> str | None:
+    """The server that AWS's variables name, which its libraries ask where the settings name none.
+
+    Raises ConfigError where it is none, or named with credentials; its message does not show it.
+    """
+    variables = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    name, value = next(((name, os.environ[name]) for name in variables if os.environ.get(name)), ("", ""))
+    try:
+        return parse_endpoint(value)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
 @lru_cache(maxsize=8)
 def arrow_s3(settings: StorageSection) -> Any:
-    """pyarrow's own, the fastest."""
+    """pyarrow's own, the fastest. Raises ConfigError as `endpoint_of_environment`."""
+    if not settings.endpoint:
+        endpoint_of_environment()
     scheme, _, host = (settings.endpoint or "").rpartition("://")
     return pafs.S3FileSystem(
         anonymous=settings.anonymous,
@@ -40,9 +58,11 @@ def arrow_s3fs(settings: StorageSection) -> Any:
 
 @lru_cache(maxsize=8)
 def s3fs_of(settings: StorageSection) -> Any:
-    """s3fs: listings, single requests, and whatever pyarrow's own cannot."""
+    """s3fs: listings, single requests, and whatever pyarrow's own cannot. Raises as `arrow_s3`."""
     import s3fs  # only where S3 is used: it takes half a second to import
 
+    if not settings.endpoint:
+        endpoint_of_environment()
     client: dict[str, Any] = {"endpoint_url": settings.endpoint} if settings.endpoint else {}
     if settings.region or settings.endpoint:
         client["region_name"] = settings.region or "us-east-1"

@@ -50,6 +50,9 @@ _FLAGS = {
     "--no-wait": "no_wait", "--upload-only": "upload_only",
 }  # fmt: skip
 
+#: Credentials before a bucket's name. An access point's name has colons, too.
+_LOGIN = re.compile(r"\w+://(?!arn:)(?:[^/:]*:.*|[^/]*)@")
+
 
 @dataclass(frozen=True)
 class Request:
@@ -159,6 +162,14 @@ def _check(request: Request) -> None:
         _refuse(f"Spark has no cluster mode for Python on {target}: use client mode")
     if request.compiled and not request.packs:
         _refuse("--compiled is of the environment that is sent: for this machine, run make compiled")
+    for name, login in {
+        "AWS_ENDPOINT_URL": "@" in request.endpoint,
+        "--staging": _LOGIN.match(request.staging),
+    }.items():
+        if login:
+            _refuse(
+                f"{name} holds credentials, which come from the environment, a profile or the instance's role alone"
+            )
     if request.staging and not re.match("s3://[^/]", request.staging):
         _refuse(f"--staging {request.staging}: an s3:// prefix, s3://BUCKET/...")
     if request.staging and target in ("local", "standalone"):

@@ -465,6 +465,57 @@ def test_a_parquet_bomb_stops_at_the_limit() -> None:
     assert peak < 20_000_000
 
 
+def written(columns: dict[str, pa.Array], **options: object) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd", store_schema=False, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"])
+def test_parquet_columns_of_differences_are_read(encoding: str) -> None:
+    columns = {"raw": pa.array(MAILS, pa.binary()), "path": pa.array([f"p/{n}" for n in range(len(MAILS))])}
+    for deltas in ({"path": encoding}, {"raw": encoding}, {"raw": encoding, "path": encoding}):
+        items = read(written(columns, use_dictionary=False, column_encoding=deltas), "t.parquet")
+        assert items == [(f"t.parquet!p/{n}", mail) for n, mail in enumerate(MAILS)]
+
+
+@pytest.mark.parametrize("deltas", [False, True])
+def test_long_names_in_a_table_take_little_memory(deltas: bool) -> None:
+    names = pa.DictionaryArray.from_arrays(pa.array([0] * 1024, pa.int32()), ["x" * 100_000])
+    columns = {"raw": pa.array(MAILS[:1] * 1024), "name": names}
+    options = {"use_dictionary": False, "column_encoding": {"name": "DELTA_BYTE_ARRAY"}} if deltas else {}
+    if deltas:
+        columns["name"] = names.dictionary_decode()
+    content = written(columns, **options)
+    before, peak = pa.total_allocated_bytes(), 0
+    tracemalloc.start()
+    for item in read_container(io.BytesIO(content), "t.parquet", TIGHT):
+        peak = max(peak, pa.total_allocated_bytes() - before)
+        assert isinstance(item, Rejected) or item == ("t.parquet!" + "x" * 1024, MAILS[0])
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
+    assert peak < 8_000_000
+
+
+def test_a_value_that_no_limit_allows_is_not_decoded() -> None:
+    content = written({"raw": pa.array([MAILS[0], bytes(20_000_000)])}, use_dictionary=False, write_statistics=False)
+    detail = "unpacks to more than 50 times its size"
+    assert read(content, "t.parquet", TIGHT) == [Rejected("t.parquet", "unreadable_archive", detail)]
+
+
+def test_rows_of_nothing_are_not_endless() -> None:
+    items = read(written({"raw": pa.nulls(100_000, pa.binary())}), "t.parquet", TIGHT)
+    assert {r.reason for r in rejects(items[:-1])} == {"bad_row"}
+    assert rejects(items)[-1].reason == "unreadable_archive"
+    assert len(items) < 10_000
+
+
+def test_a_name_that_is_no_text_becomes_text() -> None:
+    name = pa.array([b"caf\xe9", b"b"]).view(pa.string())
+    items = read(written({"raw": pa.array(MAILS[:2]), "name": name}), "t.parquet")
+    assert items == [("t.parquet!caf\\udce9", MAILS[0]), ("t.parquet!b", MAILS[1])]
+
+
 # The storage
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Rejected, clean_name, one_message
 
 _NAME_COLUMNS = ("name", "source", "path")
+_TEXT = (pa.string(), pa.large_string())
 
 
 def read_json_lines(reader: io.BufferedReader, source: str, limits: Limits) -> Iterator[Item]:
@@ -67,39 +68,59 @@ def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterat
     stream = pa.PythonFile(reader, mode="r")
     metadata = pq.ParquetFile(stream, pre_buffer=False).metadata
     schema = metadata.schema.to_arrow_schema()
-    if "raw" not in schema.names or not _is_text(schema.field("raw").type):
+    if "raw" not in schema.names or not _is_of(schema.field("raw").type, pa.binary(), pa.large_binary(), *_TEXT):
         yield Rejected(source, "bad_row", "the table has no column raw of type binary or string")
         return
-    # Read as a dictionary, a large value repeated a million times stays one value.
-    file = pq.ParquetFile(stream, metadata=metadata, read_dictionary=["raw"], pre_buffer=False, buffer_size=CHUNK)
-    named = [name for name in _NAME_COLUMNS if name in schema.names and _is_text(schema.field(name).type)][:1]
-    number = 0
-    for group in range(file.num_row_groups):
-        shape = file.metadata.row_group(group)
-        rows = max(1, min(1024, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
-        for batch in file.iter_batches(rows, row_groups=[group], columns=["raw", *named], use_threads=False):
-            names = batch.column(named[0]).to_pylist() if named else [None] * len(batch)
+    named = [name for name in _NAME_COLUMNS if name in schema.names and _is_of(schema.field(name).type, *_TEXT)][:1]
+    wanted = ["raw", *named]
+    columns = [at for at in range(metadata.num_columns) if metadata.schema.column(at).path in wanted]
+    groups = [[metadata.row_group(group).column(at) for at in columns] for group in range(metadata.num_row_groups)]
+    # Read as a dictionary, a large value repeated a million times stays one value; pyarrow cannot where each value
+    # says by how much it differs from the one before, so there one row is read at a time.
+    different = any(encoding.startswith("DELTA") for group in groups for chunk in group for encoding in chunk.encodings)
+    once = [] if different else wanted
+    file = pq.ParquetFile(stream, metadata=metadata, read_dictionary=once, pre_buffer=False, buffer_size=CHUNK)
+    size, number = reader.seek(0, io.SEEK_END), 0
+    for group, chunks in enumerate(groups):
+        for chunk in chunks:
+            meter.foresee(chunk.total_uncompressed_size, min(chunk.total_compressed_size, size))
+        shape = metadata.row_group(group)
+        rows = 1 if different else max(1, min(1024, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
+        for batch in file.iter_batches(rows, row_groups=[group], columns=wanted, use_threads=False):
+            meter.spend(batch.nbytes if different else 0)
+            names = _names(batch.column(named[0])) if named else [None] * len(batch)
             for raw, name in zip(_values(batch.column("raw")), names, strict=True):
                 number += 1
                 label = _row_label(source, number, {"name": name})
+                meter.spend(len(raw or b"") + len(label))
                 if raw is None:
                     yield Rejected(label, "bad_row", "raw is null")
                 else:
-                    meter.spend(len(raw))
                     yield one_message(label, raw, meter.limits)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return kind in (pa.binary(), pa.large_binary(), pa.string(), pa.large_string())
+def _is_of(kind: pa.DataType, *kinds: pa.DataType) -> bool:
+    return (kind.value_type if pa.types.is_dictionary(kind) else kind) in kinds
 
 
 def _values(column: pa.Array) -> Iterator[bytes | None]:
     """Each value's bytes, one at a time."""
+    values, indices = _encoded(column)
+    return (None if at is None else values[at].as_py() for at in indices)
+
+
+def _names(column: pa.Array) -> list[str | None]:
+    """The names in a column, each distinct one made once and cut to what a name may be."""
+    values, indices = _encoded(column)
+    known = {at: clean_name(values[at].as_py().decode("utf-8", "surrogateescape")) for at in {*indices} - {None}}
+    return [known.get(at) for at in indices]
+
+
+def _encoded(column: pa.Array) -> tuple[pa.Array, list[int | None]]:
+    """A column's distinct values as bytes, and where among them each row's lies."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
-    values = column.dictionary.cast(pa.large_binary())
-    return (None if at is None else values[at].as_py() for at in column.indices.to_pylist())
+    return column.dictionary.cast(pa.large_binary()), column.indices.to_pylist()
 
 
 def _row_label(source: str, number: int, row: Mapping[str, object]) -> str:

@@ -427,6 +427,34 @@ def test_a_json_line_without_end_takes_little_memory() -> None:
     assert raws(items) == MAILS[:1]
 
 
+@pytest.mark.parametrize(
+    "values", [b"[]," * 500_000, b'"a",' * 500_000, b'"a\\\\",' * 500_000, b'"\\"",' * 500_000, b'{"":0},' * 500_000]
+)
+def test_a_json_line_of_many_values_takes_little_memory(values: bytes) -> None:
+    content = b'{"raw": "a", "x": [' + values + b"0]}\n" + json_lines(MAILS[:1])
+    tracemalloc.start()
+    items = read(content, "x.jsonl")
+    assert tracemalloc.get_traced_memory()[1] < 4 * len(values)
+    tracemalloc.stop()
+    assert rejects(items) == [Rejected("x.jsonl#000001", "bad_row", "too many values")]
+    assert raws(items) == MAILS[:1]
+
+
+def test_a_json_line_in_another_encoding_hides_no_values() -> None:
+    content = ('{"raw": "a", "y": "\u2200", "x": [' + "[]," * 300_000 + "0]}").encode("utf-16-le")
+    tracemalloc.start()
+    items = read(content, "x.jsonl")
+    assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
+    tracemalloc.stop()
+    assert [r.reason for r in rejects(items)] == ["bad_row"]
+
+
+def test_mail_that_looks_like_many_values_is_read() -> None:
+    mail = b"Subject: csv\n\n" + b'1,[2],{3},"4",\\"\n' * 100_000
+    assert raws(read(json_lines([mail, MAILS[0]]), "x.jsonl")) == [mail, MAILS[0]]
+    assert raws(read(b"\xef\xbb\xbf" + json_lines(MAILS), "x.jsonl")) == MAILS
+
+
 def test_parquet_rows() -> None:
     content = parquet([MAILS[0], None, MAILS[1]], path=["p/0", "p/1", "p/2"])
     assert read(content, "t.parquet") == [

@@ -10,13 +10,18 @@ import base64
 import binascii
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Rejected, clean_name, one_message
 
+#: Strings, commas and brackets of one JSON line: a value has two bytes there, and takes far more once it is parsed.
+_MOST_PARTS = 250_000
+_PART = re.compile(rb'"[^"]*+"?|[,\[{]')
 _NAME_COLUMNS = ("name", "source", "path")
 _TEXT = (pa.string(), pa.large_string())
 
@@ -26,7 +31,8 @@ def read_json_lines(reader: io.BufferedReader, source: str, limits: Limits) -> I
 
     The text is encoded as the field `encoding` says, utf-8 (the default) or latin-1. A message is
     `source`!x where a field name, source or path holds x, else `source`#line, counted from 1. A line of
-    more than twice the message limit and 64 KiB is skipped and rejected as "too_large". Format: JSON Lines.
+    more than twice the message limit and 64 KiB is skipped and rejected as "too_large", one of more values than a row
+    of mail has as "bad_row". Format: JSON Lines, in UTF-8.
     """
     longest = 2 * limits.max_message_bytes + 2**16  # escapes and base64 make a message longer
     number = 0
@@ -41,8 +47,10 @@ def read_json_lines(reader: io.BufferedReader, source: str, limits: Limits) -> I
 
 
 def _json_row(line: bytes, source: str, number: int, limits: Limits) -> Item:
+    if _has_too_many_parts(line):
+        return Rejected(f"{source}#{number:06d}", "bad_row", "too many values")
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode("utf-8-sig", "surrogatepass"))
     except (ValueError, RecursionError):
         return Rejected(f"{source}#{number:06d}", "bad_row", "not JSON")
     if not isinstance(row, dict):
@@ -56,6 +64,14 @@ def _json_row(line: bytes, source: str, number: int, limits: Limits) -> Item:
     except (binascii.Error, ValueError):  # a UnicodeEncodeError is a ValueError
         return Rejected(label, "bad_row", "raw cannot be decoded")
     return Rejected(label, "bad_row", "no usable field raw or raw_base64")
+
+
+def _has_too_many_parts(line: bytes) -> bool:
+    """Whether parsing it would take much memory. What looks like a part within a string is none."""
+    if sum(map(line.count, (b",", b"[", b"{"))) <= _MOST_PARTS // 3:  # each may come with two strings
+        return False
+    without_escapes = line.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return next(islice(_PART.finditer(without_escapes), _MOST_PARTS, None), None) is not None
 
 
 def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterator[Item]:

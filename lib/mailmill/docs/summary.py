@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mailmill.docs.visible import visible
 from mailmill.storage.filesystems import join
 from mailmill.storage.manifests import content
 from mailmill.storage.tables import Workspace
+from mailmill.visible import visible
 
 PLACES = {
     "clean table": "clean",

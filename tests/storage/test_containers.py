@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from mailmill.schemas import REJECT_REASONS
 from mailmill.storage import mailboxes
 from mailmill.storage.containers import Item, Limits, Rejected, read_container
+from mailmill.storage.pages import unpacked_bytes
 
 MAILS = [f"Subject: {n}\nFrom: a@b.c\n\nBody {n}\n{'line of text ' * n}\n".encode() for n in range(1, 13)]
 LOOSE = Limits()
@@ -529,6 +530,54 @@ def test_a_value_that_no_limit_allows_is_not_decoded() -> None:
     content = written({"raw": pa.array([MAILS[0], bytes(20_000_000)])}, use_dictionary=False, write_statistics=False)
     detail = "unpacks to more than 50 times its size"
     assert read(content, "t.parquet", TIGHT) == [Rejected("t.parquet", "unreadable_archive", detail)]
+
+
+def varint(number: int) -> bytes:
+    """A number as a footer holds it: doubled, seven bits a byte."""
+    doubled, found = 2 * number, b""
+    while doubled > 127:
+        found += bytes([doubled & 127 | 128])
+        doubled >>= 7
+    return found + bytes([doubled])
+
+
+def test_a_footer_that_says_less_than_its_pages_is_not_believed() -> None:
+    content = written({"raw": pa.array([MAILS[0], bytes(20_000_000)])}, use_dictionary=False, write_statistics=False)
+    true = varint(pq.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0).total_uncompressed_size)
+    assert content.count(true) == 2, "of the column, and of its row group"
+    forged = content.replace(true, bytes([128 + 100]) + bytes([128]) * (len(true) - 2) + bytes(1))
+    assert pq.ParquetFile(io.BytesIO(forged)).metadata.row_group(0).column(0).total_uncompressed_size == 50
+    detail = "unpacks to more than 50 times its size"
+    assert read(forged, "t.parquet", TIGHT) == [Rejected("t.parquet", "unreadable_archive", detail)]
+
+
+def test_a_table_of_overlapping_columns_is_refused() -> None:
+    content = parquet([random.Random(1).randbytes(20_000)])
+    groups, footer = pq.ParquetFile(io.BytesIO(content)).metadata, io.BytesIO()
+    groups.append_row_groups(groups)
+    groups.write_metadata_file(footer)
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    items = read(content[:start] + footer.getvalue()[4:], "t.parquet")
+    assert items == [Rejected("t.parquet", "unreadable_archive", "columns that overlap")]
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "zstd", "gzip"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_pages_come_to_what_an_honest_footer_says(codec: str, version: str, dictionary: bool) -> None:
+    """But for their headers, which the footer counts."""
+    buffer = io.BytesIO()
+    table = pa.table({"raw": [b"x" * (n % 900) for n in range(4000)], "parts": [[n] for n in range(4000)]})
+    pq.write_table(
+        table, buffer, compression=codec, data_page_version=version, use_dictionary=dictionary, data_page_size=10_000,
+        row_group_size=1500, write_page_checksum=dictionary,
+    )  # fmt: skip
+    groups = pq.ParquetFile(buffer).metadata
+    reader = io.BufferedReader(io.BytesIO(buffer.getvalue()))
+    for group in range(groups.num_row_groups):
+        for chunk in map(groups.row_group(group).column, range(2)):
+            assert 0.9 * chunk.total_uncompressed_size - 200 < unpacked_bytes(reader, chunk)
+            assert unpacked_bytes(reader, chunk) < chunk.total_uncompressed_size
 
 
 def test_rows_of_nothing_are_not_endless() -> None:

@@ -17,7 +17,8 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Rejected, clean_name, one_message
+from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Refused, Rejected, clean_name, one_message
+from mailmill.storage.pages import LARGEST, unpacked_bytes
 
 #: Strings, commas and brackets of one JSON line: a value has two bytes there, and takes far more once it is parsed.
 _MOST_PARTS = 250_000
@@ -96,10 +97,15 @@ def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterat
     different = any(encoding.startswith("DELTA") for group in groups for chunk in group for encoding in chunk.encodings)
     once = [] if different else wanted
     file = pq.ParquetFile(stream, metadata=metadata, read_dictionary=once, pre_buffer=False, buffer_size=CHUNK)
-    size, number = reader.seek(0, io.SEEK_END), 0
+    number = 0
+    if sum(max(0, chunk.total_compressed_size) for chunks in groups for chunk in chunks) > reader.seek(0, io.SEEK_END):
+        raise Refused("columns that overlap")
     for group, chunks in enumerate(groups):
         for chunk in chunks:
-            meter.foresee(chunk.total_uncompressed_size, min(chunk.total_compressed_size, size))
+            packed = chunk.total_compressed_size
+            meter.foresee(chunk.total_uncompressed_size, packed)
+            if meter.limits.max_ratio * packed < LARGEST:  # else no page can be too large for it
+                meter.foresee(unpacked_bytes(reader, chunk), packed)
         shape = metadata.row_group(group)
         rows = 1 if different else max(1, min(1024, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
         for batch in file.iter_batches(rows, row_groups=[group], columns=wanted, use_threads=False):

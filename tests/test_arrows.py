@@ -17,7 +17,7 @@ PACKAGE = ROOT / "lib" / "mailmill"
 
 #: What each room (or module at the top) may import of mailmill, besides itself.
 GROUND = {"errors", "schemas", "config", "progress", "draws", "jit", "mixed", "thin", "compiling", "resources"}
-GROUND |= {"mailmill"}
+GROUND |= {"mailmill", "visible"}
 ALLOWED = {
     "mailmill": set(),
     "errors": set(),
@@ -30,6 +30,7 @@ ALLOWED = {
     "blas": set(),
     "mixed": set(),
     "thin": set(),
+    "visible": set(),
     "resources": set(),
     "storage": GROUND,
     "engines": GROUND | {"storage"},

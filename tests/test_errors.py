@@ -10,6 +10,7 @@ import pytest
 
 from mailmill import errors
 from mailmill.commands.outcome import guarded
+from mailmill.runs import logs
 from tests.conftest import ROOT
 
 
@@ -38,6 +39,18 @@ def test_every_error_has_a_kind() -> None:
 
 def test_the_hint_stands_on_its_own_line() -> None:
     assert str(errors.ConfigError("what", hint="way out")) == "what\nway out"
+
+
+def test_a_name_in_an_error_gives_the_terminal_no_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing() -> None:
+        raise errors.DataError("x\n2026-11-30 INFO all is well\x1b[2J\r\n  as it is", hint="see \x1b]0;owned\a")
+
+    monkeypatch.setattr(logs, "event", lambda *_: "")
+    assert guarded(failing) == 3
+    said = "mailmill: x\n  2026-11-30 INFO all is well\\x1b[2J\\x0d\n  as it is\n          see \\x1b]0;owned\\x07\n"
+    assert capsys.readouterr().err == said
 
 
 def test_no_byte_for_temporary_files_is_the_disks(

@@ -194,6 +194,48 @@ def test_a_damaged_store_is_noticed_and_built_again(tmp_path: Path, name: str) -
         assert build_store(source, folder).lookup(["the"]).tolist() == [0]
 
 
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("vectors.npy", np.zeros((3, 3), "<f4")),
+        ("vectors.npy", np.zeros((4, 2), "<f4")),
+        ("vectors.npy", np.zeros((4, 3), "<f8")),
+        ("vectors.npy", np.zeros((4, 3), "<f4", order="F")),
+        ("vectors.npy", np.zeros(12, "<f4")),
+        ("hashes.npy", np.zeros(5, "<u8")),
+        ("hashes.npy", np.zeros(4, "<i8")),
+        ("rows.npy", np.array([0, 1, 2, 4], "<i4")),
+        ("rows.npy", np.array([0, 1, 2, -1], "<i4")),
+        ("rows.npy", np.array([0, 1, 2], "<i4")),
+        ("offsets.npy", np.array([0, 3, 4, 9, 99], "<i8")),
+        ("offsets.npy", np.array([0, 9, 4, 9, 14], "<i8")),
+        ("offsets.npy", np.array([0, 3, 4, 14], "<i8")),
+    ],
+)
+def test_a_forged_store_is_not_read_beyond_its_arrays(tmp_path: Path, name: str, array: np.ndarray) -> None:
+    """The sizes in meta.json are as much the forger's as the files."""
+    folder = build_store(write(tmp_path, TEXT), tmp_path / "store").directory
+    np.save(folder / name, array)
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["files"][name] = (folder / name).stat().st_size
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(DataError, match="not a complete store"):
+        GloveStore.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("files", []), ("count", "4"), ("count", 0), ("dimension", -3), ("count", [])]
+)
+def test_a_forged_description_is_refused(tmp_path: Path, field: str, value: object) -> None:
+    folder = build_store(write(tmp_path, TEXT), tmp_path / "store").directory
+    meta = json.loads((folder / "meta.json").read_text())
+    for content in (json.dumps(meta | {field: value}), "[]", "[" * 100_000):
+        (folder / "meta.json").write_text(content)
+        with pytest.raises(DataError, match="not a complete store"):
+            GloveStore.open(folder)
+    assert not glove.stands(folder, "fingerprint", meta["fingerprint"])
+
+
 def test_another_format_is_refused(tmp_path: Path) -> None:
     build_store(write(tmp_path, TEXT), tmp_path / "store")
     meta = json.loads((tmp_path / "store" / "meta.json").read_text())

@@ -15,6 +15,7 @@ from mailmill.config import FeaturesSection, StorageSection
 from mailmill.errors import DataError
 from mailmill.features import common, counts, ngrams, weights
 from mailmill.features.counts import CountJob, Counts, count_batch
+from mailmill.features.featurize import Featurizer
 from mailmill.features.glove import GloveStore, build_store
 from mailmill.features.pieces import token_hash
 from mailmill.features.rows import FOLDS, Assignment
@@ -267,6 +268,34 @@ def test_files_come_back_and_others_are_refused(store: GloveStore, tmp_path: Pat
     (tmp_path / "words.npy").write_bytes(b"cut")
     with pytest.raises(DataError, match="does not hold"):
         Weights.open(tmp_path, fitted.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("words.npy", np.ones((6, 6, 3), "<f4")),
+        ("words.npy", np.ones((1, 7, 3), "<f4")),
+        ("words.npy", np.ones((6, 7, 1), "<f4")),
+        ("words.npy", np.ones((6, 7, 3), "<f8")),
+        ("words.npy", np.ones(7, "<f4")),
+        ("ngrams.npy", np.ones(8, "<f4")),
+        ("ngrams.npy", np.ones((1, 1 << 17), "<f4")),
+        ("component.npy", np.ones(3)),
+    ],
+)
+def test_forged_weights_are_not_read_beyond_their_arrays(
+    store: GloveStore, tmp_path: Path, name: str, array: np.ndarray
+) -> None:
+    batch = make_batch(20)
+    job = make_job(store, labels_of(batch))
+    fitted = from_counts(counted(job, batch), job.spec)
+    spec = job.spec.bound(fitted.fingerprint)
+    for file, content in fitted.to_files().items():
+        (tmp_path / file).write_bytes(content)
+    Featurizer(spec, store, Weights.open(tmp_path, fitted.fingerprint))
+    np.save(tmp_path / name, array)
+    with pytest.raises(DataError, match=r"does not hold the features' weights|are damaged"):
+        Featurizer(spec, store, Weights.open(tmp_path, fitted.fingerprint))
 
 
 def test_what_is_not_needed_is_not_counted(store: GloveStore) -> None:

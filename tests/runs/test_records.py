@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,20 @@ def test_help_is_no_event(kind: str | None) -> None:
     done = subprocess.run(command("docs"), env=environment, capture_output=True, text=True, timeout=120)
     assert "Usage: " in done.stdout + done.stderr
     assert "{" not in done.stdout + done.stderr
+
+
+def test_a_name_writes_no_line_into_the_log_and_no_command_to_the_terminal() -> None:
+    name = "x\n2026-11-30 02:30:00,000 INFO mailmill raw published: rows=9\n\x1b]0;owned\a\x9b2J\u202ey.eml"
+    try:
+        raise DataError(name)
+    except DataError:
+        line = logging.LogRecord("mailmill", logging.INFO, "f", 1, "%s leads nowhere", (name,), sys.exc_info())
+    first, *traceback = logs.PlainLines().format(line).split("\n")
+    shown = "x\\x0a2026-11-30 02:30:00,000 INFO mailmill raw published: rows=9\\x0a\\x1b]0;owned\\x07\\x9b2J\ufffdy.eml"
+    assert first.endswith(f" INFO mailmill {shown} leads nowhere")
+    assert traceback[0] == "Traceback (most recent call last):"
+    assert all(found.startswith("  ") and found.isprintable() for found in traceback[1:])
+    assert json.loads(logs.JsonLines("r").format(line))["message"] == f"{name} leads nowhere"
 
 
 def test_the_formatter_survives_anything() -> None:

@@ -192,6 +192,24 @@ def test_vectors_are_found_by_content_not_by_name(trained: tuple[Config, Path], 
     assert len(list(Path(model, "vectors").iterdir())) == 1
 
 
+def test_a_strangers_short_vectors_are_refused(trained: tuple[Config, Path], tmp_path: Path) -> None:
+    """Compiled loops would read beyond them."""
+    config, corpus = trained
+    for name in ("models", "vectors", "weights"):
+        shutil.copytree(Path(config.run.work) / name, tmp_path / "stranger" / name)
+    (store,) = (tmp_path / "stranger" / "vectors").iterdir()
+    np.save(store / "vectors.npy", np.load(store / "vectors.npy")[:10])
+    meta = json.loads((store / "meta.json").read_text())
+    meta["files"]["vectors.npy"] = (store / "vectors.npy").stat().st_size
+    (store / "meta.json").write_text(json.dumps(meta))
+    model = tmp_path / "stranger" / "models" / "forest"
+    file = next((corpus / "mail").rglob("*.eml"))
+    many = ("--input", corpus / "mail", "--output", tmp_path / "day", "-e", "local")
+    for arguments in ((file,), many):
+        done = mailmill("score", "--model", model, *arguments, timeout=300)
+        assert (done.returncode, "is not a complete store of word vectors" in done.stderr) == (3, True), done.stderr
+
+
 def test_no_model(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no model in"):
         scoring.open_model(STORAGE, str(tmp_path))

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from mailmill.schemas import REJECT_REASONS
 from mailmill.storage import mailboxes
 from mailmill.storage.containers import Item, Limits, Rejected, read_container
+from mailmill.storage.pages import unpacked_bytes
 
 MAILS = [f"Subject: {n}\nFrom: a@b.c\n\nBody {n}\n{'line of text ' * n}\n".encode() for n in range(1, 13)]
 LOOSE = Limits()
@@ -427,6 +428,34 @@ def test_a_json_line_without_end_takes_little_memory() -> None:
     assert raws(items) == MAILS[:1]
 
 
+@pytest.mark.parametrize(
+    "values", [b"[]," * 500_000, b'"a",' * 500_000, b'"a\\\\",' * 500_000, b'"\\"",' * 500_000, b'{"":0},' * 500_000]
+)
+def test_a_json_line_of_many_values_takes_little_memory(values: bytes) -> None:
+    content = b'{"raw": "a", "x": [' + values + b"0]}\n" + json_lines(MAILS[:1])
+    tracemalloc.start()
+    items = read(content, "x.jsonl")
+    assert tracemalloc.get_traced_memory()[1] < 4 * len(values)
+    tracemalloc.stop()
+    assert rejects(items) == [Rejected("x.jsonl#000001", "bad_row", "too many values")]
+    assert raws(items) == MAILS[:1]
+
+
+def test_a_json_line_in_another_encoding_hides_no_values() -> None:
+    content = ('{"raw": "a", "y": "\u2200", "x": [' + "[]," * 300_000 + "0]}").encode("utf-16-le")
+    tracemalloc.start()
+    items = read(content, "x.jsonl")
+    assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
+    tracemalloc.stop()
+    assert [r.reason for r in rejects(items)] == ["bad_row"]
+
+
+def test_mail_that_looks_like_many_values_is_read() -> None:
+    mail = b"Subject: csv\n\n" + b'1,[2],{3},"4",\\"\n' * 100_000
+    assert raws(read(json_lines([mail, MAILS[0]]), "x.jsonl")) == [mail, MAILS[0]]
+    assert raws(read(b"\xef\xbb\xbf" + json_lines(MAILS), "x.jsonl")) == MAILS
+
+
 def test_parquet_rows() -> None:
     content = parquet([MAILS[0], None, MAILS[1]], path=["p/0", "p/1", "p/2"])
     assert read(content, "t.parquet") == [
@@ -463,6 +492,105 @@ def test_a_parquet_bomb_stops_at_the_limit() -> None:
         peak = max(peak, pa.total_allocated_bytes() - before)
     assert rejects(items)[-1].reason == "unreadable_archive"
     assert peak < 20_000_000
+
+
+def written(columns: dict[str, pa.Array], **options: object) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd", store_schema=False, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"])
+def test_parquet_columns_of_differences_are_read(encoding: str) -> None:
+    columns = {"raw": pa.array(MAILS, pa.binary()), "path": pa.array([f"p/{n}" for n in range(len(MAILS))])}
+    for deltas in ({"path": encoding}, {"raw": encoding}, {"raw": encoding, "path": encoding}):
+        items = read(written(columns, use_dictionary=False, column_encoding=deltas), "t.parquet")
+        assert items == [(f"t.parquet!p/{n}", mail) for n, mail in enumerate(MAILS)]
+
+
+@pytest.mark.parametrize("deltas", [False, True])
+def test_long_names_in_a_table_take_little_memory(deltas: bool) -> None:
+    names = pa.DictionaryArray.from_arrays(pa.array([0] * 1024, pa.int32()), ["x" * 100_000])
+    columns = {"raw": pa.array(MAILS[:1] * 1024), "name": names}
+    options = {"use_dictionary": False, "column_encoding": {"name": "DELTA_BYTE_ARRAY"}} if deltas else {}
+    if deltas:
+        columns["name"] = names.dictionary_decode()
+    content = written(columns, **options)
+    before, peak = pa.total_allocated_bytes(), 0
+    tracemalloc.start()
+    for item in read_container(io.BytesIO(content), "t.parquet", TIGHT):
+        peak = max(peak, pa.total_allocated_bytes() - before)
+        assert isinstance(item, Rejected) or item == ("t.parquet!" + "x" * 1024, MAILS[0])
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
+    assert peak < 8_000_000
+
+
+def test_a_value_that_no_limit_allows_is_not_decoded() -> None:
+    content = written({"raw": pa.array([MAILS[0], bytes(20_000_000)])}, use_dictionary=False, write_statistics=False)
+    detail = "unpacks to more than 50 times its size"
+    assert read(content, "t.parquet", TIGHT) == [Rejected("t.parquet", "unreadable_archive", detail)]
+
+
+def varint(number: int) -> bytes:
+    """A number as a footer holds it: doubled, seven bits a byte."""
+    doubled, found = 2 * number, b""
+    while doubled > 127:
+        found += bytes([doubled & 127 | 128])
+        doubled >>= 7
+    return found + bytes([doubled])
+
+
+def test_a_footer_that_says_less_than_its_pages_is_not_believed() -> None:
+    content = written({"raw": pa.array([MAILS[0], bytes(20_000_000)])}, use_dictionary=False, write_statistics=False)
+    true = varint(pq.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0).total_uncompressed_size)
+    assert content.count(true) == 2, "of the column, and of its row group"
+    forged = content.replace(true, bytes([128 + 100]) + bytes([128]) * (len(true) - 2) + bytes(1))
+    assert pq.ParquetFile(io.BytesIO(forged)).metadata.row_group(0).column(0).total_uncompressed_size == 50
+    detail = "unpacks to more than 50 times its size"
+    assert read(forged, "t.parquet", TIGHT) == [Rejected("t.parquet", "unreadable_archive", detail)]
+
+
+def test_a_table_of_overlapping_columns_is_refused() -> None:
+    content = parquet([random.Random(1).randbytes(20_000)])
+    groups, footer = pq.ParquetFile(io.BytesIO(content)).metadata, io.BytesIO()
+    groups.append_row_groups(groups)
+    groups.write_metadata_file(footer)
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    items = read(content[:start] + footer.getvalue()[4:], "t.parquet")
+    assert items == [Rejected("t.parquet", "unreadable_archive", "columns that overlap")]
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "zstd", "gzip"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_pages_come_to_what_an_honest_footer_says(codec: str, version: str, dictionary: bool) -> None:
+    """But for their headers, which the footer counts."""
+    buffer = io.BytesIO()
+    table = pa.table({"raw": [b"x" * (n % 900) for n in range(4000)], "parts": [[n] for n in range(4000)]})
+    pq.write_table(
+        table, buffer, compression=codec, data_page_version=version, use_dictionary=dictionary, data_page_size=10_000,
+        row_group_size=1500, write_page_checksum=dictionary,
+    )  # fmt: skip
+    groups = pq.ParquetFile(buffer).metadata
+    reader = io.BufferedReader(io.BytesIO(buffer.getvalue()))
+    for group in range(groups.num_row_groups):
+        for chunk in map(groups.row_group(group).column, range(2)):
+            assert 0.9 * chunk.total_uncompressed_size - 200 < unpacked_bytes(reader, chunk)
+            assert unpacked_bytes(reader, chunk) < chunk.total_uncompressed_size
+
+
+def test_rows_of_nothing_are_not_endless() -> None:
+    items = read(written({"raw": pa.nulls(100_000, pa.binary())}), "t.parquet", TIGHT)
+    assert {r.reason for r in rejects(items[:-1])} == {"bad_row"}
+    assert rejects(items)[-1].reason == "unreadable_archive"
+    assert len(items) < 10_000
+
+
+def test_a_name_that_is_no_text_becomes_text() -> None:
+    name = pa.array([b"caf\xe9", b"b"]).view(pa.string())
+    items = read(written({"raw": pa.array(MAILS[:2]), "name": name}), "t.parquet")
+    assert items == [("t.parquet!caf\\udce9", MAILS[0]), ("t.parquet!b", MAILS[1])]
 
 
 # The storage

@@ -14,6 +14,7 @@ import click
 from mailmill.commands import interrupt, streams
 from mailmill.errors import EXIT_OK, ConfigError, InfrastructureError, MailmillError, exit_code_of, is_of_the_disk
 from mailmill.runs import logs
+from mailmill.visible import visible_lines
 
 #: A group without a command ends in its help, which is for people wherever it goes; before click 8.2 it is no error.
 _HELP: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -66,6 +67,6 @@ def _logged(message: str, hint: str, exit_code: int) -> bool:
 
 def _say(message: str, hint: str) -> None:
     with contextlib.suppress(OSError):  # nobody can be told
-        click.secho(f"mailmill: {message}", err=True, fg="red")
+        click.secho(f"mailmill: {visible_lines(message)}", err=True, fg="red")
         if hint:
-            click.echo(f"          {hint}", err=True)
+            click.echo(f"          {visible_lines(hint)}", err=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from mailmill.docs.visible import visible
 from mailmill.models.metrics import Metrics, majority
+from mailmill.visible import visible
 
 Figures = Mapping[str, Mapping[str, Metrics]]
 

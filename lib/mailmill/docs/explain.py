@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from mailmill.docs.visible import visible
 from mailmill.email import CleanMessage, clean_message
+from mailmill.visible import visible
 
 #: A colour a zone: for the terminal, and (background) for the page.
 COLOURS = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mailmill.docs.visible import visible
 from mailmill.models import standing
 from mailmill.storage.filesystems import join
 from mailmill.storage.manifests import content
 from mailmill.storage.tables import Workspace
+from mailmill.visible import visible
 
 PLACES = {
     "clean table": "clean",

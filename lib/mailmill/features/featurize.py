@@ -47,6 +47,8 @@ class Featurizer:
             raise DataError(
                 "the features need weights that were fitted with them", hint="open the published table weights"
             )
+        if weights is not None and spec.fitted:
+            weights.check(spec, len(store))
         self.spec, self._store, self._weights = spec, store, weights
         self._columns = word_columns(spec)
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill.errors import ConfigError, DataError, InfrastructureError
+from mailmill.features.mapped import mapped
 from mailmill.features.vector_files import Block, VectorFile, size_of
 from mailmill.storage.disk import flush_to_disk, part_of
 
@@ -31,6 +32,8 @@ META, VECTORS, HASHES, ROWS, WORDS, OFFSETS = (
 )  # fmt: skip
 STORED = frozenset({META, VECTORS, HASHES, ROWS, WORDS, OFFSETS})
 
+#: What files raise that are not those of a store.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _REMEMBERED_TOKENS = 1 << 18
 _REMEMBERED_LENGTH = 32
 
@@ -48,20 +51,28 @@ class GloveStore:
         self.dimension: int = meta["dimension"]
         self.count: int = meta["count"]
         self.fingerprint: str = meta["fingerprint"]
-        self.vectors: NDArray[np.float32] = _mapped(directory / VECTORS)
-        self._hashes = _mapped(directory / HASHES)
-        self._rows = _mapped(directory / ROWS)
+        self.vectors: NDArray[np.float32] = mapped(directory / VECTORS, "<f4", self.count, self.dimension)
+        self._hashes = mapped(directory / HASHES, "<u8", self.count)
+        self._rows = mapped(directory / ROWS, "<i4", self.count)
         self._words = memoryview(cast(Any, np.memmap(directory / WORDS, np.uint8, mode="r")))
-        self._offsets = _mapped(directory / OFFSETS)
+        self._offsets = mapped(directory / OFFSETS, "<i8", self.count + 1)
         self._seen: dict[str, int] = {}
+        if self._rows.min() < 0 or self._rows.max() >= self.count:
+            raise ValueError(f"{ROWS} leads out of the vectors")
+        ends = self._offsets
+        if ends[0] != 0 or ends[-1] != len(self._words) or (ends[1:] < ends[:-1]).any():
+            raise ValueError(f"{OFFSETS} does not divide {WORDS}")
 
     @classmethod
     def open(cls, directory: str | Path) -> GloveStore:
-        """Map a store that `build_store` wrote. Raises DataError where it is missing, damaged or of another format."""
+        """Map a store that `build_store` wrote. Raises DataError where it is missing, damaged or of another format.
+
+        Whoever made it, `lookup` gives rows of `vectors` and no others.
+        """
         directory = Path(directory)
         try:
             return cls(directory, _read_meta(directory))
-        except (OSError, ValueError, KeyError) as error:
+        except _DAMAGE as error:
             raise DataError(
                 f"{directory} is not a complete store of word vectors ({type(error).__name__})",
                 hint="delete the folder and run the stage again: it is built anew",
@@ -165,11 +176,6 @@ def keep(built: GloveStore, folder: Path) -> None:
         os.replace(built.directory / META, directory / META)
 
 
-def _mapped(path: Path) -> NDArray[Any]:
-    """A file's array, mapped; as a plain array, for indexing a `memmap` is several times slower."""
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-
-
 def _read_meta(directory: Path) -> dict[str, Any]:
     meta: dict[str, Any] = json.loads((directory / META).read_text(encoding="utf-8"))
     if meta["format"] != FORMAT:
@@ -183,7 +189,7 @@ def stands(directory: Path, key: str, value: str) -> bool:
     """Whether a complete store is there whose META says `value` of `key`: "signature" or "fingerprint"."""
     try:
         return bool(_read_meta(directory)[key] == value)
-    except (OSError, ValueError, KeyError, TypeError):
+    except _DAMAGE:
         return False
 
 

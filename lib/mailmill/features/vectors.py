@@ -144,7 +144,8 @@ def _whole(shared: SharedVectors, meta: dict[str, Any]) -> bool:
     if not is_s3(shared.uri):
         return stands(Path(shared.uri.removeprefix("file://")), "fingerprint", shared.fingerprint)
     found = manifests.paths(shared.storage, shared.uri)
-    return meta.get("format") == FORMAT and meta["files"].items() <= found.items()
+    files = meta.get("files")
+    return meta.get("format") == FORMAT and isinstance(files, dict) and files.items() <= found.items()
 
 
 def _upload(shared: SharedVectors, built: GloveStore) -> None:

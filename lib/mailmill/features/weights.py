@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from mailmill.errors import DataError
 from mailmill.features.counts import Counts
+from mailmill.features.mapped import mapped
 from mailmill.features.rows import FOLDS
 from mailmill.features.spec import FeatureSpec
 from mailmill.storage.filesystems import Storage
@@ -76,12 +77,11 @@ class Weights:
         """Map the files in `folder`. Raises DataError unless they are those of the fingerprint `expected`."""
         try:
             meta = json.loads((Path(folder) / META).read_text(encoding="utf-8"))
-            words, ngrams, component = (
-                np.asarray(np.load(Path(folder) / name, mmap_mode="r", allow_pickle=False))
-                for name in (WORDS, NGRAMS, COMPONENT)
-            )
+            words = mapped(Path(folder) / WORDS, "<f4", None, None, None)
+            ngrams = mapped(Path(folder) / NGRAMS, "<f4", None)
+            component = mapped(Path(folder) / COMPONENT, "<f8", None)
             format_, found = meta["format"], meta["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise DataError(
                 f"{folder} does not hold the features' weights ({type(error).__name__})",
                 hint="run the features stage again",
@@ -91,6 +91,21 @@ class Weights:
                 f"the weights in {folder} are not those of the features", hint=f"needed are those of {expected}"
             )
         return cls(words, ngrams, component, found)
+
+    def check(self, spec: FeatureSpec, vocabulary: int) -> None:
+        """Raise DataError unless there are weights for all that the specification reads, of so many word vectors.
+
+        That they have the fingerprint's very numbers is not asked: hashing them takes longer than a mail.
+        """
+        columns = _weighted_columns(spec)
+        fits = self.ngrams.shape == (spec.sparse_columns,)
+        fits &= self.words.shape == (_tables(spec), vocabulary, len(columns)) if columns else not self.words.size
+        fits &= "sif" not in spec.pooling or self.component.shape == (spec.word_dimension,)
+        if not fits:
+            raise DataError(
+                f"the weights {self.fingerprint} are damaged: they are not of the features' columns",
+                hint="run the features stage again, or copy the table weights anew",
+            )
 
 
 @dataclass(frozen=True)
@@ -122,12 +137,20 @@ def word_columns(spec: FeatureSpec) -> list[str]:
     ]
 
 
+def _weighted_columns(spec: FeatureSpec) -> list[str]:
+    """`word_columns`; none where no pool has weights of its own."""
+    return word_columns(spec) if any(pool in spec.pooling for pool in ("idf", "sif", "nb")) else []
+
+
+def _tables(spec: FeatureSpec) -> int:
+    return FOLDS + 1 if "nb" in spec.pooling else 1
+
+
 def from_counts(counts: Counts, spec: FeatureSpec) -> Weights:
     """The weights that follow from the counts, but for SIF's component, which is zero."""
-    weighted = any(pool in spec.pooling for pool in ("idf", "sif", "nb"))
-    columns = word_columns(spec) if weighted else []
+    columns = _weighted_columns(spec)
     size = counts.words.shape[1] or len(counts.tokens)
-    words = np.ones((FOLDS + 1 if "nb" in spec.pooling else 1, size, len(columns)), np.float32)
+    words = np.ones((_tables(spec), size, len(columns)), np.float32)
     for at, column in enumerate(columns):
         if column == "idf":
             words[:, :, at] = idf(counts.words.sum(axis=0, dtype=np.int64), counts.mails)

@@ -7,8 +7,26 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+from mailmill.visible import visible, visible_lines
 
 PLAIN = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class PlainLines(logging.Formatter):
+    """A line a record, whatever the names of files in it hold; a traceback below it, whose lines look like none."""
+
+    def __init__(self) -> None:
+        super().__init__(PLAIN)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The record without its traceback."""
+        return visible(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """A traceback; its last line may quote a name."""
+        return visible_lines(super().formatException(ei))
 
 
 class JsonLines(logging.Formatter):
@@ -54,7 +72,7 @@ def configure(run: str) -> None:
     """
     wanted = os.environ.get("MAILMILL_LOG_FORMAT", "text" if sys.stderr.isatty() else "json")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(run) if wanted == "json" else logging.Formatter(PLAIN))
+    handler.setFormatter(JsonLines(run) if wanted == "json" else PlainLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     log, level = logging.getLogger("mailmill"), os.environ.get("MAILMILL_LOG") or "INFO"
     known = level.upper() in logging.getLevelNamesMapping()

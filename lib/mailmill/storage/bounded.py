@@ -87,7 +87,11 @@ class Meter:
         self.count += size
         if self.count > self.limits.max_archive_bytes:
             raise Refused("unpacks to more than ingest.max_archive_bytes")
-        if self.count > self.limits.grace_bytes and self.count > self.limits.max_ratio * self.source.count:
+        self.foresee(self.count, self.source.count)
+
+    def foresee(self, unpacked: int, packed: int) -> None:
+        """Raises Refused where so many bytes may not come of so few: asked before what is unpacked whole."""
+        if unpacked > self.limits.grace_bytes and unpacked > self.limits.max_ratio * packed:
             raise Refused(f"unpacks to more than {self.limits.max_ratio:g} times its size")
 
 

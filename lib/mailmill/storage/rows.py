@@ -10,14 +10,21 @@ import base64
 import binascii
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Rejected, clean_name, one_message
+from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Refused, Rejected, clean_name, one_message
+from mailmill.storage.pages import LARGEST, unpacked_bytes
 
+#: Strings, commas and brackets of one JSON line: a value has two bytes there, and takes far more once it is parsed.
+_MOST_PARTS = 250_000
+_PART = re.compile(rb'"[^"]*+"?|[,\[{]')
 _NAME_COLUMNS = ("name", "source", "path")
+_TEXT = (pa.string(), pa.large_string())
 
 
 def read_json_lines(reader: io.BufferedReader, source: str, limits: Limits) -> Iterator[Item]:
@@ -25,7 +32,8 @@ def read_json_lines(reader: io.BufferedReader, source: str, limits: Limits) -> I
 
     The text is encoded as the field `encoding` says, utf-8 (the default) or latin-1. A message is
     `source`!x where a field name, source or path holds x, else `source`#line, counted from 1. A line of
-    more than twice the message limit and 64 KiB is skipped and rejected as "too_large". Format: JSON Lines.
+    more than twice the message limit and 64 KiB is skipped and rejected as "too_large", one of more values than a row
+    of mail has as "bad_row". Format: JSON Lines, in UTF-8.
     """
     longest = 2 * limits.max_message_bytes + 2**16  # escapes and base64 make a message longer
     number = 0
@@ -40,8 +48,10 @@ def read_json_lines(reader: io.BufferedReader, source: str, limits: Limits) -> I
 
 
 def _json_row(line: bytes, source: str, number: int, limits: Limits) -> Item:
+    if _has_too_many_parts(line):
+        return Rejected(f"{source}#{number:06d}", "bad_row", "too many values")
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode("utf-8-sig", "surrogatepass"))
     except (ValueError, RecursionError):
         return Rejected(f"{source}#{number:06d}", "bad_row", "not JSON")
     if not isinstance(row, dict):
@@ -57,6 +67,14 @@ def _json_row(line: bytes, source: str, number: int, limits: Limits) -> Item:
     return Rejected(label, "bad_row", "no usable field raw or raw_base64")
 
 
+def _has_too_many_parts(line: bytes) -> bool:
+    """Whether parsing it would take much memory. What looks like a part within a string is none."""
+    if sum(map(line.count, (b",", b"[", b"{"))) <= _MOST_PARTS // 3:  # each may come with two strings
+        return False
+    without_escapes = line.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return next(islice(_PART.finditer(without_escapes), _MOST_PARTS, None), None) is not None
+
+
 def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterator[Item]:
     """The message in each row's column `raw` (binary or string), read by at most 1024 rows or some 16 MiB.
 
@@ -67,39 +85,64 @@ def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterat
     stream = pa.PythonFile(reader, mode="r")
     metadata = pq.ParquetFile(stream, pre_buffer=False).metadata
     schema = metadata.schema.to_arrow_schema()
-    if "raw" not in schema.names or not _is_text(schema.field("raw").type):
+    if "raw" not in schema.names or not _is_of(schema.field("raw").type, pa.binary(), pa.large_binary(), *_TEXT):
         yield Rejected(source, "bad_row", "the table has no column raw of type binary or string")
         return
-    # Read as a dictionary, a large value repeated a million times stays one value.
-    file = pq.ParquetFile(stream, metadata=metadata, read_dictionary=["raw"], pre_buffer=False, buffer_size=CHUNK)
-    named = [name for name in _NAME_COLUMNS if name in schema.names and _is_text(schema.field(name).type)][:1]
+    named = [name for name in _NAME_COLUMNS if name in schema.names and _is_of(schema.field(name).type, *_TEXT)][:1]
+    wanted = ["raw", *named]
+    columns = [at for at in range(metadata.num_columns) if metadata.schema.column(at).path in wanted]
+    groups = [[metadata.row_group(group).column(at) for at in columns] for group in range(metadata.num_row_groups)]
+    # Read as a dictionary, a large value repeated a million times stays one value; pyarrow cannot where each value
+    # says by how much it differs from the one before, so there one row is read at a time.
+    different = any(encoding.startswith("DELTA") for group in groups for chunk in group for encoding in chunk.encodings)
+    once = [] if different else wanted
+    file = pq.ParquetFile(stream, metadata=metadata, read_dictionary=once, pre_buffer=False, buffer_size=CHUNK)
     number = 0
-    for group in range(file.num_row_groups):
-        shape = file.metadata.row_group(group)
-        rows = max(1, min(1024, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
-        for batch in file.iter_batches(rows, row_groups=[group], columns=["raw", *named], use_threads=False):
-            names = batch.column(named[0]).to_pylist() if named else [None] * len(batch)
+    if sum(max(0, chunk.total_compressed_size) for chunks in groups for chunk in chunks) > reader.seek(0, io.SEEK_END):
+        raise Refused("columns that overlap")
+    for group, chunks in enumerate(groups):
+        for chunk in chunks:
+            packed = chunk.total_compressed_size
+            meter.foresee(chunk.total_uncompressed_size, packed)
+            if meter.limits.max_ratio * packed < LARGEST:  # else no page can be too large for it
+                meter.foresee(unpacked_bytes(reader, chunk), packed)
+        shape = metadata.row_group(group)
+        rows = 1 if different else max(1, min(1024, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
+        for batch in file.iter_batches(rows, row_groups=[group], columns=wanted, use_threads=False):
+            meter.spend(batch.nbytes if different else 0)
+            names = _names(batch.column(named[0])) if named else [None] * len(batch)
             for raw, name in zip(_values(batch.column("raw")), names, strict=True):
                 number += 1
                 label = _row_label(source, number, {"name": name})
+                meter.spend(len(raw or b"") + len(label))
                 if raw is None:
                     yield Rejected(label, "bad_row", "raw is null")
                 else:
-                    meter.spend(len(raw))
                     yield one_message(label, raw, meter.limits)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return kind in (pa.binary(), pa.large_binary(), pa.string(), pa.large_string())
+def _is_of(kind: pa.DataType, *kinds: pa.DataType) -> bool:
+    return (kind.value_type if pa.types.is_dictionary(kind) else kind) in kinds
 
 
 def _values(column: pa.Array) -> Iterator[bytes | None]:
     """Each value's bytes, one at a time."""
+    values, indices = _encoded(column)
+    return (None if at is None else values[at].as_py() for at in indices)
+
+
+def _names(column: pa.Array) -> list[str | None]:
+    """The names in a column, each distinct one made once and cut to what a name may be."""
+    values, indices = _encoded(column)
+    known = {at: clean_name(values[at].as_py().decode("utf-8", "surrogateescape")) for at in {*indices} - {None}}
+    return [known.get(at) for at in indices]
+
+
+def _encoded(column: pa.Array) -> tuple[pa.Array, list[int | None]]:
+    """A column's distinct values as bytes, and where among them each row's lies."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
-    values = column.dictionary.cast(pa.large_binary())
-    return (None if at is None else values[at].as_py() for at in column.indices.to_pylist())
+    return column.dictionary.cast(pa.large_binary()), column.indices.to_pylist()
 
 
 def _row_label(source: str, number: int, row: Mapping[str, object]) -> str:

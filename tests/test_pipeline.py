@@ -20,6 +20,7 @@ from mailmill.docs.summary import summarise
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job, done
 from mailmill.models import training
+from mailmill.models.cache import Cache
 from mailmill.models.logistic import LogisticSettings
 from mailmill.stages import documenting
 from mailmill.stages.scorer import chosen
@@ -197,6 +198,22 @@ def copied(reference: Config, folder: Path, *overrides: str) -> Config:
     return parse(
         reference.model_dump(mode="json") | {"run": {"work": str(work), "seed": reference.run.seed}}, overrides
     )
+
+
+def test_a_cache_that_others_may_write_to_is_told_of_once(
+    reference: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = copied(reference, tmp_path, f"cache.directory={tmp_path}", "forest.trees=4", "logistic.l2=1e-3")
+    root = Cache(str(tmp_path)).root
+    root.mkdir()
+    root.chmod(0o777)
+    with Job(config) as job:
+        models = pipeline.train(job)
+    assert set(models) == {"forest", "logistic"}
+    assert not list(root.iterdir())
+    (said,) = [message for message in caplog.messages if "alone" in message]
+    assert said.startswith(f"{root} is not this user's alone")
+    assert "cache.directory" in said
 
 
 @pytest.mark.parametrize("trained", ["logistic", "forest"])

@@ -163,6 +163,7 @@ def test_the_units_parse(name: str) -> None:
         assert "mailmill run --config" in unit["Service"]["ExecStart"]
         assert unit["Service"]["RestartPreventExitStatus"].split() == ["1", "2", "3"]
         assert unit["Unit"]["StartLimitBurst"] == "5", "a night that cannot end is not tried for ever"
+        assert unit["Service"]["UMask"] == "0077", "everybody on the machine could read the mail"
         assert unit["Service"]["CacheDirectory"] == "mailmill", "every night compiled and looked for fonts anew"
         kept = dict(word.split("=") for word in unit["Service"]["Environment"].split())
         assert {name: place.startswith("%C/mailmill/") for name, place in kept.items()} == {
@@ -179,5 +180,5 @@ def test_a_site_is_built_where_a_service_can_write(name: str) -> None:
 
 def test_the_crontab_line() -> None:
     (line,) = [line for line in (FOLDER / "crontab").read_text().splitlines() if line and not line.startswith("#")]
-    assert re.match(r"30 2 \* \* \*  cd /opt/mailmill && \.venv/bin/mailmill run --config ", line)
+    assert re.match(r"30 2 \* \* \*  umask 077; cd /opt/mailmill && \.venv/bin/mailmill run --config ", line)
     assert subprocess.run(["sh", "-n", "-c", line.split("  ", 1)[1]]).returncode == 0

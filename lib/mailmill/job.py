@@ -48,7 +48,6 @@ class Job:
         self.config = config
         self.storage = Storage(config.storage)
         self.workspace = Workspace(self.storage, config.run.work, config.tables, check, notify)
-        self._cache = Cache(config.cache.directory, config.cache.bytes)
         self._cached: set[str] = set()
         self.described = ""  # the engine, once it was started
 
@@ -65,6 +64,17 @@ class Job:
         """The expectations of every table that has a profile. Raises ConfigError where `quality` names what is not."""
         quality = self.config.quality
         return suites.load_all(self.storage, PROFILED, quality.suites, quality.accept)
+
+    @cached_property
+    def _cache(self) -> Cache:
+        """Where training's arrays are kept on each machine; told where they cannot be on this one."""
+        cache = Cache(self.config.cache.directory, self.config.cache.bytes)
+        if cache.refused:
+            log.warning(
+                "%s is not this user's alone, so training keeps nothing there and takes longer: remove it, or set "
+                "cache.directory to another place", cache.root,
+            )  # fmt: skip
+        return cache
 
     def __enter__(self) -> Job:
         if is_awaited(self.config.engine):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
+import dask
 import distributed
 import numpy as np
 import psutil
@@ -122,6 +125,46 @@ def test_a_spread_that_fails_is_made_again(error: Exception, monkeypatch: pytest
         with pytest.raises(InfrastructureError, match="did not reach"):
             list(engine.run(double, [5], 3))
         monkeypatch.undo()
+
+
+def test_nobody_else_on_this_machine_reaches_the_workers() -> None:
+    """Whoever found their ports ran code as mailmill's user: a scheduler unpickles what it is sent."""
+    with open_engine(EngineSection(kind="dask", workers=1)) as engine:
+        assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}
+        client = engine._client  # type: ignore[attr-defined]
+        addresses = [client.scheduler.address, *client.nthreads()]
+        assert len(addresses) == 2
+        for address in addresses:
+            plain = address.replace("tls://", "tcp://")
+            for there, security in ((plain, None), (address, distributed.Security.temporary())):
+                with pytest.raises((OSError, CommClosedError)):
+                    distributed.Client(there, timeout=1, security=security)
+        with urlopen(client.dashboard_link.replace("status", "health"), timeout=10) as answer:
+            assert answer.read() == b"ok"
+
+
+def test_workers_without_encryption_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(ConfigError, match="need cryptography") as caught:
+        open_engine(EngineSection(kind="dask", workers=1))
+    assert caught.value.hint == "pip install 'mailmill[dask]'"
+
+
+def test_a_running_cluster_may_want_certificates(tmp_path: Path) -> None:
+    """They are named in Dask's own configuration; without, the run ended as a bug of mailmill's."""
+    security = distributed.Security.temporary()
+    for name in ("ca_file", "client_cert", "client_key"):
+        (tmp_path / name).write_text(getattr(security, f"tls_{name}"))
+    own = {
+        f"distributed.comm.tls.{key}": str(tmp_path / name)
+        for key, name in {"ca-file": "ca_file", "client.cert": "client_cert", "client.key": "client_key"}.items()
+    }
+    with distributed.LocalCluster(n_workers=1, security=security, dashboard_address=None) as cluster:
+        settings = EngineSection(kind="dask", address=cluster.scheduler_address)
+        with pytest.raises(ConfigError, match=r"tls://\S+ wants certificates"):
+            open_engine(settings)
+        with dask.config.set(own), open_engine(settings) as engine:
+            assert dict(engine.run(double, [1, 2], 2)) == {0: 2, 1: 4}
 
 
 @contextlib.contextmanager

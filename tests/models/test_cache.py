@@ -50,13 +50,13 @@ def files(cache: Cache) -> list[Path]:
     return sorted(path for path in cache.root.rglob("*") if path.is_file())
 
 
-def test_each_user_has_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_user_has_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another's folder cannot be written to, and what lies in it is another's."""
     roots = []
     for user in (1001, 1002):
-        monkeypatch.setattr(os, "getuid", lambda user=user: user)
-        roots.append(Cache().root)
-    assert roots[0] != roots[1]
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        roots += [Cache().root, Cache(str(tmp_path)).root]
+    assert len(set(roots)) == 4
 
 
 def test_arrays_come_back_as_they_were_and_are_made_once(tmp_path: Path) -> None:
@@ -80,7 +80,8 @@ def test_arrays_come_back_as_they_were_and_are_made_once(tmp_path: Path) -> None
     cache.get("table", "arrays-train", "f0", maker("a"))
     cache.get("other", "arrays-train", "f0", maker("c"))
     assert maker.made == ["a", "b", "c", "a"]
-    assert stat.S_IMODE((tmp_path / "deep" / "cache" / "table").stat().st_mode) == 0o700, "features are made of mail"
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (cache.root, *cache.root.rglob("*"))}
+    assert modes == {0o700, 0o600}, "features are made of mail"
 
 
 @pytest.mark.parametrize("at", [0, 20, 200, 4097, -1])
@@ -163,6 +164,64 @@ def test_a_disk_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
     for _ in range(2):
         np.testing.assert_array_equal(cache.get("t", "g", "f", maker("a"))["X"], ARRAYS["X"])
     assert maker.made == ["a", "a"]
+
+
+def another(root: Path) -> None:
+    root.mkdir(0o700)
+
+
+def writable(root: Path) -> None:
+    root.mkdir()
+    root.chmod(0o777)
+
+
+def linked(root: Path) -> None:
+    root.with_name("elsewhere").mkdir(0o700)
+    root.symlink_to(root.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize("made", [another, writable, linked])
+def test_a_folder_that_is_not_this_users_alone_is_not_used(
+    made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name can be guessed: who made it before read features and labels, and had a model trained on his own."""
+    cache, maker = Cache(str(tmp_path)), Maker()
+    cache.get("t", "g", "forged", maker("forged"))
+    forged = cache.root.rename(tmp_path / "forged")
+    made(cache.root)
+    (forged / "t").rename(cache.root / "t")
+    if made is another:
+        lstat = os.lstat
+        monkeypatch.setattr(os, "lstat", lambda path: as_of_another(lstat(path)))
+    assert cache.refused
+    for name in ("forged", "f"):
+        cache.get("t", "g", name, maker(name))
+    cache.forget("t")
+    assert maker.made == ["forged", "forged", "f"]
+    assert [path.name for path in (cache.root / "t").iterdir()] == ["g-forged"]
+
+
+def as_of_another(found: os.stat_result) -> os.stat_result:
+    return os.stat_result([*found[:4], os.geteuid() + 1, *found[5:10]])
+
+
+def test_room_is_made_of_the_caches_own_files(tmp_path: Path) -> None:
+    """Links to folders were followed, and what lay there went: a mailbox, say."""
+    precious, cache, maker = tmp_path / "precious", Cache(str(tmp_path), limit=5096), Maker(1000)
+    for place in (precious, tmp_path / "mail"):
+        place.mkdir(0o700)
+        (place / "letter").write_bytes(b"the only copy")
+        os.utime(place / "letter", (0, 0))
+    cache.get("t", "g", "a", maker("a"))
+    (cache.root / "link").symlink_to(precious)
+    (cache.root / "other").symlink_to(precious)
+    module._SINCE.clear()
+    cache.get("u", "g", "b", maker("b"))
+    assert [path.name for path in files(cache)] == ["g-b"]
+    cache.get("other", "g", "c", maker("c"))
+    cache.forget("other")
+    assert sorted(tmp_path.glob("*/letter")) == [tmp_path / "mail" / "letter", precious / "letter"]
+    assert os.listdir(precious) == ["letter"]
 
 
 def _race(folder: str, start: Any, results: Any) -> None:

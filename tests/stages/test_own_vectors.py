@@ -169,3 +169,9 @@ def test_words_on_the_drivers_disk_are_nobody_elses(
         assert folder.parent == tmp_path
         assert str(os.getuid()) in folder.name.split("-")
         assert folder.stat().st_mode & 0o077 == 0
+    folders[0].rename(tmp_path / "elsewhere")
+    folders[0].symlink_to(tmp_path / "elsewhere")  # as whoever knows the name may have it lead anywhere
+    folders[1].chmod(0o777)
+    for folder in folders:
+        with pytest.raises(PermissionError, match="not this user's alone"):
+            own_vectors._prepare(folder)

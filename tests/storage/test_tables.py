@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import stat
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mailmill.errors import DataError, InfrastructureError
 from mailmill.storage import fingerprint, manifests
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.fragments import Written, conform, repeating
+from mailmill.storage.lease import Lease
 from mailmill.storage.lookup import Lookup
 from mailmill.storage.tables import Stage, Table, Workspace
 
@@ -44,6 +46,23 @@ def publish(workspace: Workspace, *parts: tuple[int, int], settings: str = "s") 
                 writer.write("raw", rows(start, min(start + 64, high)))
         written += writer.written
     return stage.publish(written, {"n": 1})["raw"]
+
+
+def test_a_workspace_is_for_its_own_user_unless_somebody_else_made_it(tmp_path: Path, storage: Storage) -> None:
+    """It holds the mail of a mailbox that nobody else may read."""
+    workspace = Workspace(storage, f"file://{tmp_path}/new/work", SMALL)
+    publish(workspace, (0, 5))
+    with Lease(storage, str(tmp_path / "leased"), "mine"):
+        pass
+    assert [mode(tmp_path / name) for name in ("new/work", "leased")] == [0o700, 0o700]
+    (tmp_path / "leased").chmod(0o750)
+    with Lease(storage, str(tmp_path / "leased"), "mine"):
+        publish(Workspace(storage, str(tmp_path / "leased"), SMALL), (0, 5))
+    assert mode(tmp_path / "leased") == 0o750
+
+
+def mode(folder: Path) -> int:
+    return stat.S_IMODE(folder.stat().st_mode)
 
 
 def test_published_rows_come_back(place: Place) -> None:

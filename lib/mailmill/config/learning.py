@@ -16,7 +16,7 @@ class CacheSection(Section):
     """
 
     directory: LocalPath | None = Field(
-        None, description="default: below the executor's or the machine's temporary folder"
+        None, description="each user has a folder below it; default: the executor's or the machine's temporary folder"
     )
     bytes: Bytes | None = Field(None, description="a machine's limit; default: half of what is free on that disk")
     keep: bool = Field(False, description="leave it; else it is cleared with the job, on the driver's machine")

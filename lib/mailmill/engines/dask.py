@@ -208,6 +208,10 @@ def _connected(address: str) -> Any:
     """
     try:
         client = distributed.Client(address, timeout=10)
+    except TypeError:
+        raise ConfigError(
+            f"{address} wants certificates", hint="name them in Dask's own configuration: distributed.comm.tls"
+        ) from None
     except (OSError, ValueError) as error:
         raise InfrastructureError(
             f"no Dask scheduler answers at {address} ({type(error).__name__})",
@@ -245,7 +249,11 @@ def _no_workers(address: str) -> InfrastructureError:
 
 
 def _started(workers: int, memory: int) -> Any:
-    """A cluster of worker processes on this machine, of `memory` bytes each."""
+    """A cluster of worker processes on this machine, of `memory` bytes each.
+
+    They and this process speak TLS, with a certificate of the run's own that lies in no file: Dask runs what it is
+    sent, and any user of this machine reaches its ports.
+    """
     try:
         with dask.config.set(SPARING):
             return distributed.LocalCluster(
@@ -257,7 +265,10 @@ def _started(workers: int, memory: int) -> Any:
                 silence_logs=logging.CRITICAL,
                 preload=PRELOAD,
                 worker_class=OwnMemoryNanny,
+                security=distributed.Security.temporary(),
             )
+    except ImportError:
+        raise ConfigError("Dask's workers need cryptography", hint="pip install 'mailmill[dask]'") from None
     except (OSError, RuntimeError) as error:
         raise InfrastructureError(
             f"Dask workers did not start on this machine: {error}",

@@ -2,11 +2,13 @@
 
 A fit reads its table again and again. Parquet is decoded once; every later pass maps the arrays as they lie on
 disk, at the speed of the disk or of the page cache, and lets go of them with the fragment, so that what a worker
-holds is one fragment, however large the table is. A file that is missing or damaged is made again.
+holds is one fragment, however large the table is. A file that is missing or damaged is made again. The arrays are
+made of people's mail, and checksums tell of damage, not of forgery: a folder that is not this user's alone is not used.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 
 from mailmill.models.arrays import Arrays
 from mailmill.models.reading import READING
+from mailmill.storage.disk import is_ours_alone, make_ours
 
 _MAGIC = b"mailmill.cache.1\n"
 _ALIGN = 64
@@ -34,30 +37,33 @@ _SHARERS = max(16, os.cpu_count() or 1)  # processes that may fill one cache at 
 
 @dataclass(frozen=True)
 class Cache:
-    """Where arrays are kept: directory None: below the executor's or the machine's folder for temporary files;
-    limit in bytes, None: half of what is free there. Picklable: it travels with the fragments."""
+    """Where arrays are kept: below directory, None: the executor's or the machine's folder for temporary files; limit
+    in bytes, None: half of what is free there. Picklable: it travels with the fragments."""
 
     directory: str | None = None
     limit: int | None = None
 
     @property
     def root(self) -> Path:
-        """The folder on this machine; one for each user, because others could not write to it."""
-        if self.directory:
-            return Path(self.directory)
+        """The folder on this machine, of the cache's own files alone; one for each user."""
         # YARN and Spark name the disks of an executor, and clean them up when the application ends.
         local = os.environ.get("LOCAL_DIRS") or os.environ.get("SPARK_LOCAL_DIRS") or tempfile.gettempdir()
-        return Path(local.split(",")[0]) / f"mailmill-cache-{os.getuid() if hasattr(os, 'getuid') else 0}"
+        return Path(self.directory or local.split(",")[0]) / f"mailmill-cache-{os.geteuid()}"
+
+    @property
+    def refused(self) -> bool:
+        """Whether something lies at `root` on this machine that is not this user's alone: nothing is kept then."""
+        return os.path.lexists(self.root) and not is_ours_alone(self.root)
 
     def get(self, table: str, group: str, name: str, make: Callable[[], Arrays]) -> dict[str, NDArray[Any]]:
         """The arrays that `make` gives, from disk if they lie there whole, else made and, if there is room, kept.
 
         table: the fingerprint of what they are made from, a folder. group: what is read together, e.g. the
         features of one split; name: one fragment of it. Arrays from disk are private copies on write.
-        A disk that fails or is full costs time, never a result.
+        A disk that fails or is full, or a folder that others may write to, costs time, never a result.
         """
         path = self.root / table / f"{group}-{name}"
-        if (found := _read(path)) is not None:
+        if is_ours_alone(self.root) and is_ours_alone(path.parent) and (found := _read(path)) is not None:
             READING.cache_bytes += sum(array.nbytes for array in found.values())
             return found
         made = {key: np.ascontiguousarray(array) for key, array in make().items()}
@@ -69,17 +75,19 @@ class Cache:
 
     def forget(self, table: str) -> None:
         """Remove what was kept of a table on this machine. Whoever still reads it makes it again."""
-        shutil.rmtree(self.root / table, ignore_errors=True)
+        if is_ours_alone(self.root):
+            shutil.rmtree(self.root / table, ignore_errors=True)
 
     def _keep(self, path: Path, table: str, group: str, made: Arrays) -> None:
         since = _SINCE.setdefault((table, group), time.time_ns())
         header, size = _header(made)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_ours(self.root)
+        make_ours(path.parent)
         if not self._make_room(size, since):
             return
         partial = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
         try:
-            with partial.open("wb") as file:
+            with open(partial, "xb", opener=_for_nobody_else) as file:
                 file.write(header)
                 for offset, array in _laid_out(made):
                     file.seek(offset)
@@ -105,12 +113,11 @@ class Cache:
             _LEFT[self] = left
             return True
         files = []
-        for path in self.root.glob("*/*"):
-            try:
-                status = path.stat()
-            except OSError:
-                continue
-            files.append((status.st_atime_ns, status.st_size, path))
+        for folder, _, names in os.walk(self.root):
+            for path in (Path(folder, name) for name in names):
+                with contextlib.suppress(OSError):
+                    status = path.lstat()
+                    files.append((status.st_atime_ns, status.st_size, path))
         used = sum(held for _, held, _ in files)
         limit = self.limit if self.limit is not None else int((shutil.disk_usage(self.root).free + used) * _FREE_SHARE)
         for read, held, path in sorted(files, key=lambda file: file[0]):
@@ -131,6 +138,10 @@ _SINCE: dict[tuple[str, str], int] = {}
 _LEFT: dict[Cache, int] = {}
 #: Files whose content this process has compared with their checksum: path -> (inode, bytes).
 _VERIFIED: dict[Path, tuple[int, int]] = {}
+
+
+def _for_nobody_else(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _touch(path: Path) -> None:

@@ -35,7 +35,7 @@ from mailmill.features.parameters import Layout
 from mailmill.features.vocabulary import Vocabulary
 from mailmill.job import Job, done, skipped
 from mailmill.progress import watch
-from mailmill.storage.disk import is_part, replacing
+from mailmill.storage.disk import is_part, make_ours, replacing
 from mailmill.storage.filesystems import is_s3
 from mailmill.storage.fragments import Scan
 from mailmill.storage.manifests import code_version
@@ -116,9 +116,9 @@ def _folder(job: Job, stage: Stage) -> Path:
 def _prepare(folder: Path) -> None:
     """Make the folder, for nobody else to read: it will hold words of mail. What killed attempts left half goes, and
     folders abandoned beside it."""
-    folder.mkdir(0o700, parents=True, exist_ok=True)
     if folder.parent == Path(tempfile.gettempdir()):  # where everybody may have made it
-        folder.chmod(0o700)  # fails where it is another user's
+        make_ours(folder)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     for file in folder.iterdir():
         if is_part(file.name):  # an attempt that was killed leaves one, of up to all pairs
             file.unlink(missing_ok=True)

@@ -1,10 +1,13 @@
-"""Files of a local disk that appear whole or not at all, also where the machine stops meanwhile."""
+"""Files of a local disk that appear whole or not at all, also where the machine stops meanwhile; folders that are
+this user's alone."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +36,28 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_ours_alone(folder: Path) -> bool:
+    """Whether it is a folder, no link to one, that belongs to this user and where nobody else may write."""
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def make_ours(folder: Path) -> None:
+    """Make a folder that nobody else may look into, below what others write to, e.g. among their temporary files.
+
+    Raises PermissionError where what is there is not this user's alone: whoever guessed the name made it, perhaps of
+    links to this user's files, and would read and change what is put there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(0o700)
+    if not is_ours_alone(folder):
+        raise PermissionError(errno.EPERM, "it is not this user's alone", str(folder))
 
 
 def flush_to_disk(path: Path) -> None:

@@ -162,6 +162,12 @@ class Storage:
             with replacing(Path(path)) as temporary, pa.OSFile(str(temporary), "wb") as stream:
                 yield stream
 
+    def make_private(self, uri: str) -> None:
+        """Make a folder for nobody else to look into; one that is there stays as it is, and S3 has none."""
+        if not is_s3(uri):
+            with self.translated(uri):
+                Path(uri.removeprefix("file://")).mkdir(0o700, parents=True, exist_ok=True)
+
     def write(self, uri: str, content: bytes) -> None:
         """Replace the file by `content`, atomically."""
         if is_s3(uri):  # an interrupted stream would take the file away that was there

@@ -237,7 +237,7 @@ class _OnDisk:
         """Holds the lock; gives the time as the storage tells it, whose clock need not be this machine's."""
         with self._storage.translated(str(self._folder)):
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                self._folder.mkdir(0o700, parents=True, exist_ok=True)  # it will hold mail
             except (FileExistsError, NotADirectoryError):  # the first is also said of a link that leads nowhere
                 if files := [each for each in (self._folder, *self._folder.parents) if each.is_file()]:
                     raise ConfigError(f"{files[0]} is a file", hint="set run.work to a folder") from None

@@ -194,6 +194,7 @@ class Stage:
 
     def _begun(self) -> str:
         """This run's folder in each of its tables, now that something is about to be written there."""
+        self.workspace.storage.make_private(self.workspace.root)
         self.workspace.attempts.begun(self.run_id, map(self.folder, self.outputs))
         return f"run_id={self.run_id}"
 
@@ -246,7 +247,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder or prefix `run.work`: one folder a table."""
+    """The folder or prefix `run.work`: one folder a table. It holds people's mail: a folder that a run makes is for its
+    own user alone; who shares one makes it himself."""
 
     storage: Storage
     root: str

@@ -52,8 +52,8 @@ ALLOWED = {
 #: Libraries that only these files may import.
 FENCED = {
     "pyspark": {"engines/spark.py", "engines/spark_tasks.py"},
-    "dask": {"engines/dask.py"},
-    "distributed": {"engines/dask.py"},
+    "dask": {"engines/dask_workers.py"},
+    "distributed": {"engines/dask.py", "engines/dask_workers.py"},
     "great_expectations": {"quality/expectations.py"},
     "pickle": set(),
     "cloudpickle": set(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -148,6 +149,19 @@ def test_workers_without_encryption_are_none(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ConfigError, match="need cryptography") as caught:
         open_engine(EngineSection(kind="dask", workers=1))
     assert caught.value.hint == "pip install 'mailmill[dask]'"
+
+
+def test_workers_begin_in_a_folder_of_this_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask's own lies where anybody may have made it, and holds the code that workers begin with."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with open_engine(EngineSection(kind="dask", workers=1)) as engine:
+        assert dict(engine.run(double, [1], 2)) == {0: 2}
+        folder = tmp_path / f"mailmill-dask-{os.geteuid()}"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert list(folder.rglob("worker-*"))
+    folder.chmod(0o777)
+    with pytest.raises(InfrastructureError, match=f"{folder}: it is not this user's alone"):
+        open_engine(EngineSection(kind="dask", workers=1))
 
 
 def test_a_running_cluster_may_want_certificates(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@
     shuffle.py      the shuffle by files, for engines without a fast one of their own
     worker.py       what a worker process holds and gives back
     local.py        one process: the reference that the others are compared with
-    dask.py         a LocalCluster of processes, or a running scheduler
+    dask.py         the Dask engine: worker processes of its own, or a running scheduler
+    dask_workers.py the worker processes that it starts on this machine
     spark.py        a session, from spark-submit or of its own
     spark_tasks.py  what Spark's workers run
     reports.py      what a Spark task reports to the driver

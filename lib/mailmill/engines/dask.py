@@ -13,17 +13,16 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
-import dask
 import distributed
 import distributed.utils
-import psutil
 from distributed.comm import CommClosedError
 
 from mailmill import __version__, resources
 from mailmill.config import EngineSection
 from mailmill.engines import shuffle
 from mailmill.engines.base import Engine, Grouping
-from mailmill.engines.worker import PRELOAD, SPARING, give_back, other_code, own_memory, require_code, safe_frames
+from mailmill.engines.dask_workers import started
+from mailmill.engines.worker import give_back, other_code, require_code, safe_frames
 from mailmill.errors import ConfigError, InfrastructureError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.fragments import Written
@@ -44,30 +43,6 @@ _WHY = {
     False: "most often memory: raise engine.memory or lower engine.workers",
     True: "most often memory, see their logs: start workers with a larger --memory-limit, or lower engine.memory",
 }
-
-
-class OwnMemoryNanny(distributed.Nanny):  # type: ignore[misc]  # distributed has no types
-    """Keeps a worker process alive, and ends one whose own memory is over its limit.
-
-    Dask counts all resident pages. Word vectors, labels and the cached fragments are mapped files: their pages are
-    shared by all workers and given back when memory is short, so they are no reason to kill anybody.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        if (watch := self.periodic_callbacks.get("memory_monitor")) is not None:
-            watch.callback = self._watch_memory
-
-    def _watch_memory(self) -> None:
-        manager = self.memory_manager
-        if self.process is None or self.process.process is None or self.process.process.pid is None:
-            return
-        try:
-            own = own_memory(psutil.Process(self.process.process.pid).memory_info())
-        except psutil.Error:
-            return
-        if own > manager.memory_limit * manager.memory_terminate_fraction:
-            manager.memory_monitor(self)
 
 
 class DaskEngine(Engine):
@@ -100,7 +75,7 @@ class DaskEngine(Engine):
             self.memory = settings.memory or int(resources.memory() * MEMORY_SHARE / self.workers)
             self.one_box = True
             self.task_bytes = max(2**20, min(self.task_bytes, self.memory // 32))
-            self._cluster = _started(self.workers, self.memory)
+            self._cluster = started(self.workers, self.memory)
             self._client = distributed.Client(self._cluster)
         self._address, self._why = self._client.scheduler.address, _WHY[bool(settings.address)]
         self._report = contextlib.ExitStack()
@@ -246,34 +221,6 @@ def _no_workers(address: str) -> InfrastructureError:
     return InfrastructureError(
         f"the Dask scheduler at {address} has no workers", hint=f"start some: dask worker {address} --nthreads 1"
     )
-
-
-def _started(workers: int, memory: int) -> Any:
-    """A cluster of worker processes on this machine, of `memory` bytes each.
-
-    They and this process speak TLS, with a certificate of the run's own that lies in no file: Dask runs what it is
-    sent, and any user of this machine reaches its ports.
-    """
-    try:
-        with dask.config.set(SPARING):
-            return distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=memory,
-                dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-                preload=PRELOAD,
-                worker_class=OwnMemoryNanny,
-                security=distributed.Security.temporary(),
-            )
-    except ImportError:
-        raise ConfigError("Dask's workers need cryptography", hint="pip install 'mailmill[dask]'") from None
-    except (OSError, RuntimeError) as error:
-        raise InfrastructureError(
-            f"Dask workers did not start on this machine: {error}",
-            hint="a script needs `if __name__ == '__main__':` around what it runs; else see the free memory",
-        ) from None
 
 
 @contextlib.contextmanager

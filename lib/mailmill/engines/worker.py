@@ -22,7 +22,8 @@ from mailmill.errors import InfrastructureError
 from mailmill.storage.manifests import code_version
 
 #: What Dask's worker process does first. Ctrl-C reaches every process of a terminal; workers leave it to the driver,
-#: which then stops them. A worker spills by its own memory, see `dask.OwnMemoryNanny`; its profiler must not stop it.
+#: which then stops them. A worker spills by its own memory, see `dask_workers.OwnMemoryNanny`; its profiler must not
+#: stop it.
 PRELOAD = """
 import signal
 import sys

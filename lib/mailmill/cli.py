@@ -234,7 +234,7 @@ def engines() -> None:
     java = resources.java_version()
     for name, packages in {
         "local": ["pyarrow", "numpy"],
-        "dask": ["dask", "distributed"],
+        "dask": ["dask", "distributed", "cryptography"],
         "spark": ["pyspark"],
     }.items():
         found = {package: _version(package) for package in packages}

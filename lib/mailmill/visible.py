@@ -4,10 +4,12 @@ from __future__ import annotations
 
 
 def visible(text: str) -> str:
-    """Control characters made visible: a terminal must not obey what a name or mail says, nor a line break at it."""
-    return "".join(
-        c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" if ord(c) < 256 else "\ufffd" for c in text
-    )
+    """Control characters as their escapes: a terminal must not obey what a name says, nor a line break at it."""
+    return "".join(c if c.isprintable() or c in "\t\u200c\u200d" else _escape(ord(c)) for c in text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def visible_lines(text: str) -> str:

@@ -137,7 +137,7 @@ def test_a_foreign_folder_and_an_unknown_format_are_refused(tmp_path: Path) -> N
         write(CorpusSpec(count=1), tmp_path / "photo.png")
     with pytest.raises(ConfigError, match="zip"):
         write(CorpusSpec(count=1), tmp_path / "e", "zip")  # type: ignore[arg-type]  # no format, on purpose
-    with pytest.raises(ConfigError, match=r"to a local folder, not to s3:/"):
+    with pytest.raises(ConfigError, match="to a local folder, not to a URI"):
         write(CorpusSpec(count=1), Path("s3://bucket/corpus"))
 
 

@@ -146,7 +146,7 @@ def test_nobody_else_on_this_machine_reaches_the_workers() -> None:
 
 def test_workers_without_encryption_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(ConfigError, match="need cryptography") as caught:
+    with pytest.raises(ConfigError, match="engine dask needs cryptography") as caught:
         open_engine(EngineSection(kind="dask", workers=1))
     assert caught.value.hint == "pip install 'mailmill[dask]'"
 

@@ -12,7 +12,7 @@ import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from mailmill import pipeline, schemas
 from mailmill.config import Config, parse
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.job import Job
-from mailmill.stages import compacting
+from mailmill.stages import compacting, unread
 from mailmill.storage import ledger, manifests
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.ledger import day_of
@@ -623,6 +623,8 @@ def test_a_night_that_nobody_may_read_is_told(
     first = mailbox.run(*night[0])["raw"]
     mailbox.arrive(DAYS[1], count)
     refuse(monkeypatch, "/2026-11-")
+    clock = [datetime(2026, 11, 2, 23, 30, tzinfo=UTC)]
+    monkeypatch.setattr(unread, "now", lambda: clock[0])
 
     def told(overrides: tuple[str, ...], objects: int) -> Manifest:
         with pytest.raises(InfrastructureError, match=rf"none of {objects} objects could be read, e\.g\. .*Permission"):
@@ -634,6 +636,9 @@ def test_a_night_that_nobody_may_read_is_told(
     assert (second.statistics["unread"], second.fingerprint) == (count, first.fingerprint)
     assert told(night[1], count) == second, "a retry is told the same, and publishes nothing anew"
     assert not list(mailbox.folder.glob("work/raw/run_id=*/unread")), "nor does it leave anything"
+    clock[0] += timedelta(hours=1)
+    assert told(night[1], count) == second, "midnight makes no new night of a retry"
+    clock[0] += timedelta(hours=23)
     assert mailbox.run(*night[2])["raw"] == second, "the next night has nothing else: it is not red for ever"
     mailbox.arrive(DAYS[2], 1)
     told(night[2], count + 1)

@@ -12,7 +12,7 @@ HIDDEN = "(hidden)"
 CREDENTIALS = "credentials"
 _SECRET = re.compile(r"secret|password|passwd|token|credential|(access|account|private|api)[._-]?key", re.IGNORECASE)
 #: What stands before the host of an address. A password's own "/" and "@" belong to it.
-_LOGIN = re.compile(r"//(?:[^/\s:]*:\S*|[^/\s]*)@")
+_LOGIN = re.compile(r"(?<=:)//(?!arn:)(?:[^/\s:]*:\S*|[^/\s]*)@")
 #: The same of a place on S3, as Hadoop once took it. An access point's name has colons, too.
 _LOGIN_ON_S3 = re.compile(r"s3[an]?://(?!arn:)(?:[^/:]*:.*|[^/]*)@")
 

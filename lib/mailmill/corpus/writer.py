@@ -45,7 +45,7 @@ def write(
         raise ConfigError(f"corpus format {format!r} is unknown", hint=f"choose from {', '.join(get_args(Format))}")
     folder = Path(out)
     if folder.parts[:1] and folder.parts[0].endswith(":"):
-        raise ConfigError(f"a corpus is written to a local folder, not to {out}", hint="copy it there afterwards")
+        raise ConfigError("a corpus is written to a local folder, not to a URI", hint="copy it there afterwards")
     _check(folder)
     # Texts that cannot be read must not cost a former corpus its files: the first mail is made before.
     mails = generate(spec)

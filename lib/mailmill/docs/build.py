@@ -158,8 +158,10 @@ def build(
     pages = site.render(content)
     for name, text in {**twins, **dict(reversed(pages.items()))}.items():  # the index last: it links to the others
         storage.write(join(place(config), name), text.encode())
+    trained = {f"model-{name}" for name in (documents.facts.state("models.trained") or "").split(", ")}
     for name in sorted(OF_SUBJECTS.difference(twins, pages).intersection(storage.children(place(config)))):
-        storage.delete(join(place(config), name))
+        if name.partition(".")[0] not in trained:  # whose card stands, though it is of the features before these
+            storage.delete(join(place(config), name))
     for name in ("croissant.json", "README.md"):  # these find the tables beside them
         storage.write(join(workspace.root, name), twins[name].encode())
     return {name: text.encode() for name, text in twins.items()}

@@ -30,7 +30,7 @@ AMOUNT = frozenset({"count", "bytes"})
 #: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
 LONGEST_GROUP = 64
 #: Groups of counts in which a value that few mails have might be somebody: such values are counted together.
-OF_PEOPLE = frozenset({"domains", "languages", "months", "days"})
+OF_PEOPLE = frozenset({"domains", "languages"})
 OTHERS = f"others (fewer than {FEWEST} mails each)"
 #: SQL that gives the facts below a name, for whoever wants to ask again.
 QUERIES = {

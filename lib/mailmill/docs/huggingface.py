@@ -12,6 +12,7 @@ from mailmill import schemas
 from mailmill.docs.croissant import patterns
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
+from mailmill.docs.gathering import OTHERS
 from mailmill.storage.manifests import Manifest
 
 #: Size categories of the hub, by their upper bounds.
@@ -23,12 +24,13 @@ SIZES = {
 
 
 def languages(facts: Facts) -> list[str]:
-    """Codes of the languages that at least one in a hundred of the mails with a language have: of very many mails the
-    detector takes some for each that it knows. Where no mail was counted, those that were generated."""
-    found = {code: fact.value for code, fact in facts.below("clean.counts.languages").items()} or {
-        part.strip(): 1 for part in (facts.state("generator.languages") or "").split(",")
-    }
+    """Codes of the languages that at least one in a hundred of the mails with a language have, and as many as may be
+    shown (`gathering.joined`): of very many mails the detector takes some for each that it knows. Where there is none,
+    those that were generated."""
+    found = {code: fact.value for code, fact in facts.below("clean.counts.languages").items()}
     counts = {code: int(n) for code, n in found.items() if isinstance(n, int) and len(code) == 2 and code.isalpha()}
+    if not found or (OTHERS in found and not counts):
+        counts = {part.strip(): 1 for part in (facts.state("generator.languages") or "").split(",") if part}
     return sorted(code for code, n in counts.items() if 100 * n >= sum(counts.values()))
 
 

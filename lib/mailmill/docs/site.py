@@ -16,7 +16,6 @@ from typing import Any
 from mailmill.docs import answers, datasheet, lineage
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts, Profile, plain
-from mailmill.docs.gathering import OTHERS
 from mailmill.docs.modelcard import FIGURES, ModelCard
 from mailmill.docs.versions import Difference, Version
 
@@ -202,10 +201,8 @@ def _profile_figures(profile: Profile) -> list[Figure]:
         cells = [(label or answers.UNNAMED, answers.show(n)) for label, n in rows[:LONGEST_TABLE]]
         if len(rows) > LONGEST_TABLE:
             cells.append((f"{len(rows) - LONGEST_TABLE} more", answers.show(sum(n for _, n in rows[LONGEST_TABLE:]))))
-        dated = {day: n for day, n in counts.items() if day != OTHERS} if name in ("months", "days") else {}
-        plot = f"{profile.table}-{name}"
-        svg = plots.timeline(plot, caption, dated, unit) if dated else plots.bars(plot, caption, counts, unit)
-        found.append(_figure(svg, caption, (caption, unit), cells))
+        draw = plots.timeline if name in ("months", "days") else plots.bars
+        found.append(_figure(draw(f"{profile.table}-{name}", caption, counts, unit), caption, (caption, unit), cells))
     for name, histogram in profile.histograms.items():
         edges, heights = histogram["edges"], histogram["counts"]
         if len(edges) < 2 or not sum(heights):

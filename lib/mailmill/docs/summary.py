@@ -52,12 +52,12 @@ def summarise(workspace: Workspace) -> str:
     for title, name in PLACES.items():
         if found := workspace.find(name):
             lines.append(f"{title:<12} {join(workspace.root, name, f'run_id={found.run_id}')}")
-    if metrics and not outdated:
-        scores = workspace.find("scores")
-        scoring = workspace.find(f"models/{scores.statistics['model'] if scores else metrics.statistics['chosen']}")
-        if scoring:
-            place = join(workspace.root, scoring.table, f"run_id={scoring.run_id}")
-            lines.append(f"{'model':<12} {place}")
+    scores = workspace.find("scores")
+    chosen = metrics.statistics["chosen"] if metrics and not outdated else ""
+    scoring = workspace.find(f"models/{scores.statistics['model'] if scores else chosen}")
+    if scoring:
+        place = join(workspace.root, scoring.table, f"run_id={scoring.run_id}")
+        lines.append(f"{'model':<12} {place}")
     return "\n".join(lines)
 
 

@@ -9,7 +9,8 @@ from mailmill.config import EngineSection, StorageSection
 from mailmill.engines.base import Engine
 from mailmill.errors import ConfigError
 
-EXTRAS = {"dask": "distributed", "spark": "pyspark"}
+#: What an engine needs beside mailmill; its extra has it.
+NEEDED = {"dask": ("distributed", "cryptography"), "spark": ("pyspark",)}
 
 
 def choose(settings: EngineSection) -> str:
@@ -21,7 +22,12 @@ def choose(settings: EngineSection) -> str:
         return "dask"
     if settings.master or "PYSPARK_GATEWAY_PORT" in os.environ:
         return "spark"
-    return "dask" if find_spec("distributed") else "local"
+    return "local" if missing("dask") else "dask"
+
+
+def missing(engine: str) -> str:
+    """The first library that an engine needs and that is not installed, or ''."""
+    return next((name for name in NEEDED.get(engine, ()) if not find_spec(name)), "")
 
 
 def is_awaited(settings: EngineSection) -> bool:
@@ -44,8 +50,8 @@ def open_engine(settings: EngineSection, storage: StorageSection | None = None) 
         InfrastructureError: the scheduler or the master does not answer.
     """
     name = choose(settings)
-    if name in EXTRAS and not find_spec(EXTRAS[name]):
-        raise ConfigError(f"engine {name} needs {EXTRAS[name]}", hint=f"pip install 'mailmill[{name}]'")
+    if library := missing(name):
+        raise ConfigError(f"engine {name} needs {library}", hint=f"pip install 'mailmill[{name}]'")
     if name == "spark":
         from mailmill.engines.spark import SparkEngine
 

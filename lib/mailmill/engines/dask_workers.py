@@ -13,7 +13,7 @@ import distributed
 import psutil
 
 from mailmill.engines.worker import PRELOAD, SPARING, own_memory
-from mailmill.errors import ConfigError, InfrastructureError
+from mailmill.errors import InfrastructureError
 from mailmill.storage.disk import make_ours
 
 
@@ -61,8 +61,6 @@ def started(workers: int, memory: int) -> Any:
                 security=distributed.Security.temporary(),
                 local_directory=_scratch(),
             )
-    except ImportError:
-        raise ConfigError("Dask's workers need cryptography", hint="pip install 'mailmill[dask]'") from None
     except PermissionError as error:
         raise InfrastructureError(
             f"Dask workers cannot use {error.filename}: {error.strerror}",

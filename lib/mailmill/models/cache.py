@@ -48,7 +48,7 @@ class Cache:
         """The folder on this machine, of the cache's own files alone; one for each user."""
         # YARN and Spark name the disks of an executor, and clean them up when the application ends.
         local = os.environ.get("LOCAL_DIRS") or os.environ.get("SPARK_LOCAL_DIRS") or tempfile.gettempdir()
-        return Path(self.directory or local.split(",")[0]) / f"mailmill-cache-{os.geteuid()}"
+        return Path(self.directory or local.split(",")[0]) / f"mailmill-arrays-{os.geteuid()}"
 
     @property
     def refused(self) -> bool:

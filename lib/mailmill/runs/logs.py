@@ -21,8 +21,9 @@ class PlainLines(logging.Formatter):
         super().__init__(PLAIN)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """The record without its traceback."""
-        return visible(super().formatMessage(record))
+        """The record without its traceback; libraries' messages may be of several lines."""
+        own = record.name.startswith("mailmill")
+        return (visible if own else visible_lines)(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         """A traceback; its last line may quote a name."""

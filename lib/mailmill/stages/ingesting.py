@@ -39,7 +39,7 @@ def ingest(job: Job, taken_for: str = "") -> Table:
     """Take every object that is new: a row a message, exact duplicates once; what cannot be used -> `raw_rejects`.
 
     An object that cannot be read at all (it is gone, or not ours to read) is counted as `unread`, and tried again.
-    Raises InfrastructureError where that is all that is new, unless it is what an earlier day found as well.
+    Raises InfrastructureError where that is all that is new, unless it is what an earlier night found as well.
     Where an object that was taken is gone or has changed, all are read again, unless `ingest.keep_gone`; likewise
     after a change of code or settings. `ingest.as_of`: the tables as they were at the end of that day; with
     `ingest.keep_gone`, which never gives up mail that was taken, no more than that later mail is not taken.
@@ -93,7 +93,7 @@ def _up_to(as_of: str | None, found: list[SourceObject]) -> list[SourceObject]:
 def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str, besides: Mapping[str, Any]) -> Table:
     """Read the new objects into the day's partition and publish it with what stays; `besides`: statistics more.
 
-    Where none of them can be read, that is published before it is raised: by that a later day knows them again.
+    Where none of them can be read, that is published before it is raised: by that a later night knows them again.
     """
     settings = job.config.ingest
     planned = plan_batches(new, settings.batch_bytes, settings.batch_objects)
@@ -106,22 +106,22 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str,
         with watch("ingest", len(new), "objects") as progress:
             sizes = [len(batch.objects) for batch in batches]
             written = job.engine.write_tasks(loading.load_batch, batches, task, progress, sizes)
-    left = unread.of(stage, written, new, day)
+    left = unread.of(stage, written, new)
     besides = {**left.statistics, **besides}
     if not left.objects:
         return _publish(job, stage, base, new, written, day, besides)
     taken = [found for found in new if found not in left.objects]
     if not taken and _gives_up(stage, base):
         raise left.failure()
-    failed = left.in_vain == day
-    if not failed:
+    fails = left.fails
+    if not fails:
         log.warning(
             "ingest: %d of %d objects could not be read, e.g. %s; the next run tries them again",
             len(left.objects), len(new), left.example,
         )  # fmt: skip
     stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *taken])})
     table = skipped(stage, "raw") if left.stand(stage) else _publish(job, stage, base, taken, written, day, besides)
-    if failed:
+    if fails:
         raise left.failure()
     return table
 

@@ -1,6 +1,6 @@
 """Objects that could not be read at all, being gone or not ours to read: no ledger has them, so later runs try again.
 
-Where nothing that is new can be read, the night has failed. Where it is the same objects again on a later day, it has
+Where nothing that is new can be read, the night has failed. Where it is the same objects again on a later one, it has
 not: one that stays for ever stops no night. So raw mail's statistics say which were unread, and since when in vain.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mailmill.errors import InfrastructureError
@@ -16,13 +17,15 @@ from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.sources import SourceObject, fingerprint_objects
 from mailmill.storage.tables import Stage
 
-#: Statistics of raw mail: how many objects were unread; where there are any, which, and the day (`Unread.in_vain`).
+#: After so long, runs that find the same objects alone are no retries of one night any more.
+NIGHT = timedelta(hours=12)
+#: Statistics of raw mail: how many objects were unread; where there are any, which, and since when (`Unread.in_vain`).
 COUNT, WHICH = "unread", "untaken"
 
 
 @dataclass(frozen=True)
 class Unread:
-    """Unread objects, one of them and why. `in_vain`: the day that first found these and could read nothing, or ""."""
+    """Unread objects, one of them and why. `in_vain`: when a run first found these and could read nothing, or ""."""
 
     objects: frozenset[SourceObject] = frozenset()
     example: str = ""
@@ -43,6 +46,11 @@ class Unread:
         """Whether what is published is what would be again, with these objects unread."""
         return stage.unchanged and _published(stage).get("objects", Unread().fingerprint) == self.fingerprint
 
+    @property
+    def fails(self) -> bool:
+        """Whether they are all that is new, and the night that found them first may still go on."""
+        return self.in_vain != "" and now() - datetime.fromisoformat(self.in_vain) < NIGHT
+
     def failure(self) -> InfrastructureError:
         """What a night ends with that could read nothing else."""
         return InfrastructureError(
@@ -51,14 +59,19 @@ class Unread:
         )
 
 
-def of(stage: Stage, written: Sequence[Written], new: Sequence[SourceObject], day: str) -> Unread:
-    """Those of the new objects that the tasks of a day's run could not read."""
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def of(stage: Stage, written: Sequence[Written], new: Sequence[SourceObject]) -> Unread:
+    """Those of the new objects that the tasks of a run could not read."""
     if not rows_of(written, "unread"):
         return Unread()
     scans = stage.draft("unread", written, loading.UNREAD).scans()
     why = {row["source"]: row["why"] for scan in scans for row in scan.read().to_pylist()}
     name, objects = min(why), frozenset(found for found in new if found.name in why)
-    found = Unread(objects, f"{name} ({why[name]})", day if len(objects) == len(new) else "")
+    found = Unread(objects, f"{name} ({why[name]})", now().isoformat() if len(objects) == len(new) else "")
     known = _published(stage)
     again = found.in_vain and known.get("objects") == found.fingerprint
     return replace(found, in_vain=known["in_vain"]) if again else found

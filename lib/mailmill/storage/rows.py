@@ -18,11 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Refused, Rejected, clean_name, one_message
-from mailmill.storage.pages import LARGEST, unpacked_bytes
 
 #: Strings, commas and brackets of one JSON line: a value has two bytes there, and takes far more once it is parsed.
 _MOST_PARTS = 250_000
 _PART = re.compile(rb'"[^"]*+"?|[,\[{]')
+#: Rows of a batch, where a long name or a large mail is one value for all of them, and where it may be one a row.
+_MANY_ROWS, _FEW_ROWS = 1024, 16
+#: Bytes that a name of an honest table is below, on the average.
+_LONG_NAME = 4096
 _NAME_COLUMNS = ("name", "source", "path")
 _TEXT = (pa.string(), pa.large_string())
 
@@ -76,7 +79,7 @@ def _has_too_many_parts(line: bytes) -> bool:
 
 
 def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterator[Item]:
-    """The message in each row's column `raw` (binary or string), read by at most 1024 rows or some 16 MiB.
+    """The message in each row's column `raw` (binary or string), read by at most 1,024 rows or some 16 MiB.
 
     A message is `source`!x where the first text column called name, source or path holds x, else
     `source`#row, counted from 1. `reader` must seek. Raises Refused past a limit of `meter`, and what
@@ -90,26 +93,25 @@ def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterat
         return
     named = [name for name in _NAME_COLUMNS if name in schema.names and _is_of(schema.field(name).type, *_TEXT)][:1]
     wanted = ["raw", *named]
-    columns = [at for at in range(metadata.num_columns) if metadata.schema.column(at).path in wanted]
-    groups = [[metadata.row_group(group).column(at) for at in columns] for group in range(metadata.num_row_groups)]
-    # Read as a dictionary, a large value repeated a million times stays one value; pyarrow cannot where each value
-    # says by how much it differs from the one before, so there one row is read at a time.
-    different = any(encoding.startswith("DELTA") for group in groups for chunk in group for encoding in chunk.encodings)
-    once = [] if different else wanted
+    chunks = [
+        (shape, [c for c in map(shape.column, range(shape.num_columns)) if c.path_in_schema in wanted])
+        for shape in map(metadata.row_group, range(metadata.num_row_groups))
+    ]
+    if sum(chunk.total_compressed_size for _, of in chunks for chunk in of) > reader.seek(0, io.SEEK_END):
+        raise Refused("columns that overlap")
+    different = {
+        chunk.path_in_schema for _, of in chunks for chunk in of if any(e.startswith("DELTA") for e in chunk.encodings)
+    }
+    # Read as a dictionary, a large value repeated a million times stays one value; pyarrow cannot where a value says by
+    # how much it differs from the one before, so there a few rows are read at a time.
+    once, most = [name for name in wanted if name not in different], _FEW_ROWS if different else _MANY_ROWS
     file = pq.ParquetFile(stream, metadata=metadata, read_dictionary=once, pre_buffer=False, buffer_size=CHUNK)
     number = 0
-    if sum(max(0, chunk.total_compressed_size) for chunks in groups for chunk in chunks) > reader.seek(0, io.SEEK_END):
-        raise Refused("columns that overlap")
-    for group, chunks in enumerate(groups):
-        for chunk in chunks:
-            packed = chunk.total_compressed_size
-            meter.foresee(chunk.total_uncompressed_size, packed)
-            if meter.limits.max_ratio * packed < LARGEST:  # else no page can be too large for it
-                meter.foresee(unpacked_bytes(reader, chunk), packed)
-        shape = metadata.row_group(group)
-        rows = 1 if different else max(1, min(1024, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
+    for group, (shape, of) in enumerate(chunks):
+        for chunk in of:
+            _foresee(chunk, meter)
+        rows = max(1, min(most, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
         for batch in file.iter_batches(rows, row_groups=[group], columns=wanted, use_threads=False):
-            meter.spend(batch.nbytes if different else 0)
             names = _names(batch.column(named[0])) if named else [None] * len(batch)
             for raw, name in zip(_values(batch.column("raw")), names, strict=True):
                 number += 1
@@ -119,6 +121,14 @@ def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterat
                     yield Rejected(label, "bad_row", "raw is null")
                 else:
                     yield one_message(label, raw, meter.limits)
+
+
+def _foresee(chunk: pq.ColumnChunkMetaData, meter: Meter) -> None:
+    """Raise Refused where what the footer says of a column is too much: pages are unpacked before a value is seen."""
+    if chunk.path_in_schema == "raw":
+        meter.foresee(chunk.total_uncompressed_size, chunk.total_compressed_size)
+    elif chunk.total_uncompressed_size > max(meter.limits.grace_bytes, _LONG_NAME * chunk.num_values):
+        raise Refused("names without end")
 
 
 def _is_of(kind: pa.DataType, *kinds: pa.DataType) -> bool:

@@ -164,7 +164,7 @@ def evaluate(job: Job) -> Table:
     models = {name: job.workspace.open(f"models/{name}", schemas.FILES) for name in job.config.train.models}
     inputs = fingerprints(table, *models.values())
     for model in models.values():
-        tell_of_settings(job, model)
+        tell_of_settings(job, table, model)
     stage = job.stage(inputs, [job.config.evaluate.choose_by], {"metrics": schemas.FILES})
     if stage.unchanged:
         return skipped(stage, "metrics")
@@ -190,7 +190,7 @@ def score(job: Job) -> Table:
     table = open_features(job)
     name = chosen(job.workspace, job.config.score.model)
     model = job.workspace.open(f"models/{name}", schemas.FILES)
-    tell_of_settings(job, model)
+    tell_of_settings(job, table, model)
     stage = job.stage(fingerprints(table, model), [name], {"scores": schemas.SCORES})
     if stage.unchanged:
         return skipped(stage, "scores")

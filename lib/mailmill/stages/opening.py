@@ -58,14 +58,13 @@ def load_model(job: Job, name: str) -> artifact.Artifact:
     return found
 
 
-def tell_of_settings(job: Job, model: Table) -> None:
+def tell_of_settings(job: Job, features: Table, model: Table) -> None:
     """Say which of the settings that a published model was trained with are other ones in the configuration now.
 
     They stay the model's own, for figures and scores alike; one of a version that did not record them has none.
     """
     recorded = json.loads(model.file(artifact.DOCUMENT))["training"].get("settings", {})
-    specification = job.workspace.manifest("features").statistics["specification"]
-    config = training.decided(job.config, specification["sparse_columns"])
+    config = training.decided(job.config, features.manifest.statistics["specification"]["sparse_columns"])
     wanted = training.settings_of(model.name.removeprefix("models/"), config)
     other = [f"{key} = {recorded[key]}" for key in recorded if key in wanted and recorded[key] != wanted[key]]
     if other:

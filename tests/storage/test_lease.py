@@ -83,8 +83,8 @@ def test_a_workspace_that_is_a_file_is_configuration(below: str, tmp_path: Path,
     with pytest.raises(ConfigError, match=f"{tmp_path}/file is a file"):
         Lease(storage, str(tmp_path / "file" / below), "mine").__enter__()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(InfrastructureError):
-        Lease(storage, str(tmp_path / "link"), "mine").__enter__()
+    with pytest.raises(InfrastructureError, match=f"{tmp_path}/link is a link that leads nowhere"):
+        Lease(storage, str(tmp_path / "link" / below), "mine").__enter__()
 
 
 def test_of_many_that_race_one_wins(place: Place) -> None:

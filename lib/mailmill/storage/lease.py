@@ -238,9 +238,12 @@ class _OnDisk:
         with self._storage.translated(str(self._folder)):
             try:
                 self._folder.mkdir(0o700, parents=True, exist_ok=True)  # it will hold mail
-            except (FileExistsError, NotADirectoryError):  # the first is also said of a link that leads nowhere
-                if files := [each for each in (self._folder, *self._folder.parents) if each.is_file()]:
-                    raise ConfigError(f"{files[0]} is a file", hint="set run.work to a folder") from None
+            except (FileExistsError, NotADirectoryError):
+                for each in (self._folder, *self._folder.parents):
+                    if each.is_file():
+                        raise ConfigError(f"{each} is a file", hint="set run.work to a folder") from None
+                    if each.is_symlink() and not each.exists():
+                        raise InfrastructureError(f"{each} is a link that leads nowhere", hint="mount it") from None
                 raise
             with (self._folder / LOCK).open("ab") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)

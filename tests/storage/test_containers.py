@@ -526,6 +526,18 @@ def test_long_names_in_a_table_take_little_memory(deltas: bool) -> None:
     assert peak < 8_000_000
 
 
+@pytest.mark.parametrize("column", ["raw", "name"])
+def test_few_large_values_that_repeat_the_one_before_are_read_at_a_time(column: str) -> None:
+    """Of such a column the footer says what is new in it, not what it unpacks to."""
+    large = MAILS[0].decode() + "x" * 20_000_000
+    columns = {"raw": pa.array(MAILS[:1] * 16)} | {column: pa.array([large] * 16)}
+    content = written(columns, use_dictionary=False, column_encoding={column: "DELTA_BYTE_ARRAY"})
+    before, peak = pa.total_allocated_bytes(), 0
+    for _ in read_container(io.BytesIO(content), "t.parquet", Limits()):
+        peak = max(peak, pa.total_allocated_bytes() - before)
+    assert peak < 100_000_000
+
+
 def test_a_value_that_no_limit_allows_is_not_decoded() -> None:
     content = written({"raw": pa.array([MAILS[0], bytes(20_000_000)])}, use_dictionary=False, write_statistics=False)
     detail = "unpacks to more than 50 times its size"

@@ -110,7 +110,9 @@ def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterat
     for group, (shape, of) in enumerate(chunks):
         for chunk in of:
             _foresee(chunk, meter)
-        rows = max(1, min(most, 2**24 * shape.num_rows // max(1, shape.total_byte_size)))
+        # A value that takes over the beginning of the one before it may be as long as all that its chunk says anew.
+        longest = max([c.total_uncompressed_size for c in of if "DELTA_BYTE_ARRAY" in c.encodings], default=1)
+        rows = max(1, min(most, 2**24 * shape.num_rows // max(1, shape.total_byte_size), 2**25 // max(1, longest)))
         for batch in file.iter_batches(rows, row_groups=[group], columns=wanted, use_threads=False):
             names = _names(batch.column(named[0])) if named else [None] * len(batch)
             for raw, name in zip(_values(batch.column("raw")), names, strict=True):

@@ -21,8 +21,11 @@ from mailmill.engines.merging import merge_all
 from mailmill.engines.spark import COLLECTED
 from mailmill.engines.spark_tasks import Call, Emit, MapPartition, MergeGroup, WriteGroups
 from mailmill.errors import DataError, InfrastructureError
+from mailmill.progress import SILENT
+from mailmill.storage.tables import Workspace
 from tests.conftest import make_engine
 from tests.engines import kernels
+from tests.engines.test_conformance import map_rows, publish_rows
 
 pytestmark = pytest.mark.spark
 TASKS = 24
@@ -118,6 +121,21 @@ def test_a_task_that_could_not_write_has_the_driver_read_no_table(said: str, of_
     error = InfrastructureError("Spark gave up on a task")
     error.__cause__ = RuntimeError(said)
     assert is_of_a_file(error) == of_a_file
+
+
+def test_a_damaged_file_fails_where_the_cluster_passes_over_such_files(spark: Engine, workspace: Workspace) -> None:
+    """`spark.sql.files.ignoreCorruptFiles` is a usual line of a cluster's: a queue was published without the mails."""
+    table = publish_rows(workspace, list(range(300)))
+    path = Path(table.uris()[1])
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + bytes(len(content) // 2) + content[4 + len(content) // 2 :])
+    session: Any = spark._spark  # type: ignore[attr-defined]
+    session.conf.set("spark.sql.files.ignoreCorruptFiles", "true")
+    try:
+        with pytest.raises(DataError, match="damaged or not a Parquet file"):
+            map_rows(spark, workspace, table, kernels.DoubleKernel(), SILENT)
+    finally:
+        session.conf.unset("spark.sql.files.ignoreCorruptFiles")
 
 
 @pytest.mark.parametrize("workers", [2, 40, 200])

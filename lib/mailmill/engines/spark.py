@@ -201,7 +201,8 @@ class SparkEngine(Engine):
         try:
             # A path is this machine's, or a disk's that all share, wherever the cluster keeps its own files.
             named = (uri if "://" in uri else f"file://{os.path.abspath(uri)}" for uri in uris)
-            return self._spark.read.parquet(*(_PATTERN.sub(r"\\\g<0>", uri) for uri in named))
+            reader = self._spark.read.options(ignoreCorruptFiles=False, ignoreMissingFiles=False)  # some clusters do
+            return reader.parquet(*(_PATTERN.sub(r"\\\g<0>", uri) for uri in named))
         except Exception as error:
             raise InfrastructureError(
                 f"Spark could not read {uris[0]}: {cause(error)}", hint="see the driver's log for the whole story"

@@ -120,9 +120,11 @@ class PieceTable:
             tokens += tokenize_piece(piece.decode("utf-8", "surrogatepass"))
             ends.append(len(tokens))
         known.tokens.extend(np.array(ends) + len(known.rows))
-        known.rows.extend(self._find(tokens))
-        known.token_hashes.extend(np.array([token_hash(token) for token in tokens], np.uint64))
-        known.words.extend(np.array([is_word(token) for token in tokens], np.bool_))
+        numbers: dict[str, int] = {}
+        at = [numbers.setdefault(token, len(numbers)) for token in tokens]  # a comma comes thousands of times
+        known.rows.extend(self._find(list(numbers))[at])
+        known.token_hashes.extend(np.array([token_hash(token) for token in numbers], np.uint64)[at])
+        known.words.extend(np.array([is_word(token) for token in numbers], np.bool_)[at])
         known.starts.extend(len(known.content) + np.cumsum([len(piece) for piece in pieces]))
         known.content.extend(np.frombuffer(b"".join(pieces), np.uint8))
         known.hashes.extend(np.zeros(len(pieces), np.uint64))

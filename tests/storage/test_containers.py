@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mailmill.schemas import REJECT_REASONS
-from mailmill.storage import mailboxes
+from mailmill.storage import mailboxes, rows
 from mailmill.storage.containers import Item, Limits, Rejected, read_container
 
 MAILS = [f"Subject: {n}\nFrom: a@b.c\n\nBody {n}\n{'line of text ' * n}\n".encode() for n in range(1, 13)]
@@ -565,6 +565,38 @@ def test_an_honest_table_whose_names_repeat_is_read_whole(options: dict[str, Any
     names = ["s3://archive/export/2026/11/support@firm.example/inbox.mbox"] * len(mails)
     content = written({"raw": pa.array(mails).cast(kind), "source": pa.array(names)}, **options)
     assert raws(read(content, "t.parquet", TIGHT)) == mails
+
+
+def test_an_honest_table_of_notices_that_are_alike_is_read_whole() -> None:
+    """What a web form writes packs to a four-hundredth; beside the names it is a hundredth of the file."""
+    mails = [MAILS[0] + b"Your order is on its way. " * 40 + b"%d" % n for n in range(3000)]
+    names = [random.Random(n).randbytes(24).hex() for n in range(3000)]
+    content = written({"raw": pa.array(mails), "name": pa.array(names)})
+    packed = pq.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0)
+    assert packed.total_uncompressed_size > TIGHT.max_ratio * packed.total_compressed_size
+    assert raws(read(content, "t.parquet", Limits(max_ratio=TIGHT.max_ratio, grace_bytes=TIGHT.grace_bytes))) == mails
+
+
+@pytest.mark.parametrize("options", [{}, {"column_encoding": {"name": "DELTA_BYTE_ARRAY"}, "use_dictionary": False}])
+def test_names_by_differences_leave_mail_in_large_pieces(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece brings a dictionary of all that was read before it: time grew with the square of a group's rows."""
+    mails = [b"From: a@b.example\n\n%d" % n for n in range(10_000)]
+    names = [f"inbox/{n}.eml" for n in range(10_000)]
+    taken: list[int] = []
+    each = rows._each
+
+    def counted(column: pa.Array, made: Any) -> Any:
+        if made is bytes:
+            taken.append(len(column))
+        return each(column, made)
+
+    monkeypatch.setattr(rows, "_each", counted)
+    content = written({"raw": pa.array(mails), "name": pa.array(names)}, **options)
+    assert read(content, "t.parquet") == [(f"t.parquet!{name}", mail) for name, mail in zip(names, mails, strict=True)]
+    assert max(taken) <= 1024
+    assert len(taken) <= 10
 
 
 def test_small_row_groups_are_read_once() -> None:

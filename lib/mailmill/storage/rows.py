@@ -11,10 +11,13 @@ import binascii
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import islice, repeat
+from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Refused, Rejected, clean_name, one_message
@@ -22,12 +25,15 @@ from mailmill.storage.bounded import CHUNK, Item, Limits, Meter, Refused, Reject
 #: Strings, commas and brackets of one JSON line: a value has two bytes there, and takes far more once it is parsed.
 _MOST_PARTS = 250_000
 _PART = re.compile(rb'"[^"]*+"?|[,\[{]')
-#: Rows of a batch, where a long name or a large mail is one value for all of them, and where it may be one a row.
-_MANY_ROWS, _FEW_ROWS = 1024, 16
+#: Rows of a batch at the most, and bytes of a column that is read as a dictionary.
+_MANY_ROWS, _KEPT = 1024, 2**26
+_DICTIONARIES = ("RLE_DICTIONARY", "PLAIN_DICTIONARY")
 #: Bytes that a name of an honest table is below, on the average.
 _LONG_NAME = 4096
 _NAME_COLUMNS = ("name", "source", "path")
 _TEXT = (pa.string(), pa.large_string())
+
+A = TypeVar("A")
 
 
 def read_json_lines(reader: io.BufferedReader, source: str, limits: Limits) -> Iterator[Item]:
@@ -93,42 +99,51 @@ def read_parquet(reader: io.BufferedReader, source: str, meter: Meter) -> Iterat
         return
     named = [name for name in _NAME_COLUMNS if name in schema.names and _is_of(schema.field(name).type, *_TEXT)][:1]
     wanted = ["raw", *named]
-    chunks = [
-        (shape, [c for c in map(shape.column, range(shape.num_columns)) if c.path_in_schema in wanted])
+    groups = [
+        {c.path_in_schema: c for c in map(shape.column, range(shape.num_columns)) if c.path_in_schema in wanted}
         for shape in map(metadata.row_group, range(metadata.num_row_groups))
     ]
-    if sum(chunk.total_compressed_size for _, of in chunks for chunk in of) > reader.seek(0, io.SEEK_END):
+    size = reader.seek(0, io.SEEK_END)
+    if sum(chunk.total_compressed_size for of in groups for chunk in of.values()) > size:
         raise Refused("columns that overlap")
-    different = {
-        chunk.path_in_schema for _, of in chunks for chunk in of if any(e.startswith("DELTA") for e in chunk.encodings)
-    }
-    # Read as a dictionary, a large value repeated a million times stays one value; pyarrow cannot where a value says by
-    # how much it differs from the one before, so there a few rows are read at a time.
-    once, most = [name for name in wanted if name not in different], _FEW_ROWS if different else _MANY_ROWS
-    file = pq.ParquetFile(stream, metadata=metadata, read_dictionary=once, pre_buffer=False, buffer_size=CHUNK)
+    open_file = partial(pq.ParquetFile, stream, metadata=metadata, pre_buffer=False, buffer_size=CHUNK)
+    # A file has one size of batches, so each column has files of its own.
+    files = {(name, once): open_file(read_dictionary=[name] * once) for name in wanted for once in (False, True)}
     number = 0
-    for group, (shape, of) in enumerate(chunks):
-        for chunk in of:
-            _foresee(chunk, meter)
-        # A value that takes over the beginning of the one before it may be as long as all that its chunk says anew.
-        longest = max([c.total_uncompressed_size for c in of if "DELTA_BYTE_ARRAY" in c.encodings], default=1)
-        rows = max(1, min(most, 2**24 * shape.num_rows // max(1, shape.total_byte_size), 2**25 // max(1, longest)))
-        for batch in file.iter_batches(rows, row_groups=[group], columns=wanted, use_threads=False):
-            names = _names(batch.column(named[0])) if named else [None] * len(batch)
-            for raw, name in zip(_values(batch.column("raw")), names, strict=True):
-                number += 1
-                label = _row_label(source, number, {"name": name})
-                meter.spend(len(raw or b"") + len(label))
-                if raw is None:
-                    yield Rejected(label, "bad_row", "raw is null")
-                else:
-                    yield one_message(label, raw, meter.limits)
+    for group, of in enumerate(groups):
+        for chunk in of.values():
+            _foresee(chunk, size, meter)
+        raws = _cells(files, group, of["raw"], bytes)
+        names = _cells(files, group, of[named[0]], _name) if named else repeat(None, of["raw"].num_values)
+        for raw, name in zip(raws, names, strict=True):
+            number += 1
+            label = _row_label(source, number, {"name": name})
+            meter.spend(len(raw or b"") + len(label))
+            if raw is None:
+                yield Rejected(label, "bad_row", "raw is null")
+            else:
+                yield one_message(label, raw, meter.limits)
 
 
-def _foresee(chunk: pq.ColumnChunkMetaData, meter: Meter) -> None:
-    """Raise Refused where what the footer says of a column is too much: pages are unpacked before a value is seen."""
+def _way_of(chunk: pq.ColumnChunkMetaData) -> tuple[bool, int]:
+    """Whether a column's repeated values are read as one, and how many rows at a time.
+
+    A value of a dictionary may come back a million times, and one that takes over the beginning of the one before it
+    may be as long as all that the column says anew. pyarrow keeps all values that it reads as a dictionary.
+    """
+    size, encodings = max(1, chunk.total_uncompressed_size), {*chunk.encodings}
+    repeated = not encodings.isdisjoint(_DICTIONARIES)
+    if repeated and size <= _KEPT and "DELTA_BYTE_ARRAY" not in encodings:
+        return True, _MANY_ROWS
+    most = 2**22 // size if repeated or "DELTA_BYTE_ARRAY" in encodings else 2**24 * chunk.num_values // size
+    return False, max(1, min(_MANY_ROWS, most))
+
+
+def _foresee(chunk: pq.ColumnChunkMetaData, size: int, meter: Meter) -> None:
+    """Raise Refused where what the footer says of a column is too much for a file of `size` bytes: pages are unpacked
+    before a value is seen."""
     if chunk.path_in_schema == "raw":
-        meter.foresee(chunk.total_uncompressed_size, chunk.total_compressed_size)
+        meter.foresee(chunk.total_uncompressed_size, size)
     elif chunk.total_uncompressed_size > max(meter.limits.grace_bytes, _LONG_NAME * chunk.num_values):
         raise Refused("names without end")
 
@@ -137,24 +152,31 @@ def _is_of(kind: pa.DataType, *kinds: pa.DataType) -> bool:
     return (kind.value_type if pa.types.is_dictionary(kind) else kind) in kinds
 
 
-def _values(column: pa.Array) -> Iterator[bytes | None]:
-    """Each value's bytes, one at a time."""
-    values, indices = _encoded(column)
-    return (None if at is None else values[at].as_py() for at in indices)
+def _cells(
+    files: Mapping[tuple[str, bool], pq.ParquetFile],
+    group: int,
+    chunk: pq.ColumnChunkMetaData,
+    made: Callable[[bytes], A],
+) -> Iterator[A | None]:
+    """What is made of each value's bytes in a column of a row group; `files`: by name, and as a dictionary or not."""
+    once, rows = _way_of(chunk)
+    name = chunk.path_in_schema
+    for batch in files[name, once].iter_batches(rows, row_groups=[group], columns=[name], use_threads=False):
+        yield from _each(batch.column(0), made)
 
 
-def _names(column: pa.Array) -> list[str | None]:
-    """The names in a column, each distinct one made once and cut to what a name may be."""
-    values, indices = _encoded(column)
-    known = {at: clean_name(values[at].as_py().decode("utf-8", "surrogateescape")) for at in {*indices} - {None}}
-    return [known.get(at) for at in indices]
-
-
-def _encoded(column: pa.Array) -> tuple[pa.Array, list[int | None]]:
-    """A column's distinct values as bytes, and where among them each row's lies."""
+def _each(column: pa.Array, made: Callable[[bytes], A]) -> Iterator[A | None]:
+    """What is made of each value's bytes; of one that a dictionary repeats, once."""
     if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    return column.dictionary.cast(pa.large_binary()), column.indices.to_pylist()
+        return (made(cell.as_py()) if cell.is_valid else None for cell in column.cast(pa.large_binary()))
+    used = pc.unique(column.indices.drop_null())  # the dictionary holds those of all batches before
+    known = [made(value.as_py()) for value in column.dictionary.take(used).cast(pa.large_binary())]
+    return (None if at is None else known[at] for at in pc.index_in(column.indices, used).to_pylist())
+
+
+def _name(cell: bytes) -> str:
+    """A name as text, cut to what a name may be."""
+    return clean_name(cell.decode("utf-8", "surrogateescape"))
 
 
 def _row_label(source: str, number: int, row: Mapping[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import fast_mail_parser
@@ -90,6 +91,37 @@ def test_what_nothing_reads_is_cut_out() -> None:
     assert cut is not None
     kept = b"Subject: a\n b\nContent-Type: text/html\n\nReceived: by z\n"
     assert without_unread(message, cut) == kept
+
+
+_PIECES = [
+    b"\n",
+    b"\r",
+    b":",
+    b" ",
+    b"\t",
+    b"From",
+    b"date",
+    b"Dat",
+    b"x",
+    b"Content-Type",
+    b"\0",
+    b"in-reply-to",
+    b"\n\n",
+]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=16).map(b"".join))
+def test_fields_are_cut_as_their_definition_has_it(message: bytes) -> None:
+    """A name at the beginning of a line, its colon, and lines below that begin with white space; no line without."""
+    empty = re.search(rb"\n\r?\n", message)
+    head = b"\n" + message[: empty.start() + 1] if empty else b""
+    names = "|".join([*FIELDS, "content-(?:type|transfer-encoding|disposition)"]).encode()
+    fields = re.findall(rb"\n((?i:" + names + rb")[ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)", head)
+    cut = cut_fields(message)
+    if empty is None or re.search(rb"\n[^: \t\n][^:\n]*\n", head):
+        assert cut is None
+    else:
+        assert cut == (fields, empty.start(), empty.end())
 
 
 @pytest.mark.parametrize("message", [b"From: a@b.example", b"From: a@b.example\nno field\n\ntext"])

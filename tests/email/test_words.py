@@ -30,7 +30,7 @@ def test_language_shows_at_the_beginning() -> None:
     assert guess_language("x" * 800 + " " + SENTENCES["en"]) == ""
 
 
-@given(st.text("ab \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2003\u3000ä", max_size=40))
+@given(st.text("ab \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2003\u3000ä’\ud800", max_size=40))
 def test_words_are_the_pieces_between_white_space(text: str) -> None:
     """Whatever white space there is, ASCII or not."""
     assert count_words(text) == len(text.split())

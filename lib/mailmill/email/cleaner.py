@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import accumulate
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from mailmill.email.charsets import normalise
@@ -204,8 +203,11 @@ clean_text = CleanText()
 def _tiles(lines: Lines, runs: list[Run], size: int) -> Tiles:
     """The runs of lines as characters; newlines belong to the line before them."""
     zones, rules = [run[0] for run in runs], [run[1] for run in runs]
-    above = [0, *accumulate(map(len, lines.texts))]  # characters above each line, without newlines
-    starts = [above[run[2]] + run[2] for run in runs]
+    texts, starts, at = lines.texts, list[int](), 0
+    for run in runs:
+        starts.append(at)
+        for line in range(run[2], run[3]):
+            at += len(texts[line]) + 1
     ends = [*starts[1:], size]
     if starts[-1] == size:  # an empty last line
         for column in (zones, starts, ends, rules):

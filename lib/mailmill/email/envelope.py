@@ -22,7 +22,7 @@ _ASIDE: Final = re.compile(r'"(?:[^"\\]|\\.){0,500}"|\([^()]{0,500}\)')
 # A date as nearly every program writes it (RFC 5322, section 3.3), with its offset from UTC.
 _DATE: Final = re.compile(
     r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) ([A-Z][a-z]{2}) ((?:19[7-9]|20[0-9])[0-9]) "
-    r"([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][01][0-9][0-5][0-9])(?: \([A-Z]{1,5}\))?$"
+    r"((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]) ([+-][01][0-9][0-5][0-9])(?: \([A-Z]{1,5}\))?$"
 )
 # A comment in a date, a leap second, and a zone as programs make it up ("+01:00", "GMT+0100", "UTC+1"), whatever is
 # stuck to it.
@@ -30,7 +30,7 @@ _REMARK: Final = re.compile(r"\s?\([^()]{0,200}\)")
 _LEAP: Final = re.compile(r"(\d{1,2}:\d{2}):60\b")
 _ZONE: Final = re.compile(r"(?:\s|\b(?:GMT|UTC|UT))([+-])([01]?\d)(?::?([0-5]\d))?(?![\d:])", re.IGNORECASE)
 _MONTHS: Final = {
-    name: month
+    name: f"{month:02}"
     for month, name in enumerate(
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
     )
@@ -51,9 +51,10 @@ def date_of(value: str) -> datetime | None:
         return None
     try:
         found = _DATE.match(value)
-        if found and found[2] in _MONTHS and found[6] != "60":
-            day, month, year, hour, minute, second, offset = found.groups()
-            date = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+        if found and found[2] in _MONTHS:
+            day, month, year, clock, offset = found.groups()
+            day = day if len(day) == 2 else f"0{day}"
+            date = datetime.fromisoformat(f"{year}-{_MONTHS[month]}-{day}T{clock}+00:00")
             if offset != "+0000":
                 date -= _ahead(offset)
             return date if date.year >= 1970 else None

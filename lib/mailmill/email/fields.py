@@ -20,12 +20,14 @@ FIELDS: Final = frozenset({"from", "date", "subject", "message-id", "in-reply-to
 MAX_ENCODED_WORDS: Final = 2000
 
 _EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
-_NO_FIELD: Final = re.compile(rb"\n[^: \t\n][^:\n]*+\n")
-# A header field that is read here, with the newline before it: those of `FIELDS` and those that tell what a part is.
-_NEEDED: Final = re.compile(
-    rb"\n(?=[CDFIMRScdfimrs])((?i:from|date|subject|message-id|in-reply-to|references|"
-    rb"content-(?:type|transfer-encoding|disposition))[ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)"
+#: The fields that are read here, in small letters: those of `FIELDS` and those that tell what a part is.
+_NEEDED: Final = frozenset(
+    [name.encode() for name in FIELDS] + [b"content-type", b"content-transfer-encoding", b"content-disposition"]
 )
+#: The second and the third letter of those that begin with a byte, of any case; 0 where none does.
+_SECOND: Final = bytes(max([name[1] for name in _NEEDED if name[0] == code | 32], default=0) for code in range(256))
+_THIRD: Final = bytes(max([name[2] for name in _NEEDED if name[0] == code | 32], default=0) for code in range(256))
+_COLON: Final = 58
 _BOUNDARY: Final = re.compile(rb"[ \t]*=[ \t]*\"?([^\"\s;]{1,100})")
 # The first line of a body in base64, all of its lines, the shorter ones right below the last full one (no word alone),
 # one of whole groups below blank lines, and any other line: rows of signs, too.
@@ -75,8 +77,22 @@ def cut_fields(message: bytes) -> Cut | None:
     empty = _EMPTY_LINE.search(message)
     if empty is None:
         return None
-    head = b"\n" + message[: empty.start() + 1]
-    return None if _NO_FIELD.search(head) else Cut(_NEEDED.findall(head), empty.start(), empty.end())
+    fields: list[tuple[bytes, bytes]] = []
+    lines = message[: empty.start()].split(b"\n")
+    for i, line in enumerate(lines):
+        first = line[0] if line else 32
+        if first in (32, 9):  # a space or a tab: what stands above goes on
+            continue
+        if _COLON not in line:
+            return None
+        if len(line) > 2 and line[1] | 32 == _SECOND[first] and line[2] | 32 == _THIRD[first]:
+            name, _, value = line.partition(b":")
+            if name.lower().rstrip(b" \t") in _NEEDED:
+                end = i + 1
+                while end < len(lines) and lines[end][:1] in (b" ", b"\t"):
+                    end += 1
+                fields.append((name, b"\n".join([value, *lines[i + 1 : end]]) if end > i + 1 else value))
+    return Cut(fields, empty.start(), empty.end())
 
 
 def header_below(message: bytes, cut: Cut) -> bytes:

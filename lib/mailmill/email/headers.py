@@ -22,17 +22,16 @@ from mailmill.email.fieldblocks import Header, bare_fields, field_block, notes_f
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.matching import heads
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.stamps import ADDRESS, CLOCK, DAY, is_listed, is_stamped
+from mailmill.email.stamps import ADDRESS, CLOCK, DATED, DAY, is_listed, is_stamped
 
 _EMAIL: Final = re.compile(rf"{ADDRESS}|\d{{1,2}}[:.]\d{{2}}")
 #: Words that signs join into a name: "mein-shop.de", "book-my-flight".
 _JOINED: Final = re.compile(r"\b\w{1,40}(?:[-._]\w{1,40}){1,8}")
 _RULES: Final = "-_=*~#+"
 _DIGIT: Final = re.compile(r"\d")
-_DATED: Final = re.compile(rf"{DAY.pattern}|\b\d{{1,2}}[:h]\d\d")
 #: An attribution behind words of the author's, where HTML was flattened: "Yes. On Tue, 4 Mar 2025, Ada wrote:".
 _OPENING: Final = re.compile(
-    rf"(?:On|Am|Le|El|Em|Il|Op) (?<=\W...)(?=[^\d<>@!?:]{{0,30}}\d)(?=[^<>@]{{0,60}}?(?:{_DATED.pattern}))"
+    rf"(?:On|Am|Le|El|Em|Il|Op) (?<=\W...)(?=[^\d<>@!?:]{{0,30}}\d)(?=[^<>@]{{0,60}}?(?:{DATED.pattern}))"
 )
 #: "… <ada@…> wrote", with nothing behind it.
 _VERB_LAST: Final = re.compile(rf"<{ADDRESS}>(?: [^\W\d_]{{1,12}}){{1,2}}$")
@@ -119,7 +118,7 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     bares = lines.bares
     quoted = follow < len(lines) and (follow in lines.depths or lines.evidence[follow] != "")
     near = "" if quoted else " ".join(bares[max(floor, last - 3) : last + 1])
-    if not quoted and "@" not in near and not (_DIGIT.search(near) and _DATED.search(near)):
+    if not quoted and "@" not in near and not (_DIGIT.search(near) and DATED.search(near)):
         return None
     for start in range(last, max(floor, last - 3) - 1, -1):
         if not _is_open(lines, start):
@@ -155,7 +154,7 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
     below_own = found.own > 0 or any(bares[: found.start])
     if _is_own(found.rule, passage) or (follow == len(lines) and not (below_own and _is_dated(passage))):
         return None  # what the author tells; with nothing below, only a program's line below own words is one
-    named = found.rule in _ANCHORED and not found.own and _DATED.search(passage)
+    named = found.rule in _ANCHORED and not found.own and DATED.search(passage)
     return found if "@" in passage or (named and not _told(lines, found, passage)) else None
 
 

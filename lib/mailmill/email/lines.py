@@ -98,15 +98,17 @@ class Lines:
     """The lines of a rendering, column by column; `lines[i]` is what the i-th says, found when first asked for.
 
     `texts`: without newlines; `bares`: stripped, without quote marks; `depths`: line -> number of quote marks before
-    it, of those that have any, ascending; `evidence`: what the HTML said of each ('' for nothing).
+    it, of those that have any, ascending; `evidence`: what the HTML said of each ('' for nothing); `structured`:
+    whether it said anything.
     """
 
-    __slots__ = ("_made", "bares", "depths", "evidence", "texts")
+    __slots__ = ("_made", "bares", "depths", "evidence", "structured", "texts")
 
-    def __init__(self, texts: list[str], evidence: list[str]) -> None:
+    def __init__(self, texts: list[str], evidence: list[str] | None) -> None:
         self.texts = texts
-        self.evidence = evidence
-        self.bares = list(map(str.strip, texts))
+        self.evidence = [""] * len(texts) if evidence is None else evidence
+        self.structured = evidence is not None and any(evidence)
+        self.bares = [text.strip() for text in texts]
         self.depths: dict[int, int] = {}
         self._made: list[Line | None] = [None] * len(texts)
 
@@ -152,9 +154,13 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
     texts = rendering.split("\n")
     if evidence is not None and len(evidence) != len(texts):
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
-    lines = Lines(texts, [""] * len(texts) if evidence is None else evidence)
+    lines = Lines(texts, evidence)
     bares = lines.bares
-    odd = sorted({i for sign in _ODD if sign in rendering for i, bare in enumerate(bares) if sign in bare})
+    found: set[int] = set()
+    for sign in _ODD:
+        if sign in rendering:
+            found.update([i for i, bare in enumerate(bares) if sign in bare])
+    odd = sorted(found)
     names = quoting_names(texts, bares, odd)
     prompts = prompting(bares, odd) if ">>>" in rendering else frozenset()
     last = len(texts) - 1

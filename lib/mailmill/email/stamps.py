@@ -16,9 +16,14 @@ from mailmill.email.speech import announces
 ADDRESS: Final = r"[\w.+-]{1,64}@[\w.-]{2,80}"
 #: A date or a time of day: "Solr 6.6" and "Order 637" are none.
 CLOCK: Final = re.compile(r"\d[:h]\d\d")
-DAY: Final = re.compile(
-    r"\b(?:19|20)\d\d\b|\b\d{1,4}[/.-]\d{1,2}[/.-]\d|\b\d{1,2}\.? [^\W\d_]{3,9},|\b[A-Z]\w{2,8} \d{1,2},"
+# From its first digit or capital on: what a pattern begins with, it is looked for by.
+_DAY: Final = (
+    r"[\dA-Z](?<!\w.)(?:(?<=[A-Z])\w{2,8} \d{1,2},|(?<=\d)(?:(?:(?<=1)9|(?<=2)0)\d\d\b|\d{0,3}[/.-]\d{1,2}[/.-]\d|"
+    r"\d?\.? [^\W\d_]{3,9},"
 )
+DAY: Final = re.compile(rf"{_DAY}))")
+#: A day, or a time.
+DATED: Final = re.compile(rf"{_DAY}|\d?[:h]\d\d))")
 #: What begins with a day, perhaps that of a week, or a time; and when and who, and nothing else.
 _STAMPED: Final = re.compile(
     r"(?:[^\W\d_]{2,12}\.?,? )?(?=\d{1,4}[-./:]\d\d?\b|\d\d?\.? (?:de )?[^\W\d_]{3}|[^\W\d_]{3,12}\.? \d)"

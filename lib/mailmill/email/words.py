@@ -16,6 +16,7 @@ _BALLOTS: Final = {
 }
 # White space becomes a space, everything else an x: words are counted where one follows the other.
 _OUTLINE: Final = bytes(32 if chr(code).isspace() else 120 for code in range(256))
+_WIDE_SPACES: Final = [chr(code) for code in range(256, 0x3001) if chr(code).isspace()]  # beyond Latin-1
 
 
 def guess_language(text: str) -> str:
@@ -35,7 +36,7 @@ def guess_language(text: str) -> str:
 
 def count_words(text: str) -> int:
     """How many words `text` has: its pieces between white space, `len(text.split())`."""
-    if not text.isascii():
+    if not text.isascii() and any([space in text for space in _WIDE_SPACES]):
         return len(text.split())
-    outline = text.encode("ascii").translate(_OUTLINE)
+    outline = text.encode("latin-1", "replace").translate(_OUTLINE)
     return outline.count(b" x") + outline.startswith(b"x")

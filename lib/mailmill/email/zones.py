@@ -8,9 +8,6 @@ decision carries the name of its rule, so that each character removed can be acc
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from functools import cache
-from itertools import compress, count
 from typing import Final, Literal, NamedTuple
 
 from mailmill.email.edges import mark_edges
@@ -50,6 +47,7 @@ CERTAINTY: Final = {
     "model": 0.8,
 }
 
+_certain: dict[str, float] = {}  # by the rule's whole name; of those there are some hundred
 
 #: (zone, rule, start, end): lines `start` to `end` (exclusive) have one zone, by one rule.
 Run = tuple[str, str, int, int]
@@ -76,10 +74,12 @@ class Zoned(NamedTuple):
         return [(zone, rule) for zone, rule, start, end in self.runs for _ in range(start, end)]
 
 
-@cache
 def certainty(rule: str) -> float:
     """How sure the rule of this name is; 0.8 for the names that `CERTAINTY` does not list."""
-    return CERTAINTY.get(rule.partition(".")[0], 0.8)
+    known = _certain.get(rule)
+    if known is None:
+        known = _certain[rule] = CERTAINTY.get(rule.partition(".")[0], 0.8)
+    return known
 
 
 def assign_zones(
@@ -111,18 +111,17 @@ def mark_foreign(lines: Lines) -> Foreign:
 
 def _mark_foreign(lines: Lines) -> Foreign:
     marks: Marks = [None] * len(lines)
-    structured = any(lines.evidence)
-    weak = structured and mark_evidence(lines, marks)
+    weak = lines.structured and mark_evidence(lines, marks)
     headers = mark_quotes(lines, marks)
     if weak:
         mark_weak_quotes(lines, marks, bool(headers))
-    if structured or headers:
+    if lines.structured or headers:
         mark_rules(lines, marks)
-    solid = list(compress(count(), lines.bares))
-    if structured:
+    if lines.structured:
+        solid = [i for i, bare in enumerate(lines.bares) if bare]
         for i in written(lines, marks, solid):
             marks[i] = None
-    return Foreign(marks, headers, _segments(solid, marks))
+    return Foreign(marks, headers, _segments(lines, marks))
 
 
 def assign_own(
@@ -153,19 +152,19 @@ def _appended(marks: Marks, solid: list[int]) -> bool:
     return True
 
 
-def _segments(solid: list[int], marks: Marks) -> list[list[int]]:
-    """The undecided ones of the lines `solid` (those that are not blank), parted where decided lines lie between."""
-    decided = [i for i, mark in enumerate(marks) if mark is not None]
-    if not decided:
-        return [solid] if solid else []
-    segments = []
-    low = 0
-    for i in [*decided, len(marks)]:
-        high = bisect_left(solid, i, low)
-        if high > low:
-            segments.append(solid[low:high])
-        low = high + (high < len(solid) and solid[high] == i)
-    return segments
+def _segments(lines: Lines, marks: Marks) -> list[list[int]]:
+    """The undecided lines that are not blank, parted where decided lines lie between."""
+    bares = lines.bares
+    segments: list[list[int]] = []
+    segment: list[int] = []
+    for i, mark in enumerate(marks):
+        if mark is None:
+            if bares[i]:
+                segment.append(i)
+        elif segment:
+            segments.append(segment)
+            segment = []
+    return [*segments, segment] if segment else segments
 
 
 def _runs(lines: Lines, marks: Marks) -> list[Run]:
@@ -175,35 +174,32 @@ def _runs(lines: Lines, marks: Marks) -> list[Run]:
     """
     texts, bares = lines.texts, lines.bares
     runs: list[Run] = []
-    body = ("body", "body")
-    now: tuple[str, str] | None = None  # of the run that goes from line `start` to line `end`
+    zone = rule = ""  # of the run that goes from line `start` to line `end`; none yet
     start = end = 0
     for i, mark in enumerate(marks):
-        if mark is None:
-            text = texts[i]
-            if not bares[i] and not (now is not None and now[0] == "body" and text and not text.isspace()):
-                continue
-            mark = body
-        if i == end:
-            if mark is now or mark == now:
-                end = i + 1
-                continue
-        elif now is not None and now[0] == "body" and mark[0] == "body":
-            if mark == now:
-                end = i + 1
-                continue
-            runs.append((*now, start, end))
-            now, start, end = body, end, i  # blank lines between lines kept by different rules
-            if mark == body:
-                end = i + 1
-                continue
-        if now is not None:
-            runs.append((*now, start, end))
+        if mark is not None:
+            own_zone, own_rule = mark
+        elif bares[i] or (zone == "body" and texts[i] and not texts[i].isspace()):
+            own_zone = own_rule = "body"
+        else:
+            continue
+        same = own_zone == zone and own_rule == rule
+        if same and (i == end or zone == "body"):
+            end = i + 1
+            continue
+        if zone:
+            runs.append((zone, rule, start, end))
         if i > end:
-            runs.append(("blank", "blank", end, i))
-        now, start, end = mark, i, i + 1
-    if now is not None:
-        runs.append((*now, start, end))
+            if zone == own_zone == "body":  # blank lines between lines kept by different rules
+                if own_rule == "body":
+                    rule, start, end = "body", end, i + 1
+                    continue
+                runs.append(("body", "body", end, i))
+            else:
+                runs.append(("blank", "blank", end, i))
+        zone, rule, start, end = own_zone, own_rule, i, i + 1
+    if zone:
+        runs.append((zone, rule, start, end))
     if end < len(marks):
         runs.append(("blank", "blank", end, len(marks)))
     return runs

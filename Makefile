@@ -69,5 +69,7 @@ format: $(VENV)/.dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove environments, caches and everything that runs have made
-	rm -rf $(VENV) $(COMPILED) work build dist data_docs/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove what make has made: environments, caches, the demo; not your mail, nor tables of yours
+	rm -rf $(if $(wildcard $(BIN)/uv),$(VENV)) $(COMPILED) work/demo work/demo-mail data_docs/site
+	rm -rf build/compiled build/yarn build/spark.jsa .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rmdir build work 2>/dev/null || true

@@ -51,7 +51,7 @@ ALLOWED = {
 }
 #: Libraries that only these files may import.
 FENCED = {
-    "pyspark": {"engines/spark.py", "engines/spark_tasks.py"},
+    "pyspark": {"engines/spark.py", "engines/spark_session.py", "engines/spark_tasks.py"},
     "dask": {"engines/dask_workers.py"},
     "distributed": {"engines/dask.py", "engines/dask_workers.py"},
     "great_expectations": {"quality/expectations.py"},

@@ -254,6 +254,10 @@ def said_of(document: dict[str, object], *overrides: str) -> str:
         ("tables.fragment_bytes=0", "tables.fragment_bytes: should be greater than 0 (got 0)"),
         ("run.lease_seconds=0", "run.lease_seconds: should be greater than 0 (got 0)"),
         ("features.validation_share=0", "features.validation_share: should be greater than 0 (got 0)"),
+        (
+            "engine.master=lokal[2]",
+            "engine.master: should be local[N], spark://HOST:PORT, yarn or k8s://URL (got 'lokal[2]')",
+        ),
         ("docs.country=de", "docs.country: should be three capital letters of ISO 3166, as DEU (got 'de')"),
         (
             "storage.endpoint=localhost",
@@ -263,6 +267,11 @@ def said_of(document: dict[str, object], *overrides: str) -> str:
 )
 def test_problems_are_said_in_words_of_toml(override: str, said: str) -> None:
     assert said_of({}, override) == said
+
+
+def test_a_problem_of_no_single_setting_does_not_show_the_whole_file() -> None:
+    said = said_of({}, "features.validation_share=0.45", "features.test_share=0.45")
+    assert said == "configuration: features.validation_share and features.test_share must sum to less than 0.9"
 
 
 @pytest.mark.parametrize(
@@ -368,3 +377,20 @@ def test_an_endpoint(said: str, read: str | None) -> None:
     """A variable that is not set names AWS's own."""
     config = parse({"input": {"paths": ["m"]}}, [f'storage.endpoint="{said}"'])
     assert config.storage.endpoint == read
+
+
+@pytest.mark.parametrize("master", ["local[0]", "local[two]", "local[2", "Yarn", "spark:host:7077", "host:7077", " "])
+def test_a_master_that_spark_does_not_know_is_refused(master: str) -> None:
+    """Spark was started, and said of a typo that it was worth another try."""
+    with pytest.raises(ConfigError, match=r"engine\.master"):
+        parse({"engine": {"master": master}, "input": {"paths": ["m"]}})
+
+
+@pytest.mark.parametrize(
+    "master",
+    ["local", "local[4]", "local[*]", "local[*, 3]", "local-cluster[2,1,1024]", "yarn", "spark://a:7077,b:7077",
+     "k8s://https://host:443"],
+)  # fmt: skip
+def test_a_master(master: str) -> None:
+    assert parse({"engine": {"master": master}, "input": {"paths": ["m"]}}).engine.master == master
+    assert parse({"engine": {"master": ""}, "input": {"paths": ["m"]}}).engine.master is None

@@ -163,6 +163,8 @@ def test_the_units_parse(name: str) -> None:
         assert "mailmill run --config" in unit["Service"]["ExecStart"]
         assert unit["Service"]["RestartPreventExitStatus"].split() == ["1", "2", "3"]
         assert unit["Unit"]["StartLimitBurst"] == "5", "a night that cannot end is not tried for ever"
+        # Where standard error is not said, it goes where standard output goes.
+        assert (unit["Service"]["StandardOutput"], unit["Service"]["StandardError"]) == ("null", "journal")
         assert unit["Service"]["UMask"] == "0077", "everybody on the machine could read the mail"
         assert unit["Service"]["CacheDirectory"] == "mailmill", "every night compiled and looked for fonts anew"
         kept = dict(word.split("=") for word in unit["Service"]["Environment"].split())
@@ -182,3 +184,18 @@ def test_the_crontab_line() -> None:
     (line,) = [line for line in (FOLDER / "crontab").read_text().splitlines() if line and not line.startswith("#")]
     assert re.match(r"30 2 \* \* \*  umask 077; cd /opt/mailmill && \.venv/bin/mailmill run --config ", line)
     assert subprocess.run(["sh", "-n", "-c", line.split("  ", 1)[1]]).returncode == 0
+
+
+def test_the_log_that_the_crontab_keeps_is_json(tmp_path: Path) -> None:
+    """The summary for people stood in it: a reader of JSON ended at the first night."""
+    (line,) = [line for line in (FOLDER / "crontab").read_text().splitlines() if line and not line.startswith("#")]
+    log, command = tmp_path / "mailmill.log", tmp_path / ".venv" / "bin" / "mailmill"
+    command.parent.mkdir(parents=True)
+    said = 'echo summary; echo \'{"level": "INFO"}\' >&2'
+    command.write_text(f"#!/bin/sh\n{said}; [ -e again ] || {{ touch again; exit 4; }}\n")
+    command.chmod(0o755)
+    for name, here in {"/opt/mailmill": tmp_path, "/var/log/mailmill.log": log, "sleep 600": "true"}.items():
+        line = line.replace(name, str(here))
+    done = subprocess.run(["sh", "-c", line.split("  ", 1)[1]], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), "cron would send it by mail"
+    assert [json.loads(each) for each in log.read_text().splitlines()] == [{"level": "INFO"}] * 2

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mailmill.engines import Engine
-from mailmill.engines.java import is_of_a_file
+from mailmill.engines.java import is_of_a_file, is_of_a_setting
 from mailmill.engines.merging import merge_all
 from mailmill.engines.spark import COLLECTED
 from mailmill.engines.spark_tasks import Call, Emit, MapPartition, MergeGroup, WriteGroups
@@ -275,6 +275,53 @@ def test_what_spark_submit_is_given_goes_before_defaults(tmp_path: Path) -> None
     environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert "told: nightly 3g OFF UTC" in done.stdout.splitlines(), done.stderr[-2000:]
+
+
+REFUSED = """
+import faulthandler
+from mailmill.config import EngineSection
+from mailmill.engines import open_engine
+from mailmill.errors import ConfigError
+
+faulthandler.dump_traceback_later(120, exit=True)
+for name, value in (
+    ("spark.sql.shuffle.partitions", "auto"),
+    ("spark.sql.session.timeZone", "Mars/Base"),
+    ("spark.sql.catalogImplementation", "none"),
+    ("spark.serializer", "org.no.Such"),
+    ("spark.executor.memory", "lots"),
+    ("spark.driver.memory", "lots"),
+):
+    try:
+        with open_engine(EngineSection(kind="spark", workers=1, spark={name: value})) as engine:
+            list(engine._spark.range(1).collect())
+    except ConfigError as error:
+        print("told:", name, error.message, flush=True)
+"""
+
+
+def test_a_value_that_spark_refuses_is_the_configurations_error(tmp_path: Path) -> None:
+    """One of SQL's had the first use of the session last for ever; others were said to be worth another try."""
+    (tmp_path / "refused.py").write_text(REFUSED)
+    done = subprocess.run([sys.executable, tmp_path / "refused.py"], capture_output=True, text=True, timeout=300)
+    told = [line for line in done.stdout.splitlines() if line.startswith("told: ")]
+    assert len(told) == 6, done.stdout + done.stderr[-2000:]
+    assert "'auto'" in told[0]
+    assert all("'lots'" in line or "Spark refuses a setting: " in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("said", "of_a_setting"),
+    [
+        (": java.lang.IllegalArgumentException: spark.task.cpus should be int, but was x", True),
+        (": java.lang.IllegalArgumentException: java.net.UnknownHostException: namenode", False),
+        (": java.net.BindException: Cannot assign requested address", False),
+        ("[JAVA_GATEWAY_EXITED] Java gateway process exited before sending its port number.", False),
+    ],
+)
+def test_what_another_try_may_mend_is_no_matter_of_a_setting(said: str, of_a_setting: bool) -> None:
+    """A name server may be back, and memory be free again."""
+    assert is_of_a_setting(RuntimeError(said)) == of_a_setting
 
 
 def test_closing_again_is_no_error(spark: Engine) -> None:

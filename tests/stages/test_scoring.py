@@ -165,9 +165,13 @@ def test_an_unusable_message_says_why(trained: tuple[Config, Path], tmp_path: Pa
         (["--input", "p"], "--output"),
         (["--input", "p", "--output", "o"], "--model"),
         ([], "--config"),
+        (["--config", "c", "--vectors", "v"], "FILE.eml"),
+        (["--model", "m", "--input", "p", "--output", "o", "-"], "alone"),
+        (["--config", "c", "--output", "o", "-"], "alone"),
     ],
 )
 def test_half_a_question(arguments: list[str], word: str) -> None:
+    """Or one and a half: what was not heeded was not said to be."""
     result = mailmill("score", *arguments)
     assert result.returncode == 2
     assert word in result.stderr

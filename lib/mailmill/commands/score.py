@@ -46,11 +46,13 @@ def score(
       mailmill score --model DIR FILE.eml                      one message (-: standard input), no engine, as JSON
     """
     if file is not None:
+        if source or output:
+            raise ConfigError("FILE.eml is scored alone, mail of --input and --output in a run of its own")
         _one(file, config, overrides, model, vectors)
     elif source or output:
         _new_mail(config, engine, overrides, model, source, output, vectors)
-    elif model:
-        raise ConfigError("--model goes with FILE.eml, or with --input and --output")
+    elif model or vectors:
+        raise ConfigError(f"{'--model' if model else '--vectors'} goes with FILE.eml, or with --input and --output")
     else:
         _queue(settings(config, engine, overrides))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mailmill.config.values import Bytes, Endpoint, LocalPath, Place, Section, Workspace, parse_words
+from mailmill.config.values import Bytes, Endpoint, LocalPath, Master, Place, Section, Workspace, parse_words
 
 
 class RunSection(Section):
@@ -53,7 +53,7 @@ class EngineSection(Section):
     workers: int | None = Field(None, ge=1, description="default: one a core")
     memory: Bytes | None = Field(None, description="a worker's budget; default: a fair share of what is free")
     address: str | None = Field(None, description="a running Dask scheduler, e.g. tcp://10.0.0.5:8786")
-    master: str | None = Field(None, description="a Spark master, e.g. local[4], spark://host:7077, yarn")
+    master: Master | None = Field(None, description="a Spark master, e.g. local[4], spark://host:7077, yarn")
     report: LocalPath | None = Field(None, description="keep Dask's performance report in this HTML file; needs bokeh")
     spark: dict[str, str] = Field(default_factory=dict, description="any Spark property, as in spark-defaults")
 
@@ -138,7 +138,7 @@ class FeaturesSection(Section):
         description="2^bits hashed columns of runs, as many of pairs; 20: a quarter of the memory, up to 0.005 of F1",
     )
     ngram_values: Literal["nb", "tfidf"] = Field("nb", description="nb is informed by the labels")
-    validation_share: float = Field(0.1, gt=0, lt=0.5)
+    validation_share: float = Field(0.1, gt=0, lt=0.5, description="with test_share less than 0.9: the rest trains")
     test_share: float = Field(0.2, gt=0, lt=0.5)
 
     @property

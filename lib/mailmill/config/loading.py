@@ -64,7 +64,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _shares(self) -> Config:
         if self.features.validation_share + self.features.test_share >= 0.9:
-            raise ValueError("features.validation_share + features.test_share leave too little to train on")
+            raise ValueError("features.validation_share and features.test_share must sum to less than 0.9")
         return self
 
     @model_validator(mode="after")
@@ -149,7 +149,8 @@ def _explain(problems: Sequence[dict[str, Any]]) -> list[str]:
         parts = [str(part) for part in problem["loc"] if not _ALTERNATIVE.fullmatch(str(part))]
         name = ".".join(parts) or "configuration"
         said.setdefault(name, []).append(_words(problem))
-        got[name] = "" if problem["type"] in _UNSHOWN else f" (got {redacted(problem['input'], name)!r:.60})"
+        shown = parts and problem["type"] not in _UNSHOWN
+        got[name] = f" (got {redacted(problem['input'], name)!r:.60})" if shown else ""
     inner = [name for name in said if not any(other.startswith(f"{name}.") for other in said)]
     joined = {name: ", or ".join(said[name]).replace(", or should be ", ", or ") for name in inner}
     return sorted(f"{name}: {words}{got[name]}" for name, words in joined.items())

@@ -104,6 +104,16 @@ def parse_endpoint(value: str) -> str | None:
     return f"{scheme.lower()}://{host}" if value else None
 
 
+_MASTER = re.compile(r"local(\[(0*[1-9]\d*|\*)(\s*,\s*\d+)?\])?|local-cluster\[[\d,\s]+\]|yarn|(spark|mesos|k8s)://.+")
+
+
+def parse_master(value: str) -> str | None:
+    """Where a Spark application runs, as spark-submit takes it; nowhere, as an empty variable gives it: None."""
+    if value and not _MASTER.fullmatch(value):
+        raise ValueError("should be local[N], spark://HOST:PORT, yarn or k8s://URL")
+    return value or None
+
+
 def parse_country(value: str) -> str:
     """Three capital letters of ISO 3166."""
     if not re.fullmatch("[A-Z]{3}", value):
@@ -111,11 +121,12 @@ def parse_country(value: str) -> str:
     return value
 
 
-#: A file or folder on a local disk, or on S3; one that is written to as a workspace; one on a local disk.
+#: A file or folder on a local disk, or on S3; one that is written to as a workspace; one on a local disk. Addresses.
 Place = Annotated[str, AfterValidator(parse_place)]
 Workspace = Annotated[Place, AfterValidator(parse_workspace)]
 LocalPath = Annotated[str, AfterValidator(parse_local)]
 Endpoint = Annotated[str, AfterValidator(parse_endpoint)]
+Master = Annotated[str, AfterValidator(parse_master)]
 Country = Annotated[str, AfterValidator(parse_country)]
 
 

@@ -46,7 +46,7 @@ def open_engine(settings: EngineSection, storage: StorageSection | None = None) 
     `storage`: how Spark's own readers reach S3; mailmill's tasks bring their own.
 
     Raises:
-        ConfigError: its library is not installed, or Java is missing or too old.
+        ConfigError: its library is not installed, Java is missing or too old, or Spark refuses a setting.
         InfrastructureError: the scheduler or the master does not answer.
     """
     name = choose(settings)

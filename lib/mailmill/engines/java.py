@@ -56,6 +56,8 @@ def apart(action: Callable[[], object]) -> None:
 
 #: What Spark says where a file, not the cluster, is at fault: only then is it worth to read the whole table here.
 _UNREADABLE = re.compile(r"FAILED_READ_FILE|parquet", re.I)
+#: What it says of a value that it cannot use. Hadoop says so of a host, too, that is not to be found just now.
+_REFUSED = re.compile(r"(IllegalArgument|NumberFormat|ClassNotFound|Analysis)Exception: (?!java\.net\.)")
 #: The end of a traceback of Python's: a frame, more lines that are set in, and what was raised.
 _RAISED = re.compile(r'^  File ".*", line \d+, in .*\n(?: .*\n)*([\w.]+)(?:: (.*))?$', re.M)
 
@@ -77,3 +79,8 @@ def is_of_a_file(error: BaseException) -> bool:
     """Whether Spark could not read a file. What a task itself raises names files, too: those that it was writing."""
     said = f"{error} {error.__cause__ or error.__context__}"
     return bool(_UNREADABLE.search(said)) and "Traceback (most recent call last)" not in said
+
+
+def is_of_a_setting(error: BaseException) -> bool:
+    """Whether Spark refuses the value of a property: it would the next time, too."""
+    return bool(_REFUSED.search(cause(error)))

@@ -12,9 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
-import sys
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,19 +19,18 @@ from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
-import pyspark
-from pyspark import InheritableThread, SparkConf, SparkContext
-from pyspark.sql import SparkSession
+from pyspark import InheritableThread
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark user reads
 
 from mailmill import resources
 from mailmill.config import EngineSection, StorageSection
-from mailmill.engines import properties, reports, s3a
+from mailmill.engines import reports, s3a
 from mailmill.engines.base import Engine, Grouping, Kernel, Reduction, reduce_block
 from mailmill.engines.java import Py4JError, apart, cause, is_of_a_file, java_lives, written_whole
 from mailmill.engines.merging import block_size, merging
+from mailmill.engines.spark_session import open_session
 from mailmill.engines.spark_tasks import Call, Emit, Failures, MapPartition, MergeGroup, WriteGroups, grouped
-from mailmill.errors import ConfigError, InfrastructureError, MailmillError
+from mailmill.errors import InfrastructureError, MailmillError
 from mailmill.progress import SILENT, Progress
 from mailmill.storage.filesystems import is_s3
 from mailmill.storage.fragments import Sink, Written
@@ -58,33 +54,7 @@ class SparkEngine(Engine):
     name: ClassVar[str] = "spark"
 
     def __init__(self, settings: EngineSection, storage: StorageSection) -> None:
-        needed = 17 if int(pyspark.__version__.split(".")[0]) >= 4 else 8
-        found = resources.java_version()
-        if found is None or found < needed:
-            have = "no Java was found" if found is None else f"Java {found} was found"
-            raise ConfigError(
-                f"Spark {pyspark.__version__} needs Java {needed} or newer; {have}",
-                hint="install a JDK and set JAVA_HOME, or use --engine dask",
-            )
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        builder = SparkSession.builder
-        submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-        master = settings.master or (None if submitted else f"local[{settings.workers or resources.cores()}]")
-        if master:
-            builder = builder.master(master)
-        local = master is not None and master.startswith("local")
-        interrupt = signal.getsignal(signal.SIGINT)
-        try:
-            for name, value in properties.chosen(settings, storage, local, _given() if submitted else {}).items():
-                builder = builder.config(name, value)
-            self._spark = builder.getOrCreate()
-        except Exception as error:
-            raise InfrastructureError(
-                f"Spark did not start on {master or 'the submitted master'}: {cause(error)}",
-                hint="check engine.master and the cluster's log",
-            ) from error
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, interrupt)  # PySpark's own handler calls Java in the middle of a call to Java
+        self._spark = open_session(settings, storage)
         self._context = self._spark.sparkContext
         self.workers = max(1, self._context.defaultParallelism)
         self.one_box = self._context.master.split("[")[0] == "local"
@@ -277,12 +247,6 @@ class SparkEngine(Engine):
                 if (found := tracker.getStageInfo(stage)) is not None:
                     done, total = done + found.numCompletedTasks, total + found.numTasks
         return done / total if total else 0.0
-
-
-def _given() -> dict[str, str]:
-    """The properties that spark-submit was given: its Java is there before any session."""
-    SparkContext._ensure_initialized()
-    return dict(SparkConf().getAll())
 
 
 def _sound(results: Iterable[tuple[int, R | MailmillError]]) -> Iterator[tuple[int, R]]:

@@ -10,7 +10,6 @@ import re
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from mailmill.email.charsets import holds
 from mailmill.email.header_values import decode_value
 
 #: The fields that cleaning reads, beside those of MIME.
@@ -195,9 +194,12 @@ def as_one_text(fields: list[tuple[bytes, bytes]]) -> OneText | None:
             if low == _ENCODING and value.strip().lower() in _IDENTITY:
                 continue
             return None
-        if holds(value, b"=?") or not value.isascii():
+        try:
+            text = value.decode("ascii")
+        except UnicodeDecodeError:
             return None
-        text = value.decode("ascii")
+        if "=?" in text:
+            return None
         text = (_FOLDED.sub(" ", text) if "\n" in text else text).strip()
         if name != _TYPE:
             headers.setdefault(name, text)

@@ -63,9 +63,13 @@ def first_identifier(value: str) -> str:
 
     A phrase ('Your message of "Tue, 4 Mar"') is no identifier: of several words, each one has a '@'.
     """
-    first = _IDENTIFIER.search(value)
-    if first and first[1].isprintable() and " " not in first[1]:
-        return first[1]
+    start = value.find("<") + 1
+    first = value[start : value.find(">", start)] if start else ""
+    if 0 < len(first) <= 2000 and value.startswith(">", start + len(first)) and "<" not in first:
+        if first.isprintable() and " " not in first:
+            return first
+    elif not value:
+        return ""
     for found in _IDENTIFIER.finditer(value):
         identifier = "".join(found[1].split())
         if identifier:

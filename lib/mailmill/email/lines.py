@@ -156,11 +156,13 @@ def split_lines(rendering: str, evidence: list[str] | None = None) -> Lines:
         raise ValueError(f"{len(evidence)} entries of evidence for {len(texts)} lines")
     lines = Lines(texts, evidence)
     bares = lines.bares
-    found: set[int] = set()
-    for sign in _ODD:
-        if sign in rendering:
-            found.update([i for i, bare in enumerate(bares) if sign in bare])
-    odd = sorted(found)
+    odd: list[int] = []
+    if present := [sign for sign in _ODD if sign in rendering]:
+        for i, bare in enumerate(bares):
+            for sign in present:
+                if sign in bare:
+                    odd.append(i)
+                    break
     names = quoting_names(texts, bares, odd)
     prompts = prompting(bares, odd) if ">>>" in rendering else frozenset()
     last = len(texts) - 1

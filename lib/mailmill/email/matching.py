@@ -14,6 +14,9 @@ from typing import Final, NamedTuple
 #: So many characters at the beginning of a line choose the patterns.
 HEAD: Final = 4
 
+#: So many beginnings of two characters are remembered; a language's are some hundred.
+_SETTLED: Final = 4096
+
 _QUANTIFIERS: Final = "*+{"
 _GAP: Final = "\0"  # for whatever is no plain text
 _REPEATED: Final = re.compile(r"\{[1-9]")
@@ -53,7 +56,7 @@ Ways = dict[str, Way]
 class Index:
     """From a line's beginning to the ways worth trying, for several kinds at once."""
 
-    __slots__ = ("_needles", "_tables")
+    __slots__ = ("_needles", "_settled", "_tables", "_upheld")
 
     def __init__(self, kinds: Mapping[str, Sequence[Fragment]]) -> None:
         every = [(kind, fragment) for kind, fragments in kinds.items() for fragment in fragments]
@@ -83,18 +86,28 @@ class Index:
             return out
 
         self._tables = table(wild), table(frozenset())
+        self._upheld = frozenset(head[:2] for table in self._tables for head in table if len(head) > 2)
+        self._settled: tuple[dict[str, Ways], dict[str, Ways]] = {}, {}
 
     def ways(self, line: str) -> Ways:
         """The ways worth trying on the lower-cased, stripped `line`; kinds that cannot match are not in it."""
-        table = self._tables[0]
+        which = 0
         for needle in self._needles:
             if needle in line:
-                table = self._tables[1]
+                which = 1
                 break
-        near = table.get(line[:2])
-        if near is None:
-            return table.get(line[:1]) or table[""]
-        return table.get(line[:4]) or table.get(line[:3]) or near
+        # What two characters settle is looked up once for all lines that begin with them.
+        settled, start = self._settled[which], line[:2]
+        known = settled.get(start)
+        if known is not None:
+            return known
+        table = self._tables[which]
+        near = table.get(start) or table.get(line[:1]) or table[""]
+        if start in self._upheld:
+            return table.get(line[:4]) or table.get(line[:3]) or near
+        if len(settled) < _SETTLED:
+            settled[start] = near
+        return near
 
 
 def heads(fragment: str, size: int = HEAD) -> frozenset[str]:

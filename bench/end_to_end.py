@@ -5,9 +5,10 @@
 The texts are wrapped as mail (quotes, greetings, signatures, disclaimers, HTML) by `mailmill corpus`; without
 `--texts`, a grammar of support mail is the source and `--count` says how much. Both pipelines run as processes of
 their own on the same cores, start-up included, turn by turn; both are judged on the same test mails (mailmill's split
-by conversation). mailmill also counts rejects and duplicates, profiles and documents its tables in that time.
-Printed: seconds, F1 a class, peak memory of all processes together, and the ratios of medians. Needs
-mailmill[bench,spark,dask,docs].
+by conversation). Their word vectors differ: the script trains Word2Vec on the training mails alone, in `--iterations`
+iterations, mailmill reads those of `features.vectors`, by default GloVe's of six billion words of other text. mailmill
+also counts rejects and duplicates, profiles and documents its tables in that time. Printed: seconds, F1 a class, peak
+memory of all processes together, and the ratios of medians. Needs mailmill[bench,spark,dask,docs].
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--engine", nargs="+", default=["dask"], choices=["local", "dask", "spark"])
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--iterations", type=int, default=1, help="of the script's Word2Vec [1, MLlib's default]")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="section.key=value")
     given = parser.parse_args()
 
@@ -120,6 +122,7 @@ def main() -> None:
                 write_split(mail, work, split)
             command = [sys.executable, str(IDIOM), "--mail", str(mail / "mail"), "--labels", str(mail / "labels.csv")]
             command += ["--split", str(split), "--out", str(out), "--cores", str(given.cores)]
+            command += ["--iterations", str(given.iterations)]
             seconds, peak = timed(command)
             idiom = json.loads(out.read_text())
             taken.setdefault("idiom", []).append(seconds)

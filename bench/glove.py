@@ -161,6 +161,7 @@ class Shuffled(PairFile):
     def __init__(self, file: PairFile) -> None:
         order = np.random.default_rng(2).permutation(len(file))
         self.pairs, self.bounds = file.pairs[order], np.array([0, len(file)], np.int64)
+        self.pairs.flags.writeable = False  # as the file's: of another type, the loop would be compiled anew
 
 
 class OneBlock(Layout):

@@ -99,6 +99,71 @@ def test_whole_conversations_make_wider_intervals() -> None:
     assert (copies.low, copies.high) == pytest.approx((once.low, once.high))
 
 
+def test_copies_in_a_conversation_are_no_evidence() -> None:
+    """Of a part, of a class's precision and of its recall: twenty copies of each mail say what one says."""
+    alone = replace(make_sample(200), thread=np.arange(200, dtype=np.uint64))
+    columns = ("key", "ids", "y", "words", "coverage", "month", "language", "domain", "thread")
+    copies = replace(
+        alone, p={"m": np.repeat(alone.p["m"], 20, axis=0)}, **{n: np.repeat(getattr(alone, n), 20) for n in columns}
+    )
+    bounds = []
+    for sample in (alone, copies):
+        found = card(sample, "never", 0)
+        shares = [s for c in found.per_class for s in (c.precision, c.recall)]
+        for part in slices.slices(sample, "m", 0.5):
+            if part.by == "domain":
+                shares += [part.accuracy, *(recall for recall in part.recall if recall)]
+        bounds.append([bound for share in shares for bound in (share.low, share.value, share.high)])
+    assert len(bounds[0]) == 3 * (4 + 6)
+    assert bounds[1] == pytest.approx(bounds[0])
+
+
+@pytest.mark.parametrize(("per", "share"), [(1, 1.0), (3, 0.5), (10, 0.5), (10, 1.0)])
+def test_a_part_is_called_worse_by_chance_one_time_in_twenty(per: int, share: float) -> None:
+    """Eight senders of 25 conversations each, who have nothing to do with the mistakes; a share of a conversation's
+    mails are right or wrong together."""
+    draw = np.random.default_rng(1)
+    flagged = held = parts = 0
+    for _ in range(60):
+        thread = np.repeat(np.arange(200, dtype=np.uint64), per)
+        rows = len(thread)
+        together = (draw.random(200) < 0.15)[thread]
+        wrong = np.where(draw.random(rows) < share, together, draw.random(rows) < 0.15)
+        y = draw.integers(0, 2, rows)
+        p = np.where((y == 1) ^ wrong, 0.9, 0.1)
+        sample = replace(
+            make_sample(rows), y=y, thread=thread, domain=(thread % 8).astype(str), p={"m": np.column_stack([1 - p, p])}
+        )
+        found = [part for part in slices.slices(sample, "m", 0.5) if part.by == "domain"]
+        parts += len(found)
+        flagged += sum(bool(part.verdict) for part in found)
+        test = summarise(tally(sample.p["m"], y), CLASSES).to_dict()
+        recall = modelcard._per_class(test, sample, sample.predicted("m", 0.5))[1].recall
+        held += recall.low <= 0.85 <= recall.high
+    assert flagged <= 0.06 * parts
+    assert held >= 0.9 * 60
+
+
+def test_how_much_mails_go_together() -> None:
+    """By hand: of conversations of 3, 2 and 1 mails 2, 0 and 1 are right; ρ = 1 - (2 x 1 / 3) / ((6 - 3) x 1/4)."""
+    thread = np.array([5, 5, 5, 9, 9, 2], np.uint64)
+    right = np.array([True, True, False, False, False, True])
+    assert intervals.intraclass(right, thread) == pytest.approx(1 / 9)
+    assert intervals.design_effect(thread, 0.5) == pytest.approx(1 + 0.5 * ((9 + 4 + 1) / 6 - 1))
+    assert intervals.intraclass(np.tile([True, False], 3), np.repeat(np.arange(3, dtype=np.uint64), 2)) == 0
+    assert intervals.intraclass(right, np.arange(6, dtype=np.uint64)) == 1  # nothing tells of it, and nothing follows:
+    assert intervals.design_effect(np.arange(6, dtype=np.uint64), 1) == 1
+    assert intervals.intraclass(np.full(6, True), thread) == 1
+    assert intervals.design_effect(thread[:0], 1) == 1
+
+
+def test_a_sample_of_the_mails_knows_the_conversations_of_all() -> None:
+    """The sample breaks conversations up, but precision and recall are of all mails."""
+    thread = np.repeat(np.arange(20_000, dtype=np.uint64), 10)
+    drawn = np.random.default_rng(4).random(len(thread)) < 0.1
+    assert intervals.design_effect(thread[drawn], 0.5, 0.1) == pytest.approx(intervals.design_effect(thread, 0.5), 0.05)
+
+
 def test_an_interval_holds_95_of_100() -> None:
     """Of mails that stand alone the mean's is 2 x 1.96 standard errors wide; 90 of 100 would take 2 x 1.64."""
     draw = np.random.default_rng(3)

@@ -194,8 +194,36 @@ def test_epochs_take_rounds_in_another_order(file: PairFile) -> None:
 def test_a_loss_that_is_not_finite_is_refused(file: PairFile, tmp_path: Path) -> None:
     file.pairs = np.array(file.pairs)
     file.pairs["log_count"][0] = np.inf
-    with pytest.raises(DataError, match="not finite"):
+    with pytest.raises(DataError, match=r"loss of epoch 1 is (inf|nan)"):
         train(file, LAYOUT, Training(1, 0.05, 1), tmp_path, 1)
+
+
+def test_a_training_that_diverges_is_refused(file: PairFile, tmp_path: Path) -> None:
+    """Clipped float32 never becomes infinite: losses of millions were published."""
+    with pytest.raises(DataError, match="training diverged: the loss of epoch 1 is") as error:
+        train(file, LAYOUT, Training(3, 2.0, 1), tmp_path, 1)
+    assert error.value.hint == "lower glove.eta"
+    assert glove_training.epochs_done(tmp_path) == 0
+    steep = train(file, LAYOUT, Training(3, 0.25, 1), tmp_path, 1)
+    assert max(steep.losses) < mean_loss(file, LAYOUT.initial(1), LAYOUT)
+
+
+def test_a_training_that_diverged_before_it_was_cut_off_is_refused(file: PairFile, tmp_path: Path) -> None:
+    parameters = LAYOUT.initial(1)
+    for losses in ([391_250.0], [0.2, 4001.0, 0.3]):
+        glove_training._save(tmp_path / glove_training.CHECKPOINT, parameters, losses)
+        with pytest.raises(DataError, match="training diverged"):
+            train(file, LAYOUT, Training(len(losses), 0.05, 1), tmp_path, 1, lambda *_: pytest.fail("an epoch was run"))
+
+
+@pytest.mark.parametrize("dimension", [2, 21])
+def test_pairs_that_occur_once_are_trained_on(dimension: int, tmp_path: Path) -> None:
+    """log 1 = 0: parameters that are all zero would have no loss at all."""
+    tokens, layout = np.arange(WORDS, dtype=np.int32), Layout(WORDS, dimension)
+    (counts,) = count_pairs(tokens, np.array([0, WORDS]), 1, WORDS)
+    file = write_pairs(tmp_path, iter([counts]), len(counts[0]), layout, Weighting(1, 10.0, 0.5))
+    assert not file.pairs["log_count"].any()
+    assert len(train(file, layout, Training(3, 0.05, 1), tmp_path, 1).losses) == 3
 
 
 def test_no_pairs_are_refused(tmp_path: Path) -> None:

@@ -165,5 +165,5 @@ class GloveSection(Section):
     epochs: int = Field(15, ge=1, le=10_000)
     x_max: float = Field(10.0, gt=0, description="co-occurrences above this weigh alike; 100 for billions of words")
     alpha: float = Field(0.5, gt=0, le=1, description="co-occurrences below x_max weigh (x / x_max)^alpha; GloVe: 0.75")
-    eta: float = Field(0.05, gt=0)
+    eta: float = Field(0.05, gt=0, description="the step of AdaGrad; a training that diverges of a long one is refused")
     threads: int | None = Field(None, ge=1, description="default: one a core; the result does not depend on it")

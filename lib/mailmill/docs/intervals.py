@@ -1,8 +1,9 @@
 """How sure a figure is: intervals of 95 % for shares, and for figures that are no shares.
 
 A share of few mails says little, so no figure stands on a model card without its interval. Mails of one
-conversation resemble one another, so the bootstrap draws whole conversations; its draws are hashes, and the
-same mails give the same interval everywhere.
+conversation resemble one another, so the bootstrap draws whole conversations, and a share counts its mails as
+fewer, by how much those of one conversation are right or wrong together (`design_effect`). Draws are hashes, and
+the same mails give the same interval everywhere.
 """
 
 from __future__ import annotations
@@ -32,18 +33,47 @@ class Interval:
     high: float
 
 
-def wilson(hits: float, rows: int) -> Interval:
-    """hits / rows with Wilson's interval: (k + z²/2 ± z √(k(n-k)/n + z²/4)) / (n + z²).
+def wilson(hits: float, rows: int, effect: float = 1.0) -> Interval:
+    """hits / rows with Wilson's interval: (k + z²/2 ± z √(k(n-k)/n + z²/4)) / (n + z²) for k = hits / effect of
+    n = rows / effect, as many independent rows as these are worth.
 
     (0, 0, 1) for no rows. Wilson, "Probable inference, the law of succession, and statistical inference",
-    JASA 22 (1927).
+    JASA 22 (1927); with a design effect: Rao & Scott, "A simple method for the analysis of clustered binary data",
+    Biometrics 48 (1992).
     """
     if not rows:
         return Interval(0.0, 0.0, 1.0)
-    centre = (hits + Z * Z / 2) / (rows + Z * Z)
-    half = Z * math.sqrt(hits * (rows - hits) / rows + Z * Z / 4) / (rows + Z * Z)
+    k, n = hits / effect, rows / effect
+    centre = (k + Z * Z / 2) / (n + Z * Z)
+    half = Z * math.sqrt(k * (n - k) / n + Z * Z / 4) / (n + Z * Z)
     value = hits / rows  # rounding must not put it outside its interval
     return Interval(value, min(value, max(0.0, centre - half)), max(value, min(1.0, centre + half)))
+
+
+def intraclass(right: NDArray[np.bool_], groups: NDArray[np.uint64]) -> float:
+    """How much rows of one group are right together: ρ = 1 - Σ a (m - a) / m / ((n - k) p (1 - p)), at least 0, for
+    n rows in k groups of m rows each, a of them right, p = Σ a / n.
+
+    1 where nothing tells of it: all rows are right or none is, or no group has two. Fleiss & Cuzick, "The reliability
+    of dichotomous judgments: unequal numbers of judges per subject", Applied Psychological Measurement 3 (1979).
+    """
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    hits = np.bincount(group, right, len(sizes))
+    free, all_right = len(right) - len(sizes), int(hits.sum())
+    if not free or all_right in (0, len(right)):
+        return 1.0
+    variance = all_right * (len(right) - all_right) / len(right) ** 2
+    return max(0.0, 1 - float((hits * (sizes - hits) / sizes).sum()) / (free * variance))
+
+
+def design_effect(groups: NDArray[np.uint64], rho: float, share: float = 1.0) -> float:
+    """How many rows are worth one that is independent: 1 + ρ (Σ m² / n - 1) for n rows in groups of m each.
+
+    share: these are that share of the rows in question, drawn one by one, so a group there has more by 1 / share.
+    1 for no rows. Kish, "Survey Sampling" (1965), section 8.2, for groups of unequal sizes.
+    """
+    _, sizes = np.unique(groups, return_counts=True)
+    return 1 + rho * float((sizes * (sizes - 1)).sum()) / max(len(groups), 1) / share
 
 
 def bootstrap(

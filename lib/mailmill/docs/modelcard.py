@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mailmill.docs import mistakes as wrong
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
-from mailmill.docs.intervals import Interval, bootstrap, wilson
+from mailmill.docs.intervals import Interval, bootstrap, design_effect, intraclass, wilson
 from mailmill.docs.mistakes import Mistake
 from mailmill.docs.sample import Reduce, Sample
 from mailmill.docs.slices import Curves, Slice, curves, slices
@@ -44,7 +45,8 @@ WITHHELD = {
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """Precision and recall of one class with Wilson's intervals, F1, and its test mails."""
+    """Precision and recall of one class with Wilson's intervals, for as many mails as those of the class, or called so,
+    are worth (`intervals.design_effect`, known from the sample); F1, and its test mails."""
 
     name: str
     precision: Interval
@@ -166,7 +168,7 @@ def _card(sheet: Sheet, m: Material) -> ModelCard:
         rows=test["rows"],
         sampled=len(sample),
         figures=figures,
-        per_class=_per_class(test),
+        per_class=_per_class(test, sample, sample.predicted(name, threshold)),
         confusion=test["confusion"],
         majority=_majority(test),
         slices=slices(sample, name, threshold),
@@ -190,13 +192,18 @@ def _figures(test: Mapping[str, Any], sample: Sample, name: str, threshold: floa
     }
 
 
-def _per_class(test: Mapping[str, Any]) -> list[ClassFigures]:
-    confusion = np.asarray(test["confusion"], np.int64)
+def _per_class(test: Mapping[str, Any], sample: Sample, predicted: NDArray[np.int64]) -> list[ClassFigures]:
+    confusion, right = np.asarray(test["confusion"], np.int64), predicted == sample.y
+
+    def share(hits: int, rows: int, among: NDArray[np.bool_]) -> Interval:
+        thread = sample.thread[among]
+        return wilson(hits, rows, design_effect(thread, intraclass(right[among], thread), sample.share))
+
     found = []
     for c, name in enumerate(test["classes"]):
         hits, marked, actual = int(confusion[c, c]), int(confusion[:, c].sum()), int(confusion[c].sum())
-        f1 = float(test["per_class"][name]["f1"])
-        found.append(ClassFigures(name, wilson(hits, marked), wilson(hits, actual), f1, actual))
+        precision, recall = share(hits, marked, predicted == c), share(hits, actual, sample.y == c)
+        found.append(ClassFigures(name, precision, recall, float(test["per_class"][name]["f1"]), actual))
     return found
 
 

@@ -1,7 +1,8 @@
 """How good a model is for whom: its figures on parts of the test mails, and its curves.
 
 An average hides who pays for it. Parts by length, vocabulary coverage, month, language and sender are compared
-with the whole; one whose interval lies below the whole's accuracy is marked.
+with the whole; one whose interval lies below the whole's accuracy is marked. How much mails of one conversation go
+together is asked of the whole, as a part may be one long thread; each part has conversations of its own sizes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mailmill.docs.intervals import Interval, wilson
+from mailmill.docs.intervals import Interval, design_effect, intraclass, wilson
 from mailmill.docs.sample import Sample
 
 LENGTHS = (0, 10, 25, 50, 100, 200)
@@ -54,20 +55,24 @@ class Curves:
 
 def slices(sample: Sample, model: str, threshold: float) -> list[Slice]:
     """The figures of each part that has at least `FEWEST` mails, by column."""
-    right = (sample.predicted(model, threshold) == sample.y).astype(np.int64)
+    right = sample.predicted(model, threshold) == sample.y
     overall = right.mean() if len(right) else 0.0
+    together = intraclass(right, sample.thread)
+    actual = [sample.y == c for c in range(len(sample.classes))]
+    classes = [(of, intraclass(right[of], sample.thread[of])) for of in actual]
+
+    def share(rows: NDArray[np.bool_], rho: float) -> Interval:
+        return wilson(int(right[rows].sum()), int(rows.sum()), design_effect(sample.thread[rows], rho))
+
     found = []
     for by, name, rows in _parts(sample):
         n = int(rows.sum())
         if n < FEWEST:
             continue
-        accuracy = wilson(int(right[rows].sum()), n)
+        accuracy = share(rows, together)
         verdict = "worse" if accuracy.high < overall else "better" if accuracy.low > overall else ""
-        recall = []
-        for c in range(len(sample.classes)):
-            of = rows & (sample.y == c)
-            recall.append(wilson(int(right[of].sum()), int(of.sum())) if of.any() else None)
-        found.append(Slice(by, name, n, accuracy, tuple(recall), verdict))
+        recall = tuple(share(rows & of, rho) if (rows & of).any() else None for of, rho in classes)
+        found.append(Slice(by, name, n, accuracy, recall, verdict))
     return found
 
 

@@ -559,3 +559,44 @@ def test_a_signature_between_rows_goes_above_what_nobody_knows(sender: str) -> N
     assert clean_text(f"{OWN}\n\nThanks,\n{signature}\n\n{notice}", sender) == f"{OWN}\n\n{notice}"
     heading = f"Thanks,\n{row}\nNew Results\n{row}\n\n{OWN}"
     assert clean_text(f"{OWN}\n\n{heading}", sender) == f"{OWN}\n\n{heading}"
+
+
+def _signed(text: str) -> str:
+    """As GnuPG signs it in clear."""
+    escaped = "\n".join(f"- {line}" if line.startswith(("-", "From ")) else line for line in text.split("\n"))
+    opening = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA1\n\n"
+    return f"{opening}{escaped}\n\n-----BEGIN PGP SIGNATURE-----\n\niD8DBQE9\n-----END PGP SIGNATURE-----"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "-- \nAda Byron   https://ada.example",
+        "--\nhttps://ada.example",
+        "-- \n----------------------------------------\nAda Byron---Director---Byron Ltd\nhttps://ada.example",
+        "- Ada",
+        "-----Original Message-----\nFrom: Bob\nTo: Ada\nSubject: Plan\n\nShall we?",
+    ],
+)
+def test_what_opens_with_dashes_is_known_within_a_signed_text(below: str) -> None:
+    assert clean_text(_signed(f"{OWN}\n\n{below}"), "Ada Byron") == OWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{OWN}\n\n- the roof\n- the cellar",
+        f"{OWN}\n\n-- or, more properly, on Tuesday. Nobody\nknows yet.",
+        f"{OWN}\n\n-------\n\n{OWN}",
+    ],
+)
+def test_what_only_opens_with_dashes_stays_within_a_signed_text(text: str) -> None:
+    assert clean_text(_signed(text), "Ada Byron").replace("- -", "-") == text
+
+
+@pytest.mark.parametrize("item", ["- -- ", "- - Bob Hall", "- --"])
+def test_dashes_are_no_marks_of_armour_outside_a_signed_text(item: str) -> None:
+    text = f"{OWN}\n\n{item}\n- - - -\n\n{OWN}"
+    assert clean_text(text, "Ada Byron") == text
+    quoted = "> -----BEGIN PGP SIGNED MESSAGE-----\n> Hash: SHA1\n>\n> Shall we?"
+    assert clean_text(f"{quoted}\n\n{text}", "Ada Byron") == text

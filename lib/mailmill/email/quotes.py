@@ -40,6 +40,8 @@ _UNCLOSED: Final = re.compile(rf"<(?:mailto:)?{ADDRESS}$")
 _MAX_REST: Final = 60
 # Lines of text that its author may frame with two rows of signs.
 _MAX_FRAMED: Final = 100
+# What OpenPGP puts "- " before.
+_ESCAPED: Final = ("- -", "- From ")
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
 _OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
@@ -191,11 +193,17 @@ def _below_colon(lines: Lines, i: int) -> bool:
 
 
 def _mark_armour(lines: Lines, marks: Marks) -> None:
-    """OpenPGP armour (RFC 9580, section 6): header lines of a signed text, and signatures and keys as a whole."""
-    inside = ""
+    """OpenPGP armour (RFC 9580, section 6): header lines of a signed text, and signatures and keys as a whole.
+
+    A signed text's lines are read without the "- " before a dash, or mbox's "From " (section 7.2): "- -- ".
+    """
+    inside, signed = "", False
     for i, bare in enumerate(lines.bares):
         if bare.startswith("-----BEGIN PGP "):
             inside = "text" if "SIGNED MESSAGE" in bare else "block"
+            signed = inside == "text" and i not in lines.depths
+        elif signed and bare.startswith(_ESCAPED) and i not in lines.depths:
+            lines.read(i, bare[2:])
         if inside and bare:
             marks[i] = marks[i] or ("signature", "signature.armour")
         if bare.startswith("-----END PGP ") or (inside == "text" and not bare):

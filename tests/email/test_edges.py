@@ -600,3 +600,60 @@ def test_dashes_are_no_marks_of_armour_outside_a_signed_text(item: str) -> None:
     assert clean_text(text, "Ada Byron") == text
     quoted = "> -----BEGIN PGP SIGNED MESSAGE-----\n> Hash: SHA1\n>\n> Shall we?"
     assert clean_text(f"{quoted}\n\n{text}", "Ada Byron") == text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "On Fri, 13 Sep 2002, Tony L. Svanstrom mused:",
+        "On Tue, 27 Aug 2002 the voices made Bob Hall write:",
+        "On Mon, 26 Aug 2002 the voices made BobHall write:",
+        "Am Mo., 3. März 2025 hat Bob Hall gemeint:",
+        "Op ma. 4 maart 2025 heeft Bob Hall gebromd:",
+        "Chuck Murcko <chuck@x.example>:",
+        '"Hunt, Bryan" stated the following:',
+        "Ciaran Mac Lochlainn stated the following:",
+        "Gordon Mohr quoted:",
+        "R. A. Hettinga quoted:",
+        "Mark Twomey joked:",
+        "Waider elucidated:",
+        "Terry W. Colvin fwded:",
+    ],
+)
+def test_who_says_it_above_marks_needs_no_usual_verb(header: str) -> None:
+    assert clean_text(f"{header}\n> Shall we?\n\n{OWN}") == OWN
+    assert clean_text(f"{OWN}\n\n{header}\n\n> Shall we?") == OWN
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "On Fri, 13 Sep 2002, I promised:",
+        "On Fri, 13 Sep 2002, my neighbour Bob promised:",
+        "On 4 March 2025 DHL lied:",
+        "On Tuesday, 4 March 2025, DHL lied:",
+        "On page 12 the manual says of Solr this:",
+        "On Mon, 4 Mar 2025 the console showed:",
+        "Please ask Bob Hall <bob@x.example>:",
+        "I have it from Bob Hall <bob@x.example>:",
+        "Royal Mail lied:",
+        "Windows Update failed:",
+        "The Price quoted:",
+        "Original price quoted:",
+        "Prices quoted:",
+        "Packages needed:",
+        "Nobody cares:",
+        "We stated the following:",
+        "I quoted:",
+    ],
+)
+def test_what_the_author_tells_above_marks_stays(told: str) -> None:
+    assert clean_text(f"{OWN}\n\n{told}\n> Shall we?\n\n{OWN}") == f"{OWN}\n\n{told}\n\n{OWN}"
+
+
+@pytest.mark.parametrize(
+    "header", ["On Fri, 13 Sep 2002, Tony L. Svanstrom mused:", "Chuck Murcko <chuck@x.example>:", "Bob Hall joked:"]
+)
+@pytest.mark.parametrize("below", ["Shall we?", "Shall we?\n> No."])
+def test_who_says_it_by_no_usual_verb_heads_nothing_without_marks(header: str, below: str) -> None:
+    assert clean_text(f"{OWN}\n\n{header}\n\n{below}").startswith(f"{OWN}\n\n{header}\n\nShall we?")

@@ -657,3 +657,23 @@ def test_what_the_author_tells_above_marks_stays(told: str) -> None:
 @pytest.mark.parametrize("below", ["Shall we?", "Shall we?\n> No."])
 def test_who_says_it_by_no_usual_verb_heads_nothing_without_marks(header: str, below: str) -> None:
     assert clean_text(f"{OWN}\n\n{header}\n\n{below}").startswith(f"{OWN}\n\n{header}\n\nShall we?")
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+@pytest.mark.parametrize("name", ["Ada Byron", "Ada"])
+def test_who_signs_below_a_question_with_a_quote_below_answers(gap: str, name: str) -> None:
+    asked, answers = f"> What is your name?{gap}{name}{gap}> Your number?{gap}", f"{name}\n\n07700 900123"
+    assert clean_text(f"{asked}07700 900123", "Ada Byron").split() == answers.split()
+    assert clean_text(f"{OWN}\n\n> Who comes?{gap}{name}{gap}> See you.", "Ada Byron").endswith(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"> See you.\n{OWN}\n> Who comes?\n\nAda Byron",
+        f"> See you.\n\n{OWN}\n\n> Your name was on it.\n\nAda Byron\n\n> The rest.",
+        f"> Who comes?\n\n{OWN}\n\nAda Byron\n\n> See you.",
+    ],
+)
+def test_who_signs_below_no_question_or_ends_the_mail_answers_nothing(text: str) -> None:
+    assert clean_text(text, "Ada Byron") == OWN

@@ -81,7 +81,8 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
     line = lines[solid[-1]]
     if len(solid) == 1:
         if is_sender(line.bare, names):
-            marks[solid[0]] = ("signoff", "name.sender")
+            asked = _is_asked(lines, marks, solid[0])
+            marks[solid[0]] = ("body", "body.answer") if asked else ("signoff", "name.sender")
             return []
         return solid
     rule = _rule_of_name(lines, solid, names)
@@ -99,6 +100,16 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
             marks[rest[-1]] = ("signoff", rule)
             return rest[:-1]
     return rest
+
+
+def _is_asked(lines: Lines, marks: Marks, i: int) -> bool:
+    """Does line `i` stand between two quotes, the upper of which ends with a question?"""
+    above, below = i - 1, lines.next_solid(i + 1)
+    while above > 0 and not lines.bares[above]:
+        above -= 1
+    if above < 0 or below == len(lines) or lines.bares[above][-1:] != "?":
+        return False
+    return all([mark is not None and mark[0] == "quoted" for mark in (marks[above], marks[below])])
 
 
 def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:

@@ -677,3 +677,44 @@ def test_who_signs_below_a_question_with_a_quote_below_answers(gap: str, name: s
 )
 def test_who_signs_below_no_question_or_ends_the_mail_answers_nothing(text: str) -> None:
     assert clean_text(text, "Ada Byron") == OWN
+
+
+SCISSORS = "------------------8<------------------"
+PASTED = "From: Bob <bob@x.example>\nTo: ada@x.example\nSubject: Plan"
+
+
+@pytest.mark.parametrize("row", [SCISSORS, "- - - >8 - - -", "=====8<====="])
+def test_a_mail_pasted_between_scissors_ends_at_the_second_row(row: str) -> None:
+    cut = clean_text(f"{OWN}\n\n{row}\n{PASTED}\n\nShall we?\n{row}\n\n{OWN}\n\nCheers,\nAda")
+    assert cut == f"{OWN}\n\n{row}\n\n{OWN}"
+    twice = f"{row}\n{PASTED}\n\nShall we?\n{row}"
+    assert clean_text(f"{OWN}\n\n{twice}\n\nIt was:\n\n{twice}\n\n{OWN}").endswith(OWN)
+
+
+@pytest.mark.parametrize("row", ["_" * 32, "-" * 32, SCISSORS])
+def test_rows_above_each_of_several_mails_end_nothing(row: str) -> None:
+    below = "" if row == SCISSORS else f"\n\n{row}\n{PASTED}\n\nShall we?"
+    assert clean_text(f"{OWN}\n\n{row}\n{PASTED}\n\nWe shall.{below}").removesuffix(row).rstrip() == OWN
+
+
+@pytest.mark.parametrize("bullet", ["*", "•", "+"])
+def test_an_entry_below_one_with_another_bullet_is_no_name(bullet: str) -> None:
+    entry = f"{OWN}\n\n{bullet} Sun Apr 28 2002\n- Initial Release"
+    assert clean_text(entry, "Ada Byron") == entry
+    assert clean_text(f"{OWN}\n\n{bullet} Sun Apr 28 2002\n- Ada", "Ada Byron") == f"{OWN}\n\n{bullet} Sun Apr 28 2002"
+    assert clean_text(f"{OWN}\n\n{bullet} Sun Apr 28 2002\n\n- Bob", "") == f"{OWN}\n\n{bullet} Sun Apr 28 2002"
+
+
+@pytest.mark.parametrize("last", ['Bob Deal."', "Bob Deal.”", "Bob Deal.»"])
+def test_what_ends_with_the_mark_of_a_speech_is_no_name(last: str) -> None:
+    text = f'{OWN}\n\n"I want that. We shall have it on Monday.\n{last}'
+    assert clean_text(text, "Ada Byron") == text
+    assert clean_text(f'{OWN}\n\nAda "Countess" Byron', "Ada Byron") == OWN
+
+
+@pytest.mark.parametrize("name", ["Ada", "A", "Cheers,\nAda"])
+def test_a_note_of_the_text_may_stand_right_below_the_name(name: str) -> None:
+    note = "[0] Bricks 'n' Mortar"
+    text = f"{OWN} They have b&m[0] stores, too."
+    assert clean_text(f"{text}\n\n{name}\n{note}", "Ada") == f"{text}\n\n{note}"
+    assert clean_text(f"{OWN}\n\n{name}\n[7] Mortar Street", "Ada") == OWN

@@ -42,6 +42,8 @@ _MAX_REST: Final = 60
 _MAX_FRAMED: Final = 100
 # What OpenPGP puts "- " before.
 _ESCAPED: Final = ("- -", "- From ")
+# A row of scissors ("-----8<-----"), which opens and closes what its author pasted.
+_SCISSORS: Final = re.compile(r"[-=_~ ]{2,60}(?:8<|>8)[-=_~ ]{2,60}$")
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
 _OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
@@ -131,7 +133,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
         elif lines.evidence[header.start]:
             break  # the block quote around it says how far it reaches
         after = ("quoted", f"quote.after.{header.rule}")
-        for i in range(header.end, len(lines)):
+        for i in range(header.end, _pasted(lines, header)):
             if marks[i] is None and bares[i]:
                 marks[i] = after
         break
@@ -166,6 +168,14 @@ def _greets(line: Line) -> bool:
     if line.bare[-1] != "," or line.shape.words > 2 or not line.shape.name or heading(line.bare):
         return False
     return not any([line.rule(kind) for kind in ("thanks", "signoff", "closing")])
+
+
+def _pasted(lines: Lines, header: Header) -> int:
+    """Where the message below a header ends: behind a row of scissors that repeats the one right above, or at last."""
+    row = lines.bares[header.start - 1] if header.start else ""
+    if "8" not in row or not _SCISSORS.match(row):
+        return len(lines)
+    return next((i + 1 for i in range(header.end, len(lines)) if lines.bares[i] == row), len(lines))
 
 
 def _adopt_prefix(lines: Lines, marks: Marks, follow: int) -> list[int]:

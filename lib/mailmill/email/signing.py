@@ -8,7 +8,7 @@ from typing import Final, Literal
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, GIVEN, PARTICLES, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.tails import Marks, is_item, mark
+from mailmill.email.tails import Marks, is_item, is_nested, mark
 
 #: "Ada Byron and Mary Hill" under what they announce together.
 _TWO_NAMES: Final = re.compile(
@@ -125,7 +125,7 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return ""
     if is_sender(bare, names):
         return "name.sender"
-    listed = previous.bare[0] in "-–—~"
+    listed = previous.bare[0] in "-–—~" or is_nested(lines, solid[-1])
     if shape.words <= 3 and DASHED_NAME.match(bare) and (gap or not listed):
         return "name.dashed"
     if (gap or before in ".!?)") and is_initial(bare, names):
@@ -136,7 +136,7 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return "name.two"
     if gap and before in ".!)…" and _is_team(bare):
         return "name.team"
-    if not shape.name or shape.words > 3 or bare[-1] in "?!:;)" or ": " in bare or any(map(str.isdigit, bare)):
+    if not shape.name or shape.words > 3 or bare[-1] in '?!:;)"”»' or ": " in bare or any(map(str.isdigit, bare)):
         return ""
     if bare.partition(" ")[0].rstrip(".").lower() in PATTERNS.interjections:
         return ""

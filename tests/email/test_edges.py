@@ -718,3 +718,31 @@ def test_a_note_of_the_text_may_stand_right_below_the_name(name: str) -> None:
     text = f"{OWN} They have b&m[0] stores, too."
     assert clean_text(f"{text}\n\n{name}\n{note}", "Ada") == f"{text}\n\n{note}"
     assert clean_text(f"{OWN}\n\n{name}\n[7] Mortar Street", "Ada") == OWN
+
+
+@pytest.mark.parametrize("smiley", ["(:", "(;", ":D", ";-P", "LOL", "lol", ":-)", "(-:"])
+@pytest.mark.parametrize(
+    ("name", "sender"),
+    [("C", "CDale <cdale@x.example>"), ("Lance", ""), ("Ada Byron", "Ada Byron")],
+)
+def test_a_name_below_a_smiley_signs(smiley: str, name: str, sender: str) -> None:
+    said = f"Why should I be the one who asks for it? {smiley}"
+    for gap in ("\n", "\n\n"):
+        assert clean_text(f"{OWN}\n\n{said}{gap}{name}", sender) == f"{OWN}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{OWN} (:\nGreat work!",
+        f"{OWN} (:\n\n--j. (frustrated)",
+        f"{OWN}\nMine is the following one, which I like :\nC",
+        f"{OWN} LOL\nGrats, Daddy-o!",
+        f"{OWN} (:\nQ",
+        f"{OWN} The grades are listed in WIKILOL\nC",
+        f"{OWN} This is what we got for our work:D\nC",
+        f"{OWN}\n\nMy grades, which you have asked for, are:\n\nC",
+    ],
+)
+def test_what_stands_below_a_smiley_and_is_no_name_stays(text: str) -> None:
+    assert clean_text(text, "CDale <cdale@x.example>") == text

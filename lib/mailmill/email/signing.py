@@ -15,6 +15,9 @@ _TWO_NAMES: Final = re.compile(
     r"(?:[A-ZÀ-Þ][\w'’.-]{0,15} ){1,3}(?:and|&|und|et|y|e|en) [A-ZÀ-Þ][\w'’.-]{1,15}(?: [A-ZÀ-Þ][\w'’.-]{0,15}){0,2}"
 )
 
+#: What ends a sentence as a sign does: "(:", ":D", "LOL".
+_SMILE: Final = re.compile(r"(?:[(\[]-?[:;]|(?<!\w)[:;]-?[DPp]|\b(?i:lol))$")
+
 #: The rule of a name and what is below it that are all between a quote and the end: the answer, where nothing else is.
 ALONE: Final = "name.alone"
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -121,6 +124,8 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         place -= 1
     previous = lines[place]
     before, gap = previous.bare[-1], solid[-1] > place + 1
+    if before in ":;DPpLl" and _SMILE.search(previous.bare):
+        before = ")"
     if is_item(lines, solid[-1]):
         return ""
     if is_sender(bare, names):

@@ -111,6 +111,8 @@ BODIES = {
     "wrapped banners": b"-----Original Message\n-----\n" * 30_000,
     "colons": b": a:\n" * 100_000,
     "armour": b"-----BEGIN PGP SIGNED MESSAGE-----\n" * 30_000,
+    "escaped dashes": b"-----BEGIN PGP SIGNED MESSAGE-----\n\n" + b"- -- \n" * 100_000,
+    "attributions of any verb": (b"On Mon, 3 Mar 2025, A" + b" Aa.a" * 20 + b" a1:\n> x\n") * 20_000,
     "shared attributions": b"Yes. On Mon, 3 Mar 2025, Ada <a@b.example> wrote:\n> x\n" * 20_000,
     "patches": b"From: a <a@b.example>\nDate: Mon, 3 Mar 2025 10:12\nSubject: x\n\nx\nSigned-off-by: a\n\n" * 10_000,
     "own marks": b"On 3 Mar Ada <a@b.example> wrote:\n" + b"%% x\n" * 100_000,

@@ -70,8 +70,11 @@ GENERATED = {
 SENT = {
     "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
             "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer",
-            "Sent from my iPhone, sorry for typos", "Sent with Spark", "Sent from Fastmail"],
-           ["Sent from Leeds on Monday", "Sent via mail on Monday", "Sent from Apple was a broken phone.",
+            "Sent from my iPhone, sorry for typos", "Sent with Spark", "Sent from Fastmail",
+            "On the go, so please excuse typos", "Apologies for brevity, sent on the move."],
+           ["On the go, please excuse the noise", "Apologies for the typos in my last mail",
+            "Apologies for brevity, written on paper it was longer.",
+            "Sent from Leeds on Monday", "Sent via mail on Monday", "Sent from Apple was a broken phone.",
             "Sent from Leeds, the phone is missing"]),
     "de": (["Gesendet mit Tutanota", "Gesendet mit Spark", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
            ["Gesendet von Hamburg am Montag", "Gesendet mit DHL, das Gerät ist unterwegs.",
@@ -90,6 +93,60 @@ SENT = {
     "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook", "Verstuurd met Spark"],
            ["Verzonden vanuit Rotterdam op maandag", "Verzonden met PostNL, het toestel is kapot.",
             "Verstuurd via mail op maandag"]),
+}  # fmt: skip
+
+# language -> how mail ends, and sentences that begin so.
+CLOSINGS = {
+    "en": (["All the very best,", "Awaiting your reply", "Awaiting your prompt response.",
+            "Hoping to hear from you soon,", "Have a great rest of your day!", "Have a good rest of the week",
+            "Good night", "Your loyal customer,", "A loyal customer", "Thanks ever so much,"],
+           ["All the very best lamps are gone", "Awaiting your reply since March", "Hoping to hear from you why",
+            "Have a great rest of the soup", "Good night lamps flicker", "Good night.", "Your loyal customer Kim left",
+            "A loyal customer no more", "Thanks ever so much, it still leaks over the floor"]),
+    "de": (["Mit vorzüglicher Hochachtung", "Danke im Vorfeld", "Vielen Dank im Vorfeld!",
+            "Tausend Dank und einen schönen Tag noch", "Danke und schönes Wochenende!",
+            "und verbleibe mit freundlichen Grüßen", "gez.", "Mit der größten Hochachtung,"],
+           ["Mit vorzüglicher Technik wirbt die Firma", "Danke im Vorfeld verlangt niemand",
+            "Danke und schönen Tag ohne Internet", "und verbleibe ohne Internet", "Gez. wurden 40 Euro",
+            "Mit größter Mühe geöffnet"]),
+    "fr": (["Restant à votre disposition,", "Restant à votre entière disposition pour tout renseignement,",
+            "Très bonne journée à vous", "Excellente journée,", "Excellente soirée à tous", "En vous remerciant",
+            "En vous remerciant par avance,", "Recevez mes salutations", "En vous remerciant de votre aide,",
+            "Recevez, Madame, l'expression de mes sentiments distingués.",
+            "Avec mes remerciements anticipés, recevez, Madame, mes meilleures salutations."],
+           ["Restant à votre charge", "Très bonne journée à la mer", "Excellente soirée.", "Excellente journée à vélo",
+            "En vous remerciant pour rien", "Recevez mes reproches", "Recevez mes salutations au tribunal demain."]),
+    "es": (["Muchísimas gracias por todo!", "Muchísimas gracias de antemano,"],
+           ["Muchísimas gracias por todo lo roto", "Muchísimas gracias por nada"]),
+    "pt": (["Atenciosamente,"], ["Fico sem a tampa"]),
+    "it": (["Colgo l'occasione per porgere cordiali saluti",
+            "Colgo l'occasione per porgerLe i miei più cordiali saluti."],
+           ["Colgo l'occasione per porgere una domanda", "Colgo l'occasione per chiedere i soldi"]),
+    "nl": (["Met de meeste hoogachting", "Met de meeste hoogachting,"], ["Met de meeste moeite geopend"]),
+}  # fmt: skip
+
+# language -> how mail begins, and sentences that begin so.
+OPENINGS = {
+    "en": (["Respected Madam", "Respected Sir/Madam,", "@Sam,", "@Sam Hill,", "Assalamu alaikum,", "As-salamu alaykum",
+            "FAO Complaints", "FAO: Sam Hill", "Attn: Customer Service"],
+           ["Respected brands do not leak.", "@Override", "@home is slow, says Kim",
+            "Respected Sir Kim never answers the phone.",
+            "Attn: the lamp is broken", "FAO: nobody ever answers the phone here"]),
+    "de": (["Einen schönen guten Morgen,", "Einen wunderschönen guten Tag,", "S.g. Damen und Herren,",
+            "S.g. Frau Klein,",
+            "Wunderschönen guten Morgen!"],
+           ["Einen schönen guten Fernseher kaputt geliefert.", "Einen schönen guten Tag hatte ich nicht."]),
+    "fr": (["A l'attention du service client", "À l'attention de M. Petit,"],
+           ["À l'attention de qui dois-je écrire ?", "À l'attention du service client, le colis n'est pas là."]),
+    "es": (["A quien pueda interesar", "A quien pueda interesar:", "Hola, qué tal?", "Hola Ana, ¿qué tal?",
+            "Buen día Sofía, cómo estás?", "Hola, ¿cómo están?"],
+           ["A quien pueda interesar la lámpara, no funciona.", "Hola, qué tal funciona?", "Hola, qué tal? Todo roto",
+            "Buen día Sofía, cómo estás de dinero?"]),
+    "pt": (["Olá, tudo bem?"], ["Olá, tudo o que chegou está partido."]),
+    "it": (["Alla cortese attenzione del servizio clienti", "Alla c.a. del Sig. Monti", "Alla c.a. Ufficio Reclami,"],
+           ["Alla cortese attenzione non risponde nessuno.", "Alla cassa nessuno"]),
+    "nl": (["Aan wie het aangaat,", "Aan wie dit aangaat", "T.a.v. klantenservice", "Ter attentie van de heer Jansen"],
+           ["Aan wie het aangaat de lamp te maken, hij is kapot.", "T.a.v. de lamp is niets gebeurd."]),
 }  # fmt: skip
 
 # What firms write below their mail, and what their customers may write at that place.
@@ -113,6 +170,7 @@ FOOTERS = {
             "Please consider the environment before printing the next bill for me."]),
     "de": (["Wie zufrieden waren Sie? Jetzt bewerten: https://x.example/rate",
             "Denken Sie an die Umwelt, bevor Sie diese E-Mail ausdrucken.",
+            "Dieses Schreiben wurde maschinell erstellt und ist ohne Unterschrift gültig.",
             "Informationen zum Datenschutz finden Sie unter https://x.example/datenschutz",
             "Diese E-Mail ist ein Service von Shop.",
             "Microsoft Teams-Besprechung\nKlicken Sie hier, um an der Besprechung teilzunehmen"],
@@ -120,6 +178,7 @@ FOOTERS = {
             "Denken Sie an die Umwelt und nehmen Sie Papier.", "Informationen zum Datenschutz fehlen auf der Seite.",
             "Informationen zum Datenschutz sind unter Niveau", "Der Umwelt zuliebe bitte keine Ausdrucke mehr senden.",
             "Denken Sie an die Umwelt und drucken Sie keine Rechnungen mehr.",
+            "Dieses Schreiben wurde maschinell erstellt und ist voller Fehler.",
             "Aus dieser E-Mail können keine Rechte abgeleitet werden, schreibt die Firma."]),
     "fr": (["Êtes-vous satisfait de notre réponse ? https://x.example/avis",
             "Afin de respecter l'environnement, merci de n'imprimer ce courriel que si nécessaire.",
@@ -262,6 +321,25 @@ def test_mobile_tags_name_a_device_or_a_program(language: str) -> None:
     for sentence in sentences:
         assert clean_text(f"{own}\n\n{sentence}") == f"{own}\n\n{sentence}"
         assert clean_text(f"Hello,\n\n{sentence}\n\nRegards,\nAda Byron") == sentence
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_mail_ends_and_begins_with_more_than_one_phrase(language: str) -> None:
+    own, sender = SENTENCES[language], "Kim Noll <kim@x.example>"
+    closings, sentences = CLOSINGS[language]
+    for closing in closings:
+        assert clean_text(f"{own}\n\n{closing}\nKim Noll", sender) == own
+        assert clean_text(f"{own}\n\n{closing}", sender) == own, closing
+    for sentence in sentences:
+        assert clean_text(f"{own}\n\n{sentence}\n\nKim Noll", sender) == f"{own}\n\n{sentence}"
+        assert clean_text(f"{own}\n{sentence}\nKim", sender) == f"{own}\n{sentence}"
+        assert clean_text(f"{own}\n\n{sentence}\n\n{own}", sender) == f"{own}\n\n{sentence}\n\n{own}"
+    openings, sentences = OPENINGS[language]
+    for opening in openings:
+        assert clean_text(f"{opening}\n\n{own}\n\nKim Noll", sender) == own, opening
+        assert clean_text(f"{opening}\n{own}\n{own}", sender) == f"{own}\n{own}", opening
+    for sentence in sentences:
+        assert clean_text(f"{sentence}\n\n{own}\n\nKim", sender) == f"{sentence}\n\n{own}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

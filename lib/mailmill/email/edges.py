@@ -23,6 +23,7 @@ from mailmill.email.signing import Stand, last_name, speaks
 from mailmill.email.speech import bilingual
 from mailmill.email.tails import (
     Marks,
+    is_nested,
     is_row,
     mark,
     strip_caution,
@@ -140,6 +141,7 @@ def _signs_off(lines: Lines, solid: list[int], k: int) -> str:
         and line.bare[0] in "-–—~"
         and (DASHED_NAME.match(line.bare) or (k + 1 == len(solid) and DASHED_FIRM.match(line.bare)))
         and not any(lines.bares[i][0] in "-–—~" for i in (solid[k - 1], *solid[k + 1 : k + 2]))
+        and not is_nested(lines, solid[k])
     ):
         rule = "name.dashed"
     return rule

@@ -22,7 +22,7 @@ from mailmill.email.fieldblocks import Header, bare_fields, field_block, notes_f
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.matching import heads
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.stamps import ADDRESS, CLOCK, DATED, DAY, is_listed, is_stamped
+from mailmill.email.stamps import ADDRESS, CLOCK, DATED, DAY, introduces, is_listed, is_stamped
 
 _EMAIL: Final = re.compile(rf"{ADDRESS}|\d{{1,2}}[:.]\d{{2}}")
 #: Words that signs join into a name: "mein-shop.de", "book-my-flight".
@@ -132,8 +132,8 @@ def _attribution(lines: Lines, last: int, floor: int) -> Header | None:
             found = Header(start, last + 1, "attribution", rule, len(own))
             break
         rule = match(fold(text))
-        if not rule and follow in lines.depths and start == last and _NAME_COLON.fullmatch(bare):
-            rule = "attribution.name"
+        if not rule and follow in lines.depths and start == last:
+            rule = "attribution.name" if _NAME_COLON.fullmatch(bare) or introduces(bare) else ""
         if not rule and len(text) < 200:
             shaped = _is_shaped(text) if quoted else "@" in text and is_stamped(text)
             rule = _SHAPE if shaped and (quoted or not is_listed(lines, start, last + 1)) else ""

@@ -16,7 +16,7 @@ MAX_INTRODUCED: Final = 14
 #: "[1] https://…", "2. http://…", and what a note says. Authors put them below all else, even below their names.
 _NOTE: Final = re.compile(r"\[\d{1,2}\]:?\s{0,4}\S|\d{1,2}[.)]?\s{1,4}(?:https?|ftp)://\S")
 #: "[*] What it says", "(1) https://…": a note where the text above bears its sign.
-_SIGN: Final = re.compile(r"(\[[a-z*]\]|\(\d{1,2}\)|[¹²³])\s{0,4}\S|(\*)\s{1,4}(?:https?|ftp)://\S")
+_SIGN: Final = re.compile(r"(\[(?:[a-z*]|\d{1,2})\]|\(\d{1,2}\)|[¹²³])\s{0,4}\S|(\*)\s{1,4}(?:https?|ftp)://\S")
 #: So many of the lowest lines may be such notes: each is looked up in all lines above.
 _MAX_SIGNED: Final = 60
 _FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
@@ -25,11 +25,12 @@ _FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
 def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """The author's notes at the end are body, whatever their links look like; what is left above them.
 
-    They open with the number 0 or 1, or with a sign of the text above, below a blank line; each goes on until the next.
+    They open with the number 0 or 1, or with a sign of the text above, below a blank line, or a name above which the
+    text bears the number; each goes on until the next.
     """
     bares, first = lines.bares, len(solid)
     for k in range(len(solid) - 1, 0, -1):
-        if solid[k] > solid[k - 1] + 1:
+        if solid[k] > solid[k - 1] + 1 or (bares[solid[k]][0] == "[" and _refers(lines, solid, k)):
             bare = bares[solid[k]]
             numbered = _NOTE.match(bare) is not None
             if not (numbered or _refers(lines, solid, k)):

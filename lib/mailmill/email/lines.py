@@ -124,6 +124,10 @@ class Lines:
     def quote(self, i: int, depth: int, bare: str) -> None:
         """The text of the i-th line is `bare`, what stands before it are `depth` quote marks."""
         self.depths[i] = depth
+        self.read(i, bare)
+
+    def read(self, i: int, bare: str) -> None:
+        """The text of the i-th line is `bare`, whatever a program put before it."""
         self.bares[i] = bare
         self._made[i] = None
 

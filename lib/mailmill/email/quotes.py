@@ -40,6 +40,10 @@ _UNCLOSED: Final = re.compile(rf"<(?:mailto:)?{ADDRESS}$")
 _MAX_REST: Final = 60
 # Lines of text that its author may frame with two rows of signs.
 _MAX_FRAMED: Final = 100
+# What OpenPGP puts "- " before.
+_ESCAPED: Final = ("- -", "- From ")
+# A row of scissors ("-----8<-----"), which opens and closes what its author pasted.
+_SCISSORS: Final = re.compile(r"[-=_~ ]{2,60}(?:8<|>8)[-=_~ ]{2,60}$")
 # Home-made quote marks below an attribution: "--]", ")", "}", "%" and the like.
 _OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
@@ -129,7 +133,7 @@ def mark_quotes(lines: Lines, marks: Marks) -> list[Header]:
         elif lines.evidence[header.start]:
             break  # the block quote around it says how far it reaches
         after = ("quoted", f"quote.after.{header.rule}")
-        for i in range(header.end, len(lines)):
+        for i in range(header.end, _pasted(lines, header)):
             if marks[i] is None and bares[i]:
                 marks[i] = after
         break
@@ -166,6 +170,14 @@ def _greets(line: Line) -> bool:
     return not any([line.rule(kind) for kind in ("thanks", "signoff", "closing")])
 
 
+def _pasted(lines: Lines, header: Header) -> int:
+    """Where the message below a header ends: behind a row of scissors that repeats the one right above, or at last."""
+    row = lines.bares[header.start - 1] if header.start else ""
+    if "8" not in row or not _SCISSORS.match(row):
+        return len(lines)
+    return next((i + 1 for i in range(header.end, len(lines)) if lines.bares[i] == row), len(lines))
+
+
 def _adopt_prefix(lines: Lines, marks: Marks, follow: int) -> list[int]:
     """Treat an unusual prefix that the first line below an attribution shares with others as a quote mark.
 
@@ -191,11 +203,17 @@ def _below_colon(lines: Lines, i: int) -> bool:
 
 
 def _mark_armour(lines: Lines, marks: Marks) -> None:
-    """OpenPGP armour (RFC 9580, section 6): header lines of a signed text, and signatures and keys as a whole."""
-    inside = ""
+    """OpenPGP armour (RFC 9580, section 6): header lines of a signed text, and signatures and keys as a whole.
+
+    A signed text's lines are read without the "- " before a dash, or mbox's "From " (section 7.2): "- -- ".
+    """
+    inside, signed = "", False
     for i, bare in enumerate(lines.bares):
         if bare.startswith("-----BEGIN PGP "):
             inside = "text" if "SIGNED MESSAGE" in bare else "block"
+            signed = inside == "text" and i not in lines.depths
+        elif signed and bare.startswith(_ESCAPED) and i not in lines.depths:
+            lines.read(i, bare[2:])
         if inside and bare:
             marks[i] = marks[i] or ("signature", "signature.armour")
         if bare.startswith("-----END PGP ") or (inside == "text" and not bare):

@@ -8,12 +8,15 @@ from typing import Final, Literal
 from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.names import DASHED_NAME, DASHED_NICK, GIVEN, PARTICLES, is_initial, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.tails import Marks, is_item, mark
+from mailmill.email.tails import Marks, is_item, is_nested, mark
 
 #: "Ada Byron and Mary Hill" under what they announce together.
 _TWO_NAMES: Final = re.compile(
     r"(?:[A-ZÀ-Þ][\w'’.-]{0,15} ){1,3}(?:and|&|und|et|y|e|en) [A-ZÀ-Þ][\w'’.-]{1,15}(?: [A-ZÀ-Þ][\w'’.-]{0,15}){0,2}"
 )
+
+#: What ends a sentence as a sign does: "(:", ":D", "LOL".
+_SMILE: Final = re.compile(r"(?:[(\[]-?[:;]|(?<!\w)[:;]-?[DPp]|\b(?i:lol))$")
 
 #: The rule of a name and what is below it that are all between a quote and the end: the answer, where nothing else is.
 ALONE: Final = "name.alone"
@@ -81,7 +84,8 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
     line = lines[solid[-1]]
     if len(solid) == 1:
         if is_sender(line.bare, names):
-            marks[solid[0]] = ("signoff", "name.sender")
+            asked = _is_asked(lines, marks, solid[0])
+            marks[solid[0]] = ("body", "body.answer") if asked else ("signoff", "name.sender")
             return []
         return solid
     rule = _rule_of_name(lines, solid, names)
@@ -101,6 +105,16 @@ def last_name(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str
     return rest
 
 
+def _is_asked(lines: Lines, marks: Marks, i: int) -> bool:
+    """Does line `i` stand between two quotes, the upper of which ends with a question?"""
+    above, below = i - 1, lines.next_solid(i + 1)
+    while above > 0 and not lines.bares[above]:
+        above -= 1
+    if above < 0 or below == len(lines) or lines.bares[above][-1:] != "?":
+        return False
+    return all([mark is not None and mark[0] == "quoted" for mark in (marks[above], marks[below])])
+
+
 def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
     """By which rule the last of two lines or more is a name; '' where it is none."""
     line = lines[solid[-1]]
@@ -110,11 +124,13 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         place -= 1
     previous = lines[place]
     before, gap = previous.bare[-1], solid[-1] > place + 1
+    if before in ":;DPpLl" and _SMILE.search(previous.bare):
+        before = ")"
     if is_item(lines, solid[-1]):
         return ""
     if is_sender(bare, names):
         return "name.sender"
-    listed = previous.bare[0] in "-–—~"
+    listed = previous.bare[0] in "-–—~" or is_nested(lines, solid[-1])
     if shape.words <= 3 and DASHED_NAME.match(bare) and (gap or not listed):
         return "name.dashed"
     if (gap or before in ".!?)") and is_initial(bare, names):
@@ -125,7 +141,7 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return "name.two"
     if gap and before in ".!)…" and _is_team(bare):
         return "name.team"
-    if not shape.name or shape.words > 3 or bare[-1] in "?!:;)" or ": " in bare or any(map(str.isdigit, bare)):
+    if not shape.name or shape.words > 3 or bare[-1] in '?!:;)"”»' or ": " in bare or any(map(str.isdigit, bare)):
         return ""
     if bare.partition(" ")[0].rstrip(".").lower() in PATTERNS.interjections:
         return ""

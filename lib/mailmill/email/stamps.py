@@ -1,4 +1,4 @@
-"""When and who: how programs that write no verb introduce a quote ("04.03.2025, 16:32, "Bob" <bob@…>:").
+"""When and who: how programs that write no usual verb introduce a quote ("04.03.2025, 16:32, "Bob" <bob@…>:").
 
 Yandex, Mail.ru and old Gmail do. A plan, a log and a chat have such lines, too, without marks below them.
 """
@@ -29,6 +29,14 @@ _STAMPED: Final = re.compile(
     r"(?:[^\W\d_]{2,12}\.?,? )?(?=\d{1,4}[-./:]\d\d?\b|\d\d?\.? (?:de )?[^\W\d_]{3}|[^\W\d_]{3,12}\.? \d)"
     rf"([^<>]{{0,80}}\d)(?: ?[APap]\.?[Mm]\b\.?)?([^<>\d]{{0,80}})[<(]{ADDRESS} ?[>)] ?:[*_]?$"
 )
+#: What programs begin with, a day of the week in short, or a time; at the end a name and a verb, whatever it is.
+_SPOKEN: Final = {"On": "en", "Am": "de", "Le": "fr", "El": "es", "Em": "pt", "Il": "it", "Op": "nl"}
+_SAID: Final = re.compile(
+    rf"(?:{'|'.join(_SPOKEN)}) (?=[^\W\d_]{{2,3}}[.,]|[^:]{{0,40}}\d[:h]\d\d)[^<>@]{{0,100}}"
+    r"[A-ZÀ-Þ][\w.'’-]{1,20}[\"')]{0,2} [^\W\d_]{2,14} ?:$"
+)
+#: "Ada Byron <ada@…>:".
+_ADDRESSED: Final = re.compile(rf"[\"'A-ZÀ-Þ][^<>@:]{{1,60}}<{ADDRESS}> ?:$")
 _ZONE: Final = re.compile(r"(?<!\d)[+-]\d\d?:?\d\d$")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 #: So many lines around an entry of a list hold another.
@@ -46,6 +54,22 @@ def is_stamped(text: str) -> bool:
     if words and (PATTERNS.fields.get(words[0]) or ("",))[0] == "from":  # Mail.ru: "3:32 PM +0300 from Ada Byron"
         del words[0]
     return not any([word[0].islower() and word not in PARTICLES for word in words])
+
+
+def introduces(text: str) -> bool:
+    """Does a line above marks say who, by name and address alone, or behind a day by a verb that no table has?
+
+    "On Fri, 13 Sep 2002, Ada Byron mused:", and nothing that its author tells of himself.
+    """
+    if len(text) > 160 or text[-1] != ":":
+        return False
+    if "@" in text:
+        words = _WORD.findall(text.partition("<")[0])
+        return _ADDRESSED.match(text) is not None and all([word[0].isupper() or word in PARTICLES for word in words])
+    if _SAID.match(text) is None or DAY.search(text) is None or text.rstrip(": ").rpartition(" ")[2][0].isupper():
+        return False
+    language, said = _SPOKEN[text[:2]], text.lower()
+    return not (PATTERNS.first_person[language].search(said) or PATTERNS.possessives[language].search(said))
 
 
 def is_listed(lines: Lines, start: int, end: int) -> bool:

@@ -31,6 +31,8 @@ _PATCH: Final = re.compile(r"diff --git |@@ -\d|index [0-9a-f]{6,40}\.\.|\d{1,6}
 _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 #: A bullet, or a number, and what it stands before; a line in bold ("*Ada Byron*") has none.
 _ITEM: Final = re.compile(r"(?:([-–—~•·+]|\*(?!\w[^*]*\*$))|\(?\d{1,2}[.)]) ?\w")
+#: Bullets that do not stand before who signs, too.
+_BULLETS: Final = ("*", "•", "·", "+")
 _STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
 _OTHERS: Final = (*LONG_KINDS, "contact")
@@ -236,6 +238,12 @@ def is_item(lines: Lines, i: int) -> bool:
     found = _ITEM.match(lines.bares[i])
     near = [_ITEM.match(bare) for bare in (*lines.bares[max(0, i - 1) : i], *lines.bares[i + 1 : i + 2])]
     return found is not None and any([other is not None and other[1] == found[1] for other in near])
+
+
+def is_nested(lines: Lines, i: int) -> bool:
+    """Is line `i` right below an item of a list with another bullet ("* Sun Apr 28 2002 / - Initial release")?"""
+    above = _ITEM.match(lines.bares[i - 1]) if i else None
+    return above is not None and above[1] in _BULLETS and lines.bares[i][0] != above[1]
 
 
 def is_legal(text: str) -> bool:

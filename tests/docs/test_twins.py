@@ -140,12 +140,11 @@ def test_the_version_is_one_of_the_content(documented: Documented, tmp_path: Pat
     with Job(again) as job:
         pipeline.run(job)
         second = build.gather(job.workspace, again).facts
-    moved = {d.name for d in differences(first, second)}
-    assert moved == {"settings.features.vectors"}  # a path
+    assert not list(differences(first, second))
     assert first.get("clean.fingerprint") == second.get("clean.fingerprint")
     with Job(again.model_copy(update={"run": again.run.model_copy(update={"seed": 9})})) as job:
         pipeline.features(job)
-        assert gathering.gather(job.workspace, again).version != second.version
+        assert gathering.gather(job.workspace).version != second.version
 
 
 def differences(a: facts.Facts, b: facts.Facts) -> list[Difference]:

@@ -71,7 +71,9 @@ def gather(workspace: Workspace) -> Facts:
     profiles = {name: profile for name in manifests if (profile := read_profile(workspace, name))}
     for profile in profiles.values():
         known.of_profile(profile)
-    return Facts(known.facts, profiles)
+    for said in standing.earlier(workspace, *manifests):
+        log.warning("%s (answers that join both are left out)", said)
+    return Facts(known.facts, profiles, standing.apart(manifests))
 
 
 def read_profile(workspace: Workspace, table: str) -> Profile | None:
@@ -187,6 +189,8 @@ def _input(found: _Collector, manifests: Mapping[str, Manifest], workspace: Work
     """What was read, and where; and, where mailmill generated it, how."""
     raw, counted = manifests["raw"], "manifest of raw: statistics"
     paths = raw.statistics.get(MADE_BY, {}).get("input", {}).get("paths", [])
+    if "labels" not in manifests:
+        found.add("raw.unlabelled", raw.rows, "no table labels is published", raw)
     found.add("input.objects", raw.statistics.get("objects"), counted, raw)
     found.add("input.paths", paths, counted, raw)
     found.add("input.fingerprint", raw.inputs.get("objects"), "manifest of raw: inputs", raw)

@@ -35,7 +35,7 @@ from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.quality import site as validation
 from mailmill.stages import own_vectors
-from mailmill.stages.opening import load_model, open_features
+from mailmill.stages.opening import features_as_made, load_model
 from mailmill.stages.scorer import sparse_of
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
@@ -82,7 +82,7 @@ def _material(job: Job, documents: build.Documents) -> Material | None:
     evaluated = job.workspace.find("metrics")
     if evaluated is None or documents.facts.get("models.chosen") is None:  # whose figures are not these models'
         return None
-    table, clean = open_features(job), job.workspace.open("clean", schemas.CLEAN)
+    table, clean = features_as_made(job), job.workspace.open("clean", schemas.CLEAN)
     if evaluated.inputs["features"] != table.fingerprint:
         log.warning("no model cards: the models were evaluated on other features; run `mailmill run`")
         return None

@@ -6,7 +6,9 @@ import csv
 import json
 import logging
 import shutil
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -28,7 +30,7 @@ from mailmill.storage.filesystems import Storage
 from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Table
 from tests import mail
-from tests.conftest import require_engine
+from tests.conftest import ROOT, require_engine
 
 TABLES = {"raw": schemas.RAW, "clean": schemas.CLEAN, "rejects": schemas.REJECTS, "labels": schemas.LABELS,
           "features": mail.FEATURES, "scores": schemas.SCORES}  # fmt: skip
@@ -381,6 +383,23 @@ def test_tables_of_earlier_versions_are_told_of(
     assert "clean mails" not in known["models.forest"]["evaluation.preprocessing"].text
     for subject, joined in (("features", {"raw", "clean", "labels"}), ("clean", {"features"})):
         assert not [fact for answer in known[subject].values() for fact in answer.facts if fact.table in joined]
+
+
+def test_readme_reads_tables_without_rows_too(
+    reference: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = shutil.copytree(reference.run.work, tmp_path / "work" / "demo")
+    code = (ROOT / "README.md").read_text().partition("    import json\n")[2].partition("\n\nWhat each column means")[0]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec("import json\n" + textwrap.dedent(code), names)
+    assert capsys.readouterr().out.count("'priority': ") == 3
+    empty = {"rejects": schemas.REJECTS}
+    Job(mail.make_config(str(work), tmp_path, tmp_path)).workspace.stage({}, "", empty).publish([], {})
+    nothing = names["read"]("rejects", ["key", "reason"])
+    assert (nothing.num_rows, nothing.column_names) == (0, ["key", "reason"])
+    assert nothing.join(names["read"]("raw", ["key", "source"]), "key").num_rows == 0
+    assert names["read"]("ledger", ["path", "day"]).num_rows > 0
 
 
 def test_labels_that_features_were_made_without_are_none_of_theirs(reference: Config, tmp_path: Path) -> None:

@@ -102,12 +102,15 @@ def _material(job: Job, documents: build.Documents) -> Material | None:
 def _telling(
     job: Job, table: Table, models: Mapping[str, Model], drawn: samples.Sample, clean: samples.Reduce, mails: int
 ) -> dict[str, list[Word]] | None:
-    """The words that move each model most, where `docs.words` lets words be shown."""
+    """The words that move each model most, where `docs.words` lets words be shown and the vectors are theirs."""
     source, shown = job.config.features.vectors, job.config.docs.words
     if shown == "never" or (shown == "package" and not source.startswith("package:")):
         return None
     shared = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
     store, spec = shared.open(), FeatureSpec.from_dict(table.manifest.statistics["specification"])
+    if store.fingerprint != spec.fingerprint:
+        log.warning("no words on model cards: the features were made with other word vectors than %s", source)
+        return None
     share = min(1.0, COUNTED_MAILS / max(mails, 1))
     counts = clean(
         count_mails, operator.add, Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), spec.max_words)

@@ -6,7 +6,9 @@ import csv
 import json
 import logging
 import shutil
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -28,7 +30,7 @@ from mailmill.storage.filesystems import Storage
 from mailmill.storage.manifests import Manifest
 from mailmill.storage.tables import Table
 from tests import mail
-from tests.conftest import require_engine
+from tests.conftest import ROOT, require_engine
 
 TABLES = {"raw": schemas.RAW, "clean": schemas.CLEAN, "rejects": schemas.REJECTS, "labels": schemas.LABELS,
           "features": mail.FEATURES, "scores": schemas.SCORES}  # fmt: skip
@@ -335,6 +337,79 @@ def test_nights_score_new_mail_with_models_and_metrics_that_stay(
     assert documents.facts.get("models.forest.test.accuracy")
     (said,) = (a.text for a in documents.cards[0].answers if a.question.id == "evaluation.datasets")
     assert said.startswith("The split test of an earlier version of the table features: ")
+
+
+def test_tables_of_earlier_versions_are_told_of(
+    reference: Config, corpus: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """New mail and corrected labels, and no `features`: nothing said that models and scores know neither."""
+    shutil.copytree(corpus / "mail", tmp_path / "mail")
+    (tmp_path / "mail" / "new.eml").write_text("Subject: x\n\nThe printer works.\n")
+    turned = (corpus / "labels.csv").read_text().replace(",neg", ",?").replace(",pos", ",neg").replace(",?", ",pos")
+    (tmp_path / "turned.csv").write_text(turned)
+    changes = [f"input.paths=['{tmp_path / 'mail'}']", f"labels.source={tmp_path / 'turned.csv'}"]
+    with Job(copied(reference, tmp_path, *changes)) as job:
+        before = job.workspace.manifest("features").rows
+        pipeline.ingest(job)
+        labels = pipeline.label(job)
+        pipeline.open_features(job)
+        raw = labels.rows + labels.manifest.statistics["unlabelled"]
+        clean = f"table clean ({before} rows) is of an earlier version of raw ({raw} rows) and "
+        features = f"table features ({before} rows) is of an earlier version of labels ({labels.rows} rows); run"
+        assert [line.startswith(of) for line, of in zip(caplog.messages, (clean, features), strict=True)] == [True] * 2
+        pipeline.clean(job)
+        features = features.replace("of labels", f"of clean ({before + 1} rows) and labels")
+        for stage in (pipeline.train, pipeline.evaluate, pipeline.score):
+            caplog.clear()
+            stage(job)
+            assert features in caplog.text
+            assert clean not in caplog.text
+        assert features in summarise(job.workspace)
+        caplog.clear()
+        documents = build.gather(job.workspace, job.config)
+        assert features in caplog.text
+        caplog.clear()
+        pipeline.run(job)
+        build.gather(job.workspace, job.config)
+        assert "earlier version" not in caplog.text
+        assert "earlier version" not in summarise(job.workspace)
+    known = {sheet.subject: {a.question.id: a for a in sheet.answers} for sheet in documents.sheets}
+    told = known["features"]
+    assert told["composition.count"].text.startswith(f"{before} messages: train ")
+    assert told["uses.already"].text.startswith("Yes: to train forest, logistic. ")
+    assert not [name for name in ("sample", "label", "errors") if told[f"composition.{name}"].status == "measured"]
+    assert known["clean"]["composition.splits"].status == "unanswered"
+    assert known["clean"]["composition.sample"].text.count(f" {before + 1} clean") == 1
+    assert "clean mails" not in known["models.forest"]["evaluation.preprocessing"].text
+    for subject, joined in (("features", {"raw", "clean", "labels"}), ("clean", {"features"})):
+        assert not [fact for answer in known[subject].values() for fact in answer.facts if fact.table in joined]
+
+
+def test_readme_reads_tables_without_rows_too(
+    reference: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = shutil.copytree(reference.run.work, tmp_path / "work" / "demo")
+    code = (ROOT / "README.md").read_text().partition("    import json\n")[2].partition("\n\nWhat each column means")[0]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec("import json\n" + textwrap.dedent(code), names)
+    assert capsys.readouterr().out.count("'priority': ") == 3
+    empty = {"rejects": schemas.REJECTS}
+    Job(mail.make_config(str(work), tmp_path, tmp_path)).workspace.stage({}, "", empty).publish([], {})
+    nothing = names["read"]("rejects", ["key", "reason"])
+    assert (nothing.num_rows, nothing.column_names) == (0, ["key", "reason"])
+    assert nothing.join(names["read"]("raw", ["key", "source"]), "key").num_rows == 0
+    assert names["read"]("ledger", ["path", "day"]).num_rows > 0
+
+
+def test_labels_that_features_were_made_without_are_none_of_theirs(reference: Config, tmp_path: Path) -> None:
+    """Of features without a label the datasheet said how many messages have one."""
+    with Job(copied(reference, tmp_path, "labels.source=")) as job:
+        pipeline.features(job)
+        documents = build.gather(job.workspace, job.config)
+    told = {sheet.subject: {a.question.id: a for a in sheet.answers} for sheet in documents.sheets}
+    assert told["features"]["composition.label"].status != "measured"
+    assert "messages have a label" in told["clean"]["composition.label"].text
 
 
 def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from mailmill.stages.opening import load_model, open_features, passes_over, tell
 from mailmill.stages.scorer import chosen
 from mailmill.stages.scoring import ranked
 from mailmill.storage.fragments import rows_of
+from mailmill.storage.manifests import MADE_BY
 from mailmill.storage.tables import Table, fingerprints
 
 
@@ -92,6 +93,7 @@ def clean(job: Job) -> Table:
             hint="look at what input.paths names, or raise clean.max_reject_share",
         )
     statistics = {"messages": messages, "duplicates": copies, "rejects": rejected, "reasons": reasons}
+    statistics[MADE_BY] = {"clean": settings.model_dump(mode="json")}
     return done(job.publish(stage, written, statistics), "clean")
 
 

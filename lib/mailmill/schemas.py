@@ -137,3 +137,58 @@ SCORES = pa.schema(
 
 #: An output that is files rather than rows: a model, metrics, a profile.
 FILES = pa.schema([])
+
+_KEY = "of a message: a hash of its bytes, by which tables join"
+_LABEL = "the class: that of most votes"
+#: What the columns mean, by table, for people. Two tables may have a column of one name: join them by `key` alone.
+COLUMNS = {
+    "raw": {
+        "key": _KEY,
+        "source": "where it was read: a path; FILE#NUMBER in a mailbox or a table, ARCHIVE!MEMBER in an archive",
+        "raw": "the message's bytes as they were",
+    },
+    "clean": {
+        "key": _KEY,
+        "thread": "of a conversation: a hash of the identifier of its first message, by References or In-Reply-To",
+        "date": "of the header Date, in UTC; null where that cannot be read",
+        "sender_domain": "of the header From: hashed, kept or left out, as clean.sender_domain had it",
+        "subject": "decoded",
+        "text": "the author's own words",
+        "spans": "zone and rule of all characters, from start to before end, of the message as it is shown",
+        "language": "two letters, by the text's most frequent words; empty where unsure",
+        "rendered_chars": "characters of the message as it is shown, which the spans cover",
+        "words": "pieces of text between white space; features.words counts otherwise",
+        "confidence": "0 to 1: how sure the rules are of the zones",
+        "flags": "what was out of the ordinary, such as kept_low_confidence: nothing would have been left",
+    },
+    "rejects": {
+        "key": "of a message: a hash of its bytes; of an object that is none: of its source",
+        "source": "as in the table raw",
+        "stage": "ingest or clean: which could not use it",
+        "reason": "one of a closed list",
+        "detail": "of the reason, without a word of the mail's text",
+    },
+    "labels": {
+        "key": _KEY,
+        "votes": "who (tagger: the file or header) said which label",
+        "label": _LABEL,
+        "agreement": "share of the votes that say so",
+    },
+    "features": {
+        "key": _KEY,
+        "label": f"{_LABEL}; null where there is none",
+        "split": "train, validation or test: by a hash of the conversation",
+        "vector": "word vectors, pooled: the dense features",
+        "words": "tokens with a letter or a digit among those read; clean.words counts otherwise",
+        "coverage": "share of all tokens read, punctuation included, that have a word vector",
+        "ngram_indices": "hashed columns of the n-grams, ascending",
+        "ngram_values": "their values, in the same order",
+    },
+    "scores": {
+        "key": _KEY,
+        "probability": "of the positive class, calibrated",
+        "sentiment": "-1 to 1: probability of the positive class less that of the negative one",
+        "label": "the class that the model calls: of two by its threshold, of more the likeliest",
+        "priority": "place in the queue: 1 is the most negative mail, to be read first",
+    },
+}

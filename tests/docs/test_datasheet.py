@@ -7,6 +7,7 @@ import re
 import shutil
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import pytest
 
 from mailmill import schemas
+from mailmill.config import Config, parse
 from mailmill.docs import answers, build, datasheet, declared, gathering, huggingface
 from mailmill.docs.datasheet import questions
 from mailmill.docs.facts import Fact, Facts
 from mailmill.errors import ConfigError, DataError
 from mailmill.features.spec import FeatureSpec
 from mailmill.job import Job
+from mailmill.storage.tables import Workspace
 from tests.conftest import ROOT
 from tests.docs.conftest import Documented
 
@@ -211,17 +214,65 @@ def test_vectors_that_are_trained_on_test_mails_are_told_of(own: bool) -> None:
 
 
 @pytest.mark.parametrize("used", [True, False])
-def test_own_vectors_are_a_fact_where_features_use_them(used: bool, documented: Documented) -> None:
-    job = Job(documented.config)
-    stage = job.stage({}, [], {"vectors/trained": schemas.FILES})
-    features = documented.config.features.model_copy(update={"vectors": "trained"})
-    config = documented.config.model_copy(update={"features": features}) if used else documented.config
-    try:
-        stage.publish(stage.write_files("vectors/trained", {"trained.txt": b"a 1\n"}), {"words": 7})
-        found = gathering.gather(job.workspace, config).get("vectors.words")
-    finally:
-        shutil.rmtree(job.workspace.uri_of("vectors/trained"))
+def test_own_vectors_are_a_fact_where_features_use_them(used: bool, documented: Documented, tmp_path: Path) -> None:
+    """Whatever vectors the configuration names now."""
+    config = copied(documented, tmp_path)
+    workspace = Job(config).workspace
+    stage = workspace.stage({}, "", {"vectors/trained": schemas.FILES})
+    stage.publish(stage.write_files("vectors/trained", {"trained.txt": b"a 1\n"}), {"words": 7})
+    if used:
+        specification = workspace.manifest("features").statistics["specification"] | {"vectors": "trained.txt"}
+        restated(workspace, "features", specification=specification)
+    found = gathering.gather(workspace).get("vectors.words")
     assert (found.value if found else None) == (7 if used else None)
+
+
+def copied(documented: Documented, folder: Path, *overrides: str) -> Config:
+    """The documented run's configuration, with others' settings, for a copy of its workspace."""
+    shutil.copytree(documented.config.run.work, folder / "work")
+    return parse(documented.config.model_dump(mode="json"), [f"run.work={folder / 'work'}", *overrides])
+
+
+def restated(workspace: Workspace, name: str, **statistics: Any) -> None:
+    """Publish a table's manifest again with other statistics; those that are None are left out."""
+    manifest = workspace.manifest(name)
+    changed = {key: value for key, value in {**manifest.statistics, **statistics}.items() if value is not None}
+    (Path(workspace.uri_of(name)) / "_manifest.json").write_bytes(replace(manifest, statistics=changed).to_bytes())
+
+
+OTHERWISE = (
+    "run.seed=99", "clean.sender_domain=keep", "labels.source=/flipped.csv", "labels.id_kind=key",
+    'input.paths=["/elsewhere"]', "features.vectors=trained", "features.test_share=0.4",
+)  # fmt: skip
+
+
+def test_what_tables_were_made_by_is_measured_of_them(documented: Documented) -> None:
+    """Not of the configuration that the documents are built with: a card said "hashed" of a table of plain domains."""
+    other = parse(documented.config.model_dump(mode="json"), OTHERWISE)
+    found = build.gather(Job(other).workspace, other)
+    assert found == documented.documents()
+    told = {a.question.id: a.text for sheet in found.datasheets for a in sheet.answers if sheet.subject == "clean"}
+    assert "(setting: hash)" in told["composition.subpopulations"]
+    assert "labels.csv and are joined by message id." in told["composition.label"]
+    assert "and the seed 5, so" in told["composition.splits"]
+    assert f"objects below {documented.corpus / 'mail'} were read" in told["collection.sampling"]
+
+
+def test_what_an_earlier_version_did_not_record_is_not_measured(documented: Documented, tmp_path: Path) -> None:
+    config = copied(documented, tmp_path, *OTHERWISE)
+    workspace = Job(config).workspace
+    for name in ("raw", "clean", "labels", "features"):
+        restated(workspace, name, made_by=None, splits_by=None)
+    found = build.gather(workspace, config)
+    asked = {"input.paths", "labels.source", "labels.id_kind", "run.seed", "settings.clean.sender_domain"}
+    assert not asked & set(found.facts.by_name)
+    told = {a.question.id: a for sheet in found.datasheets for a in sheet.answers if sheet.subject == "clean"}
+    for name in ("subpopulations", "identify", "label", "splits"):
+        assert told[f"composition.{name}"].status == "measured"
+    assert told["collection.sampling"].text.startswith("No sampling by mailmill: all 500 objects were read,")
+    assert "hashed or left out is unknown of these" in told["composition.identify"].text
+    shown = " ".join(answer.text for sheet in found.sheets for answer in sheet.answers)
+    assert not [word for word in ("flipped", "/elsewhere", "seed 99", ": keep)", "kept as: ") if word in shown]
 
 
 def test_coverage_is_of_tokens() -> None:
@@ -296,8 +347,8 @@ def test_check_fails_when_the_generators_settings_change(
     document = json.loads(mark.read_text())
     document["spec"][setting] = value
     mark.write_text(json.dumps(document))
-    paths = documented.config.input.model_copy(update={"paths": (str(tmp_path / "corpus" / "mail"),)})
-    config = documented.config.model_copy(update={"input": paths})
+    config = copied(documented, tmp_path)
+    restated(Job(config).workspace, "raw", made_by={"input": {"paths": [str(tmp_path / "corpus" / "mail")]}})
     with pytest.raises(DataError) as caught:
         build.check(Job(config).workspace, config)
     assert caught.value.exit_code == 3
@@ -324,8 +375,8 @@ def test_what_is_declared_of_other_data_names_none_of_ours(
     """In a checkout, real mail was published under the demo's name and licence: that no message was ever sent."""
     assert documented.documents().about["license_name"] == "Apache-2.0"
     assert not caplog.text
-    mail = documented.config.input.model_copy(update={"paths": (str(tmp_path / "mail"),)})
-    config = documented.config.model_copy(update={"input": mail})
+    config = copied(documented, tmp_path)
+    restated(Job(config).workspace, "raw", made_by={"input": {"paths": [str(tmp_path / "mail")]}})
     documents = build.gather(Job(config).workspace, config)
     assert documents.about == {}
     assert "datasheet.toml is about other data (generator.kind was grammar, is unknown; " in caplog.text

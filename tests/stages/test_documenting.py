@@ -11,6 +11,7 @@ import pytest
 from mailmill import pipeline
 from mailmill.config import parse
 from mailmill.errors import DataError
+from mailmill.features.spec import FeatureSpec
 from mailmill.job import Job
 from mailmill.stages import documenting
 from mailmill.storage.loading import message_key
@@ -68,3 +69,17 @@ def test_words_are_shown_of_no_vectors_but_those_that_may_be(
             documenting._telling(job, *[None] * 5)  # type: ignore[arg-type]
     else:
         assert documenting._telling(job, *[None] * 5) is None  # type: ignore[arg-type]
+
+
+def test_words_of_other_vectors_than_the_features_are_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the configuration has changed since: no document was made then, and no way out named."""
+    settings = ["docs.words=always", "features.vectors=new.txt"]
+    job: Any = SimpleNamespace(config=parse({"input": {"paths": ["mail"]}}, settings), storage=None)
+    store = SimpleNamespace(fingerprint="new")
+    monkeypatch.setattr(documenting.vectors, "prepare", lambda *_: SimpleNamespace(open=lambda: store))
+    specification = FeatureSpec("old.txt", "old", 12).to_dict()
+    table: Any = SimpleNamespace(manifest=SimpleNamespace(statistics={"specification": specification}))
+    assert documenting._telling(job, table, *[None] * 4) is None  # type: ignore[arg-type]
+    assert "made with other word vectors than new.txt" in caplog.text

@@ -297,6 +297,17 @@ def test_a_landing_place_that_is_emptied(mailbox: Mailbox, caplog: pytest.LogCap
     assert {f.path for f in first["raw"].files} <= {f.path for f in second["raw"].files}
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_table_says_where_its_mail_was_read(keep: bool, mailbox: Mailbox) -> None:
+    setting, first, second = f"ingest.keep_gone={keep}".lower(), mailbox.corpus / "mail", mailbox.folder / "second"
+    mailbox.arrive(DAYS[0], 20)
+    assert mailbox.run(setting)["raw"].statistics["made_by"] == {"input": {"paths": [str(first)]}}
+    mailbox.arrive(DAYS[1], 10)
+    shutil.move(first, second)
+    found = mailbox.run(setting, f'input.paths=["{second}"]')["raw"].statistics
+    assert found["made_by"]["input"]["paths"] == [*([str(first)] if keep else []), str(second)]
+
+
 def test_a_landing_place_that_is_gone_is_an_error(mailbox: Mailbox) -> None:
     keep = "ingest.keep_gone=true"
     mailbox.arrive(DAYS[0], 30)

@@ -216,7 +216,7 @@ def test_a_bucket_that_does_not_exist_is_named(requester_pays: bool) -> None:
             lambda: storage.find("s3://no-such-bucket"),
             lambda: storage.children("s3://no-such-bucket"),
             lambda: storage.children("s3://no-such-bucket/mill/runs"),
-            lambda: gathering.gather(Workspace(storage, "s3://no-such-bucket/mill", TablesSection()), job.config),
+            lambda: gathering.gather(Workspace(storage, "s3://no-such-bucket/mill", TablesSection())),
             lambda: Lease(storage, "s3://no-such-bucket/mill", "run").__enter__(),
         ]
         for action in actions:

@@ -99,7 +99,7 @@ def list_facts(prefix: str, config: str | None, overrides: Sequence[str]) -> Non
     from mailmill.docs import facts, gathering
 
     with _job(config, overrides) as job:
-        found = [fact for fact in gathering.gather(job.workspace, job.config) if fact.name.startswith(prefix)]
+        found = [fact for fact in gathering.gather(job.workspace) if fact.name.startswith(prefix)]
     if not found:
         raise DataError(f"no fact's name starts with {prefix}", hint="mailmill docs facts, without it, lists all")
     for fact in found:

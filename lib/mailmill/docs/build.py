@@ -66,7 +66,7 @@ def require(storage: Storage, config: Config) -> None:
 def gather(workspace: Workspace, config: Config) -> Documents:
     """Facts of what is published, and the answers to all questions. Raises what `gathering.gather` and files raise."""
     require(workspace.storage, config)
-    found = gathering.gather(workspace, config)
+    found = gathering.gather(workspace)
     declarations = datasheet.read_declarations(workspace.storage, config.docs.declared)
     models = datasheet.read_declarations(workspace.storage, config.docs.declared, "model_card")
     sheets, about = datasheet.build(found, declarations), declarations.about

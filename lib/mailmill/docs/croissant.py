@@ -11,6 +11,7 @@ from typing import Any
 
 from mailmill.docs.datasheet import Answer, Sheet
 from mailmill.docs.facts import Facts
+from mailmill.schemas import COLUMNS
 from mailmill.storage.manifests import Manifest
 
 CONFORMS_TO = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
@@ -174,7 +175,7 @@ def _field(table: str, column: Mapping[str, Any]) -> dict[str, Any]:
         "@type": "cr:Field",
         "@id": f"{table}/{name}",
         "name": name,
-        "description": f"{name}: {kind}{'' if column['nullable'] else ', never null'}",
+        "description": f"{COLUMNS[table].get(name, name)} ({kind}{'' if column['nullable'] else ', never null'})",
         "source": {"fileSet": {"@id": f"{table}-files"}, "extract": {"column": name}},
     }
     if "list<" in kind:

@@ -157,14 +157,15 @@ def _sheet(kind: Kind, subject: str, facts: Facts, declarations: Declarations) -
     fingerprint = facts.get(f"{subject}.fingerprint")
     if fingerprint is None:
         return None
-    found = tuple(_answer(question, subject, facts, declarations) for question in questions(kind))
+    beside = facts.beside(subject)
+    found = tuple(_answer(question, subject, facts, beside, declarations) for question in questions(kind))
     return Sheet(subject, SOURCES[kind][1], facts.version, str(fingerprint.value), found)
 
 
-def _answer(question: Question, subject: str, facts: Facts, declarations: Declarations) -> Answer:
+def _answer(question: Question, subject: str, facts: Facts, beside: Facts, declarations: Declarations) -> Answer:
     declaration = declarations.answer(subject.removeprefix("models."), question.id)
     said = _declared(question, declaration, facts) if declaration else None
-    measured = answers.fill(question.templates(subject), facts, subject)
+    measured = answers.fill(question.templates(subject), beside, subject)
     if measured is not None:
         return Answer(question, "measured", measured.text, measured.facts, remark=said)
     return said or Answer(question, "unanswered", "Nobody has answered this question, and it cannot be measured.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 Value = str | int | float | bool
@@ -52,10 +52,11 @@ class Profile:
 
 @dataclass(frozen=True)
 class Facts:
-    """All facts by name, and the profiles they partly come from."""
+    """All facts by name, and the profiles they partly come from. `apart`: see `standing.apart`."""
 
     by_name: Mapping[str, Fact]
     profiles: Mapping[str, Profile]
+    apart: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Fact]:
         return iter(self.by_name.values())
@@ -68,6 +69,13 @@ class Facts:
         """Facts whose name is `prefix` and one or more parts, by the rest of the name."""
         start = prefix + "."
         return {name.removeprefix(start): fact for name, fact in self.by_name.items() if name.startswith(start)}
+
+    def beside(self, subject: str) -> Facts:
+        """The facts that can be told together of a table, or of a model ("models.forest") with the features."""
+        apart = self.apart.get("features" if subject.startswith("models.") else subject)
+        if not apart:
+            return self
+        return replace(self, by_name={name: fact for name, fact in self.by_name.items() if fact.table not in apart})
 
     def state(self, name: str) -> str | None:
         """The value that a declaration is bound to: the fact's, or the names below a prefix; None if unknown."""

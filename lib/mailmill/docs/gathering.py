@@ -1,4 +1,4 @@
-"""The facts of what runs have published: from manifests, profiles, metrics and the configuration.
+"""The facts of what runs have published: from manifests, profiles and metrics, whatever the configuration is now.
 
 Nothing is computed here, and nothing of a message is looked at, so gathering takes milliseconds at any size.
 """
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailmill import config as configuration
-from mailmill.config import TRAINED, Config
+from mailmill.config import TRAINED
 from mailmill.docs.facts import Fact, Facts, Profile
 from mailmill.docs.slices import FEWEST
 from mailmill.errors import DataError
 from mailmill.models import standing
 from mailmill.storage.filesystems import join
-from mailmill.storage.manifests import Manifest, content
+from mailmill.storage.manifests import MADE_BY, Manifest, content
 from mailmill.storage.tables import Workspace
 
 log = logging.getLogger("mailmill")
@@ -41,7 +41,7 @@ QUERIES = {
 }
 
 
-def gather(workspace: Workspace, config: Config) -> Facts:
+def gather(workspace: Workspace) -> Facts:
     """The facts of everything that is published in `workspace`.
 
     Raises:
@@ -55,12 +55,13 @@ def gather(workspace: Workspace, config: Config) -> Facts:
     known = _Collector()
     for name, manifest in manifests.items():
         known.of_manifest(name, manifest, workspace)
-    _input(known, manifests, workspace, config)
-    if config.features.vectors == TRAINED and (own := workspace.find("vectors/trained")):
-        known.add("vectors.words", own.statistics.get("words"), "manifest of vectors/trained: statistics", own)
+    _input(known, manifests, workspace)
+    _made_by(known, manifests)
     if "features" in manifests:
         spec = manifests["features"].statistics.get("specification") or {}
         _specified(known, "features", spec, "manifest of features: statistics", manifests["features"])
+        if spec.get("vectors") == f"{TRAINED}.txt" and (own := workspace.find(f"vectors/{TRAINED}")):
+            known.add("vectors.words", own.statistics.get("words"), "manifest of vectors/trained: statistics", own)
     models = _model_manifests(workspace)
     _models(known, models, workspace)
     for name in manifests:
@@ -70,7 +71,9 @@ def gather(workspace: Workspace, config: Config) -> Facts:
     profiles = {name: profile for name in manifests if (profile := read_profile(workspace, name))}
     for profile in profiles.values():
         known.of_profile(profile)
-    return Facts(known.facts, profiles)
+    for said in standing.earlier(workspace, *manifests):
+        log.warning("%s (answers that join both are left out)", said)
+    return Facts(known.facts, profiles, standing.apart(manifests))
 
 
 def read_profile(workspace: Workspace, table: str) -> Profile | None:
@@ -134,7 +137,8 @@ class _Collector:
         self.add(f"{name}.rows", manifest.rows, QUERIES["rows"].format(table=name), manifest)
         # A stage's counts stand in the manifest of each of its outputs: they belong to the table proper.
         for key, value in ({} if name in UNCOUNTED else manifest.statistics).items():
-            self.add(f"{name}.{key}", value, QUERIES.get(key, f"{asked}: statistics"), manifest)
+            if key != MADE_BY:  # see `_made_by`
+                self.add(f"{name}.{key}", value, QUERIES.get(key, f"{asked}: statistics"), manifest)
         self.add(f"{name}.columns", {c["name"]: c["type"] for c in manifest.columns}, f"DESCRIBE {name}", manifest)
         self.add(f"{name}.made_from", sorted(manifest.inputs), asked, manifest)
         figures = {
@@ -164,26 +168,38 @@ class _Collector:
             self.facts.setdefault(full, Fact(full, value, f"profile of {table}: {name}", table, print_))
 
 
-def _input(found: _Collector, manifests: Mapping[str, Manifest], workspace: Workspace, config: Config) -> None:
-    """What was read, with which settings; and, where mailmill generated it, how."""
-    raw = manifests["raw"]
-    asked = "the configuration"
-    found.add("input.objects", raw.statistics.get("objects"), "manifest of raw: statistics", raw)
-    found.add("input.paths", ", ".join(config.input.paths), asked, raw)
+def _made_by(found: _Collector, manifests: Mapping[str, Manifest]) -> None:
+    """Settings that tables were made by, as their manifests recorded them: those of today may be others.
+
+    Tables of a version that recorded none have none: answers do without, or say that it is unknown.
+    """
+    for name, manifest in manifests.items():
+        made_by, asked = manifest.statistics.get(MADE_BY, {}), f"manifest of {name}: statistics"
+        if name == "clean":
+            found.add("settings.clean", made_by.get("clean"), asked, manifest)
+        elif name == "labels" and (settings := made_by.get("labels")):
+            source = settings["source"] or f"header {settings['header']}"
+            found.add("labels.source", source.rsplit("/", 1)[-1], asked, manifest)
+            found.add("labels.id_kind", settings["id_kind"].replace("_", " "), asked, manifest)
+        elif name == "features":
+            found.add("run.seed", manifest.statistics.get("splits_by", {}).get("seed"), asked, manifest)
+
+
+def _input(found: _Collector, manifests: Mapping[str, Manifest], workspace: Workspace) -> None:
+    """What was read, and where; and, where mailmill generated it, how."""
+    raw, counted = manifests["raw"], "manifest of raw: statistics"
+    paths = raw.statistics.get(MADE_BY, {}).get("input", {}).get("paths", [])
+    if "labels" not in manifests:
+        found.add("raw.unlabelled", raw.rows, "no table labels is published", raw)
+    found.add("input.objects", raw.statistics.get("objects"), counted, raw)
+    found.add("input.paths", paths, counted, raw)
     found.add("input.fingerprint", raw.inputs.get("objects"), "manifest of raw: inputs", raw)
-    found.add("run.seed", config.run.seed, asked, raw)
-    found.add("settings.clean", config.clean.model_dump(mode="json"), asked, raw)
-    found.add("settings.features", config.features.model_dump(mode="json"), asked, raw)
-    if "labels" in manifests:
-        source = config.labels.source or f"header {config.labels.header}"
-        found.add("labels.source", source.rsplit("/", 1)[-1], asked, manifests["labels"])
-        found.add("labels.id_kind", config.labels.id_kind.replace("_", " "), asked, manifests["labels"])
     if "clean" in manifests:
         clean = manifests["clean"]
         messages = clean.statistics.get("messages", 0)
         share = clean.statistics.get("rejects", 0) / messages if messages else 0.0
         found.add("clean.rejected_share", share, "rejects / messages", clean)
-    for root in config.input.paths:
+    for root in paths:
         mark = join(*_parent(root), "corpus.json")
         if workspace.storage.exists(mark):
             _generator(found, workspace.storage.read(mark), mark, raw)

@@ -13,6 +13,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
 
+from mailmill import schemas
 from mailmill.docs import answers, datasheet, lineage
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts, Profile, plain
@@ -176,7 +177,8 @@ def _index(content: Content) -> dict[str, Any]:
 
 def _table(content: Content, table: str) -> dict[str, Any]:
     facts = content.facts
-    columns = facts.below(f"{table}.columns")
+    meanings = schemas.COLUMNS[table]
+    columns = [(name, fact.value, meanings.get(name, "")) for name, fact in facts.below(f"{table}.columns").items()]
     known = [fact for fact in facts if fact.name.startswith(f"{table}.") and ".columns." not in fact.name]
     return {
         "page": f"table-{table}.html",

@@ -40,6 +40,7 @@ def summarise(workspace: Workspace) -> str:
             f"{s['labelled']} labelled ({classes}), {s['unlabelled']} without a label; "
             f"in the file {s['unmatched']} unmatched, {s['contradictory']} contradictory"
         )
+    lines += standing.earlier(workspace, "features", "scores")
     outdated = standing.outdated(workspace, metrics) if metrics else ""
     if metrics and features and metrics.inputs["features"] != features.fingerprint:
         lines += ["", "no figures: the models that are here were evaluated on other features"]

@@ -35,7 +35,7 @@ from mailmill.models.scoring import Model
 from mailmill.progress import watch
 from mailmill.quality import site as validation
 from mailmill.stages import own_vectors
-from mailmill.stages.opening import load_model, open_features
+from mailmill.stages.opening import features_as_made, load_model
 from mailmill.stages.scorer import sparse_of
 from mailmill.storage.filesystems import join
 from mailmill.storage.tables import Table
@@ -82,7 +82,7 @@ def _material(job: Job, documents: build.Documents) -> Material | None:
     evaluated = job.workspace.find("metrics")
     if evaluated is None or documents.facts.get("models.chosen") is None:  # whose figures are not these models'
         return None
-    table, clean = open_features(job), job.workspace.open("clean", schemas.CLEAN)
+    table, clean = features_as_made(job), job.workspace.open("clean", schemas.CLEAN)
     if evaluated.inputs["features"] != table.fingerprint:
         log.warning("no model cards: the models were evaluated on other features; run `mailmill run`")
         return None
@@ -102,12 +102,15 @@ def _material(job: Job, documents: build.Documents) -> Material | None:
 def _telling(
     job: Job, table: Table, models: Mapping[str, Model], drawn: samples.Sample, clean: samples.Reduce, mails: int
 ) -> dict[str, list[Word]] | None:
-    """The words that move each model most, where `docs.words` lets words be shown."""
+    """The words that move each model most, where `docs.words` lets words be shown and the vectors are theirs."""
     source, shown = job.config.features.vectors, job.config.docs.words
     if shown == "never" or (shown == "package" and not source.startswith("package:")):
         return None
     shared = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
     store, spec = shared.open(), FeatureSpec.from_dict(table.manifest.statistics["specification"])
+    if store.fingerprint != spec.fingerprint:
+        log.warning("no words on model cards: the features were made with other word vectors than %s", source)
+        return None
     share = min(1.0, COUNTED_MAILS / max(mails, 1))
     counts = clean(
         count_mails, operator.add, Occurrence(shared, min(FREQUENT, store.count), int(share * 2**32), spec.max_words)

@@ -26,6 +26,7 @@ from mailmill.progress import counted, watch
 from mailmill.quality import polarity
 from mailmill.quality.profile import Known
 from mailmill.stages import own_vectors
+from mailmill.stages.opening import tell_of_earlier
 from mailmill.stages.scorer import vectors_in_use, weights_in_use
 from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.tables import Table, fingerprints
@@ -36,6 +37,7 @@ def features(job: Job) -> Table:
     settings, seed = job.config.features, job.config.run.seed
     texts = job.workspace.open("clean", schemas.CLEAN)
     labels = [job.workspace.open("labels", schemas.LABELS)] if job.config.labels.given else []
+    tell_of_earlier(job, "clean", *(table.name for table in labels))
     classes = [name for table in labels for name in sorted(table.manifest.statistics["classes"])]
     store = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
     spec = FeatureSpec.of(store.open(), settings, classes)

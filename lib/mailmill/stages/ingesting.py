@@ -26,6 +26,7 @@ from mailmill.storage.containers import Limits
 from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.ledger import Base
 from mailmill.storage.lookup import Lookup, keys_of
+from mailmill.storage.manifests import MADE_BY
 from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_batches
 from mailmill.storage.tables import Stage, Table
 
@@ -148,8 +149,19 @@ def _publish(
         written += ledger.write(taken, day, stage.sink_for({"ledger": ledger.SCHEMA}))
     written = base.written + written
     reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
+    besides = {**_read_below(job, stage, base), **besides}
     statistics = ledger.totals(days) | {"days": days, "companions": ledger.companions(stage, written)}
     return done(job.publish(stage, written, statistics | {"reasons": reasons, **besides}), "raw")
+
+
+def _read_below(job: Job, stage: Stage, base: Base) -> dict[str, Any]:
+    """The statistic of where the objects were read; none where some are kept of a version that did not record it."""
+    paths, raw = list(job.config.input.paths), stage.previous["raw"]
+    if job.config.ingest.keep_gone and base.objects and raw is not None:  # else all of them are below today's paths
+        if MADE_BY not in raw.statistics:
+            return {}
+        paths = list(dict.fromkeys([*raw.statistics[MADE_BY]["input"]["paths"], *paths]))
+    return {MADE_BY: {"input": {"paths": paths}}}
 
 
 def _drop_duplicates(job: Job, stage: Stage, written: list[Written], base: Base, folder: str) -> list[Written]:

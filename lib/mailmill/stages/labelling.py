@@ -17,6 +17,7 @@ from mailmill.job import Job, done, skipped
 from mailmill.progress import watch
 from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.lookup import Lookup, keys_of
+from mailmill.storage.manifests import MADE_BY
 from mailmill.storage.tables import Table, fingerprints
 
 log = logging.getLogger("mailmill")
@@ -66,6 +67,7 @@ def label(job: Job) -> Table:
         "contradictory": contradictory,
         "incomplete": incomplete,
         "classes": {name: n for (name,), n in sorted(classes.items())},
+        MADE_BY: {"labels": settings.model_dump(mode="json")},
     }
     if settings.id_kind == "source" and counts["unmatched"] and raw.manifest.statistics["duplicates"]:
         log.warning(

@@ -10,7 +10,7 @@ from mailmill import schemas
 from mailmill.errors import DataError
 from mailmill.features.spec import FeatureSpec
 from mailmill.job import Job
-from mailmill.models import artifact, training
+from mailmill.models import artifact, standing, training
 from mailmill.models.data import MapReduce
 from mailmill.models.dataset import fragments
 from mailmill.progress import Progress, counted
@@ -20,6 +20,18 @@ log = logging.getLogger("mailmill")
 
 
 def open_features(job: Job) -> Table:
+    """The features table, to train, judge or score with; the log tells of what was made anew since it was."""
+    tell_of_earlier(job, "features")
+    return features_as_made(job)
+
+
+def tell_of_earlier(job: Job, *names: str) -> None:
+    """Say which of these tables, and of those that they come from, are of an earlier version of another."""
+    for said in standing.earlier(job.workspace, *names):
+        log.warning(said)
+
+
+def features_as_made(job: Job) -> Table:
     """The features table; its columns are what its specification says.
 
     The log tells of settings that it was not made by: it stays as it is until `mailmill features`.

@@ -33,6 +33,7 @@ log = logging.getLogger("mailmill")
 FORMAT = "mailmill.manifest"
 VERSION = 1
 NAME = "_manifest.json"
+MADE_BY = "made_by"  # a statistic: by section, the settings that a table was made by and that people are told of
 #: Tables that are made from mail itself, which may have left the place where it was read (`ingest.keep_gone`).
 _OF_MAIL = ("raw", "raw_rejects", "ledger")
 

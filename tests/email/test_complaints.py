@@ -762,6 +762,34 @@ def test_a_last_line_that_opens_as_a_sentence_is_no_name(last: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "verdict",
+    [
+        "Ruined.", "Heartbroken.", "Gutted.", "Flawless.", "Misleading.", "Robbery.", "Leaking.", "Woohoo.", "Boggle.",
+        "Ekelhaft.", "Undicht.", "Zerkratzt.", "Superbe.", "Minable.", "Desastre.", "Impresionante.", "Disastro.",
+        "Stupendo.", "Maravilhoso.", "Prachtig.", "Walgelijk.", "Écœurée.", "Niete…",
+    ],
+)  # fmt: skip
+def test_a_verdict_of_one_word_with_a_full_stop_is_neither_a_sign_off_nor_a_strangers_name(verdict: str) -> None:
+    sender = "Kim Noll <kim@x.example>"
+    for below in ("\n\nKim", "\nKim", "\n\n- Kim", "\n\nKim Noll", ""):
+        assert clean_text(f"{OPENING}\n\n{verdict}{below}", sender) == f"{OPENING}\n\n{verdict}"
+    assert clean_text(f"{OPENING}\n\n{verdict}\n\nKim Noll") == f"{OPENING}\n\n{verdict}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sender"),
+    [
+        ("Kim.", "Kim Noll <kim@x.example>"), ("Mike.", "Michael Noll <m.noll@x.example>"), ("Duane.", ""),
+        ("Vasco.", "vcferraz@x.example"), ("Kim Berg.", "Kim Noll <kim@x.example>"), ("Cheers.", "Kim Noll"),
+        ("Pádraig.", "Padraig Noll <p@x.example>"), ("Jérôme.", "jerome.noll@x.example"), ("Soren.", "Søren Noll"),
+        ("Łukasz.", "lukasz@x.example"), ("Žaneta", "Zaneta Noll"), ("- Á.", "Agnes Noll"), ("É.N.", "Eve Noll"),
+    ],
+)  # fmt: skip
+def test_a_name_with_a_full_stop_that_may_be_the_senders_goes(name: str, sender: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{name}", sender) == OPENING
+
+
+@pytest.mark.parametrize(
     "name", ["Mia Schneider", "Will Jones", "He Ping", "Ma Li", "I. Noll", "IT Support", "Ho Nguyen", "Bin Li",
              "Han de Vries", "Mia von Holt", "Mine Yilmaz", "Nada Petrovic"],
 )  # fmt: skip

@@ -167,15 +167,19 @@ def _stays(lines: Lines, i: int, state: str, names: frozenset[str]) -> bool:
 def _remarks(lines: Lines, marks: Marks, i: int, start: int, state: str, names: frozenset[str]) -> bool:
     """Is line `i`, which no rule takes, a remark of a few words, or what somebody announced?
 
-    What signs off, in whatever language, is one word or ends with a comma, or stands right above a name.
+    What signs off, in whatever language, is one word without a full stop ("Ruined." has one) or ends with a comma, or
+    stands right above a name.
     """
     line = lines[i]
     if is_sender(line.bare, names) or any([line.rule(kind) for kind in _CLOSING]):
         return False
     if not line.shape.contact and _is_announced(lines, marks, i, start):
         return True
-    brief = state == "signoff" and line.shape.words > 1 and line.bare[-1] != ","
-    return brief and (opens_sentence(line.bare) or _is_set_off(lines, marks, i))
+    if state != "signoff" or line.bare[-1] == ",":
+        return False
+    if line.shape.words == 1:
+        return line.bare[-1] in ".…"
+    return opens_sentence(line.bare) or _is_set_off(lines, marks, i)
 
 
 def _is_set_off(lines: Lines, marks: Marks, i: int) -> bool:

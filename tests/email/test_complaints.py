@@ -492,6 +492,37 @@ def test_what_somebody_is_told_to_have_written_is_the_authors(told: str, said: s
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        "On 3 March 2025 Kim from support wrote:", "Am 3. März 2025 schrieb Frau Müller:",
+        "Le 3 mars 2025 le technicien Durand a écrit :", "El 3 de marzo de 2025 el agente Pérez escribió:",
+        "Em 3 de março de 2025 o técnico Pereira escreveu:", "Il 3 marzo 2025 il tecnico Rossi ha scritto:",
+        "Op 3 maart 2025 schreef mevrouw Jansen:",
+    ],
+)  # fmt: skip
+def test_what_somebody_is_told_to_have_written_may_open_a_mail(told: str) -> None:
+    text = f"{told}\n\nWe will refund you.\n\n{CLOSING}"
+    assert clean_text(f"{text}\n\nAda", "Ada Byron") == text
+
+
+@pytest.mark.parametrize(
+    ("header", "theirs"),
+    [
+        ("On Mon, 3 Mar 2025 09:12:44 +0100 Kim Noll wrote:", "We will refund you."),
+        ("On 3 Mar 2025, at 09:12, Kim Noll wrote:", "We will refund you."),
+        ("On 3 March 2025 Kim Noll <kim@x.example> wrote:", "We will refund you."),
+        ("On Mon, 3 Mar 2025, Kim Noll wrote:", "> We will refund you."),
+        ("On Mon, 3 Mar 2025, Kim Noll wrote:", "--]We will refund you.\n--]All of it."),
+        ("On Mon, 3 Mar 2025, Kim Noll wrote:", "Ada,\n> We will refund you."),
+    ],
+)  # fmt: skip
+def test_what_a_program_writes_above_a_quote_may_open_a_mail(header: str, theirs: str) -> None:
+    text = clean_text(f"{header}\n{theirs}\n\n> Soon.\n\n{CLOSING}" if ">" in theirs else f"{header}\n{theirs}")
+    assert "Noll" not in text
+    assert "refund" not in text
+
+
+@pytest.mark.parametrize(
     "said", ['"We will refund you" - and nothing happened.', "“We will”, but you did not.", "«Oui» (mardi)."]
 )
 @pytest.mark.parametrize("told", ["On 3 March 2025 Bob Hill wrote:", "Am 03.03.2025 um 10:00 schrieb Bob Hill:"])
@@ -759,6 +790,25 @@ def test_a_last_line_that_opens_as_a_sentence_is_no_name(last: str) -> None:
     for sender in ("Kim Noll <kim@x.example>", ""):
         assert clean_text(f"{OPENING}\n\n{last}", sender) == f"{OPENING}\n\n{last}"
         assert clean_text(f"{OPENING}\n\n{last}\n\nKim Noll", sender) == f"{OPENING}\n\n{last}"
+
+
+@pytest.mark.parametrize("greeting", ["¡Hola!", "¡Buenos días!", "¡Hola, Juan!", "¡Hola Juan!", "¡Buenas tardes!"])
+@pytest.mark.parametrize("closing", ["¡Gracias!", "¡Muchas gracias!", "¡Un saludo!", "¡Saludos!", "¡Un abrazo!"])
+def test_spanish_greetings_and_sign_offs_may_open_with_their_sign(greeting: str, closing: str) -> None:
+    for name in ("\n\nAda", "\nAda", ""):
+        assert clean_text(f"{greeting}\n\n{OPENING}\n\n{closing}{name}", "Ada Byron") == OPENING
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "¡Hola, sigue roto!", "¡Gracias por nada!", "¡Estafa!", "¿Cuándo llega?", "¡No!", "¡Hola no funciona nada!",
+        "¡Saludos al jefe que me estafó!", "¡Gracias, pero sigue sin funcionar!",
+    ],
+)  # fmt: skip
+def test_what_opens_with_a_spanish_sign_and_says_something_stays(said: str) -> None:
+    assert clean_text(f"{said}\n\n{OPENING}\n\nAda", "Ada Byron") == f"{said}\n\n{OPENING}"
+    assert clean_text(f"{OPENING}\n\n{said}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{said}"
 
 
 @pytest.mark.parametrize(

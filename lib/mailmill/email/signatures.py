@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import LONG_KINDS, Lines
-from mailmill.email.names import is_sender
+from mailmill.email.introduced import breaks_off
+from mailmill.email.lines import LONG_KINDS, Line, Lines
+from mailmill.email.names import PARTICLES, is_sender
+from mailmill.email.patterns import PATTERNS
+from mailmill.email.signing import opens_sentence
 from mailmill.email.tails import RULED, Marks, mark
 
 #: So many of the lowest lines may belong to a sign-off and a signature.
 MAX_CLOSING: Final = 14
+#: So many sentences may hang on a signature, and so many lines stand below it in a paragraph of their own.
+MAX_ADDED: Final = 2
 
 #: An item of a list is content, however much its words look like a name or a place.
 ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
@@ -72,6 +77,84 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """The sender's whole name, set off, a title or a way to reach them among the three lines below, and all that hangs
+    on it, slogans included; what is left above, which is text.
+
+    Below all ways to reach them what says something stays, and so does a last paragraph of few lines.
+    """
+    for k in range(max(1, len(solid) - MAX_CLOSING), len(solid) - 1) if names else ():
+        if not _is_owner(lines, solid, k, names):
+            continue
+        end = _end_of_owned(lines, solid, k + 1)
+        block = [lines[i] for i in solid[k + 1 : end]]
+        if not any([line.shape.contact or line.rule("contact") for line in block[:3]]):
+            return solid
+        if end < len(solid) and not reaches(lines, solid[k + 1 : end]):
+            return solid
+        sentences = sum([line.shape.prose for line in block])
+        if sentences > MAX_ADDED or len(solid) - end > MAX_ADDED or not _has_text(lines, solid[:k]):
+            return solid
+        mark(marks, solid[k:end], "signature", "signature.block")
+        mark(marks, solid[end:], "body", "body.says")
+        return solid[:k]
+    return solid
+
+
+def _end_of_owned(lines: Lines, solid: list[int], k: int) -> int:
+    """Where what hangs on a name ends, from place `k` on: at a blank line, or below all ways to reach it at a sentence
+    that speaks."""
+    end = k
+    while end < len(solid) and lines.bares[solid[end] - 1]:
+        end += 1
+    said = end
+    for j in range(end - 1, k - 1, -1):
+        line = lines[solid[j]]
+        if line.rule("contact") or ((line.shape.phone or line.shape.address) and not line.shape.prose):
+            break
+        if _speaks(line):
+            said = j
+    return said
+
+
+def _is_owner(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> bool:
+    """Is the line `solid[k]` the sender's name of two words or more, with degrees behind it, below a blank line or what
+    signs off?"""
+    line, above = lines[solid[k]], lines[solid[k - 1]]
+    if (
+        line.bare[-1] in ".?!:;"
+        or not (line.bare[0].isupper() and line.shape.words > 1)
+        or any(map(str.isdigit, line.bare))
+    ):
+        return False
+    if lines.bares[solid[k] - 1] and not (above.rule("signoff") or above.rule("thanks")):
+        return False
+    if breaks_off(above):
+        return False  # "I live at"
+    words = [word for word in line.bare.replace(",", " ").split() if word[0].isalpha()]
+    if not all([word[0].isupper() or word in PARTICLES for word in words]):
+        return False
+    return len(words) > 1 and any([is_sender(" ".join(words[:size]), names) for size in (2, 3) if size <= len(words)])
+
+
+def _speaks(line: Line) -> bool:
+    """Does it ask, speak of its author or open with a word of sentences ("Please send a new lid."), and is no standard
+    text?"""
+    if not (line.shape.prose or line.shape.remark) or any([line.rule(kind) for kind in LONG_KINDS]):
+        return False
+    said = line.bare.lower()
+    return (
+        line.bare[-1] == "?"
+        or opens_sentence(line.bare)
+        or any([own.search(said) is not None for own in PATTERNS.first_person.values()])
+    )
+
+
+def _has_text(lines: Lines, above: list[int]) -> bool:
+    """Does one of the lines say something, not only greet?"""
+    return any([lines[i].shape.prose or lines[i].shape.remark for i in above if not lines[i].rule("greeting")])
 
 
 def reaches(lines: Lines, block: list[int]) -> bool:

@@ -932,3 +932,54 @@ def test_a_few_words_above_a_thank_you_stay_where_a_few_stand_below(below: str) 
 @pytest.mark.parametrize("said", ["Order 4711", "it works now"])
 def test_what_is_said_below_a_thank_you_and_a_name_stays(said: str) -> None:
     assert clean_text(f"{OPENING}\n\nThanks,\nBob\n{said}") == f"{OPENING}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "cry",
+    [
+        "Scammers!",
+        "Woohoo!",
+        "Spitze!",
+        "Oooops!",
+        "Oooops:",
+        "Voleurs!",
+        "Voleurs !",
+        "Ladrones!",
+        "Regarding:",
+        'Why "Eek"?',
+    ],
+)
+def test_a_cry_above_the_text_is_no_greeting(cry: str) -> None:
+    for name in ("\n\nAda", ""):
+        assert clean_text(f"{cry}\n\n{OPENING}{name}", "Ada Byron") == f"{cry}\n\n{OPENING}"
+
+
+def test_a_name_with_an_exclamation_mark_is_a_greeting_where_the_quote_is_theirs() -> None:
+    quote = "On Mon, 3 Mar 2025 at 09:12, Bob Hill <bob@x.example> wrote:\n> Well?"
+    assert clean_text(f"Bob!\n\n{OPENING}\n\n{quote}") == OPENING
+    assert clean_text(f"Frau Hill!\n\n{OPENING}") == clean_text(f"Hallöchen!\n\n{OPENING}") == OPENING
+
+
+HEAD = "Ada Byron\n12 Mill Lane\nLeeds LS1 4AB\n\nAcme Ltd\nCustomer Care\n1 Park Row\nLeeds LS1 5AB\n\n3 March 2025"
+
+
+@pytest.mark.parametrize("subject", ["", "\n\nOrder 4711"])
+@pytest.mark.parametrize(
+    "greeting",
+    ["Dear Sirs,", "Dear Mr Hill,", "Sehr geehrte Damen und Herren,", "Madame, Monsieur,", "Estimados señores,"],
+)
+def test_the_greeting_of_a_letter_goes_below_its_head(greeting: str, subject: str) -> None:
+    text = f"{HEAD}{subject}\n\n{greeting}\n\n{OPENING}\n\nYours faithfully,\nAda Byron"
+    assert clean_text(text, "Ada Byron <ada@x.example>") == f"{HEAD}{subject}\n\n{OPENING}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}\n\nYou wrote to me:\n\nDear Ada,\n\n{OPENING}",
+        f"{HEAD}\n\n{OPENING}\n\nDear Sirs,\n\n{CLOSING}",
+        f"{HEAD}\nDear Sirs,\n{OPENING}",
+    ],
+)
+def test_what_greets_in_the_middle_of_a_text_stays(text: str) -> None:
+    assert clean_text(text, "Ada Byron <ada@x.example>") == text

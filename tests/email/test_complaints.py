@@ -983,3 +983,17 @@ def test_the_greeting_of_a_letter_goes_below_its_head(greeting: str, subject: st
 )
 def test_what_greets_in_the_middle_of_a_text_stays(text: str) -> None:
     assert clean_text(text, "Ada Byron <ada@x.example>") == text
+
+
+@pytest.mark.parametrize(
+    "card", ["Mary Day\n07700 900123", "Mary Hill\nmary@x.example", "Mary Ann Day\n+44 113 496 0000"]
+)
+def test_somebody_elses_name_and_number_stay_above_the_senders_name(card: str) -> None:
+    text = f"{OPENING} Please call my wife instead.\n\n{card}"
+    assert clean_text(f"{text}\n\nJo", "Jo Day <jo.day@x.example>") == text
+    assert clean_text(f"{text}\n\nJo Day", "Jo Day <jo.day@x.example>") == text
+
+
+@pytest.mark.parametrize("card", ["Jo Day\n07700 900123", "Joseph Day\n07700 900123", "Sales Manager\n07700 900123"])
+def test_the_senders_name_and_number_go_above_the_name_alone(card: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{card}\n\nJo", "Jo Day <jo.day@x.example>") == OPENING

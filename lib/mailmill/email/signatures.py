@@ -7,7 +7,7 @@ from typing import Final
 
 from mailmill.email.introduced import breaks_off
 from mailmill.email.lines import LONG_KINDS, Line, Lines
-from mailmill.email.names import PARTICLES, is_sender
+from mailmill.email.names import PARTICLES, is_like_sender, is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signing import opens_sentence
 from mailmill.email.tails import RULED, Marks, mark
@@ -73,7 +73,7 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         )
     if not named and not (opens and contacts >= 2 and contacts * 2 >= len(solid) - low and reaches(lines, solid[low:])):
         return solid
-    if not opens and not is_sender(top.bare, names):
+    if (not opens and not is_sender(top.bare, names)) or _is_anothers(lines, solid[low:], names):
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
@@ -92,7 +92,7 @@ def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozens
         block = [lines[i] for i in solid[k + 1 : end]]
         if not any([line.shape.contact or line.rule("contact") for line in block[:3]]):
             return solid
-        if end < len(solid) and not reaches(lines, solid[k + 1 : end]):
+        if end < len(solid) and not (reaches(lines, solid[k + 1 : end]) and _has_text(lines, solid[end:])):
             return solid
         sentences = sum([line.shape.prose for line in block])
         if sentences > MAX_ADDED or len(solid) - end > MAX_ADDED or not _has_text(lines, solid[:k]):
@@ -204,6 +204,14 @@ def _underlines(lines: Lines, solid: list[int], k: int) -> bool:
 def _is_directory(lines: Lines, block: list[int]) -> bool:
     """Do two lines or more hold a name and a number each ("Ada Byron  x1111"): people to call, not a signature?"""
     return sum([_ENTRY.match(lines.bares[i]) is not None and not lines[i].rule("contact") for i in block]) > 1
+
+
+def _is_anothers(lines: Lines, block: list[int], names: frozenset[str]) -> bool:
+    """Is it somebody else's name and number above the sender's name alone: "Mary Day / 07700 900123", then "Jo"?"""
+    top = lines[block[0]]
+    if lines.bares[block[-1] - 1] or not is_sender(lines.bares[block[-1]], names) or top.shape.title:
+        return False
+    return top.shape.name and top.shape.words > 1 and not is_like_sender(top.bare.partition(" ")[0], names)
 
 
 def _is_number(bare: str) -> bool:

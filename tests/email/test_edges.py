@@ -587,7 +587,8 @@ def test_a_signature_of_the_senders_own_may_hold_a_sentence(above: str, card: st
     "said",
     [
         "I also miss the lid of the box.", "Please send a new lid to us.", "When will the new one come?",
-        "It smokes since last Monday.", "Bitte senden Sie einen neuen Deckel.", "Nobody answers when I call.",
+        "It smokes since last Monday.", "The lid is missing as well.", "Der Deckel fehlt auch noch.",
+        "Bitte senden Sie einen neuen Deckel.", "Nobody answers when I call.",
     ],
 )  # fmt: skip
 def test_what_the_author_says_below_a_signature_of_their_own_stays(said: str) -> None:

@@ -9,7 +9,7 @@ from mailmill.email.introduced import breaks_off
 from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.names import PARTICLES, is_like_sender, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.signing import opens_sentence
+from mailmill.email.speech import TELLING
 from mailmill.email.tails import RULED, Marks, mark
 
 #: So many of the lowest lines may belong to a sign-off and a signature.
@@ -20,6 +20,7 @@ MAX_ADDED: Final = 2
 #: An item of a list is content, however much its words look like a name or a place.
 ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
 _ENTRY: Final = re.compile(r"[A-ZÀ-Þ][\w'’-]{1,15},? [A-ZÀ-Þ][\w.'’-]{1,15}[\s:–-]{1,30}[x(+]{0,2}\d[\d\s()./-]{2,20}$")
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 
 
@@ -140,16 +141,13 @@ def _is_owner(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> 
 
 
 def _speaks(line: Line) -> bool:
-    """Does it ask, speak of its author or open with a word of sentences ("Please send a new lid."), and is no standard
-    text?"""
+    """Does it ask, speak of its author or hold a word of sentences ("The lid is missing."), and is no standard text?"""
     if not (line.shape.prose or line.shape.remark) or any([line.rule(kind) for kind in LONG_KINDS]):
         return False
     said = line.bare.lower()
-    return (
-        line.bare[-1] == "?"
-        or opens_sentence(line.bare)
-        or any([own.search(said) is not None for own in PATTERNS.first_person.values()])
-    )
+    if line.bare[-1] == "?" or not TELLING.isdisjoint(_WORD.findall(said)):
+        return True
+    return any([own.search(said) is not None for own in PATTERNS.first_person.values()])
 
 
 def _has_text(lines: Lines, above: list[int]) -> bool:

@@ -492,6 +492,37 @@ def test_what_somebody_is_told_to_have_written_is_the_authors(told: str, said: s
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        "On 3 March 2025 Kim from support wrote:", "Am 3. März 2025 schrieb Frau Müller:",
+        "Le 3 mars 2025 le technicien Durand a écrit :", "El 3 de marzo de 2025 el agente Pérez escribió:",
+        "Em 3 de março de 2025 o técnico Pereira escreveu:", "Il 3 marzo 2025 il tecnico Rossi ha scritto:",
+        "Op 3 maart 2025 schreef mevrouw Jansen:",
+    ],
+)  # fmt: skip
+def test_what_somebody_is_told_to_have_written_may_open_a_mail(told: str) -> None:
+    text = f"{told}\n\nWe will refund you.\n\n{CLOSING}"
+    assert clean_text(f"{text}\n\nAda", "Ada Byron") == text
+
+
+@pytest.mark.parametrize(
+    ("header", "theirs"),
+    [
+        ("On Mon, 3 Mar 2025 09:12:44 +0100 Kim Noll wrote:", "We will refund you."),
+        ("On 3 Mar 2025, at 09:12, Kim Noll wrote:", "We will refund you."),
+        ("On 3 March 2025 Kim Noll <kim@x.example> wrote:", "We will refund you."),
+        ("On Mon, 3 Mar 2025, Kim Noll wrote:", "> We will refund you."),
+        ("On Mon, 3 Mar 2025, Kim Noll wrote:", "--]We will refund you.\n--]All of it."),
+        ("On Mon, 3 Mar 2025, Kim Noll wrote:", "Ada,\n> We will refund you."),
+    ],
+)  # fmt: skip
+def test_what_a_program_writes_above_a_quote_may_open_a_mail(header: str, theirs: str) -> None:
+    text = clean_text(f"{header}\n{theirs}\n\n> Soon.\n\n{CLOSING}" if ">" in theirs else f"{header}\n{theirs}")
+    assert "Noll" not in text
+    assert "refund" not in text
+
+
+@pytest.mark.parametrize(
     "said", ['"We will refund you" - and nothing happened.', "“We will”, but you did not.", "«Oui» (mardi)."]
 )
 @pytest.mark.parametrize("told", ["On 3 March 2025 Bob Hill wrote:", "Am 03.03.2025 um 10:00 schrieb Bob Hill:"])
@@ -761,6 +792,53 @@ def test_a_last_line_that_opens_as_a_sentence_is_no_name(last: str) -> None:
         assert clean_text(f"{OPENING}\n\n{last}\n\nKim Noll", sender) == f"{OPENING}\n\n{last}"
 
 
+@pytest.mark.parametrize("greeting", ["¡Hola!", "¡Buenos días!", "¡Hola, Juan!", "¡Hola Juan!", "¡Buenas tardes!"])
+@pytest.mark.parametrize("closing", ["¡Gracias!", "¡Muchas gracias!", "¡Un saludo!", "¡Saludos!", "¡Un abrazo!"])
+def test_spanish_greetings_and_sign_offs_may_open_with_their_sign(greeting: str, closing: str) -> None:
+    for name in ("\n\nAda", "\nAda", ""):
+        assert clean_text(f"{greeting}\n\n{OPENING}\n\n{closing}{name}", "Ada Byron") == OPENING
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "¡Hola, sigue roto!", "¡Gracias por nada!", "¡Estafa!", "¿Cuándo llega?", "¡No!", "¡Hola no funciona nada!",
+        "¡Saludos al jefe que me estafó!", "¡Gracias, pero sigue sin funcionar!",
+    ],
+)  # fmt: skip
+def test_what_opens_with_a_spanish_sign_and_says_something_stays(said: str) -> None:
+    assert clean_text(f"{said}\n\n{OPENING}\n\nAda", "Ada Byron") == f"{said}\n\n{OPENING}"
+    assert clean_text(f"{OPENING}\n\n{said}\n\nAda", "Ada Byron") == f"{OPENING}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        "Ruined.", "Heartbroken.", "Gutted.", "Flawless.", "Misleading.", "Robbery.", "Leaking.", "Woohoo.", "Boggle.",
+        "Ekelhaft.", "Undicht.", "Zerkratzt.", "Superbe.", "Minable.", "Desastre.", "Impresionante.", "Disastro.",
+        "Stupendo.", "Maravilhoso.", "Prachtig.", "Walgelijk.", "Écœurée.", "Niete…",
+    ],
+)  # fmt: skip
+def test_a_verdict_of_one_word_with_a_full_stop_is_neither_a_sign_off_nor_a_strangers_name(verdict: str) -> None:
+    sender = "Kim Noll <kim@x.example>"
+    for below in ("\n\nKim", "\nKim", "\n\n- Kim", "\n\nKim Noll", ""):
+        assert clean_text(f"{OPENING}\n\n{verdict}{below}", sender) == f"{OPENING}\n\n{verdict}"
+    assert clean_text(f"{OPENING}\n\n{verdict}\n\nKim Noll") == f"{OPENING}\n\n{verdict}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sender"),
+    [
+        ("Kim.", "Kim Noll <kim@x.example>"), ("Mike.", "Michael Noll <m.noll@x.example>"), ("Duane.", ""),
+        ("Vasco.", "vcferraz@x.example"), ("Kim Berg.", "Kim Noll <kim@x.example>"), ("Cheers.", "Kim Noll"),
+        ("Pádraig.", "Padraig Noll <p@x.example>"), ("Jérôme.", "jerome.noll@x.example"), ("Soren.", "Søren Noll"),
+        ("Łukasz.", "lukasz@x.example"), ("Žaneta", "Zaneta Noll"), ("- Á.", "Agnes Noll"), ("É.N.", "Eve Noll"),
+    ],
+)  # fmt: skip
+def test_a_name_with_a_full_stop_that_may_be_the_senders_goes(name: str, sender: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{name}", sender) == OPENING
+
+
 @pytest.mark.parametrize(
     "name", ["Mia Schneider", "Will Jones", "He Ping", "Ma Li", "I. Noll", "IT Support", "Ho Nguyen", "Bin Li",
              "Han de Vries", "Mia von Holt", "Mine Yilmaz", "Nada Petrovic"],
@@ -854,3 +932,68 @@ def test_a_few_words_above_a_thank_you_stay_where_a_few_stand_below(below: str) 
 @pytest.mark.parametrize("said", ["Order 4711", "it works now"])
 def test_what_is_said_below_a_thank_you_and_a_name_stays(said: str) -> None:
     assert clean_text(f"{OPENING}\n\nThanks,\nBob\n{said}") == f"{OPENING}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "cry",
+    [
+        "Scammers!",
+        "Woohoo!",
+        "Spitze!",
+        "Oooops!",
+        "Oooops:",
+        "Voleurs!",
+        "Voleurs !",
+        "Ladrones!",
+        "Regarding:",
+        'Why "Eek"?',
+    ],
+)
+def test_a_cry_above_the_text_is_no_greeting(cry: str) -> None:
+    for name in ("\n\nAda", ""):
+        assert clean_text(f"{cry}\n\n{OPENING}{name}", "Ada Byron") == f"{cry}\n\n{OPENING}"
+
+
+def test_a_name_with_an_exclamation_mark_is_a_greeting_where_the_quote_is_theirs() -> None:
+    quote = "On Mon, 3 Mar 2025 at 09:12, Bob Hill <bob@x.example> wrote:\n> Well?"
+    assert clean_text(f"Bob!\n\n{OPENING}\n\n{quote}") == OPENING
+    assert clean_text(f"Frau Hill!\n\n{OPENING}") == clean_text(f"Hallöchen!\n\n{OPENING}") == OPENING
+
+
+HEAD = "Ada Byron\n12 Mill Lane\nLeeds LS1 4AB\n\nAcme Ltd\nCustomer Care\n1 Park Row\nLeeds LS1 5AB\n\n3 March 2025"
+
+
+@pytest.mark.parametrize("subject", ["", "\n\nOrder 4711"])
+@pytest.mark.parametrize(
+    "greeting",
+    ["Dear Sirs,", "Dear Mr Hill,", "Sehr geehrte Damen und Herren,", "Madame, Monsieur,", "Estimados señores,"],
+)
+def test_the_greeting_of_a_letter_goes_below_its_head(greeting: str, subject: str) -> None:
+    text = f"{HEAD}{subject}\n\n{greeting}\n\n{OPENING}\n\nYours faithfully,\nAda Byron"
+    assert clean_text(text, "Ada Byron <ada@x.example>") == f"{HEAD}{subject}\n\n{OPENING}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}\n\nYou wrote to me:\n\nDear Ada,\n\n{OPENING}",
+        f"{HEAD}\n\n{OPENING}\n\nDear Sirs,\n\n{CLOSING}",
+        f"{HEAD}\nDear Sirs,\n{OPENING}",
+    ],
+)
+def test_what_greets_in_the_middle_of_a_text_stays(text: str) -> None:
+    assert clean_text(text, "Ada Byron <ada@x.example>") == text
+
+
+@pytest.mark.parametrize(
+    "card", ["Mary Day\n07700 900123", "Mary Hill\nmary@x.example", "Mary Ann Day\n+44 113 496 0000"]
+)
+def test_somebody_elses_name_and_number_stay_above_the_senders_name(card: str) -> None:
+    text = f"{OPENING} Please call my wife instead.\n\n{card}"
+    assert clean_text(f"{text}\n\nJo", "Jo Day <jo.day@x.example>") == text
+    assert clean_text(f"{text}\n\nJo Day", "Jo Day <jo.day@x.example>") == text
+
+
+@pytest.mark.parametrize("card", ["Jo Day\n07700 900123", "Joseph Day\n07700 900123", "Sales Manager\n07700 900123"])
+def test_the_senders_name_and_number_go_above_the_name_alone(card: str) -> None:
+    assert clean_text(f"{OPENING}\n\n{card}\n\nJo", "Jo Day <jo.day@x.example>") == OPENING

@@ -559,3 +559,65 @@ def test_a_signature_between_rows_goes_above_what_nobody_knows(sender: str) -> N
     assert clean_text(f"{OWN}\n\nThanks,\n{signature}\n\n{notice}", sender) == f"{OWN}\n\n{notice}"
     heading = f"Thanks,\n{row}\nNew Results\n{row}\n\n{OWN}"
     assert clean_text(f"{OWN}\n\n{heading}", sender) == f"{OWN}\n\n{heading}"
+
+
+CARD = "Olivia Grant\nOffice Manager\nT: 0113 496 0000"
+GRANT = "Olivia Grant <olivia.grant@x.example>"
+
+
+@pytest.mark.parametrize("above", ["Thanks,\nOlivia\n\n", "Olivia\n\n", "Kind regards,\n\n", "Kind regards,\n", ""])
+@pytest.mark.parametrize(
+    "card",
+    [
+        *(f"{CARD}\n{slogan}" for slogan in (
+            "Making work better.", "Winner of the 2024 Customer Service Award!",
+            "Proud sponsor of Leeds United Women.", "Turning data into decisions.")),
+        *(f"Olivia Grant BSc (Hons) MCIPD\nOffice Manager\n{line}\nT: 0113 496 0000" for line in (
+            "Pronouns: she/her", "Find us on Facebook", "Customer Number: 4711", "A member of the Acme Group",
+            "Book time to meet with me", "P Please consider the environment before printing this e-mail")),
+    ],
+)  # fmt: skip
+def test_a_signature_of_the_senders_own_may_hold_a_sentence(above: str, card: str) -> None:
+    if above == "Kind regards,\n" and card.startswith(CARD):
+        above = "Kind regards,\n\n"
+    assert clean_text(f"Hello,\n\n{OWN}\n\n{above}{card}", GRANT) == OWN
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I also miss the lid of the box.", "Please send a new lid to us.", "When will the new one come?",
+        "It smokes since last Monday.", "The lid is missing as well.", "Der Deckel fehlt auch noch.",
+        "Bitte senden Sie einen neuen Deckel.", "Nobody answers when I call.",
+    ],
+)  # fmt: skip
+def test_what_the_author_says_below_a_signature_of_their_own_stays(said: str) -> None:
+    for gap in ("\n", "\n\n"):
+        assert clean_text(f"{OWN}\n\n{CARD}{gap}{said}", GRANT) == f"{OWN}\n\n{said}"
+    assert said in clean_text(f"Hello,\n\n{CARD}\n{said}", GRANT)
+    assert said in clean_text(f"{CARD}\n{said}", GRANT)
+
+
+@pytest.mark.parametrize("announced", ["Please write to:\n\n", "I live at\n\n", "My new card reads:\n"])
+def test_a_card_of_the_authors_that_was_announced_stays(announced: str) -> None:
+    text = f"{OWN}\n\n{announced}{CARD}\nMaking work better."
+    assert clean_text(text, GRANT) == text
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "Olivia Grant 12 days\nManager of the shop 13 days\nThe others were away all of the year.",
+        "Olivia Grant was the manager\nManager at that time\nand nobody else was there to help.",
+        "Olivia Grant:\nManager of the shop\nshe told me to call the driver of the van.",
+        "Mary Grant\nOffice Manager\nshe told me to call the driver of the van.",
+    ],
+)  # fmt: skip
+def test_who_is_spoken_of_signs_nothing(rows: str) -> None:
+    assert clean_text(f"{OWN}\n\n{rows}", GRANT) == f"{OWN}\n\n{rows}"
+
+
+def test_a_firms_form_ends_no_sentence() -> None:
+    firm = "Noll Haustechnik e.K.\nInh. Klaus Noll\nIndustriestr. 12 · 70565 Stuttgart\nTel. 0711 / 123 45-0"
+    assert clean_text(f"{OWN}\n\nMfG\nK. Noll\n{firm}") == OWN
+    assert clean_text(f"{OWN}\n\nThe vans were e.g. blue.\n\nKim Noll") == f"{OWN}\n\nThe vans were e.g. blue."

@@ -150,7 +150,6 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "—\nBob Hill\n0171 555 1234\n\nPlease call him, he is my neighbour.")),
         "My configuration:\n\n---\nname: solr\nport: 8983\n\nDoes it look right?",
         "Two places are open.\n\n1. Cove Point\n2. Lake Charles",
-        "Hi,\n\nInline.",
         "Environment:\n\nSolr 6.6 on Java 8.",
         # the last word of a mail
         "When will it come?\n\nTomorrow.",
@@ -321,6 +320,7 @@ def test_content_stays(text: str) -> None:
             "089 1234567\n089 1234568", "713-853-1111\n713-853-1112 (fax)", "Ann Hill 0171 1234567",
             "Order Desk\n+49 89 1234567\nwww.firm.example")),
         (f"{BODY}\n\nKim Noll\ntel +353 21 555 0100 | mob +353 87 555 0100", BODY),
+        ("Hi,\n\nInline.", "Inline."),
         ("My code:\n\nfind . | sort\n\nKim", "My code:\n\nfind . | sort"),
         # what a help desk or a telephone writes above the earlier message
         (f"{BODY}\n\n##- Please type your reply above this line -##\n\nYour request has been updated.", BODY),

@@ -368,6 +368,34 @@ def test_the_rest_of_a_quoted_link_is_quoted(link: str, below: str) -> None:
 
 
 HEAD = "On 1 May 2025, Bob wrote:\n"
+ASKED = "please confirm your address and the last four digits of the card."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Yes, please.", "No.", "i have tried that.", "Large and blue.", "- done.", "It is well-known.\nLook here!",
+        "4242", "+44 20 7946 0000", "221b Baker Street, London", "kim@example.com", "£12.50", "Yes", "ok",
+    ],
+)  # fmt: skip
+def test_an_answer_right_below_a_sentence_stays(answer: str) -> None:
+    for asked in (ASKED, ASKED.replace(".", ":"), ASKED.replace(".", "!")):
+        assert clean_text(f"{HEAD}> Dear Bob,\n> {asked}\n{answer}\n> Anything else?\nI do not think so.") == (
+            f"{answer}\n\nI do not think so."
+        )
+        assert clean_text(f"{OWN}\n\n{HEAD}> {asked}\n{answer}") == f"{OWN}\n\n{answer}"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "I", "This exception", "A.", "i.e.", "...", "-spam.", "https://x.example/4711", "The",
+        "4711\n> was sent. Please look at the parcel that we sent to you a week ago.\nThis one",
+    ],
+)  # fmt: skip
+def test_a_rest_below_a_sentence_is_quoted(rest: str) -> None:
+    for below in ("\n> and so on", "\n>"):
+        assert clean_text(f"{OWN}\n\n{HEAD}> {ASKED}\n{rest}{below}") == OWN
 
 
 @pytest.mark.parametrize(
@@ -391,10 +419,10 @@ def test_an_answer_right_below_a_quote_stays(below: str, own: str) -> None:
 
 
 def test_what_may_be_an_answer_stays_where_nothing_else_is() -> None:
-    text = f"{HEAD}> {'long ' * 14}words.\nSo where is it?"
+    text = f"{HEAD}> {'long ' * 14}words.\nSo where is it, then"
     zoned = assign_zones(split_lines(text))
     assert zoned.kept_low_confidence
-    assert clean_text(text) == "So where is it?"
+    assert clean_text(text) == "So where is it, then"
     assert clean_text(f"{OWN}\n\n{text}") == OWN
 
 

@@ -18,7 +18,7 @@ from mailmill.email.introduced import keep_footnotes, keep_introduced
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.signatures import MAX_CLOSING, reaches, ruled_signature, signature_block
+from mailmill.email.signatures import MAX_CLOSING, owned_signature, reaches, ruled_signature, signature_block
 from mailmill.email.signing import Stand, last_name, speaks
 from mailmill.email.speech import bilingual
 from mailmill.email.tails import (
@@ -76,6 +76,9 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
             mark(marks, solid[top:signature], "signoff", rule)
             mark(marks, solid[signature:], "signature", "signature.below")
             return solid[:top]
+    owned = owned_signature(lines, marks, solid, names)
+    if len(owned) < len(solid):
+        return _closing(lines, marks, owned, names, first=first)
     left = _inner_signoff(lines, marks, solid, names)
     if len(left) < len(solid):
         return signature_block(lines, marks, left, names)

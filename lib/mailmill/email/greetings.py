@@ -24,6 +24,9 @@ _NAMES: Final = re.compile(
 _ROW: Final = re.compile(r"[-–•*+] {0,3}\w|\(?\d")
 # What opens with a day or a time.
 _DATED: Final = re.compile(r"\(?\d{1,4}[./:-]\d")
+_DRAWN_OUT: Final = re.compile(r"([^\W\d_])\1\1", re.IGNORECASE)
+#: So many lines, with addresses, a date and a subject, may stand above the greeting of a letter.
+_MAX_HEAD: Final = 20
 _INITIALS: Final = re.compile(r"[A-Z]{1,2},")
 _NAME_LIST: Final = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ]{1,14}(?:(?:, ?|/| ?& ?)[A-ZÀ-Þ][a-zà-ÿ]{1,14}){1,5}\s?$")
 
@@ -55,6 +58,7 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
             and _VOCATIVE.match(bare)
             and not any(_is_common(word) for word in _WORD.findall(bare))
             and not (bare[-1] in ":!" and heading(bare))
+            and not (cries(bare) and not _quoted_from(lines, marks, bare.rstrip(" !")))
             and not (bare[-1] == ":" and len(solid) > 1 and _heads(lines, solid))
         ):
             rule = "vocative.mark"
@@ -92,14 +96,16 @@ def _once_more(lines: Lines, marks: Marks, solid: list[int]) -> None:
 
 
 def _below_heading(lines: Lines, marks: Marks, solid: list[int]) -> None:
-    """A greeting below a heading or "FYI", set off by blank lines: "Dear Customer,"."""
+    """A greeting below a heading, "FYI" or the head of a letter, set off by blank lines: "Dear Customer,"."""
     bares = lines.bares
-    for k in range(1, min(4, len(solid) - 1)):
+    for k in range(1, min(_MAX_HEAD, len(solid) - 1)):
         i = solid[k]
         bare = bares[i]
         if bare[-1] not in ",:" or len(bare) > 70 or i == solid[k - 1] + 1 or solid[k + 1] == i + 1:
             continue
         if any(lines[j].shape.prose for j in solid[:k]):
+            return
+        if k > 3 and (bare[-1] == ":" or announces(bares[solid[k - 1]])):
             return
         rule = lines[i].rule("greeting")
         if not rule and bare[-1] == "," and k == 1 and lines[solid[0]].shape.words <= 2 and _VOCATIVE.match(bare):
@@ -117,6 +123,12 @@ def _signed(marks: Marks, own: list[int]) -> bool:
 def _quoted_from(lines: Lines, marks: Marks, name: str) -> bool:
     """Does a header of what is quoted name whom the message answers?"""
     return any(mark is not None and mark[0] == "header" and name in lines.bares[i] for i, mark in enumerate(marks))
+
+
+def cries(bare: str) -> bool:
+    """Is it one word with an exclamation mark, or with a letter three times over as no name has ("Oooops:")?"""
+    word = bare.rstrip(" !")
+    return " " not in word and (bare[-1] == "!" or _DRAWN_OUT.search(word) is not None)
 
 
 def _heads(lines: Lines, solid: list[int]) -> bool:

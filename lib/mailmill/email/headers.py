@@ -199,12 +199,18 @@ def _is_shaped(text: str) -> bool:
 
 def _told(lines: Lines, header: Header, passage: str) -> bool:
     """Does the author tell what somebody wrote? `passage` names "your agent", opens a speech in quotation marks, or
-    only a greeting stands above it, which ends in a comma where it is none by itself, and then no program says when."""
+    only a greeting stands above it, which ends in a comma where it is none by itself, and then no program says when.
+
+    Nor does one where nothing stands above it, and then no line below bears a mark, of whatever kind.
+    """
     said = _JOINED.sub("", passage.lower())
     if PATTERNS.possessives[header.rule.split(".")[1]].search(said) or _is_quotation(lines, header.end):
         return True
     above = [bare for bare in lines.bares[: header.start] if bare]
-    if len(above) != 1 or "," in above[0][:-1]:
+    if not above:
+        below = lines.bares[lines.next_solid(header.end)]
+        return not (lines.depths or CLOCK.search(passage)) and below[0].isalnum()
+    if len(above) > 1 or "," in above[0][:-1]:
         return False
     return Line(above[0]).rule("greeting") != "" or (above[0][-1] == "," and not CLOCK.search(passage))
 

@@ -58,7 +58,7 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
     for k in range(stop - 1, max(0, stop - MAX_INTRODUCED), -1):
         above = lines[solid[k - 1]]
         announced = announces(above.bare)
-        if k >= stop or not (announced or (solid[k] > solid[k - 1] + 1 and _breaks_off(above))):
+        if k >= stop or not (announced or (solid[k] > solid[k - 1] + 1 and breaks_off(above))):
             continue
         if above.rule("greeting") and above.shape.lower < 3:
             continue
@@ -79,7 +79,7 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
     return solid
 
 
-def _breaks_off(line: Line) -> bool:
+def breaks_off(line: Line) -> bool:
     """Does a line end with a word that more must follow ("is", "at")? Subordinate clauses may, in some languages."""
     bare = line.bare
     if bare.rpartition(" ")[2] not in PATTERNS.breaking or "," in bare:

@@ -10,6 +10,7 @@ whatever the order of summation. `bench/train_labeller.py` fits them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +19,7 @@ from importlib import resources
 from itertools import pairwise, repeat
 from typing import Any, Final, Protocol
 
+from mailmill.email.greetings import cries
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
 from mailmill.email.lines import Lines
 from mailmill.email.names import is_sender
@@ -33,6 +35,7 @@ FORMAT: Final = 1
 _SURE: Final = PROOF - {"name"}
 #: Kinds of lines that greet or end a mail.
 _CLOSING: Final = ("signoff", "thanks", "closing", "greeting")
+_SMILES: Final = re.compile(r"[:;]['-]?[()DPp]$")
 #: Rules' zones that may be overruled, except below "-- "; lines of other zones are not the labeller's.
 OPEN: Final = frozenset(STATES[1:])
 _INDEX: Final = {state: k for k, state in enumerate(STATES)}
@@ -157,25 +160,37 @@ def _highest(scores: Scores) -> tuple[int, int]:
 
 
 def _stays(lines: Lines, i: int, state: str, names: frozenset[str]) -> bool:
-    """Is line `i`, which no rule takes, one of a list, or a cry?"""
+    """Is line `i`, which no rule takes, one of a list, or a cry; or does it ask or smile, or name the sender, where a
+    greeting stands?"""
     line = lines[i]
     if is_item(lines, i) and not line.shape.contact:
         return True
+    if state == "greeting":
+        return (
+            line.bare[-1] == "?"
+            or cries(line.bare)
+            or _SMILES.search(line.bare) is not None
+            or is_sender(line.bare, names)
+        )
     return state == "signoff" and _no_name(line.bare) and not is_sender(line.bare, names)
 
 
 def _remarks(lines: Lines, marks: Marks, i: int, start: int, state: str, names: frozenset[str]) -> bool:
     """Is line `i`, which no rule takes, a remark of a few words, or what somebody announced?
 
-    What signs off, in whatever language, is one word or ends with a comma, or stands right above a name.
+    What signs off, in whatever language, is one word without a full stop ("Ruined." has one) or ends with a comma, or
+    stands right above a name.
     """
     line = lines[i]
     if is_sender(line.bare, names) or any([line.rule(kind) for kind in _CLOSING]):
         return False
     if not line.shape.contact and _is_announced(lines, marks, i, start):
         return True
-    brief = state == "signoff" and line.shape.words > 1 and line.bare[-1] != ","
-    return brief and (opens_sentence(line.bare) or _is_set_off(lines, marks, i))
+    if state != "signoff" or line.bare[-1] == ",":
+        return False
+    if line.shape.words == 1:
+        return line.bare[-1] in ".…"
+    return opens_sentence(line.bare) or _is_set_off(lines, marks, i)
 
 
 def _is_set_off(lines: Lines, marks: Marks, i: int) -> bool:

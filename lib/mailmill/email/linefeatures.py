@@ -14,7 +14,7 @@ from typing import Final
 
 from mailmill.email.greetings import heading
 from mailmill.email.lines import Line, Lines
-from mailmill.email.names import are_names
+from mailmill.email.names import are_names, plain
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signatures import ITEM
 from mailmill.email.tails import Marks
@@ -178,7 +178,7 @@ def _own(line: Line, names: frozenset[str]) -> tuple[list[str], list[str]]:
         if digits > 4 and shape.phone:
             signs.append("phone")
     if words:
-        if names and len(words) <= 4 and are_names(words, names):
+        if names and len(words) <= 4 and are_names([plain(word) for word in words], names):
             signs.append("sender")
         if words[0] in PATTERNS.interjections:
             found.append("interjection")

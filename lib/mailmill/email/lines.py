@@ -25,7 +25,7 @@ _SOFT: Final = re.compile(r"(?:=09|=20)+|=$")
 _UNSEEN: Final = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF])
 _ODD: Final = [*">|=", *map(chr, _UNSEEN)]
 EDGE: Final = ' \t*_>|«»"“”'
-_LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!'
+_LEADING: Final = ' \t-–—_=*~#+.>|«»"“”[(<!¡¿'
 
 #: Hits and shapes that a line can have, in the order of their bits; rules and features refer to them by name.
 KINDS: Final = (

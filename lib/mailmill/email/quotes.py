@@ -27,6 +27,7 @@ _LOWER_START: Final = re.compile(r"[^A-Za-zÀ-ÿ]{0,3}[a-zà-ÿ]|\W")
 # One tuple for all lines, so that comparing them takes no time.
 QUOTED: Final = ("quoted", "quote.mark")
 _COLON: Final = ("quoted", "quote.colon")
+_WRAPPED: Final = ("quoted", "quote.wrapped")
 #: The rest of a wrapped line, below what ends a sentence: an answer, where nothing else is one.
 UNSURE: Final = ("quoted", "quote.wrapped.unsure")
 # Lengths, quote marks included, of lines that programs wrapped.
@@ -35,6 +36,8 @@ _NARROWEST, _WIDEST = 48, 110
 _OMISSION: Final = re.compile(r"[\W_]*+(?:snip(?:ped)?[\W_]*+)?", re.IGNORECASE)
 # The same between brackets or stars: "<snip>", "[...]".
 _SNIPPED: Final = re.compile(r"[\[(<{*]{1,5} ?(?:snip(?:ped)?|\.{2,5}|…) ?[\])>}*]{1,5}$", re.IGNORECASE)
+# What ends as a sentence does, and not with an initial ("R. / A."), nor opens within a word ("non / -spam.").
+_SENTENCE: Final = re.compile(r"(?!-\w)(?:.*[^.\w])?[^\W_]{2,}[)\"”»']{0,2}[.!?…]{1,5}$")
 # An address whose bracket is not closed in its line, and how long the rest of its attribution may be.
 _UNCLOSED: Final = re.compile(rf"<(?:mailto:)?{ADDRESS}$")
 _MAX_REST: Final = 60
@@ -229,9 +232,12 @@ def _mark_wrapped(lines: Lines, marks: Marks, marked: Sequence[int]) -> None:
     """Mark the rest of a quoted line (one of `marked`) that some program wrapped without repeating the quote mark.
 
     It hangs directly below a quoted line that may have been wrapped: one long enough, and no longer than programs leave
-    lines. More than a few such lines are an answer, not a rest; so is what stands below a question.
+    lines. More than a few such lines are an answer, not a rest; so is what stands below a question, a sentence below a
+    sentence, and a value below one ("4711") where nothing else was wrapped.
     """
     bares, depths, size = lines.bares, lines.depths, len(lines)
+    rests: list[tuple[int, int, tuple[str, str]]] = []
+    valued = False
     for last, after in pairwise([*marked, size]):
         i = last + 1
         if i in (after, size) or not bares[i] or marks[i] is not None:
@@ -254,10 +260,27 @@ def _mark_wrapped(lines: Lines, marks: Marks, marked: Sequence[int]) -> None:
                 or (goes_on and run == 1 and len(first) < 50)
                 or (lower and run <= 3)
             )
+        if wrapped and quoted[-1] in ".!:…":
+            if run <= 2 and _SENTENCE.match(" ".join(bares[i:end])):
+                continue
+            valued = valued or (run == 1 and _is_value(first))
         if wrapped:
             whole = not (goes_on or lower) and quoted[-1] in ".!…"
-            for k in range(i, end):
-                marks[k] = UNSURE if whole else ("quoted", "quote.wrapped")
+            rests.append((i, end, UNSURE if whole else _WRAPPED))
+    if valued and len(rests) == 1:
+        return
+    for i, end, rest in rests:
+        for k in range(i, end):
+            marks[k] = rest
+
+
+def _is_value(bare: str) -> bool:
+    """Is it what a question asks for: a few words with a number, an address of mail, "yes"?"""
+    words = bare.split(None, 6)
+    if len(words) > 6 or "://" in bare:
+        return False
+    said = len(words) <= 2 and words[0].strip(",").lower() in PATTERNS.interjections
+    return said or "@" in bare or any(map(str.isdigit, bare))
 
 
 def _mark_snipped(lines: Lines, marks: Marks) -> None:

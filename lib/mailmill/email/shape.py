@@ -136,9 +136,13 @@ class Shape:
 
     @property
     def remark(self) -> bool:
-        """A sentence of a few words ("We raised $500."), too short for `prose`."""
-        common = any(w[0].islower() and w not in PARTICLES for w in self._split)
-        return self.words > 2 and self.ends in ".?!" and common
+        """A sentence of a few words ("We raised $500."), too short for `prose`; "Noll Haustechnik e.K." is none."""
+        if self.words < 3 or self.ends not in ".?!":
+            return False
+        last = self._split[-1].rstrip(".").lower()
+        if "." in last and last in _TITLES:
+            return False
+        return any(w[0].islower() and w not in PARTICLES for w in self._split)
 
     @property
     def contact(self) -> bool:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import LONG_KINDS, Lines
-from mailmill.email.names import is_sender
+from mailmill.email.introduced import breaks_off
+from mailmill.email.lines import LONG_KINDS, Line, Lines
+from mailmill.email.names import PARTICLES, is_like_sender, is_sender
+from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import TELLING
 from mailmill.email.tails import RULED, Marks, mark
 
 #: So many of the lowest lines may belong to a sign-off and a signature.
 MAX_CLOSING: Final = 14
+#: So many sentences may hang on a signature, and so many lines stand below it in a paragraph of their own.
+MAX_ADDED: Final = 2
 
 #: An item of a list is content, however much its words look like a name or a place.
 ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
 _ENTRY: Final = re.compile(r"[A-ZÀ-Þ][\w'’-]{1,15},? [A-ZÀ-Þ][\w.'’-]{1,15}[\s:–-]{1,30}[x(+]{0,2}\d[\d\s()./-]{2,20}$")
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 
 
@@ -68,10 +74,85 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         )
     if not named and not (opens and contacts >= 2 and contacts * 2 >= len(solid) - low and reaches(lines, solid[low:])):
         return solid
-    if not opens and not is_sender(top.bare, names):
+    if (not opens and not is_sender(top.bare, names)) or _is_anothers(lines, solid[low:], names):
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """The sender's whole name, set off, a title or a way to reach them among the three lines below, and all that hangs
+    on it, slogans included; what is left above, which is text.
+
+    Below all ways to reach them what says something stays, and so does a last paragraph of few lines.
+    """
+    for k in range(max(1, len(solid) - MAX_CLOSING), len(solid) - 1) if names else ():
+        if not _is_owner(lines, solid, k, names):
+            continue
+        end = _end_of_owned(lines, solid, k + 1)
+        block = [lines[i] for i in solid[k + 1 : end]]
+        if not any([line.shape.contact or line.rule("contact") for line in block[:3]]):
+            return solid
+        if end < len(solid) and not (reaches(lines, solid[k + 1 : end]) and _has_text(lines, solid[end:])):
+            return solid
+        sentences = sum([line.shape.prose for line in block])
+        if sentences > MAX_ADDED or len(solid) - end > MAX_ADDED or not _has_text(lines, solid[:k]):
+            return solid
+        mark(marks, solid[k:end], "signature", "signature.block")
+        mark(marks, solid[end:], "body", "body.says")
+        return solid[:k]
+    return solid
+
+
+def _end_of_owned(lines: Lines, solid: list[int], k: int) -> int:
+    """Where what hangs on a name ends, from place `k` on: at a blank line, or below all ways to reach it at a sentence
+    that speaks."""
+    end = k
+    while end < len(solid) and lines.bares[solid[end] - 1]:
+        end += 1
+    said = end
+    for j in range(end - 1, k - 1, -1):
+        line = lines[solid[j]]
+        if line.rule("contact") or ((line.shape.phone or line.shape.address) and not line.shape.prose):
+            break
+        if _speaks(line):
+            said = j
+    return said
+
+
+def _is_owner(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> bool:
+    """Is the line `solid[k]` the sender's name of two words or more, with degrees behind it, below a blank line or what
+    signs off?"""
+    line, above = lines[solid[k]], lines[solid[k - 1]]
+    if (
+        line.bare[-1] in ".?!:;"
+        or not (line.bare[0].isupper() and line.shape.words > 1)
+        or any(map(str.isdigit, line.bare))
+    ):
+        return False
+    if lines.bares[solid[k] - 1] and not (above.rule("signoff") or above.rule("thanks")):
+        return False
+    if breaks_off(above):
+        return False  # "I live at"
+    words = [word for word in line.bare.replace(",", " ").split() if word[0].isalpha()]
+    if not all([word[0].isupper() or word in PARTICLES for word in words]):
+        return False
+    return len(words) > 1 and any([is_sender(" ".join(words[:size]), names) for size in (2, 3) if size <= len(words)])
+
+
+def _speaks(line: Line) -> bool:
+    """Does it ask, speak of its author or hold a word of sentences ("The lid is missing."), and is no standard text?"""
+    if not (line.shape.prose or line.shape.remark) or any([line.rule(kind) for kind in LONG_KINDS]):
+        return False
+    said = line.bare.lower()
+    if line.bare[-1] == "?" or not TELLING.isdisjoint(_WORD.findall(said)):
+        return True
+    return any([own.search(said) is not None for own in PATTERNS.first_person.values()])
+
+
+def _has_text(lines: Lines, above: list[int]) -> bool:
+    """Does one of the lines say something, not only greet?"""
+    return any([lines[i].shape.prose or lines[i].shape.remark for i in above if not lines[i].rule("greeting")])
 
 
 def reaches(lines: Lines, block: list[int]) -> bool:
@@ -121,6 +202,14 @@ def _underlines(lines: Lines, solid: list[int], k: int) -> bool:
 def _is_directory(lines: Lines, block: list[int]) -> bool:
     """Do two lines or more hold a name and a number each ("Ada Byron  x1111"): people to call, not a signature?"""
     return sum([_ENTRY.match(lines.bares[i]) is not None and not lines[i].rule("contact") for i in block]) > 1
+
+
+def _is_anothers(lines: Lines, block: list[int], names: frozenset[str]) -> bool:
+    """Is it somebody else's name and number above the sender's name alone: "Mary Day / 07700 900123", then "Jo"?"""
+    top = lines[block[0]]
+    if lines.bares[block[-1] - 1] or not is_sender(lines.bares[block[-1]], names) or top.shape.title:
+        return False
+    return top.shape.name and top.shape.words > 1 and not is_like_sender(top.bare.partition(" ")[0], names)
 
 
 def _is_number(bare: str) -> bool:

@@ -6,7 +6,16 @@ import re
 from typing import Final, Literal
 
 from mailmill.email.lines import Line, Lines, fold
-from mailmill.email.names import DASHED_NAME, DASHED_NICK, GIVEN, PARTICLES, is_initial, is_sender
+from mailmill.email.names import (
+    DASHED_NAME,
+    DASHED_NICK,
+    GIVEN,
+    PARTICLES,
+    is_initial,
+    is_like_sender,
+    is_sender,
+    plain,
+)
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import Marks, is_item, is_nested, mark
 
@@ -40,7 +49,7 @@ def speaks(line: Line, names: frozenset[str], stands: Stand) -> bool:
         return False
     numbered = any(map(str.isdigit, bare))
     words = _WORD.findall(bare)
-    stranger = len(names) > 0 and names.isdisjoint([word.lower() for word in words])
+    stranger = len(names) > 0 and names.isdisjoint([plain(word) for word in words])
     if stranger and stands != "below" and opens_sentence(bare):
         return True  # "Kein Gutschein"
     if shape.name and shape.words > 1 and not (numbered or stands == "alone"):
@@ -147,6 +156,8 @@ def _rule_of_name(lines: Lines, solid: list[int], names: frozenset[str]) -> str:
         return ""
     if shape.words > 1 and opens_sentence(bare):
         return ""
+    if bare[-1] in ".…" and names and not (line.rule("thanks") or is_like_sender(bare, names)):
+        return ""  # "Ruined."
     if gap:
         return "name.shape" if before != ":" else ""
     ended = before in ".!?)…" and previous.shape.prose

@@ -46,6 +46,7 @@ def goes_on(bare: str, kind: str) -> bool:
     """
     if kind not in _KINDS:
         return False
+    bare = bare.lstrip("¡¿")
     if kind == "greeting":
         return _says_more(bare[:MAX_LINE])
     if kind == "signoff" and "," not in bare.rstrip(_SIGNS):

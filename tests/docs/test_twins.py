@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mailmill import pipeline, schemas
+from mailmill import cli, pipeline, schemas
 from mailmill.commands.docs import docs
 from mailmill.commands.outcome import guarded
 from mailmill.docs import build, croissant, datasheet, facts, gathering, huggingface, sample, slices, versions
@@ -260,6 +262,19 @@ def test_a_version_that_cannot_be_read_ends_no_night(tmp_path: Path, caplog: pyt
     versions.keep(workspace, document)  # of today's data: made anew
     assert [version.id for version in versions.listed(workspace)] == [found.version]
     assert f"{folder / '0123456789ab.json'} is damaged (JSONDecodeError)" in caplog.text
+
+
+def test_documents_that_outlive_the_files_they_name_are_told_of(
+    documented: Documented, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where documents are not built every night: no file that croissant.json named was there, without a word."""
+    shutil.copytree(documented.config.run.work, tmp_path / "work")
+    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
+    file = mail.write_config(tmp_path / "c.toml", documented.config.model_copy(update={"run": run}))
+    said = "croissant.json and README.md in .* name files of clean that are gone: run `mailmill docs build`"
+    for domain, told in (("hash", False), ("keep", False), ("drop", True)):
+        cli.run_stage("clean", str(file), None, [f"clean.sender_domain={domain}"])
+        assert bool(re.search(said, caplog.text)) == told
 
 
 def test_the_sample_is_the_same_whatever_the_parts(documented: Documented) -> None:

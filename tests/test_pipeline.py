@@ -27,7 +27,7 @@ from mailmill.models.logistic import LogisticSettings
 from mailmill.stages import documenting
 from mailmill.stages.scorer import chosen
 from mailmill.storage.filesystems import Storage
-from mailmill.storage.manifests import Manifest
+from mailmill.storage.manifests import NAME, Manifest
 from mailmill.storage.tables import Table
 from tests import mail
 from tests.conftest import ROOT, require_engine
@@ -294,6 +294,21 @@ def test_settings_that_features_were_not_made_by_are_told_of(
         caplog.clear()
         pipeline.open_features(job)
         assert not caplog.text
+
+
+def test_features_of_other_code_train_no_model(reference: Config, tmp_path: Path) -> None:
+    """One was published that no mailmill could read new mail with."""
+    config = copied(reference, tmp_path)
+    with Job(config) as job:
+        file = Path(job.workspace.uri_of("features"), NAME)
+        manifest = json.loads(file.read_text()) | {"code": "of before"}
+        manifest["statistics"]["specification"]["version"] -= 1
+        file.write_text(json.dumps(manifest))
+        for stage in (pipeline.train, pipeline.evaluate, pipeline.score):
+            with pytest.raises(DataError, match=r"features cannot be used: .* version 2; .*\nrun `mailmill feat"):
+                stage(job)
+        pipeline.features(job)
+        pipeline.open_features(job)
 
 
 def test_settings_that_a_model_was_not_trained_with_are_told_of(

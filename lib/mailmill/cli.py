@@ -149,10 +149,12 @@ def run_stage(name: str, config: str | None, engine: str | None, overrides: Sequ
     """Load the configuration and run one stage, or "run" for all."""
     found = settings(config, engine, overrides)
     from mailmill import pipeline  # after the configuration: a typo is reported in a fraction of a second
+    from mailmill.docs.build import tell_of_outlived
     from mailmill.docs.summary import summarise
 
     with session(found, name) as job:
         getattr(pipeline, name)(job)
+        tell_of_outlived(job.workspace)
         if name == "search":
             table = job.workspace.open("search", schemas.FILES)
             click.echo(table.file("search.md").decode() + "\nThe best, to be copied into the configuration:\n")

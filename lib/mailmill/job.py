@@ -142,7 +142,8 @@ class Job:
     def stage(self, inputs: Mapping[str, str], settings: list[Any], outputs: Mapping[str, pa.Schema]) -> Stage:
         """Begin a stage; see `Workspace.stage`. `settings`: the sections that its outputs depend on.
 
-        Outputs that have a profile get one more output, and their expectations are among the settings.
+        Outputs that have a profile get one more output, and their expectations are among the settings. Where what is
+        published is of other code or settings, the log says that it is made anew; of a table that grows its stage does.
         """
         profiled = [name for name in outputs if name in PROFILED]
         if profiled:
@@ -153,6 +154,8 @@ class Job:
         stage = self.workspace.stage(
             inputs, configuration.fingerprint(*settings), {**outputs, **gate.outputs(profiled)}
         )
+        if (why := outdated(stage)) and "ledger" not in outputs:
+            log.info("%s is made anew: %s", next(iter(outputs)), why)
         if profiled and not stage.unchanged and quality.expectations != "off":
             if not expectations.available():
                 gate.missing(quality)
@@ -190,6 +193,16 @@ class Job:
     def reasons(self, rejects: Table) -> dict[str, int]:
         """How many rows of a table of rejects have each reason."""
         return {reason: n for (reason,), n in sorted(self.count(rejects, "reason").items())}
+
+
+def outdated(stage: Stage) -> str:
+    """That other code, or other settings, made what a stage has published; "" where they have not."""
+    before = next(iter(stage.previous.values()), None)
+    if before is None or before.made_from(before.inputs, stage.settings, stage.code):
+        return ""
+    if before.code != stage.code:
+        return f"mailmill {before.code} made it, this is {stage.code}"
+    return "its settings were others"
 
 
 def skipped(stage: Stage, name: str) -> Table:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mailmill import pipeline, schemas
+from mailmill import cli, pipeline, schemas
 from mailmill.commands.docs import docs
 from mailmill.commands.outcome import guarded
 from mailmill.docs import build, croissant, datasheet, facts, gathering, huggingface, sample, slices, versions
@@ -248,6 +250,43 @@ def test_the_latest_version_is_the_one_built_last(tmp_path: Path) -> None:
         (25, "2026-01-02", "2026-01-02"), (10, "2026-01-01", "2026-01-03")
     ]  # fmt: skip
     assert [change.words for change in versions.compare(known[0], known[1])] == ["raw.rows: 25 → 10 (-15, -60.0 %)"]
+
+
+def test_a_version_of_an_older_mailmill_is_read(tmp_path: Path) -> None:
+    """It has the date of its first build alone: each night of a workspace of that time ended, "damaged (KeyError)"."""
+    workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
+    for day, rows in enumerate((10, 25), 1):
+        found = facts.Facts({"raw.rows": facts.Fact("raw.rows", rows, "q", "raw", "f")}, {})
+        document = versions.document(found, [], f"2026-01-0{day}")
+        if day == 1:
+            del document["built"]
+        versions.keep(workspace, document)
+    assert [(v.rows["raw"], v.built) for v in versions.listed(workspace)] == [(10, "2026-01-01"), (25, "2026-01-02")]
+
+
+def test_a_version_that_cannot_be_read_ends_no_night(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
+    found = facts.Facts({"raw.rows": facts.Fact("raw.rows", 10, "q", "raw", "f")}, {})
+    document = versions.document(found, [], "2026-01-01")
+    folder = tmp_path / versions.FOLDER
+    for name in (found.version, "0123456789ab"):
+        workspace.storage.write(str(folder / f"{name}.json"), json.dumps(document).encode()[:40])
+    versions.keep(workspace, document)  # of today's data: made anew
+    assert [version.id for version in versions.listed(workspace)] == [found.version]
+    assert f"{folder / '0123456789ab.json'} is damaged (JSONDecodeError)" in caplog.text
+
+
+def test_documents_that_outlive_the_files_they_name_are_told_of(
+    documented: Documented, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where documents are not built every night: no file that croissant.json named was there, without a word."""
+    shutil.copytree(documented.config.run.work, tmp_path / "work")
+    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
+    file = mail.write_config(tmp_path / "c.toml", documented.config.model_copy(update={"run": run}))
+    said = "croissant.json and README.md in .* name files of clean that are gone: run `mailmill docs build`"
+    for domain, told in (("hash", False), ("keep", False), ("drop", True)):
+        cli.run_stage("clean", str(file), None, [f"clean.sender_domain={domain}"])
+        assert bool(re.search(said, caplog.text)) == told
 
 
 def test_the_sample_is_the_same_whatever_the_parts(documented: Documented) -> None:

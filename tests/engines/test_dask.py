@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +23,7 @@ import pyarrow as pa
 import pytest
 from distributed.comm import CommClosedError
 
+from mailmill.commands import interrupt
 from mailmill.config import EngineSection
 from mailmill.engines import Engine, open_engine, worker
 from mailmill.engines import dask as dask_engine
@@ -162,6 +165,40 @@ def test_workers_begin_in_a_folder_of_this_users_alone(tmp_path: Path, monkeypat
     folder.chmod(0o777)
     with pytest.raises(InfrastructureError, match=f"{folder}: it is not this user's alone"):
         open_engine(EngineSection(kind="dask", workers=1))
+
+
+#: A start of workers in whose midst a signal strikes this process or, as a terminal's Ctrl-C does, all of its group.
+STRUCK = """
+import asyncio, os
+from mailmill.commands import interrupt
+from mailmill.engines import dask_workers
+
+class Struck(dask_workers.OwnMemoryNanny):
+    async def instantiate(self):
+        asyncio.get_running_loop().call_later(0.3, os.{kill}, 0 if "{kill}" == "killpg" else os.getpid(), {number})
+        return await super().instantiate()
+
+if __name__ == "__main__":
+    interrupt.install()
+    dask_workers.OwnMemoryNanny = Struck
+    try:
+        dask_workers.started(1, 2**30)
+    except KeyboardInterrupt:
+        interrupt.say()
+    interrupt.leave(interrupt.exit_code())
+"""
+
+
+@pytest.mark.parametrize(("kill", "number", "code"), [("kill", signal.SIGTERM, 143), ("killpg", signal.SIGINT, 130)])
+def test_an_interrupt_while_workers_start_is_two_plain_lines(kill: str, number: int, code: int, tmp_path: Path) -> None:
+    """Dask closed at exit what had not started, with a traceback; a worker that was just importing had one, too."""
+    script = tmp_path / "struck.py"
+    script.write_text(STRUCK.format(kill=kill, number=int(number)))
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, start_new_session=True, check=False
+    )
+    said = [f"mailmill: {interrupt.MESSAGE}", f"          {interrupt.HINT}"]
+    assert (done.returncode, done.stderr.splitlines()) == (code, said)
 
 
 def test_a_running_cluster_may_want_certificates(tmp_path: Path) -> None:

@@ -375,6 +375,45 @@ def test_kept_mail_survives_a_change_of_code(mailbox: Mailbox, monkeypatch: pyte
     adds_up(mailbox.run(keep), 60)
 
 
+def test_an_upgrade_says_what_is_made_anew_and_what_is_gone(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All mail was read again, and what was gone left every table, without a word."""
+    caplog.set_level(logging.INFO, logger="mailmill")
+    mailbox.arrive(DAYS[0], 40)
+    mailbox.run()
+    assert "anew" not in caplog.text
+    for path in sorted((mailbox.corpus / "mail").glob("*.eml"))[:5]:
+        path.unlink()
+    code = manifests.code_version()
+    monkeypatch.setattr(manifests, "code_version", lambda: "0+changed")
+    adds_up(mailbox.run(), 35)
+    said = [(r.levelname, r.getMessage()) for r in caplog.records if "made anew" in r.getMessage()]
+    why = f"mailmill {code} made it, this is 0+changed"
+    assert said == [
+        ("WARNING", f"raw is made anew, of all 35 objects: {why}; 5 objects are gone or have changed"),
+        *(("INFO", f"{name} is made anew: {why}") for name in ("clean", "labels", "features")),
+    ]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_another_setting_of_ingest_says_what_becomes_of_mail(
+    keep: bool, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="mailmill")
+    mailbox.arrive(DAYS[0], 30)
+    keeping = f"ingest.keep_gone={str(keep).lower()}"
+    mailbox.run(keeping)
+    other = mailbox.run(keeping, "ingest.max_message_bytes=20MiB")
+    adds_up(other, 30)
+    anew, kept = "raw is made anew, of all 30 objects", "raw stays as it was taken, with ingest.keep_gone"
+    assert f"{kept if keep else anew}: its settings were others" in caplog.text
+    assert (anew in caplog.text, kept in caplog.text) == (not keep, keep)
+    caplog.clear()
+    assert mailbox.run(keeping, "ingest.max_message_bytes=20MiB") == other
+    assert "its settings were others" not in caplog.text
+
+
 def killed_after(table: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> None:
     """A run that ends right after it has published the manifest of `table`."""
     original: Callable[..., None] = manifests.publish

@@ -219,6 +219,21 @@ def test_no_model(tmp_path: Path) -> None:
         scoring.open_model(STORAGE, str(tmp_path))
 
 
+def test_a_model_of_another_version_is_named_with_a_way_out(trained: tuple[Config, Path], tmp_path: Path) -> None:
+    model = next((Path(trained[0].run.work) / "models" / "logistic").glob("run_id=*"))
+    document = json.loads((model / "model.json").read_text())
+    specification = document["feature_spec"]
+    shutil.copytree(model, tmp_path / "model")
+    for changed, word in (
+        ({"threshold": None}, "model.json: threshold"),
+        ({"feature_spec": {**specification, "version": 2}}, "features of version 2"),
+    ):
+        (tmp_path / "model" / "model.json").write_text(json.dumps({**document, **changed}))
+        with pytest.raises(DataError, match=f"the model in {tmp_path}/model cannot be used: {word}") as caught:
+            scoring.open_model(STORAGE, str(tmp_path / "model"))
+        assert "train" in caught.value.hint
+
+
 def test_a_model_of_class_informed_words_and_ngrams(tmp_path: Path) -> None:
     """Its fitted weights are found beside it, and a new mail's n-grams are read."""
     corpus = mail.make_corpus(tmp_path / "corpus", 200)

@@ -17,12 +17,15 @@ from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
 from mailmill.docs.modelcard import Material, make_cards
 from mailmill.errors import ConfigError, DataError
+from mailmill.storage import manifests as published
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.tables import Workspace
 
 log = logging.getLogger("mailmill")
 VALIDATION = "validation/index.html"
 INDEX = "index.html"
+#: Beside the tables, whose files they name.
+ROOTED = ("croissant.json", "README.md")
 _SUBJECTS = {
     "datasheet": datasheet.WITH_SHEET,
     "table": gathering.IN_ORDER,
@@ -162,9 +165,27 @@ def build(
     for name in sorted(OF_SUBJECTS.difference(twins, pages).intersection(storage.children(place(config)))):
         if name.partition(".")[0] not in trained:  # whose card stands, though it is of the features before these
             storage.delete(join(place(config), name))
-    for name in ("croissant.json", "README.md"):  # these find the tables beside them
+    for name in ROOTED:
         storage.write(join(workspace.root, name), twins[name].encode())
     return {name: text.encode() for name, text in twins.items()}
+
+
+def tell_of_outlived(workspace: Workspace) -> None:
+    """Warn where the documents beside the tables name files that are gone: each publication of a table sweeps those of
+    the one before the last, and documents stay as they are until they are built again."""
+    if workspace.find("docs") is None:
+        return
+    described = published.document(workspace.storage, join(workspace.root, ROOTED[0]))
+    gone = []
+    for name in croissant.DESCRIBED:
+        manifest = workspace.find(name)
+        here = {file.path.partition("/")[0] for file in manifest.files} if manifest else set()
+        runs = croissant.runs_named(described, name) - here
+        if not all(workspace.storage.children(join(workspace.root, name, run)) for run in runs):
+            gone.append(name)
+    if gone:
+        said = "%s in %s name files of %s that are gone: run `mailmill docs build`, or delete both"
+        log.warning(said, " and ".join(ROOTED), workspace.root, ", ".join(gone))
 
 
 def _json(document: Any) -> str:

@@ -147,6 +147,12 @@ def patterns(manifest: Manifest) -> list[str]:
     return sorted({path.rpartition("/")[0] + "/*.parquet" for path in paths})
 
 
+def runs_named(document: Mapping[str, Any], table: str) -> set[str]:
+    """The folders of runs (`run_id=ID`) among whose files a document of `describe` finds the table's rows."""
+    found = [item for item in document.get("distribution", ()) if item.get("@id") == f"{table}-files"]
+    return {path.split("/")[1] for item in found for path in item["includes"]}
+
+
 def _files(manifest: Manifest) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",

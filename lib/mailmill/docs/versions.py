@@ -2,12 +2,14 @@
 
 Every build keeps the facts of its version of the data as `docs/versions/<id>.json` in the workspace: a few
 kilobytes that outlive the tables, so that a question about last month's data has an answer. A version's id is a
-hash of its facts, so building twice from the same data keeps one file.
+hash of its facts, so building twice from the same data keeps one file. One that cannot be read is left out, with a
+warning: what is kept beside a night's tables ends no night.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,10 +18,12 @@ from mailmill.docs.answers import show
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Fact, Facts, Value, plain, stable
 from mailmill.docs.gathering import shown
-from mailmill.errors import DataError
+from mailmill.errors import DataError, InfrastructureError
 from mailmill.storage.filesystems import join
+from mailmill.storage.refused import of_one_object
 from mailmill.storage.tables import Workspace
 
+log = logging.getLogger("mailmill")
 FORMAT, FOLDER = "mailmill.facts", "docs/versions"
 LATEST, PREVIOUS = "latest", "previous"
 
@@ -84,8 +88,8 @@ def document(facts: Facts, sheets: Sequence[Sheet], built: str) -> dict[str, Any
 def keep(workspace: Workspace, found: dict[str, Any]) -> None:
     """Keep `document`'s result among the versions; `created`, the date of a version's first build, stays."""
     uri = join(workspace.root, FOLDER, f"{found['version']}.json")
-    if workspace.storage.exists(uri):
-        found = {**found, "created": json.loads(workspace.storage.read(uri)).get("created", found["created"])}
+    if workspace.storage.exists(uri) and (before := _read(workspace, uri)):
+        found = {**found, "created": before.created}
     workspace.storage.write(uri, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
 
 
@@ -93,7 +97,7 @@ def listed(workspace: Workspace) -> list[Version]:
     """The versions that are kept, the one built last at the end."""
     folder = join(workspace.root, FOLDER)
     names = [name for name in workspace.storage.children(folder) if name.endswith(".json")]
-    found = [_parse(workspace.storage.read(join(folder, name)), join(folder, name)) for name in names]
+    found = [version for name in names if (version := _read(workspace, join(folder, name)))]
     return sorted(found, key=lambda version: (version.built, version.id))
 
 
@@ -131,13 +135,28 @@ def compare(before: Version, after: Version) -> Iterator[Difference]:
             yield Difference(f"answer {name}", a_[1], b_[1])
 
 
+def _read(workspace: Workspace, uri: str) -> Version | None:
+    """The version that is kept at `uri`; None, and a warning, where it is damaged, or not ours to read."""
+    try:
+        return _parse(workspace.storage.read(uri), uri)
+    except DataError as error:
+        why = error.message
+    except InfrastructureError as error:
+        if of_one_object(error) is None:
+            raise
+        why = error.message
+    log.warning("%s: versions are told of without it; restore it from a backup, or delete it", why)
+    return None
+
+
 def _parse(content: bytes, uri: str) -> Version:
+    """`built` is younger than the format: versions of before have the date of their first build alone."""
     try:
         found = json.loads(content)
         if found["format"] != FORMAT:
             raise DataError(f"{uri} is not a version of the documentation")
         facts = {fact.name: fact for entry in found["facts"] if shown(fact := Fact(**entry))}
         answers = {name: (status, text) for name, (status, text) in found["answers"].items()}
-        return Version(found["version"], found["created"], found["built"], facts, answers)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{uri} is damaged ({type(error).__name__})", hint="delete it and build again") from None
+        return Version(found["version"], found["created"], found.get("built", found["created"]), facts, answers)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{uri} is damaged ({type(error).__name__})") from None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +50,24 @@ def started(workers: int, memory: int) -> Any:
 
     They and this process speak TLS, with a certificate of the run's own that lies in no file: Dask runs what it is
     sent, and any user of this machine reaches its ports.
+
+    They start in a thread of their own, and one that interrupts this one waits for that and closes them: neither Dask
+    nor a worker that is left half-started ends without a traceback.
     """
+    with ThreadPoolExecutor(1) as apart:
+        start = apart.submit(_started, workers, memory)
+        try:
+            return start.result()
+        except KeyboardInterrupt:
+            with contextlib.suppress(InfrastructureError):
+                start.result().close()
+            raise
+
+
+def _started(workers: int, memory: int) -> Any:
+    """See `started`. A terminal's Ctrl-C strikes the workers, too: they are deaf to it, and end with this process."""
+    resource_tracker.ensure_running()  # which lets the signal through again, once it has started
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with dask.config.set(SPARING):
             return distributed.LocalCluster(

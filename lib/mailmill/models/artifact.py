@@ -6,9 +6,10 @@ byte-identical files, so a model's hash names it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ S = TypeVar("S", LogisticSettings, ForestSettings)
 
 FORMAT, VERSION = "mailmill.model", 1
 DOCUMENT, WEIGHTS = "model.json", "weights.npz"
+WAY_OUT = "train the model again, or use the mailmill that wrote it"
 
 _LOGISTIC = {
     "coef": ("<f8", 2),
@@ -120,6 +122,15 @@ def to_bytes(
     return {DOCUMENT: encoded, WEIGHTS: weights}
 
 
+@contextlib.contextmanager
+def read_at(place: str) -> Iterator[None]:
+    """Say where the artifact lies that is read in this block, and the way out, with what is wrong with it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"the model in {place} cannot be used: {error.message}", hint=error.hint or WAY_OUT) from None
+
+
 def from_bytes(files: Mapping[str, bytes]) -> Artifact:
     """The artifact in `files`, checked: format, version, hash, hyperparameters, dtypes, shapes, index ranges.
 
@@ -131,10 +142,7 @@ def from_bytes(files: Mapping[str, bytes]) -> Artifact:
             raise DataError(f"the model has no {name}")
     document = _document(files[DOCUMENT])
     if document.get("format") != FORMAT or repr(document.get("version")) != str(VERSION):
-        raise DataError(
-            f"{DOCUMENT} is not of format {FORMAT!r}, version {VERSION}",
-            hint="Train the model again with this version, or use the version that wrote it.",
-        )
+        raise DataError(f"{DOCUMENT} is not of format {FORMAT!r}, version {VERSION}", hint=WAY_OUT)
     if document.get("weights_sha256") != hashlib.sha256(files[WEIGHTS]).hexdigest():
         raise DataError(f"{WEIGHTS} is damaged: its SHA-256 is not the one in {DOCUMENT}")
     classes, columns = _classes(document.get("classes")), document.get("columns")

@@ -17,7 +17,7 @@ import numpy as np
 from mailmill import schemas
 from mailmill.engines import Grouping
 from mailmill.errors import DataError
-from mailmill.job import Job, done, skipped
+from mailmill.job import Job, done, outdated, skipped
 from mailmill.progress import watch
 from mailmill.stages import unread
 from mailmill.stages.unread import Unread
@@ -60,17 +60,28 @@ def ingest(job: Job, taken_for: str = "") -> Table:
     before = None if settings.keep_gone else as_of  # objects of a day that is taken again may be gone
     base = _base(stage, before, settings.keep_gone)
     new, gone = ledger.fresh(listed, base.objects if base else ())
-    if base is None or (gone and not settings.keep_gone):
-        if gone:
-            log.info("ingest: %d objects are gone or have changed: all are read again", gone)
-        base, new, gone = Base(), listed, 0
+    why = outdated(stage)
+    if base is None or ((gone or why) and not settings.keep_gone):
+        _tell_of_all(why, len(listed), gone)
+        base, new = Base(), listed
+    elif why:
+        log.info("raw stays as it was taken, with ingest.keep_gone: %s", why)
     if settings.keep_gone:
-        stage = job.stage({"objects": fingerprint_objects([*base.objects, *new])}, [parameters], OUTPUTS)
+        stage = replace(stage, inputs={"objects": fingerprint_objects([*base.objects, *new])})
         if Unread().stand(stage):
             return skipped(stage, "raw")
     elif base.objects:
         log.info("ingest: %d of %d objects are new", len(new), len(listed))
     return _take(job, stage, base, new, day, {TAKEN_FOR: taken_for} if taken_for else {})
+
+
+def _tell_of_all(why: str, listed: int, gone: int) -> None:
+    """Say that all objects are read again, and why; a warning where other code or settings take mail along that is gone
+    from where it was read."""
+    reasons = [why, f"{gone} objects are gone or have changed" if gone else ""]
+    if any(reasons):
+        level = logging.WARNING if all(reasons) else logging.INFO
+        log.log(level, "raw is made anew, of all %d objects: %s", listed, "; ".join(filter(None, reasons)))
 
 
 def _up_to(as_of: str | None, found: list[SourceObject]) -> list[SourceObject]:
@@ -206,7 +217,7 @@ def _base(stage: Stage, before: str | None, keep_gone: bool) -> Base | None:
     if stage.previous["raw"] is None:
         return None
     lost = [uri for name in OUTPUTS for uri in stage.missing.get(name, ())]
-    if not keep_gone and (lost or not _same_code(stage)):
+    if lost and not keep_gone:
         return None
     if lost:
         mend = manifests.anew(stage.workspace.uri_of("raw"))
@@ -216,11 +227,6 @@ def _base(stage: Stage, before: str | None, keep_gone: bool) -> Base | None:
     except ledger.Mismatch as error:
         if keep_gone:
             raise
-        log.warning("ingest: %s, as after a run that was killed: all mail is read again", error.message)
+        if not outdated(stage):
+            log.warning("ingest: %s, as after a run that was killed: all mail is read again", error.message)
         return None
-
-
-def _same_code(stage: Stage) -> bool:
-    """Whether the published table was made by this code with these settings."""
-    raw = stage.previous["raw"]
-    return raw is not None and raw.made_from(raw.inputs, stage.settings, stage.code)

@@ -32,15 +32,19 @@ def tell_of_earlier(job: Job, *names: str) -> None:
 
 
 def features_as_made(job: Job) -> Table:
-    """The features table; its columns are what its specification says.
+    """The features table; its columns are what its specification says. Raises DataError where that is of other code.
 
     The log tells of settings that it was not made by: it stays as it is until `mailmill features`.
     """
     statistics = job.workspace.manifest("features").statistics
     specification, config = statistics["specification"], job.config
     made = specification | statistics.get("splits_by", {})
-    vectors = FeatureSpec(*(specification[name] for name in ("vectors", "fingerprint", "word_dimension")))
-    asked = vectors.asked(config.features, specification["classes"]).bound(specification["weights"]).to_dict()
+    try:
+        own = FeatureSpec.from_dict(specification)
+    except DataError as error:
+        where = job.workspace.uri_of("features")
+        raise DataError(f"table {where} cannot be used: {error.message}", hint="run `mailmill features`") from None
+    asked = own.asked(config.features, own.classes).to_dict()
     asked |= {"seed": config.run.seed, "shares": list(config.features.shares)}
     if other := sorted(name for name in made if name in asked and made[name] != asked[name]):
         said = "features were made by other settings than those given now (%s), and stay so until `mailmill features`"
@@ -55,7 +59,9 @@ def load_model(job: Job, name: str) -> artifact.Artifact:
     same. Another split is refused: what is test mail now may have been trained on.
     """
     table = job.workspace.open(f"models/{name}", schemas.FILES)
-    found = artifact.from_bytes({file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)})
+    files = {file: table.file(file) for file in (artifact.DOCUMENT, artifact.WEIGHTS)}
+    with artifact.read_at(table.uri):
+        found = artifact.from_bytes(files)
     features = job.workspace.manifest("features").statistics
     own = found.feature_spec | {"splits_by": found.training.get("splits_by")}
     made = features["specification"] | {"splits_by": features.get("splits_by")}

@@ -109,8 +109,9 @@ def open_model(storage: Storage, place: str, vectors: str | None = None) -> Scor
     if not storage.exists(join(folder, artifact.DOCUMENT)):
         raise DataError(f"no model in {place}", hint="name a folder with model.json, e.g. WORK/models/logistic")
     files = {name: storage.read(join(folder, name)) for name in (artifact.DOCUMENT, artifact.WEIGHTS)}
-    found = artifact.from_bytes(files)
-    spec = FeatureSpec.from_dict(found.feature_spec)
+    with artifact.read_at(place):
+        found = artifact.from_bytes(files)
+        spec = FeatureSpec.from_dict(found.feature_spec)
     shared = prepare(storage, place, vectors, spec.fingerprint) if vectors is not None else None
     weights = None
     for _ in range(4):  # work/models/NAME/run_id=ID

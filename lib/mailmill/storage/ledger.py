@@ -59,7 +59,7 @@ class Base:
 
 
 def base(stage: Stage, before: str | None) -> Base | None:
-    """What was published before, of days before `before` (None: all). None where nothing was, or not by this code.
+    """What was published before, of days before `before` (None: all). None where nothing was.
 
     Raises Mismatch where raw, raw_rejects and ledger do not go together.
     """

@@ -8,9 +8,9 @@ from typing import Final
 from mailmill.email.banners import field_of
 from mailmill.email.fieldblocks import Header
 from mailmill.email.lines import Line, Lines
-from mailmill.email.quotes import UNSURE
 from mailmill.email.signing import ALONE
 from mailmill.email.tails import Marks
+from mailmill.email.wrapped import UNSURE
 
 #: Rules that prove somebody else wrote it; other removals may be undone when nothing would be left.
 _CLEAR: Final = ("quote.", "field.", "banner.", "forward.", "attribution.", "mime.")

@@ -44,10 +44,10 @@ def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 def _refers(lines: Lines, solid: list[int], k: int) -> bool:
     """Does line `solid[k]` open with a sign of a note that a line above bears, and is no telephone number?"""
     found = _SIGN.match(lines.bares[solid[k]])
-    if found is None or len(solid) - k > _MAX_SIGNED or lines[solid[k]].shape.phone:
+    if found is None or len(solid) - k > _MAX_SIGNED:
         return False
     sign = found[1] or found[2]
-    return any([sign in lines.bares[i][1:] for i in solid[:k]])
+    return any([sign in lines.bares[i][1:] for i in solid[:k]]) and not lines[solid[k]].shape.phone
 
 
 def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

@@ -73,7 +73,9 @@ def is_sender(bare: str, names: frozenset[str]) -> bool:
     """Does the stripped line hold only parts of the sender's name (or initials), at most four words behind a title?"""
     if not names or len(bare) > 40:
         return False
-    words = _WORD.findall(plain(_NICK.sub(" ", bare)))
+    if "(" in bare or '"' in bare or "“" in bare:
+        bare = _NICK.sub(" ", bare)
+    words = _WORD.findall(plain(bare))
     if len(words) > 1 and words[0] in PATTERNS.honorifics:
         words = words[1:]
     if len(words) > 1 and all(len(w) == 1 for w in words):

@@ -123,21 +123,18 @@ def _end_of_owned(lines: Lines, solid: list[int], k: int) -> int:
 def _is_owner(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> bool:
     """Is the line `solid[k]` the sender's name of two words or more, with degrees behind it, below a blank line or what
     signs off?"""
-    line, above = lines[solid[k]], lines[solid[k - 1]]
-    if (
-        line.bare[-1] in ".?!:;"
-        or not (line.bare[0].isupper() and line.shape.words > 1)
-        or any(map(str.isdigit, line.bare))
-    ):
+    bare = lines.bares[solid[k]]
+    if not bare[0].isupper() or bare[-1] in ".?!:;":
         return False
+    words = [word for word in bare.replace(",", " ").split() if word[0].isalpha()]
+    if len(words) < 2 or not all([word[0].isupper() or word in PARTICLES for word in words]):
+        return False
+    above = lines[solid[k - 1]]
     if lines.bares[solid[k] - 1] and not (above.rule("signoff") or above.rule("thanks")):
         return False
-    if breaks_off(above):
+    if any(map(str.isdigit, bare)) or breaks_off(above):
         return False  # "I live at"
-    words = [word for word in line.bare.replace(",", " ").split() if word[0].isalpha()]
-    if not all([word[0].isupper() or word in PARTICLES for word in words]):
-        return False
-    return len(words) > 1 and any([is_sender(" ".join(words[:size]), names) for size in (2, 3) if size <= len(words)])
+    return any([is_sender(" ".join(words[:size]), names) for size in (2, 3) if size <= len(words)])
 
 
 def _speaks(line: Line) -> bool:

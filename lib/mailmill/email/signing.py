@@ -195,13 +195,14 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
     Where nothing but a quote stands above, and a blank line, one of them is a title or a firm: an address answers it.
     """
     for k in range(len(solid) - 2, max(-1, len(solid) - 4), -1):
-        below = solid[k + 1 :]
-        if below != list(range(solid[k] + 1, solid[k] + 1 + len(below))):
-            return solid
-        bare = lines[solid[k]].bare
+        if solid[-1] - solid[k] >= len(solid) - k:
+            return solid  # a blank line parts what is below
+        if k and solid[k] == solid[k - 1] + 1:
+            continue
+        below, bare = solid[k + 1 :], lines.bares[solid[k]]
         if any(map(str.isdigit, bare)):
             continue  # a row of a table: "Ada Byron  1000"
-        if (not k or solid[k] > solid[k - 1] + 1) and (is_sender(bare, names) or is_initial(bare, names)):
+        if is_sender(bare, names) or is_initial(bare, names):
             shapes = [lines[i].shape for i in below]
             if is_item(lines, solid[k]) or any(s.prose or s.words > 6 or s.ends in ".?!:;,)" for s in shapes):
                 return solid

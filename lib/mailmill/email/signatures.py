@@ -124,10 +124,15 @@ def _is_owner(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> 
     """Is the line `solid[k]` the sender's name of two words or more, with degrees behind it, below a blank line or what
     signs off?"""
     bare = lines.bares[solid[k]]
-    if not bare[0].isupper() or bare[-1] in ".?!:;":
+    if bare[-1] in ".?!:;" or not bare[0].isupper():
         return False
-    words = [word for word in bare.replace(",", " ").split() if word[0].isalpha()]
-    if len(words) < 2 or not all([word[0].isupper() or word in PARTICLES for word in words]):
+    words: list[str] = []
+    for word in bare.replace(",", " ").split():
+        if word[0].isalpha():
+            if not (word[0].isupper() or word in PARTICLES):
+                return False
+            words.append(word)
+    if len(words) < 2:
         return False
     above = lines[solid[k - 1]]
     if lines.bares[solid[k] - 1] and not (above.rule("signoff") or above.rule("thanks")):

@@ -14,8 +14,8 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.corpus import CorpusSpec, write
-from mailmill.docs import build, datasheet, site
-from mailmill.docs.facts import Facts
+from mailmill.docs import build, datasheet, lineage, site
+from mailmill.docs.facts import Fact, Facts
 from mailmill.features.tokens import tokenize
 from mailmill.job import Job
 from tests import mail
@@ -125,13 +125,30 @@ def test_a_card_that_is_not_built_again_goes(documented: Documented, tmp_path: P
     before = {path.name for path in (tmp_path / "site").iterdir()}
     build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
     assert {path.name for path in (tmp_path / "site").iterdir()} == before, "evaluated on other features, they stand"
-    name = "models.trained"
-    fewer = {fact.name: replace(fact, value="logistic") if fact.name == name else fact for fact in documents.facts}
-    known = Facts(fewer, documents.facts.profiles)
-    build.build(workspace, config, replace(documents, facts=known), None, site.draw_tables(known))
+    cards = [sheet for sheet in documents.cards if sheet.subject == "models.logistic"]
+    build.build(workspace, config, replace(documents, cards=cards), None, site.draw_tables(documents.facts))
     after = {path.name for path in (tmp_path / "site").iterdir()}
     assert before - after == {"model-forest.html", "model-forest.json"}
     assert not after - before
+
+
+def test_nothing_is_counted_before_mail_is_clean(documented: Documented, tmp_path: Path) -> None:
+    """After `ingest` alone the index said that no messages had come in."""
+    documents = documented.documents()
+    raw = {fact.name: fact for fact in documents.facts if fact.table == "raw"}
+    content = site.Content("t", "today", Facts(raw, {}), documents.datasheets[:1], [], [], [], [], None, {"raw": []})
+    text = Page(site.render(content)["index.html"]).text
+    assert "came in" not in text
+    assert "What was made from what" in text
+
+
+def test_a_domain_is_no_lineage(documented: Documented) -> None:
+    """25 mails of a sender at a domain that ends so took the arrow from raw to clean away."""
+    documents = documented.documents()
+    said = lineage.draw(documents.facts).words
+    name = "clean.counts.domains.a.made_from"
+    more = {**documents.facts.by_name, name: Fact(name, 25, "asked", "clean", "f")}
+    assert lineage.draw(Facts(more, {})).words == said
 
 
 def test_a_datasheet_shows_57_answers(documented: Documented) -> None:

@@ -142,6 +142,7 @@ def build(
         built=now[:16].replace("T", " ") + " UTC",
         facts=documents.facts,
         sheets=documents.datasheets,
+        asked=documents.sheets,
         cards=cards,
         versions=known,
         changes=changes,
@@ -158,7 +159,7 @@ def build(
     pages = site.render(content)
     for name, text in {**twins, **dict(reversed(pages.items()))}.items():  # the index last: it links to the others
         storage.write(join(place(config), name), text.encode())
-    trained = {f"model-{name}" for name in (documents.facts.state("models.trained") or "").split(", ")}
+    trained = {sheet.subject.replace("models.", "model-") for sheet in documents.cards}
     for name in sorted(OF_SUBJECTS.difference(twins, pages).intersection(storage.children(place(config)))):
         if name.partition(".")[0] not in trained:  # whose card stands, though it is of the features before these
             storage.delete(join(place(config), name))

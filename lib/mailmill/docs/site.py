@@ -29,12 +29,13 @@ LONGEST_TABLE = 40
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that the pages show."""
+    """Everything that the pages show. asked: all sheets, those of models whose cards cannot be made now among them."""
 
     title: str
     built: str
     facts: Facts
     sheets: Sequence[Sheet]
+    asked: Sequence[Sheet]
     cards: Sequence[ModelCard]
     versions: Sequence[Version]
     changes: Sequence[Difference]
@@ -149,8 +150,7 @@ def _index(content: Content) -> dict[str, Any]:
         for name in _tables(facts)
     ]
     attention = [
-        (sheet, answer) for sheet in [*content.sheets, *(c.sheet for c in content.cards)]
-        for answer in sheet.having("stale", "unanswered")
+        (sheet, answer) for sheet in content.asked for answer in sheet.having("stale", "unanswered")
     ]  # fmt: skip
     shares = [name for name, more_is_better in FIGURES.items() if more_is_better]
     lows = [card.figures[name].low for card in content.cards for name in shares if name in card.figures]
@@ -158,7 +158,7 @@ def _index(content: Content) -> dict[str, Any]:
         "page": "index.html",
         "shares": shares,
         "floor": 0.5 if all(low >= 0.5 for low in lows) else 0.0,
-        "messages": value("clean.messages"),
+        "messages": facts.state("clean.messages") and value("clean.messages"),
         "parts": parts,
         "reasons": facts.below("clean.reasons"),
         "classes": facts.below("labels.classes"),

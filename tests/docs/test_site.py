@@ -142,6 +142,18 @@ def test_nothing_is_counted_before_mail_is_clean(documented: Documented, tmp_pat
     assert "What was made from what" in text
 
 
+def test_a_page_shows_no_control_characters(documented: Documented) -> None:
+    """A mark of direction in a label's name turned the figures after it around."""
+    documents = documented.documents()
+    (sheet, *_), name = documents.datasheets, "a\u202eb\x07\x85c\xa0d<i>"
+    answers = tuple(replace(answer, text=name) for answer in sheet.answers)
+    known = Facts({"raw.made_from": Fact("raw.made_from", "objects", "asked", "raw", "f")}, {})
+    content = site.Content(name, "today", known, [replace(sheet, answers=answers)], [], [], [], [], None, {})
+    for page in site.render(content).values():
+        assert "a\\u202eb\\x07 c d&lt;i&gt;" in page
+        assert all(c.isprintable() or c == "\n" for c in page)
+
+
 def test_a_domain_is_no_lineage(documented: Documented) -> None:
     """25 mails of a sender at a domain that ends so took the arrow from raw to clean away."""
     documents = documented.documents()

@@ -23,6 +23,7 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.models.dataset import fragments
 from mailmill.storage.manifests import File, content
+from mailmill.visible import in_markdown
 from tests import mail
 from tests.docs.conftest import NGRAMS, Documented
 
@@ -132,8 +133,27 @@ def test_columns_have_croissants_types(kind: str, said: str) -> None:
     assert croissant._field("raw", {"name": "c", "type": kind, "nullable": True})["dataType"] == said
 
 
-def test_links_in_values_from_mail_are_no_links() -> None:
-    assert huggingface._text("[pay](http://x.example) <b> a|b `c`") == "\\[pay](http://x.example) &lt;b&gt; a\\|b 'c'"
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("[pay](http://x.example) <b> a|b `c`", "\\[pay\\](http://x.example) &lt;b&gt; a\\|b 'c'"),
+        ("\\[z](http://x.example)", "\\\\\\[z\\](http://x.example)"),
+        ("a\r# b\n\n- *c* __d__", "a \\# b  - \\*c\\* \\_\\_d\\_\\_"),
+        ("neg\u202e\x07\x85\xa0.", "neg\\\\u202e\\\\x07  ."),
+    ],
+)
+def test_markup_in_values_from_mail_is_text(text: str, safe: str) -> None:
+    """An escape before a bracket escaped the bracket's own, and a carriage return began a heading."""
+    assert in_markdown(text) == safe
+
+
+@pytest.mark.parametrize("name", ["Del \x7f", "C1 \x85 and \u202e", "smile \U0001f600 \U000e0001", "<b>"])
+def test_a_card_is_yaml_whatever_it_is_called(name: str) -> None:
+    yaml = pytest.importorskip("yaml")
+    written = huggingface._yaml(name)
+    assert yaml.safe_load(written) == name
+    assert written.isprintable()
+    assert "<" not in written
 
 
 def test_every_fact_has_its_query_and_fingerprint(documented: Documented) -> None:

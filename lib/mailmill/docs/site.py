@@ -1,7 +1,8 @@
 """The site: static pages that open from a disk or a bucket, without scripts, fonts or anything else from elsewhere.
 
 Templates lie in `templates/`, autoescaped: whatever came from mail (a domain, a label, a language, an address of a
-file) shows as text. Plots are inline SVG made here; they are the only markup that is passed through.
+file) shows as text, and its control and direction characters as their escapes. Plots are inline SVG made here; they
+are the only markup that is passed through.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts, Profile, plain
 from mailmill.docs.modelcard import FIGURES, ModelCard
 from mailmill.docs.versions import Difference, Version
+from mailmill.visible import one_line
 
 #: What must be installed to draw the site: the extra `docs`.
 NEEDED = ("jinja2", "matplotlib")
@@ -75,8 +77,9 @@ def render(content: Content) -> dict[str, str]:
         return files("mailmill.docs").joinpath("templates", name).read_text(encoding="utf-8")
 
     environment = Environment(
-        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: one_line(value) if type(value) is str else value,
+    )  # fmt: skip
     environment.filters |= {
         "show": answers.show,
         "percent": lambda value: answers.show(float(value), "percent"),

@@ -91,6 +91,7 @@ def render(content: Content) -> dict[str, str]:
         "title": content.title,
         "built": content.built,
         "version": content.facts.version,
+        "workspace": (content.facts.state("raw.location") or "").removesuffix("/raw"),
         "pages": _navigation(content),
         "statuses": datasheet.STATUSES,
         "style": load("style.css"),

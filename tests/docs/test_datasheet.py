@@ -365,9 +365,9 @@ def test_what_clean_mail_holds_of_people_is_told_of(documented: Documented) -> N
     told = next(answer.text for answer in sheet.answers if answer.question.id == "composition.identify")
     assert "`subject` and `text` hold what people wrote, with the names, addresses and numbers in it" in told
     assert "is kept as: hash (a hash has no key, so whoever tries domains can undo it)" in told
-    croissant = json.loads((documented.site / "croissant.json").read_text())
+    croissant = json.loads((Path(documented.config.run.work) / "croissant.json").read_text())
     assert told in croissant["rai:personalSensitiveInformation"]
-    assert told.replace("`", "'") in (documented.site / "README.md").read_text()
+    assert told.replace("`", "'") in (Path(documented.config.run.work) / "README.md").read_text()
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -560,6 +560,16 @@ def test_every_problem_of_a_file_is_reported_together() -> None:
         ("[[answer]]\nquestion = 'uses.not'\nonly = [1]", "only must name one of raw, clean, features, not 1"),
         ("[[answer]]\nquestion = 'uses.not'\nonly = ['x']", "only must name one of raw, clean, features, not 'x'"),
         ("[[answer]]\nquestion = 'uses.not'\nonly = []", "only must name one of raw, clean, features, not ''"),
+        ("[[answer]]\nquestion = 'uses.not'\ntext = ' '", "answer 1 (uses.not): text is blank: fill it in, or leave"),
+        ("[[answer]]\nquestion = 'uses.not'\nnot_applicable = ''", "answer 1 (uses.not): not_applicable is blank"),
+        ("[about]\nname = ''", "about: name is blank"),
+        ("[about]\nlicence = 'MIT'", "about: unknown key 'licence'; known: name, description, license, license_name,"),
+        ("[about]\nlicense = ['a']", "about: license must be a text, not ['a']"),
+        ("[depends_on]\nclean.rows = '9'", "depends_on: clean must be a fact's name in quotes and its value, not {"),
+        (
+            "[[answer]]\nquestion = 'uses.not'\ndepends_on = {clean.rows = 9}",
+            "answer 1 (uses.not): depends_on: clean must be a fact's name in quotes and its value, not {'rows': 9}",
+        ),
         ("[[answer]]\nquestion = 'uses.not'\ndepends_on = 'x'", "(uses.not): depends_on must be a table, not 'x'"),
     ],
 )  # fmt: skip

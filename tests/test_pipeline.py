@@ -256,7 +256,9 @@ def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config
         told = {answer.question.id: answer.text for answer in sheets["features"].answers}
     rows = job.workspace.manifest("features").rows
     assert told["composition.label"] == f"None of the {rows} messages has a label: the table was made without labels."
-    assert "models in this workspace, forest, logistic, were trained on an earlier version" in told["uses.already"]
+    assert (
+        "In an earlier version of the table features: to train forest, logistic. The features" in told["uses.already"]
+    )
     assert "nothing so far" in told["uses.repository"]
     assert "evaluated on other features" in said
     assert not [word for word in ("accuracy", "labelled (") if word in said]

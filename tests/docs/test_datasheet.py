@@ -117,7 +117,7 @@ DENIED = {
     "composition.subpopulations": {".columns"},
     "composition.identify": {".columns"},
     "collection.sampling": {"input.objects"},
-    "uses.already": {"models.earlier", "models.none"},
+    "uses.already": {"models.none"},
     "metrics.thresholds": {".many_classes"},
 }
 
@@ -137,9 +137,9 @@ def test_errors_of_labels_are_told_of_where_no_mail_was_rejected() -> None:
     told = measured("datasheet", "composition.errors", "clean", facts)
     assert told == "3 exact duplicates were left out once counted. 0 messages were rejected."
     facts |= {"labels.contradictory": 9, "labels.unmatched": 1, "labels.incomplete": 7, "labels.labelled": 280}
-    told = measured("datasheet", "composition.errors", "clean", facts | {"generator.wrong_labels": 0.03})
+    told = measured("datasheet", "composition.errors", "clean", facts | {"labels.wrong_on_purpose": 0.03})
     assert "rejected. Of the labels, 9 contradicted one another and 1 named no message. 7 rows of labels had" in told
-    assert told.endswith("280 labels gave a wrong one on purpose to a share of 3.0 %.")
+    assert told.endswith(" The generator gave a wrong label on purpose to a share of 3.0 %.")
     told = measured("datasheet", "composition.errors", "clean", facts | {"clean.rejects": 2, "clean.reasons.empty": 2})
     assert "2 messages were rejected (empty 2). Of the labels" in told
 
@@ -433,6 +433,29 @@ def test_check_fails_when_the_generators_settings_change(
     assert "clean motivation.purpose: stale (generator.settings was" in caught.value.message
     lenient = config.model_copy(update={"docs": config.docs.model_copy(update={"fail_on": ("unanswered",)})})
     build.check(Job(lenient).workspace, lenient)
+
+
+def test_what_is_not_of_the_generator_is_none_of_its_mail(documented: Documented, tmp_path: Path) -> None:
+    """Of real mail beside it, and of its labels, the generator was said to have given wrong ones on purpose."""
+    workspace = Job(copied(documented, tmp_path)).workspace
+    ours = str(documented.corpus / "mail")
+    assert "gave a wrong label on purpose" in answers_of(workspace)["raw", "composition.errors"]
+    restated(workspace, "raw", made_by={"input": {"paths": [ours, str(tmp_path / "mail")]}})
+    assert not gathering.gather(workspace).below("generator")
+    assert "on purpose" not in answers_of(workspace)["raw", "composition.errors"]
+    other = tmp_path / "other"
+    other.mkdir()
+    mark = json.loads((documented.corpus / "corpus.json").read_text())
+    mark["spec"]["seed"] = 99
+    (other / "corpus.json").write_text(json.dumps(mark))
+    restated(workspace, "raw", made_by={"input": {"paths": [ours, str(other / "mail")]}})
+    found = gathering.gather(workspace)
+    assert found.get("generator.kind") is not None
+    assert found.get("generator.seed") is None
+    restated(workspace, "raw", made_by={"input": {"paths": [ours]}})
+    settings = workspace.manifest("labels").statistics["made_by"]["labels"] | {"source": str(tmp_path / "own.csv")}
+    restated(workspace, "labels", made_by={"labels": settings})
+    assert "on purpose" not in answers_of(workspace)["raw", "composition.errors"]
 
 
 def test_more_of_the_same_mail_needs_no_new_declaration(documented: Documented, tmp_path: Path) -> None:

@@ -143,18 +143,27 @@ def _input(found: Collector, manifests: Mapping[str, Manifest], workspace: Works
         messages = clean.statistics.get("messages", 0)
         share = clean.statistics.get("rejects", 0) / messages if messages else 0.0
         found.add("clean.rejected_share", share, "rejects / messages", clean)
-    for root in paths:
-        mark = join(*_parent(root), "corpus.json")
-        if workspace.storage.exists(mark):
-            _generator(found, workspace.storage.read(mark), mark, raw)
-            return
+    marks = {_parent(root): join(*_parent(root), "corpus.json") for root in paths}
+    if not marks or not all(map(workspace.storage.exists, marks.values())):
+        return  # some of it was not generated
+    specs = [_generated_by(workspace, mark) for mark in marks.values()]
+    _generator(found, {key: value for key, value in specs[0].items() if all(s.get(key) == value for s in specs)}, raw)
+    labels = manifests.get("labels")
+    source = labels.statistics.get(MADE_BY, {}).get("labels", {}).get("source") if labels else None
+    if labels and source and (beside := marks.get(_parent(source))):
+        wrong = _generated_by(workspace, beside).get("wrong_labels")
+        found.add("labels.wrong_on_purpose", wrong, "corpus.json beside the labels", labels)
 
 
-def _generator(found: Collector, content: bytes, uri: str, raw: Manifest) -> None:
+def _generated_by(workspace: Workspace, uri: str) -> dict[str, Any]:
     try:
-        spec = json.loads(content)["spec"]
+        return dict(json.loads(workspace.storage.read(uri))["spec"])
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{uri} is damaged", hint="generate the corpus again") from None
+
+
+def _generator(found: Collector, spec: Mapping[str, Any], raw: Manifest) -> None:
+    """How mail was generated: what all of several corpora have in common."""
     asked = "corpus.json beside the input"
     found.add("generator.kind", "texts in generated frames" if spec.get("texts") else "grammar", asked, raw)
     settings = {key: value for key, value in spec.items() if key not in AMOUNT and value is not None}
@@ -215,7 +224,7 @@ def _models(found: Collector, manifests: Mapping[str, Manifest], workspace: Work
             for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
                 found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
             fitted = document.get("calibration") or {}
-            said = ("method", "slope", "offset") if fitted.get("method") == "platt" else ("method",)
+            said = {"platt": ("method", "slope", "offset"), "none": ()}.get(str(fitted.get("method")), ("method",))
             found.add(f"{label}.calibration", {k: fitted.get(k) for k in said}, f"model.json of {name}", manifest)
             spec = dict(document.get("feature_spec") or {})
             if document.get("kind") != "logistic":  # a forest does not read them

@@ -76,7 +76,7 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         in_markdown(about.get("description", "")),
         "",
     ]
-    lines += [f"Version `{facts.version}` of the data; every figure below was measured from it.", ""]
+    lines += [f"Version `{facts.version}` of the data; what is marked measured below was measured from it.", ""]
     for sheet in sheets:
         if sheet.subject == "clean":
             lines += _markdown(sheet)

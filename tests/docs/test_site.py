@@ -132,6 +132,24 @@ def test_a_card_that_is_not_built_again_goes(documented: Documented, tmp_path: P
     assert not after - before
 
 
+def test_what_finds_tables_beside_it_is_no_page_of_the_site(documented: Documented, tmp_path: Path) -> None:
+    """From the site's copy mlcroissant read no row of any table, without an error."""
+    work, folder = Path(documented.config.run.work), tmp_path / "site"
+    shutil.copytree(work, tmp_path / "work")
+    folder.mkdir()
+    (folder / "croissant.json").touch()
+    (folder / "README.md").touch()
+    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
+    docs = documented.config.docs.model_copy(update={"site": str(folder)})
+    config = documented.config.model_copy(update={"run": run, "docs": docs})
+    workspace = Job(config).workspace
+    documents = build.gather(workspace, config)
+    build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
+    assert not {"croissant.json", "README.md"} & {path.name for path in folder.iterdir()}
+    assert f"in <code>{workspace.root}</code>: croissant.json" in (folder / "index.html").read_text()
+    assert {"croissant.json", "README.md"} <= {path.name for path in (tmp_path / "work").iterdir()}
+
+
 def test_nothing_is_counted_before_mail_is_clean(documented: Documented, tmp_path: Path) -> None:
     """After `ingest` alone the index said that no messages had come in."""
     documents = documented.documents()
@@ -140,6 +158,16 @@ def test_nothing_is_counted_before_mail_is_clean(documented: Documented, tmp_pat
     text = Page(site.render(content)["index.html"]).text
     assert "came in" not in text
     assert "What was made from what" in text
+
+
+def test_cards_that_cannot_be_made_now_are_asked_for(documented: Documented, tmp_path: Path) -> None:
+    """The index said that all was answered, while `docs check` named the questions of models of earlier features."""
+    documents = documented.documents(declared=str(tmp_path))
+    sheets, figures = documents.datasheets, site.draw_tables(documents.facts)
+    content = site.Content("t", "today", documents.facts, sheets, documents.sheets, [], [], [], None, figures)
+    failures = datasheet.failures(documents.sheets, ("stale", "unanswered"))
+    assert any(line.startswith("models.logistic details.developer: ") for line in failures)
+    assert f"{len(failures)} answers need a person" in site.render(content)["index.html"]
 
 
 def test_a_page_shows_no_control_characters(documented: Documented) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,7 +15,7 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.commands.docs import docs
 from mailmill.commands.outcome import guarded
-from mailmill.docs import build, croissant, datasheet, facts, gathering, huggingface, sample, site, slices, versions
+from mailmill.docs import build, croissant, datasheet, facts, gathering, huggingface, sample, slices, versions
 from mailmill.docs.datasheet import Answer
 from mailmill.docs.sample import join_columns
 from mailmill.docs.versions import Difference
@@ -47,24 +46,6 @@ def test_croissant_validates_and_reads_the_tables(documented: Documented) -> Non
     described = {record["@id"]: record["description"] for record in document["recordSet"]}
     assert described["clean"] == "The table clean, without its nested column spans."
     assert described["raw"] == "The table raw."
-
-
-def test_what_finds_tables_beside_it_is_no_page_of_the_site(documented: Documented, tmp_path: Path) -> None:
-    """From the site's copy mlcroissant read no row of any table, without an error."""
-    work, folder = Path(documented.config.run.work), tmp_path / "site"
-    shutil.copytree(work, tmp_path / "work")
-    folder.mkdir()
-    (folder / "croissant.json").touch()
-    (folder / "README.md").touch()
-    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
-    docs = documented.config.docs.model_copy(update={"site": str(folder)})
-    config = documented.config.model_copy(update={"run": run, "docs": docs})
-    workspace = Job(config).workspace
-    documents = build.gather(workspace, config)
-    build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
-    assert not {"croissant.json", "README.md"} & {path.name for path in folder.iterdir()}
-    assert f"in <code>{workspace.root}</code>: croissant.json" in (folder / "index.html").read_text()
-    assert {"croissant.json", "README.md"} <= {path.name for path in (tmp_path / "work").iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -70,12 +70,8 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         ],
     }
     lines = ["---", *(f"{key}: {_yaml(value)}" for key, value in head.items()), "---", ""]
-    lines += [
-        f"# {in_markdown(about.get('name', 'mailmill tables'))}",
-        "",
-        in_markdown(about.get("description", "")),
-        "",
-    ]
+    lines += [f"# {in_markdown(about.get('name', 'mailmill tables'))}", ""]
+    lines += [in_markdown(about["description"]), ""] if "description" in about else []
     lines += [f"Version `{facts.version}` of the data; what is marked measured below was measured from it.", ""]
     for sheet in sheets:
         if sheet.subject == "clean":

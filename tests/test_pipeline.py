@@ -252,6 +252,14 @@ def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config
         assert "accuracy" in summarise(job.workspace)
         pipeline.run(job)
         said = summarise(job.workspace)
+        sheets = {sheet.subject: sheet for sheet in build.gather(job.workspace, config).datasheets}
+        told = {answer.question.id: answer.text for answer in sheets["features"].answers}
+    rows = job.workspace.manifest("features").rows
+    assert told["composition.label"] == f"None of the {rows} messages has a label: the table was made without labels."
+    assert (
+        "In an earlier version of the table features: to train forest, logistic. The features" in told["uses.already"]
+    )
+    assert "nothing so far" in told["uses.repository"]
     assert "evaluated on other features" in said
     assert not [word for word in ("accuracy", "labelled (") if word in said]
 
@@ -272,7 +280,7 @@ def test_a_model_trained_anew_has_no_figures_until_it_is_evaluated(
         assert "accuracy" not in summarise(job.workspace)
         documents = build.gather(job.workspace, config)
         assert f"no figures of models: {caught.value.message}" in caplog.text
-        assert [fact.name for fact in documents.facts if fact.table == "metrics"] == ["models.trained"]
+        assert [fact.name for fact in documents.facts if fact.table == "metrics"] == []
         used = next(answer for answer in documents.sheets[0].answers if answer.question.id == "uses.already")
         assert used.text.endswith("they have not been evaluated.")
         assert documenting._material(job, documents) is None
@@ -281,6 +289,27 @@ def test_a_model_trained_anew_has_no_figures_until_it_is_evaluated(
         pipeline.evaluate(job)
         assert pipeline.score(job).rows == scores.rows
         assert "accuracy" in summarise(job.workspace)
+
+
+def test_models_are_told_of_before_they_are_evaluated_and_not_once_they_are_given_up(
+    reference: Config, tmp_path: Path
+) -> None:
+    """A workspace that `train` had been run in had no model, it said; one that nobody trains failed `docs check`."""
+    config = copied(reference, tmp_path, 'train.models=["logistic"]')
+    with Job(config) as job:
+        metrics = job.workspace.uri_of("metrics")
+        shutil.move(metrics, tmp_path / "metrics")
+        found = build.gather(job.workspace, config)
+        assert [sheet.subject for sheet in found.cards] == ["models.forest", "models.logistic"]
+        told = {sheet.subject: {a.question.id: a.text for a in sheet.answers} for sheet in found.sheets}
+        said = "Yes: to train forest, logistic, which predict neg, pos. As they are now they have not been evaluated."
+        assert {told[table]["uses.already"] for table in ("raw", "clean", "features")} == {said}
+        assert "likeliest" not in told["models.logistic"]["metrics.thresholds"]
+        shutil.move(tmp_path / "metrics", metrics)
+        pipeline.evaluate(job)
+        found = build.gather(job.workspace, config)
+    assert [sheet.subject for sheet in found.cards] == ["models.logistic"]
+    assert not [fact for fact in found.facts if "forest" in f"{fact.name} {fact.value}"]
 
 
 def test_settings_that_features_were_not_made_by_are_told_of(
@@ -392,7 +421,8 @@ def test_tables_of_earlier_versions_are_told_of(
     told = known["features"]
     assert told["composition.count"].text.startswith(f"{before} messages: train ")
     assert told["uses.already"].text.startswith("Yes: to train forest, logistic. ")
-    assert not [name for name in ("sample", "label", "errors") if told[f"composition.{name}"].status == "measured"]
+    assert told["composition.label"].text.endswith(f" of the {before} messages have no label.")
+    assert not [name for name in ("sample", "errors") if told[f"composition.{name}"].status == "measured"]
     assert known["clean"]["composition.splits"].status == "unanswered"
     assert known["clean"]["composition.sample"].text.count(f" {before + 1} clean") == 1
     assert "clean mails" not in known["models.forest"]["evaluation.preprocessing"].text
@@ -423,7 +453,7 @@ def test_labels_that_features_were_made_without_are_none_of_theirs(reference: Co
         pipeline.features(job)
         documents = build.gather(job.workspace, job.config)
     told = {sheet.subject: {a.question.id: a for a in sheet.answers} for sheet in documents.sheets}
-    assert told["features"]["composition.label"].status != "measured"
+    assert told["features"]["composition.label"].text.endswith("has a label: the table was made without labels.")
     assert "messages have a label" in told["clean"]["composition.label"].text
 
 

@@ -417,7 +417,7 @@ def page_of(card: ModelCard, name: str = "model-m.html", **facts: Any) -> str:
     pytest.importorskip("matplotlib", reason="the extra `docs` is not installed")
     named = {key.replace("__", "."): value for key, value in ({"t__made_from": "mail"} | facts).items()}
     known = Facts({name: fact(name, value) for name, value in named.items()}, {})
-    return site.render(site.Content("t", "today", known, [], [card], [], [], None, {}))[name]
+    return site.render(site.Content("t", "today", known, [], [], [card], [], [], None, {}))[name]
 
 
 def fact(name: str, value: Any) -> Fact:

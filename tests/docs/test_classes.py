@@ -126,6 +126,7 @@ def test_the_site_of_three_classes(site: Path, name: str) -> None:
     answers = {answer["question"]: answer for answer in card["sheet"]["answers"]}
     assert answers["metrics.measures"]["status"] == "measured"
     assert "ROC" not in answers["metrics.measures"]["text"]
-    assert answers["metrics.thresholds"]["text"] == "None: the likeliest of neg, neutral, pos is called."
+    assert "Calibration" not in answers["details.algorithm"]["text"]
+    assert answers["metrics.thresholds"]["text"] == "None: the likeliest of 3 classes (neg, neutral, pos) is called."
     assert "the predicted class, the likeliest." in page
     assert "mean probability of pos" in page

@@ -17,6 +17,7 @@ import pytest
 from mailmill import schemas
 from mailmill.config import Config, parse
 from mailmill.docs import answers, build, datasheet, declared, gathering, huggingface
+from mailmill.docs.collector import Collector
 from mailmill.docs.datasheet import questions
 from mailmill.docs.facts import Fact, Facts
 from mailmill.errors import ConfigError, DataError
@@ -108,6 +109,83 @@ def test_mails_without_a_label_are_those_of_the_table(documented: Documented) ->
     assert f"Of the {raw} messages of the table raw {labels.statistics['unlabelled']} have no label" in told["clean"]
 
 
+#: What the first words of an answer deny, by question, and how it is known: the fact that there is where it is so
+#: alone, or what every table has. Where anything else is unknown, an answer says less.
+DENIED = {
+    "composition.label": {".unlabelled", "raw.unlabelled"},
+    "composition.relationships": {".columns"},
+    "composition.subpopulations": {".columns"},
+    "composition.identify": {".columns"},
+    "collection.sampling": {"input.objects"},
+    "uses.already": {"models.none"},
+    "metrics.thresholds": {".many_classes"},
+}
+
+
+@pytest.mark.parametrize("kind", ["datasheet", "model_card"])
+def test_what_is_unknown_is_not_denied(kind: datasheet.Kind) -> None:
+    """No model and no label were measured of workspaces that had them, before another stage had run."""
+    for question in questions(kind):
+        for template in (way for ways in question.measured.values() for way in ways):
+            if re.match(r"(No|Not|None|Nothing|Nobody)\b", template):
+                named = {place[1] for place in answers.PLACE.finditer(answers.OPTIONAL.sub("", template))}
+                assert named & DENIED.get(question.id, set()), f"{question.id}: {template!r}"
+
+
+def test_errors_of_labels_are_told_of_where_no_mail_was_rejected() -> None:
+    facts: dict[str, object] = {"clean.duplicates": 3, "clean.rejects": 0}
+    told = measured("datasheet", "composition.errors", "clean", facts)
+    assert told == "3 exact duplicates were left out once counted. 0 messages were rejected."
+    facts |= {"labels.contradictory": 9, "labels.unmatched": 1, "labels.incomplete": 7, "labels.labelled": 280}
+    told = measured("datasheet", "composition.errors", "clean", facts | {"labels.wrong_on_purpose": 0.03})
+    assert "rejected. Of the labels, 9 contradicted one another and 1 named no message. 7 rows of labels had" in told
+    assert told.endswith(" The generator gave a wrong label on purpose to a share of 3.0 %.")
+    told = measured("datasheet", "composition.errors", "clean", facts | {"clean.rejects": 2, "clean.reasons.empty": 2})
+    assert "2 messages were rejected (empty 2). Of the labels" in told
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        (["2026-11-10", "2026-11-25"], "taken in on 2 days between 2026-11-10 and 2026-11-25."),
+        (["2026-11-10"], "taken in on 2026-11-10."),
+        ([], "taken in on 2030-01-01."),
+    ],
+)
+def test_mail_is_taken_in_on_its_days(days: list[str], told: str, documented: Documented, tmp_path: Path) -> None:
+    """The last publication was said to have read all mail."""
+    workspace = Job(copied(documented, tmp_path)).workspace
+    restated(workspace, "raw", days={day: {"messages": 9} for day in days} or None)
+    path = Path(workspace.uri_of("raw")) / "_manifest.json"
+    path.write_bytes(replace(workspace.manifest("raw"), created="2030-01-01T00:00:00+00:00").to_bytes())
+    assert told in answers_of(workspace)["raw", "collection.timeframe"]
+
+
+def test_objects_that_could_not_be_read_are_left_out_of_all(documented: Documented, tmp_path: Path) -> None:
+    workspace = Job(copied(documented, tmp_path)).workspace
+    assert "could not be read" not in answers_of(workspace)["clean", "collection.sampling"]
+    restated(workspace, "raw", unread=4)
+    told = answers_of(workspace)
+    for table in datasheet.WITH_SHEET:
+        assert "counted. 4 more could not be read" in told[table, "collection.sampling"]
+        assert "of the input but those of 4 objects that could not be read, none" in told[table, "composition.sample"]
+
+
+def test_labels_of_a_header_are_joined_by_nothing(documented: Documented, tmp_path: Path) -> None:
+    workspace = Job(copied(documented, tmp_path)).workspace
+    settings = workspace.manifest("labels").statistics["made_by"]["labels"] | {"source": None, "header": "X-Label"}
+    restated(workspace, "labels", made_by={"labels": settings})
+    told = answers_of(workspace)
+    assert told["features", "composition.label"].endswith(". The labels come from header X-Label.")
+    assert not [text for text in told.values() if "joined by" in text]
+
+
+def answers_of(workspace: Workspace) -> dict[tuple[str, str], str]:
+    """What the datasheets measure, by table and question."""
+    sheets = datasheet.build(gathering.gather(workspace), declared.Declarations())
+    return {(sheet.subject, answer.question.id): answer.text for sheet in sheets for answer in sheet.answers}
+
+
 def measured(kind: datasheet.Kind, name: str, subject: str, facts: dict[str, object]) -> str:
     """The measured answer to one question from these facts."""
     (question,) = (question for question in questions(kind) if question.id == name)
@@ -146,7 +224,7 @@ def test_an_estimate_is_not_told_as_a_count() -> None:
 
 def specified(subject: str, **settings: object) -> dict[str, object]:
     """The facts of features that are made so."""
-    found, spec = gathering._Collector(), FeatureSpec("v", "f", 50, classes=("neg", "pos"), **settings)  # type: ignore[arg-type]
+    found, spec = Collector(), FeatureSpec("v", "f", 50, classes=("neg", "pos"), **settings)  # type: ignore[arg-type]
     manifest: Any = SimpleNamespace(table="t", fingerprint="f")
     found.add(f"{subject}.specification", spec.to_dict(), "asked", manifest)
     found.add(f"{subject}.feature_spec", spec.to_dict(), "asked", manifest)
@@ -269,7 +347,7 @@ def test_what_an_earlier_version_did_not_record_is_not_measured(documented: Docu
     told = {a.question.id: a for sheet in found.datasheets for a in sheet.answers if sheet.subject == "clean"}
     for name in ("subpopulations", "identify", "label", "splits"):
         assert told[f"composition.{name}"].status == "measured"
-    assert told["collection.sampling"].text.startswith("No sampling by mailmill: all 500 objects were read,")
+    assert told["collection.sampling"].text.startswith("No sampling by mailmill: 500 objects were read,")
     assert "hashed or left out is unknown of these" in told["composition.identify"].text
     shown = " ".join(answer.text for sheet in found.sheets for answer in sheet.answers)
     assert not [word for word in ("flipped", "/elsewhere", "seed 99", ": keep)", "kept as: ") if word in shown]
@@ -287,9 +365,9 @@ def test_what_clean_mail_holds_of_people_is_told_of(documented: Documented) -> N
     told = next(answer.text for answer in sheet.answers if answer.question.id == "composition.identify")
     assert "`subject` and `text` hold what people wrote, with the names, addresses and numbers in it" in told
     assert "is kept as: hash (a hash has no key, so whoever tries domains can undo it)" in told
-    croissant = json.loads((documented.site / "croissant.json").read_text())
+    croissant = json.loads((Path(documented.config.run.work) / "croissant.json").read_text())
     assert told in croissant["rai:personalSensitiveInformation"]
-    assert told.replace("`", "'") in (documented.site / "README.md").read_text()
+    assert told.replace("`", "'") in (Path(documented.config.run.work) / "README.md").read_text()
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -355,6 +433,29 @@ def test_check_fails_when_the_generators_settings_change(
     assert "clean motivation.purpose: stale (generator.settings was" in caught.value.message
     lenient = config.model_copy(update={"docs": config.docs.model_copy(update={"fail_on": ("unanswered",)})})
     build.check(Job(lenient).workspace, lenient)
+
+
+def test_what_is_not_of_the_generator_is_none_of_its_mail(documented: Documented, tmp_path: Path) -> None:
+    """Of real mail beside it, and of its labels, the generator was said to have given wrong ones on purpose."""
+    workspace = Job(copied(documented, tmp_path)).workspace
+    ours = str(documented.corpus / "mail")
+    assert "gave a wrong label on purpose" in answers_of(workspace)["raw", "composition.errors"]
+    restated(workspace, "raw", made_by={"input": {"paths": [ours, str(tmp_path / "mail")]}})
+    assert not gathering.gather(workspace).below("generator")
+    assert "on purpose" not in answers_of(workspace)["raw", "composition.errors"]
+    other = tmp_path / "other"
+    other.mkdir()
+    mark = json.loads((documented.corpus / "corpus.json").read_text())
+    mark["spec"]["seed"] = 99
+    (other / "corpus.json").write_text(json.dumps(mark))
+    restated(workspace, "raw", made_by={"input": {"paths": [ours, str(other / "mail")]}})
+    found = gathering.gather(workspace)
+    assert found.get("generator.kind") is not None
+    assert found.get("generator.seed") is None
+    restated(workspace, "raw", made_by={"input": {"paths": [ours]}})
+    settings = workspace.manifest("labels").statistics["made_by"]["labels"] | {"source": str(tmp_path / "own.csv")}
+    restated(workspace, "labels", made_by={"labels": settings})
+    assert "on purpose" not in answers_of(workspace)["raw", "composition.errors"]
 
 
 def test_more_of_the_same_mail_needs_no_new_declaration(documented: Documented, tmp_path: Path) -> None:
@@ -482,6 +583,16 @@ def test_every_problem_of_a_file_is_reported_together() -> None:
         ("[[answer]]\nquestion = 'uses.not'\nonly = [1]", "only must name one of raw, clean, features, not 1"),
         ("[[answer]]\nquestion = 'uses.not'\nonly = ['x']", "only must name one of raw, clean, features, not 'x'"),
         ("[[answer]]\nquestion = 'uses.not'\nonly = []", "only must name one of raw, clean, features, not ''"),
+        ("[[answer]]\nquestion = 'uses.not'\ntext = ' '", "answer 1 (uses.not): text is blank: fill it in, or leave"),
+        ("[[answer]]\nquestion = 'uses.not'\nnot_applicable = ''", "answer 1 (uses.not): not_applicable is blank"),
+        ("[about]\nname = ''", "about: name is blank"),
+        ("[about]\nlicence = 'MIT'", "about: unknown key 'licence'; known: name, description, license, license_name,"),
+        ("[about]\nlicense = ['a']", "about: license must be a text, not ['a']"),
+        ("[depends_on]\nclean.rows = '9'", "depends_on: clean must be a fact's name in quotes and its value, not {"),
+        (
+            "[[answer]]\nquestion = 'uses.not'\ndepends_on = {clean.rows = 9}",
+            "answer 1 (uses.not): depends_on: clean must be a fact's name in quotes and its value, not {'rows': 9}",
+        ),
         ("[[answer]]\nquestion = 'uses.not'\ndepends_on = 'x'", "(uses.not): depends_on must be a table, not 'x'"),
     ],
 )  # fmt: skip

@@ -14,8 +14,8 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.corpus import CorpusSpec, write
-from mailmill.docs import build, datasheet, site
-from mailmill.docs.facts import Facts
+from mailmill.docs import build, datasheet, lineage, site
+from mailmill.docs.facts import Fact, Facts
 from mailmill.features.tokens import tokenize
 from mailmill.job import Job
 from tests import mail
@@ -125,13 +125,70 @@ def test_a_card_that_is_not_built_again_goes(documented: Documented, tmp_path: P
     before = {path.name for path in (tmp_path / "site").iterdir()}
     build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
     assert {path.name for path in (tmp_path / "site").iterdir()} == before, "evaluated on other features, they stand"
-    name = "models.trained"
-    fewer = {fact.name: replace(fact, value="logistic") if fact.name == name else fact for fact in documents.facts}
-    known = Facts(fewer, documents.facts.profiles)
-    build.build(workspace, config, replace(documents, facts=known), None, site.draw_tables(known))
+    cards = [sheet for sheet in documents.cards if sheet.subject == "models.logistic"]
+    build.build(workspace, config, replace(documents, cards=cards), None, site.draw_tables(documents.facts))
     after = {path.name for path in (tmp_path / "site").iterdir()}
     assert before - after == {"model-forest.html", "model-forest.json"}
     assert not after - before
+
+
+def test_what_finds_tables_beside_it_is_no_page_of_the_site(documented: Documented, tmp_path: Path) -> None:
+    """From the site's copy mlcroissant read no row of any table, without an error."""
+    work, folder = Path(documented.config.run.work), tmp_path / "site"
+    shutil.copytree(work, tmp_path / "work")
+    folder.mkdir()
+    (folder / "croissant.json").touch()
+    (folder / "README.md").touch()
+    run = documented.config.run.model_copy(update={"work": str(tmp_path / "work")})
+    docs = documented.config.docs.model_copy(update={"site": str(folder)})
+    config = documented.config.model_copy(update={"run": run, "docs": docs})
+    workspace = Job(config).workspace
+    documents = build.gather(workspace, config)
+    build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
+    assert not {"croissant.json", "README.md"} & {path.name for path in folder.iterdir()}
+    assert f"in <code>{workspace.root}</code>: croissant.json" in (folder / "index.html").read_text()
+    assert {"croissant.json", "README.md"} <= {path.name for path in (tmp_path / "work").iterdir()}
+
+
+def test_nothing_is_counted_before_mail_is_clean(documented: Documented, tmp_path: Path) -> None:
+    """After `ingest` alone the index said that no messages had come in."""
+    documents = documented.documents()
+    raw = {fact.name: fact for fact in documents.facts if fact.table == "raw"}
+    content = site.Content("t", "today", Facts(raw, {}), documents.datasheets[:1], [], [], [], [], None, {"raw": []})
+    text = Page(site.render(content)["index.html"]).text
+    assert "came in" not in text
+    assert "What was made from what" in text
+
+
+def test_cards_that_cannot_be_made_now_are_asked_for(documented: Documented, tmp_path: Path) -> None:
+    """The index said that all was answered, while `docs check` named the questions of models of earlier features."""
+    documents = documented.documents(declared=str(tmp_path))
+    sheets, figures = documents.datasheets, site.draw_tables(documents.facts)
+    content = site.Content("t", "today", documents.facts, sheets, documents.sheets, [], [], [], None, figures)
+    failures = datasheet.failures(documents.sheets, ("stale", "unanswered"))
+    assert any(line.startswith("models.logistic details.developer: ") for line in failures)
+    assert f"{len(failures)} answers need a person" in site.render(content)["index.html"]
+
+
+def test_a_page_shows_no_control_characters(documented: Documented) -> None:
+    """A mark of direction in a label's name turned the figures after it around."""
+    documents = documented.documents()
+    (sheet, *_), name = documents.datasheets, "a\u202eb\x07\x85c\xa0d<i>"
+    answers = tuple(replace(answer, text=name) for answer in sheet.answers)
+    known = Facts({"raw.made_from": Fact("raw.made_from", "objects", "asked", "raw", "f")}, {})
+    content = site.Content(name, "today", known, [replace(sheet, answers=answers)], [], [], [], [], None, {})
+    for page in site.render(content).values():
+        assert "a\\u202eb\\x07 c d&lt;i&gt;" in page
+        assert all(c.isprintable() or c == "\n" for c in page)
+
+
+def test_a_domain_is_no_lineage(documented: Documented) -> None:
+    """25 mails of a sender at a domain that ends so took the arrow from raw to clean away."""
+    documents = documented.documents()
+    said = lineage.draw(documents.facts).words
+    name = "clean.counts.domains.a.made_from"
+    more = {**documents.facts.by_name, name: Fact(name, 25, "asked", "clean", "f")}
+    assert lineage.draw(Facts(more, {})).words == said
 
 
 def test_a_datasheet_shows_57_answers(documented: Documented) -> None:
@@ -285,8 +342,8 @@ def test_what_comes_from_mail_shows_as_text(hostile: Path) -> None:
     assert {SCRIPT, MARKUP} <= {cell for _, cells in found["table-clean.html"].rows for cell in cells}
     assert SCRIPT in found["datasheet-clean.html"].text
     for name in ("README.md",):
-        assert "<script" not in (hostile / name).read_text()
-        assert "<img" not in (hostile / name).read_text()
+        assert "<script" not in (hostile.parent / "work" / name).read_text()
+        assert "<img" not in (hostile.parent / "work" / name).read_text()
 
 
 def test_a_profile_is_drawn_and_validation_is_linked(hostile: Path) -> None:

@@ -25,6 +25,7 @@ from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.models.dataset import fragments
 from mailmill.storage.manifests import File, content
+from mailmill.visible import in_markdown
 from tests import mail
 from tests.docs.conftest import NGRAMS, Documented
 
@@ -44,7 +45,9 @@ def test_croissant_validates_and_reads_the_tables(documented: Documented) -> Non
         records = list(dataset.records(table))
         assert len(records) == workspace.manifest(table).rows
     assert len(records[0]["features/vector"]) == workspace.manifest("features").statistics["specification"]["dimension"]
-    assert (documented.site / "croissant.json").read_bytes() == path.read_bytes()
+    described = {record["@id"]: record["description"] for record in document["recordSet"]}
+    assert described["clean"] == "The table clean, without its nested column spans."
+    assert described["raw"] == "The table raw."
 
 
 @pytest.mark.parametrize(
@@ -122,7 +125,7 @@ def test_every_column_is_described(documented: Documented) -> None:
     assert {t: [c["name"] for c in columns] for t, columns in found.items()} == {
         table: list(meanings) for table, meanings in schemas.COLUMNS.items()
     }
-    records = json.loads((documented.site / "croissant.json").read_text())["recordSet"]
+    records = json.loads((Path(documented.config.run.work) / "croissant.json").read_text())["recordSet"]
     said = {field["@id"]: field["description"] for record in records for field in record["field"]}
     assert said["clean/words"] == f"{schemas.COLUMNS['clean']['words']} (int32, never null)"
     page = (documented.site / "table-scores.html").read_text()
@@ -134,8 +137,27 @@ def test_columns_have_croissants_types(kind: str, said: str) -> None:
     assert croissant._field("raw", {"name": "c", "type": kind, "nullable": True})["dataType"] == said
 
 
-def test_links_in_values_from_mail_are_no_links() -> None:
-    assert huggingface._text("[pay](http://x.example) <b> a|b `c`") == "\\[pay](http://x.example) &lt;b&gt; a\\|b 'c'"
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("[pay](http://x.example) <b> a|b `c`", "\\[pay\\](http://x.example) &lt;b&gt; a\\|b 'c'"),
+        ("\\[z](http://x.example)", "\\\\\\[z\\](http://x.example)"),
+        ("a\r# b\n\n- *c* __d__", "a \\# b  - \\*c\\* \\_\\_d\\_\\_"),
+        ("neg\u202e\x07\x85\xa0.", "neg\\\\u202e\\\\x07  ."),
+    ],
+)
+def test_markup_in_values_from_mail_is_text(text: str, safe: str) -> None:
+    """An escape before a bracket escaped the bracket's own, and a carriage return began a heading."""
+    assert in_markdown(text) == safe
+
+
+@pytest.mark.parametrize("name", ["Del \x7f", "C1 \x85 and \u202e", "smile \U0001f600 \U000e0001", "<b>"])
+def test_a_card_is_yaml_whatever_it_is_called(name: str) -> None:
+    yaml = pytest.importorskip("yaml")
+    written = huggingface._yaml(name)
+    assert yaml.safe_load(written) == name
+    assert written.isprintable()
+    assert "<" not in written
 
 
 def test_every_fact_has_its_query_and_fingerprint(documented: Documented) -> None:

@@ -114,6 +114,13 @@ def mailing(root: Path, rows: int, common: range, names: int) -> Profile:
     return measured(tables.publish(str(root), "clean", found, rows, 2**20), LocalEngine())
 
 
+def test_mail_without_a_domain_is_of_none(tmp_path: Path) -> None:
+    """It was counted as one domain more, and could be the largest."""
+    found = [tables.clean(n) | {"sender_domain": "" if n < 60 else f"firm {n % 2}"} for n in range(100)]
+    facts = measured(tables.publish(str(tmp_path), "clean", found, 100, 2**20), LocalEngine()).facts
+    assert (facts["domains.distinct"], facts["domains.largest_share"]) == (2, 0.2)
+
+
 def test_beyond_what_is_kept_figures_are_estimates_or_left_out(tmp_path: Path) -> None:
     """Of 6,000 domains the one with half of the mail was mostly not among those that were kept, and 3 the largest."""
     common = range(6000, 12_000)

@@ -145,6 +145,7 @@ def build(
         built=now[:16].replace("T", " ") + " UTC",
         facts=documents.facts,
         sheets=documents.datasheets,
+        asked=documents.sheets,
         cards=cards,
         versions=known,
         changes=changes,
@@ -159,9 +160,14 @@ def build(
         "README.md": huggingface.card(documents.facts, manifests, documents.about, documents.datasheets),
     }
     pages = site.render(content)
-    for name, text in {**twins, **dict(reversed(pages.items()))}.items():  # the index last: it links to the others
+    beside_tables = {"croissant.json", "README.md"}
+    if place(config) != workspace.root and storage.exists(join(place(config), "croissant.json")):
+        for name in sorted(beside_tables):  # copies by an earlier version, which found no table from there
+            storage.delete(join(place(config), name))
+    shown = {name: text for name, text in twins.items() if name not in beside_tables}
+    for name, text in {**shown, **dict(reversed(pages.items()))}.items():  # the index last: it links to the others
         storage.write(join(place(config), name), text.encode())
-    trained = {f"model-{name}" for name in (documents.facts.state("models.trained") or "").split(", ")}
+    trained = {sheet.subject.replace("models.", "model-") for sheet in documents.cards}
     for name in sorted(OF_SUBJECTS.difference(twins, pages).intersection(storage.children(place(config)))):
         if name.partition(".")[0] not in trained:  # whose card stands, though it is of the features before these
             storage.delete(join(place(config), name))

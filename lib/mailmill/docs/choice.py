@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 
 from mailmill.models.metrics import Metrics, majority
-from mailmill.visible import visible
+from mailmill.visible import in_markdown
 
 Figures = Mapping[str, Mapping[str, Metrics]]
 
@@ -89,21 +89,15 @@ def _page(figures: Figures, chosen: str, by: str) -> str:
     for name, splits in figures.items():
         for label, of in splits["test"].per_class.items():
             row = f"{of.precision:.4f} | {of.recall:.4f} | {of.f1:.4f} | {of.support}"
-            lines.append(f"| {name} | {_cell(label)} | {row} |")
+            lines.append(f"| {name} | {in_markdown(label)} | {row} |")
     best = figures[chosen]["test"]
     most, accuracy, macro_f1 = majority([of.support for of in best.per_class.values()])
-    name = _cell(best.classes[most])
+    name = in_markdown(best.classes[most])
     lines += ["", f"To call all test mails {name}, the most frequent class, would have an accuracy of {accuracy:.4f}"]
     lines += [f"and a macro F1 of {macro_f1:.4f}."]
-    names = [_cell(label) for label in best.classes]
+    names = [in_markdown(label) for label in best.classes]
     called = f"threshold {best.threshold}" if len(names) == 2 else "the likeliest"
     lines += ["", f"Confusion of {chosen} (rows: true, columns: predicted, {called}):", ""]
     lines += [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
     lines += [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(names, best.confusion, strict=True)]
     return "\n".join(lines) + "\n"
-
-
-def _cell(label: str) -> str:
-    """A label as text in a Markdown table: labels come from outside."""
-    safe = visible(label).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return safe.replace("|", "\\|").replace("`", "'")

@@ -166,12 +166,14 @@ def _files(manifest: Manifest) -> dict[str, Any]:
 
 def _records(manifest: Manifest) -> dict[str, Any]:
     table = manifest.table
+    nested = [column["name"] for column in manifest.columns if "struct<" in column["type"]]
     return {
         "@type": "cr:RecordSet",
         "@id": table,
         "name": table,
+        "description": f"The table {table}{', without its nested column ' + ', '.join(nested) if nested else ''}.",
         "key": {"@id": f"{table}/key"},
-        "field": [_field(table, column) for column in manifest.columns if "struct<" not in column["type"]],
+        "field": [_field(table, column) for column in manifest.columns if column["name"] not in nested],
     }
 
 

@@ -20,6 +20,7 @@ from mailmill.storage.filesystems import Storage, join
 EVERY = "all"
 _WORDS = {str: "a text", list: "a list", dict: "a table", datetime.date: "a date"}
 _FILE = {"about": dict, "signed": dict, "depends_on": dict, "answer": list}
+_ABOUT = dict.fromkeys(("name", "description", "license", "license_name", "creator", "url", "cite_as", "task"), str)
 _SIGNED = {"who": str, "date": datetime.date}
 _ANSWER = {**_SIGNED, "question": str, "text": str, "not_applicable": str, "only": list, "depends_on": dict}
 
@@ -96,8 +97,9 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str], subjects: S
     """
     problems: list[str] = []
     document = _checked(document, _FILE, "", problems)
-    about = {key: str(value) for key, value in document.get("about", {}).items()}
-    signed, shared = _checked(document.get("signed", {}), _SIGNED, "signed: ", problems), document.get("depends_on", {})
+    about = _checked(document.get("about", {}), _ABOUT, "about: ", problems)
+    signed = _checked(document.get("signed", {}), _SIGNED, "signed: ", problems)
+    shared = _rests_on(document, "", problems)
     answers: dict[tuple[str, str], Declaration] = {}
     for number, given in enumerate(document.get("answer", []), 1):
         if not isinstance(given, dict):
@@ -112,12 +114,12 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str], subjects: S
         who, date = entry.get("who", signed.get("who")), entry.get("date", signed.get("date"))
         if not who or not isinstance(date, datetime.date):
             problems.append(f"{where}: who declares it, and on which date? Set both here or under [signed]")
-        depends = {**shared, **entry.get("depends_on", {})}
+        depends = {**shared, **_rests_on(entry, f"{where}: ", problems)}
         declaration = Declaration(
             text=str(entry.get("text", entry.get("not_applicable", ""))).strip(),
             who=str(who),
             date=str(date),
-            depends_on={name: plain(value) for name, value in depends.items()},
+            depends_on=depends,
             applies="text" in entry,
         )
         for subject in entry.get("only", [EVERY]) or [""]:
@@ -129,7 +131,20 @@ def parse(document: Mapping[str, Any], origin: str, known: set[str], subjects: S
                 answers[subject, str(entry.get("question"))] = declaration
     if problems:
         raise ConfigError(f"{origin}: {len(problems)} problem(s)\n" + "\n".join(f"  {p}" for p in problems))
-    return Declarations(about, answers, {name: plain(value) for name, value in shared.items()})
+    return Declarations(about, answers, shared)
+
+
+def _rests_on(given: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, str]:
+    """The facts under depends_on, with their values as text."""
+    kept = {}
+    for name, value in given.get("depends_on", {}).items():
+        if isinstance(value, dict | list):
+            problems.append(
+                f"{where}depends_on: {name} must be a fact's name in quotes and its value, not {value!r:.60}"
+            )
+        else:
+            kept[name] = plain(value)
+    return kept
 
 
 def _changed(depends_on: Mapping[str, str], facts: Facts) -> tuple[Change, ...]:
@@ -138,13 +153,15 @@ def _changed(depends_on: Mapping[str, str], facts: Facts) -> tuple[Change, ...]:
 
 
 def _checked(given: Mapping[str, Any], kinds: Mapping[str, type], where: str, problems: list[str]) -> dict[str, Any]:
-    """What is of its key's type; the rest is named among the problems."""
+    """What is of its key's type, and no blank; the rest is named among the problems."""
     kept = {}
     for key, value in given.items():
         if key not in kinds:
             problems.append(f"{where}unknown key {key!r}; known: {', '.join(kinds)}")
         elif not isinstance(value, kinds[key]):
             problems.append(f"{where}{key} must be {_WORDS[kinds[key]]}, not {value!r:.60}")
+        elif isinstance(value, str) and not value.strip():
+            problems.append(f"{where}{key} is blank: fill it in, or leave it out")
         else:
             kept[key] = value
     return kept

@@ -17,7 +17,7 @@ Value = str | int | float | bool
 #: Last parts of names whose value may differ between runs that make the same data.
 VOLATILE = frozenset(
     {"created", "run", "previous", "seconds", "files", "bytes", "location", "code", "count", "paths", "settings"}
-    | {"unread", "kwh", "co2_kg", "gradient_norm", "slope", "offset"}
+    | {"taken", "unread", "kwh", "co2_kg", "gradient_norm", "slope", "offset"}
 )
 #: Parts of names under which figures depend on when, after what or how the data was made: days, drift, how a fit went.
 PASSING = frozenset({"days", "companions", "untaken", "drift", "volume", "kept_share", "evidence"})

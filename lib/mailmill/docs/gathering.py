@@ -12,6 +12,7 @@ from typing import Any
 
 from mailmill import config as configuration
 from mailmill.config import TRAINED
+from mailmill.docs.collector import Collector
 from mailmill.docs.facts import Fact, Facts, Profile
 from mailmill.docs.slices import FEWEST
 from mailmill.errors import DataError
@@ -23,22 +24,11 @@ from mailmill.storage.tables import Workspace
 log = logging.getLogger("mailmill")
 #: Tables in the order in which they are made.
 IN_ORDER = ("raw", "raw_rejects", "clean", "rejects", "labels", "features", "scores")
-#: Outputs beside a table proper, to which the counts of the stage belong.
-UNCOUNTED = ("raw_rejects", "rejects")
 #: Settings of a generated corpus that change what its mail is; `count` and `bytes` only say how much of it there is.
 AMOUNT = frozenset({"count", "bytes"})
-#: Groups of counts with more values (days, domains, rules) stay in the profile, and off the list of facts.
-LONGEST_GROUP = 64
 #: Groups of counts in which a value that few mails have might be somebody: such values are counted together.
 OF_PEOPLE = frozenset({"domains", "languages"})
 OTHERS = f"others (fewer than {FEWEST} mails each)"
-#: SQL that gives the facts below a name, for whoever wants to ask again.
-QUERIES = {
-    "rows": "SELECT count(*) FROM {table}",
-    "reasons": "SELECT reason, count(*) FROM rejects GROUP BY reason",
-    "classes": "SELECT label, count(*) FROM labels GROUP BY label",
-    "splits": "SELECT split, count(*) FROM features GROUP BY split",
-}
 
 
 def gather(workspace: Workspace) -> Facts:
@@ -52,22 +42,22 @@ def gather(workspace: Workspace) -> Facts:
     if "raw" not in manifests:
         workspace.storage.children(workspace.root)  # raises where its bucket does not exist
         raise DataError(f"there is no data in {workspace.root} to document", hint="run `mailmill run` first")
-    known = _Collector()
+    known = Collector()
     for name, manifest in manifests.items():
         known.of_manifest(name, manifest, workspace)
     _input(known, manifests, workspace)
     _made_by(known, manifests)
     if "features" in manifests:
         spec = manifests["features"].statistics.get("specification") or {}
+        if "labels" not in manifests["features"].inputs:
+            unlabelled = manifests["features"].rows
+            known.add("features.unlabelled", unlabelled, "inputs of the manifest of features", manifests["features"])
         _specified(known, "features", spec, "manifest of features: statistics", manifests["features"])
         if spec.get("vectors") == f"{TRAINED}.txt" and (own := workspace.find(f"vectors/{TRAINED}")):
             known.add("vectors.words", own.statistics.get("words"), "manifest of vectors/trained: statistics", own)
-    models = _model_manifests(workspace)
+    models = standing.trained(workspace)
     _models(known, models, workspace)
-    for name in manifests:
-        others = [other for other, manifest in (manifests | models).items() if name in manifest.inputs]
-        if others:
-            known.add(f"{name}.used_by", ", ".join(others), "inputs of the manifests", manifests[name])
+    _uses(known, manifests, models)
     profiles = {name: profile for name in manifests if (profile := read_profile(workspace, name))}
     for profile in profiles.values():
         known.of_profile(profile)
@@ -117,58 +107,7 @@ def _document(workspace: Workspace, manifest: Manifest | None, name: str) -> Any
     return json.loads(content(workspace.storage, workspace.uri_of(manifest.table), manifest, name))
 
 
-class _Collector:
-    """Facts by name; the first one of a name stays, so what a manifest counted outranks a profile."""
-
-    def __init__(self) -> None:
-        self.facts: dict[str, Fact] = {}
-
-    def add(self, name: str, value: Any, query: str, manifest: Manifest) -> None:
-        if isinstance(value, str | int | float):
-            self.facts.setdefault(name, Fact(name, value, query, manifest.table, manifest.fingerprint))
-        elif isinstance(value, Mapping):
-            for key, inner in value.items():
-                self.add(f"{name}.{key}", inner, query, manifest)
-        elif isinstance(value, list | tuple) and value:
-            self.add(name, ", ".join(map(str, value)), query, manifest)
-
-    def of_manifest(self, name: str, manifest: Manifest, workspace: Workspace) -> None:
-        asked = f"manifest of {name}"
-        self.add(f"{name}.rows", manifest.rows, QUERIES["rows"].format(table=name), manifest)
-        # A stage's counts stand in the manifest of each of its outputs: they belong to the table proper.
-        for key, value in ({} if name in UNCOUNTED else manifest.statistics).items():
-            if key != MADE_BY:  # see `_made_by`
-                self.add(f"{name}.{key}", value, QUERIES.get(key, f"{asked}: statistics"), manifest)
-        self.add(f"{name}.columns", {c["name"]: c["type"] for c in manifest.columns}, f"DESCRIBE {name}", manifest)
-        self.add(f"{name}.made_from", sorted(manifest.inputs), asked, manifest)
-        figures = {
-            "fingerprint": manifest.fingerprint,
-            "settings": manifest.settings,
-            "code": manifest.code,
-            "created": manifest.created,
-            "run": manifest.run_id,
-            "previous": manifest.previous_run,
-            "files": len(manifest.files),
-            "bytes": sum(file.bytes for file in manifest.files),
-            "location": workspace.uri_of(name),
-        }
-        for key, value in figures.items():
-            self.add(f"{name}.{key}", value, asked, manifest)
-
-    def of_profile(self, profile: Profile) -> None:
-        table, print_ = profile.table, profile.fingerprint
-        groups = {
-            f"counts.{name}.{value}": n
-            for name, values in profile.counts.items()
-            if len(values) <= LONGEST_GROUP
-            for value, n in values.items()
-        }
-        for name, value in {**profile.facts, **groups}.items():
-            full = f"{table}.{name}"
-            self.facts.setdefault(full, Fact(full, value, f"profile of {table}: {name}", table, print_))
-
-
-def _made_by(found: _Collector, manifests: Mapping[str, Manifest]) -> None:
+def _made_by(found: Collector, manifests: Mapping[str, Manifest]) -> None:
     """Settings that tables were made by, as their manifests recorded them: those of today may be others.
 
     Tables of a version that recorded none have none: answers do without, or say that it is unknown.
@@ -180,17 +119,22 @@ def _made_by(found: _Collector, manifests: Mapping[str, Manifest]) -> None:
         elif name == "labels" and (settings := made_by.get("labels")):
             source = settings["source"] or f"header {settings['header']}"
             found.add("labels.source", source.rsplit("/", 1)[-1], asked, manifest)
-            found.add("labels.id_kind", settings["id_kind"].replace("_", " "), asked, manifest)
+            if settings["source"]:
+                found.add("labels.id_kind", settings["id_kind"].replace("_", " "), asked, manifest)
         elif name == "features":
             found.add("run.seed", manifest.statistics.get("splits_by", {}).get("seed"), asked, manifest)
 
 
-def _input(found: _Collector, manifests: Mapping[str, Manifest], workspace: Workspace) -> None:
+def _input(found: Collector, manifests: Mapping[str, Manifest], workspace: Workspace) -> None:
     """What was read, and where; and, where mailmill generated it, how."""
     raw, counted = manifests["raw"], "manifest of raw: statistics"
     paths = raw.statistics.get(MADE_BY, {}).get("input", {}).get("paths", [])
     if "labels" not in manifests:
         found.add("raw.unlabelled", raw.rows, "no table labels is published", raw)
+    days = sorted(raw.statistics.get("days", {})) or [raw.created[:10]]
+    taken = f"on {days[0]}" if len(days) == 1 else f"on {len(days)} days between {days[0]} and {days[-1]}"
+    found.add("raw.taken", taken, counted, raw)
+    found.add("input.unread", raw.statistics.get("unread") or None, counted, raw)
     found.add("input.objects", raw.statistics.get("objects"), counted, raw)
     found.add("input.paths", paths, counted, raw)
     found.add("input.fingerprint", raw.inputs.get("objects"), "manifest of raw: inputs", raw)
@@ -199,18 +143,27 @@ def _input(found: _Collector, manifests: Mapping[str, Manifest], workspace: Work
         messages = clean.statistics.get("messages", 0)
         share = clean.statistics.get("rejects", 0) / messages if messages else 0.0
         found.add("clean.rejected_share", share, "rejects / messages", clean)
-    for root in paths:
-        mark = join(*_parent(root), "corpus.json")
-        if workspace.storage.exists(mark):
-            _generator(found, workspace.storage.read(mark), mark, raw)
-            return
+    marks = {_parent(root): join(*_parent(root), "corpus.json") for root in paths}
+    if not marks or not all(map(workspace.storage.exists, marks.values())):
+        return  # some of it was not generated
+    specs = [_generated_by(workspace, mark) for mark in marks.values()]
+    _generator(found, {key: value for key, value in specs[0].items() if all(s.get(key) == value for s in specs)}, raw)
+    labels = manifests.get("labels")
+    source = labels.statistics.get(MADE_BY, {}).get("labels", {}).get("source") if labels else None
+    if labels and source and (beside := marks.get(_parent(source))):
+        wrong = _generated_by(workspace, beside).get("wrong_labels")
+        found.add("labels.wrong_on_purpose", wrong, "corpus.json beside the labels", labels)
 
 
-def _generator(found: _Collector, content: bytes, uri: str, raw: Manifest) -> None:
+def _generated_by(workspace: Workspace, uri: str) -> dict[str, Any]:
     try:
-        spec = json.loads(content)["spec"]
+        return dict(json.loads(workspace.storage.read(uri))["spec"])
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{uri} is damaged", hint="generate the corpus again") from None
+
+
+def _generator(found: Collector, spec: Mapping[str, Any], raw: Manifest) -> None:
+    """How mail was generated: what all of several corpora have in common."""
     asked = "corpus.json beside the input"
     found.add("generator.kind", "texts in generated frames" if spec.get("texts") else "grammar", asked, raw)
     settings = {key: value for key, value in spec.items() if key not in AMOUNT and value is not None}
@@ -224,7 +177,7 @@ def _parent(uri: str) -> tuple[str, ...]:
     return (above,) if slash else (".",)
 
 
-def _specified(found: _Collector, name: str, spec: Mapping[str, Any], asked: str, manifest: Manifest) -> None:
+def _specified(found: Collector, name: str, spec: Mapping[str, Any], asked: str, manifest: Manifest) -> None:
     """What not all features have, as facts that are known where they have it: answers choose their words by them."""
     sparse, pool = spec.get("sparse_columns"), "nb" if "nb" in (spec.get("pooling") or ()) else ""
     informed = [f"the pool {pool}"] if pool else []
@@ -239,12 +192,22 @@ def _specified(found: _Collector, name: str, spec: Mapping[str, Any], asked: str
         found.add(f"{name}.{key}", value or None, asked, manifest)
 
 
-def _model_manifests(workspace: Workspace) -> dict[str, Manifest]:
-    names = [f"models/{name}" for name in workspace.storage.children(workspace.uri_of("models"))]
-    return {name: found for name in sorted(names) if (found := workspace.find(name))}
+def _uses(found: Collector, manifests: Mapping[str, Manifest], models: Mapping[str, Manifest]) -> None:
+    """What was made of each table as it is now; and whether models were, which is told of features' own version."""
+    asked = "inputs of the manifests"
+    for name, table in manifests.items():
+        used = [other for other, of in {**manifests, **models}.items() if of.inputs.get(name) == table.fingerprint]
+        found.add(f"{name}.used_by", used, asked, table)
+    if not models:
+        found.add("models.none", 0, "no table below models is published", manifests["raw"])
+    elif features := manifests.get("features"):
+        names = {name: name.removeprefix("models/") for name in models}
+        of_these = [names[name] for name, of in models.items() if of.inputs.get("features") == features.fingerprint]
+        found.add("models.trained", of_these, asked, features)
+        found.add("models.earlier", [name for name in names.values() if name not in of_these], asked, features)
 
 
-def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Workspace) -> None:
+def _models(found: Collector, manifests: Mapping[str, Manifest], workspace: Workspace) -> None:
     """Models, how their fit went, and their figures on each split, if they are of these very models."""
     for name, manifest in manifests.items():
         label, asked = name.replace("/", "."), f"manifest of {name}"
@@ -256,10 +219,12 @@ def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Wor
         found.add(f"{label}.code", manifest.code, asked, manifest)
         document = _document(workspace, manifest, "model.json")
         if document is not None:
+            if len(classes := document.get("classes", ())) > 2:
+                found.add(f"{label}.many_classes", len(classes), f"model.json of {name}", manifest)
             for key in ("kind", "classes", "columns", "hyperparameters", "feature_spec", "training"):
                 found.add(f"{label}.{key}", document.get(key), f"model.json of {name}", manifest)
             fitted = document.get("calibration") or {}
-            said = ("method", "slope", "offset") if fitted.get("method") == "platt" else ("method",)
+            said = {"platt": ("method", "slope", "offset"), "none": ()}.get(str(fitted.get("method")), ("method",))
             found.add(f"{label}.calibration", {k: fitted.get(k) for k in said}, f"model.json of {name}", manifest)
             spec = dict(document.get("feature_spec") or {})
             if document.get("kind") != "logistic":  # a forest does not read them
@@ -270,19 +235,19 @@ def _models(found: _Collector, manifests: Mapping[str, Manifest], workspace: Wor
     if metrics is None or document is None:
         return
     asked = "metrics.json"
-    found.add("models.trained", ", ".join(sorted(document["models"])), asked, metrics)
     if outdated := standing.outdated(workspace, metrics):
         log.warning("no figures of models: %s; %s", outdated, standing.WAY_OUT)
         return
     found.add("models.chosen", document["chosen"], asked, metrics)
     features = found.facts.get("features.fingerprint")
+    of_these = features is not None and features.value == metrics.inputs["features"]
     for name, splits in document["models"].items():
         for split, figures in splits.items():
             unused = ("classes", "confusion", *(["threshold"] if len(figures["classes"]) > 2 else []))
             kept = {k: v for k, v in figures.items() if k not in unused}
             found.add(f"models.{name}.{split}", kept, asked, metrics)
-            if features and features.value == metrics.inputs["features"]:
-                found.add(f"models.{name}.{split}.features", features.value, "inputs of metrics", metrics)
-    test = document["models"][document["chosen"]]["test"]
+            if of_these:
+                found.add(f"models.{name}.{split}.features", metrics.inputs["features"], "inputs of metrics", metrics)
+    test = document["models"][document["chosen"]]["test"] if of_these else {}
     for short, key in (("test_rows", "rows"), ("accuracy", "accuracy"), ("macro_f1", "macro_f1")):
-        found.add(f"models.{short}", test[key], asked, metrics)
+        found.add(f"models.{short}", test.get(key), asked, metrics)

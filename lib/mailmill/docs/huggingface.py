@@ -14,6 +14,7 @@ from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
 from mailmill.docs.gathering import OTHERS
 from mailmill.storage.manifests import Manifest
+from mailmill.visible import in_markdown
 
 #: Size categories of the hub, by their upper bounds.
 SIZES = {
@@ -69,8 +70,9 @@ def card(facts: Facts, manifests: Mapping[str, Manifest], about: Mapping[str, st
         ],
     }
     lines = ["---", *(f"{key}: {_yaml(value)}" for key, value in head.items()), "---", ""]
-    lines += [f"# {_text(about.get('name', 'mailmill tables'))}", "", _text(about.get("description", "")), ""]
-    lines += [f"Version `{facts.version}` of the data; every figure below was measured from it.", ""]
+    lines += [f"# {in_markdown(about.get('name', 'mailmill tables'))}", ""]
+    lines += [in_markdown(about["description"]), ""] if "description" in about else []
+    lines += [f"Version `{facts.version}` of the data; what is marked measured below was measured from it.", ""]
     for sheet in sheets:
         if sheet.subject == "clean":
             lines += _markdown(sheet)
@@ -108,18 +110,14 @@ def _markdown(sheet: Sheet) -> list[str]:
     for section, answers in sheet.sections():
         lines += [f"## {section}", ""]
         for answer in answers:
-            lines += [f"**{answer.question.text}**", "", f"{_text(answer.text)} *({answer.status})*", ""]
+            lines += [f"**{answer.question.text}**", "", f"{in_markdown(answer.text)} *({answer.status})*", ""]
             if answer.remark:
-                lines += [f"{_text(answer.remark.text)} *({answer.remark.status})*", ""]
+                lines += [f"{in_markdown(answer.remark.text)} *({answer.remark.status})*", ""]
     return lines
 
 
 def _yaml(value: Any) -> str:
-    """A value as JSON, which is YAML; without a character that would be markup to whoever shows the file as it is."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-
-
-def _text(text: str) -> str:
-    """Text that cannot become markup: values in it may come from mail."""
-    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return safe.replace("`", "'").replace("[", "\\[").replace("|", "\\|").replace("\n", " ")
+    """A value as JSON, which is YAML where what does not print is escaped; without a character that would be markup to
+    whoever shows the file as it is. (JSON's own escapes of pairs of surrogates are two characters in YAML.)"""
+    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)

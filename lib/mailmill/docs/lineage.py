@@ -40,7 +40,7 @@ def draw(facts: Facts) -> Lineage:
     """Each thing stands one column to the right of the last of what it was made from; curves join them."""
     parents: dict[str, list[str]] = {}
     for fact in facts:
-        if fact.name.endswith(".made_from") and fact.table not in UNDRAWN:
+        if fact.name == f"{fact.table.replace('/', '.')}.made_from" and fact.table not in UNDRAWN:
             names = [name for name in str(fact.value).split(", ") if name not in UNDRAWN]
             parents[fact.table] = [OUTSIDE.get(name, name) for name in names]
     depths: dict[str, int] = {}

@@ -1,7 +1,8 @@
 """The site: static pages that open from a disk or a bucket, without scripts, fonts or anything else from elsewhere.
 
 Templates lie in `templates/`, autoescaped: whatever came from mail (a domain, a label, a language, an address of a
-file) shows as text. Plots are inline SVG made here; they are the only markup that is passed through.
+file) shows as text, and its control and direction characters as their escapes. Plots are inline SVG made here; they
+are the only markup that is passed through.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts, Profile, plain
 from mailmill.docs.modelcard import FIGURES, ModelCard
 from mailmill.docs.versions import Difference, Version
+from mailmill.visible import one_line
 
 #: What must be installed to draw the site: the extra `docs`.
 NEEDED = ("jinja2", "matplotlib")
@@ -29,12 +31,13 @@ LONGEST_TABLE = 40
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that the pages show."""
+    """Everything that the pages show. asked: all sheets, those of models whose cards cannot be made now among them."""
 
     title: str
     built: str
     facts: Facts
     sheets: Sequence[Sheet]
+    asked: Sequence[Sheet]
     cards: Sequence[ModelCard]
     versions: Sequence[Version]
     changes: Sequence[Difference]
@@ -74,8 +77,9 @@ def render(content: Content) -> dict[str, str]:
         return files("mailmill.docs").joinpath("templates", name).read_text(encoding="utf-8")
 
     environment = Environment(
-        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: one_line(value) if type(value) is str else value,
+    )  # fmt: skip
     environment.filters |= {
         "show": answers.show,
         "percent": lambda value: answers.show(float(value), "percent"),
@@ -87,6 +91,7 @@ def render(content: Content) -> dict[str, str]:
         "title": content.title,
         "built": content.built,
         "version": content.facts.version,
+        "workspace": (content.facts.state("raw.location") or "").removesuffix("/raw"),
         "pages": _navigation(content),
         "statuses": datasheet.STATUSES,
         "style": load("style.css"),
@@ -149,8 +154,7 @@ def _index(content: Content) -> dict[str, Any]:
         for name in _tables(facts)
     ]
     attention = [
-        (sheet, answer) for sheet in [*content.sheets, *(c.sheet for c in content.cards)]
-        for answer in sheet.having("stale", "unanswered")
+        (sheet, answer) for sheet in content.asked for answer in sheet.having("stale", "unanswered")
     ]  # fmt: skip
     shares = [name for name, more_is_better in FIGURES.items() if more_is_better]
     lows = [card.figures[name].low for card in content.cards for name in shares if name in card.figures]
@@ -158,7 +162,7 @@ def _index(content: Content) -> dict[str, Any]:
         "page": "index.html",
         "shares": shares,
         "floor": 0.5 if all(low >= 0.5 for low in lows) else 0.0,
-        "messages": value("clean.messages"),
+        "messages": facts.state("clean.messages") and value("clean.messages"),
         "parts": parts,
         "reasons": facts.below("clean.reasons"),
         "classes": facts.below("labels.classes"),

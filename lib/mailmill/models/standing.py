@@ -13,6 +13,19 @@ STAGES = {"clean": "clean", "labels": "label", "features": "features", "scores":
 TABLES = ("raw", "raw_rejects", *STAGES)
 
 
+def trained(workspace: Workspace) -> dict[str, Manifest]:
+    """The models that are trained, by table: those that metrics name, and later ones.
+
+    One that `train.models` has given up stays in its folder, and is none of them.
+    """
+    tables = [f"models/{name}" for name in sorted(workspace.storage.children(workspace.uri_of("models")))]
+    found = {table: manifest for table in tables if (manifest := workspace.find(table))}
+    metrics = workspace.find("metrics")
+    if metrics is None:
+        return found
+    return {name: of for name, of in found.items() if name in metrics.inputs or of.created > metrics.created}
+
+
 def outdated(workspace: Workspace, metrics: Manifest) -> str:
     """That, and of which models, metrics have the figures of an earlier version; "" where they have not.
 

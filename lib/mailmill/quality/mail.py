@@ -178,7 +178,8 @@ def _domains_into(found: Facts, domains: Names) -> None:
     """The largest hundred, and figures of all. None where there are more than are kept: the largest may be left out."""
     found.values["domains.distinct"] = found.values["domains.largest_share"] = None
     if domains.complete:
-        found.values["domains.distinct"] = len(domains.counts)
-        found.values["domains.largest_share"] = share(max(domains.counts.values(), default=0), found.rows)
+        named = {domain: n for domain, n in domains.counts.items() if domain}
+        found.values["domains.distinct"] = len(named)
+        found.values["domains.largest_share"] = share(max(named.values(), default=0), found.rows)
         largest = sorted(domains.counts.items(), key=lambda item: (-item[1], item[0]))[:100]
         found.counts["domains"] = dict(largest)

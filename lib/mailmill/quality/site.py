@@ -124,9 +124,8 @@ def _index(titles: Sequence[str], verdicts: Mapping[str, Mapping[str, Any]]) -> 
         "<body><main><h1>Validation</h1>"
         "<p>Each table is held to its expectations before it is published, on the figures of its "
         "profile (metrics) and on a sample of derived figures. Great Expectations judged and drew these pages.</p>"
-        "<table><thead><tr><th>Result</th><th>Checkpoint</th><th>Expectations</th><th>Suite</th></tr></thead><tbody>"
-        + "".join(rows)
-        + "</tbody></table></main></body></html>\n"
+        '<table><thead><tr><th scope="col">Result</th><th scope="col">Checkpoint</th><th scope="col">Expectations</th>'
+        '<th scope="col">Suite</th></tr></thead><tbody>' + "".join(rows) + "</tbody></table></main></body></html>\n"
     )
 
 

@@ -84,7 +84,9 @@ def _material(job: Job, documents: build.Documents) -> Material | None:
         return None
     table, clean = features_as_made(job), job.workspace.open("clean", schemas.CLEAN)
     if evaluated.inputs["features"] != table.fingerprint:
-        log.warning("no model cards: the models were evaluated on other features; run `mailmill run`")
+        log.warning(
+            "no model cards: the models were evaluated on other features; run `mailmill train` and `mailmill evaluate`"
+        )
         return None
     metrics = json.loads(job.workspace.open("metrics", schemas.FILES).file("metrics.json"))
     models = {name: load_model(job, name).model for name in metrics["models"]}

@@ -160,11 +160,10 @@ def build(
         "README.md": huggingface.card(documents.facts, manifests, documents.about, documents.datasheets),
     }
     pages = site.render(content)
-    beside_tables = {"croissant.json", "README.md"}
     if place(config) != workspace.root and storage.exists(join(place(config), "croissant.json")):
-        for name in sorted(beside_tables):  # copies by an earlier version, which found no table from there
+        for name in ROOTED:  # copies by an earlier version, which found no table from there
             storage.delete(join(place(config), name))
-    shown = {name: text for name, text in twins.items() if name not in beside_tables}
+    shown = {name: text for name, text in twins.items() if name not in ROOTED}
     for name, text in {**shown, **dict(reversed(pages.items()))}.items():  # the index last: it links to the others
         storage.write(join(place(config), name), text.encode())
     trained = {sheet.subject.replace("models.", "model-") for sheet in documents.cards}

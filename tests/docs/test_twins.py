@@ -421,3 +421,13 @@ def test_names_of_the_data_are_no_parts_of_names(name: str) -> None:
     assert facts.stable(name)
     assert not facts.stable("labels.run")
     assert not facts.stable("raw.days.2026-11-20.count")
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [None, "x", ["x"], [{"@id": "raw-files"}], [{"@id": "raw-files", "includes": "raw/run_id=a/x"}],
+     [{"@id": "raw-files", "includes": ["*.parquet", 1]}]],
+)  # fmt: skip
+def test_a_croissant_file_of_somebody_elses_names_no_run(distribution: Any) -> None:
+    """Each night ended with a traceback because of one that was edited beside the tables."""
+    assert croissant.runs_named({"distribution": distribution}, "raw") == set()

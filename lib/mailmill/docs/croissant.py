@@ -148,9 +148,15 @@ def patterns(manifest: Manifest) -> list[str]:
 
 
 def runs_named(document: Mapping[str, Any], table: str) -> set[str]:
-    """The folders of runs (`run_id=ID`) among whose files a document of `describe` finds the table's rows."""
-    found = [item for item in document.get("distribution", ()) if item.get("@id") == f"{table}-files"]
-    return {path.split("/")[1] for item in found for path in item["includes"]}
+    """The folders of runs (`run_id=ID`) among whose files a document of `describe` finds the table's rows.
+
+    None in one that somebody else wrote, whatever its form.
+    """
+    items = document.get("distribution")
+    found = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    included = [item.get("includes") for item in found if item.get("@id") == f"{table}-files"]
+    paths = [path for paths in included if isinstance(paths, list) for path in paths if isinstance(path, str)]
+    return {path.split("/")[1] for path in paths if "/" in path}
 
 
 def _files(manifest: Manifest) -> dict[str, Any]:

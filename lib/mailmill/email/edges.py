@@ -53,8 +53,10 @@ def mark_edges(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         mark_greeting(lines, marks, own, solid, last=last)
 
 
-def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str], *, first: bool) -> list[int]:
-    """Sign-off, name and signature at the end; what is left above them."""
+def _closing(
+    lines: Lines, marks: Marks, solid: list[int], names: frozenset[str], *, first: bool, again: bool = False
+) -> list[int]:
+    """Sign-off, name and signature at the end; what is left above them. `again`: above the sender's own signature."""
     solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names), names)
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
@@ -76,9 +78,9 @@ def _closing(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]
             mark(marks, solid[top:signature], "signoff", rule)
             mark(marks, solid[signature:], "signature", "signature.below")
             return solid[:top]
-    owned = owned_signature(lines, marks, solid, names)
+    owned = solid if again else owned_signature(lines, marks, solid, names)
     if len(owned) < len(solid):
-        return _closing(lines, marks, owned, names, first=first)
+        return _closing(lines, marks, owned, names, first=first, again=True)
     left = _inner_signoff(lines, marks, solid, names)
     if len(left) < len(solid):
         return signature_block(lines, marks, left, names)

@@ -105,7 +105,7 @@ def _below_heading(lines: Lines, marks: Marks, solid: list[int]) -> None:
             continue
         if any(lines[j].shape.prose for j in solid[:k]):
             return
-        if k > 3 and (bare[-1] == ":" or announces(bares[solid[k - 1]])):
+        if k > 3 and not _heads_letter(lines, solid, k):
             return
         rule = lines[i].rule("greeting")
         if not rule and bare[-1] == "," and k == 1 and lines[solid[0]].shape.words <= 2 and _VOCATIVE.match(bare):
@@ -113,6 +113,14 @@ def _below_heading(lines: Lines, marks: Marks, solid: list[int]) -> None:
         if rule:
             marks[i] = ("greeting", rule)
             return
+
+
+def _heads_letter(lines: Lines, solid: list[int], k: int) -> bool:
+    """Are the lines above `solid[k]` a letter's head, with a date or an address of some kind, and is text below?"""
+    bares = lines.bares
+    if bares[solid[k]][-1] == ":" or announces(bares[solid[k - 1]]) or not lines[solid[k + 1]].shape.prose:
+        return False
+    return any([lines[i].shape.contact or _DATED.match(bares[i]) is not None for i in solid[:k]])
 
 
 def _signed(marks: Marks, own: list[int]) -> bool:

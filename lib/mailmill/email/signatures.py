@@ -82,21 +82,28 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
 
 def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """The sender's whole name, set off, a title or a way to reach them among the three lines below, and all that hangs
-    on it, slogans included; what is left above, which is text.
+    on it, slogans included where there is a title; what is left above, which is text.
 
-    Below all ways to reach them what says something stays, and so does a last paragraph of few lines.
+    Below all ways to reach them what says something stays. Without a title, a sentence among them, or text in a paragraph
+    below, tells that the author writes of them ("to my new address.").
     """
     for k in range(max(1, len(solid) - MAX_CLOSING), len(solid) - 1) if names else ():
         if not _is_owner(lines, solid, k, names):
             continue
-        end = _end_of_owned(lines, solid, k + 1)
-        block = [lines[i] for i in solid[k + 1 : end]]
-        if not any([line.shape.contact or line.rule("contact") for line in block[:3]]):
+        stop = next((j for j in range(k + 1, len(solid)) if solid[j] > solid[j - 1] + 1), len(solid))
+        last = stop - 1
+        while last > k and not _leads(lines[solid[last]]):
+            last -= 1
+        block = [lines[i] for i in solid[k + 1 : last + 1]]
+        titled = any([line.shape.title for line in block[:3]])
+        says = _speaks if titled else _may_say
+        if not any([_leads(line) for line in block[:3]]) or not (titled or not any([_may_say(line) for line in block])):
             return solid
-        if end < len(solid) and not (reaches(lines, solid[k + 1 : end]) and _has_text(lines, solid[end:])):
+        if stop < len(solid) and not (titled and _has_text(lines, solid[stop:])):
             return solid
-        sentences = sum([line.shape.prose for line in block])
-        if sentences > MAX_ADDED or len(solid) - end > MAX_ADDED or not _has_text(lines, solid[:k]):
+        end = next((j for j in range(last + 1, stop) if says(lines[solid[j]])), stop)
+        sentences = sum([lines[i].shape.prose for i in solid[k + 1 : end]])
+        if max(sentences, len(solid) - end) > MAX_ADDED or not _has_text(lines, solid[:k]):
             return solid
         mark(marks, solid[k:end], "signature", "signature.block")
         mark(marks, solid[end:], "body", "body.says")
@@ -104,20 +111,17 @@ def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozens
     return solid
 
 
-def _end_of_owned(lines: Lines, solid: list[int], k: int) -> int:
-    """Where what hangs on a name ends, from place `k` on: at a blank line, or below all ways to reach it at a sentence
-    that speaks."""
-    end = k
-    while end < len(solid) and lines.bares[solid[end] - 1]:
-        end += 1
-    said = end
-    for j in range(end - 1, k - 1, -1):
-        line = lines[solid[j]]
-        if line.rule("contact") or ((line.shape.phone or line.shape.address) and not line.shape.prose):
-            break
-        if _speaks(line):
-            said = j
-    return said
+def _leads(line: Line) -> bool:
+    """Does it hold a title or a way to reach somebody, and is no sentence?"""
+    return not line.shape.prose and (line.shape.contact or line.rule("contact") != "")
+
+
+def _may_say(line: Line) -> bool:
+    """Is it a sentence, or formed like one or like a field ("Kettle: leaks"), and no standard text nor what leads?"""
+    bare, shape = line.bare, line.shape
+    if not (shape.prose or shape.remark or bare[-1] in ".?!" or ": " in bare) or _leads(line):
+        return False
+    return not any([line.rule(kind) for kind in LONG_KINDS])
 
 
 def _is_owner(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> bool:
@@ -154,7 +158,7 @@ def _speaks(line: Line) -> bool:
 
 def _has_text(lines: Lines, above: list[int]) -> bool:
     """Does one of the lines say something, not only greet?"""
-    return any([lines[i].shape.prose or lines[i].shape.remark for i in above if not lines[i].rule("greeting")])
+    return any((lines[i].shape.prose or lines[i].shape.remark) and not lines[i].rule("greeting") for i in above)
 
 
 def reaches(lines: Lines, block: list[int]) -> bool:

@@ -29,11 +29,12 @@ _STAMPED: Final = re.compile(
     r"(?:[^\W\d_]{2,12}\.?,? )?(?=\d{1,4}[-./:]\d\d?\b|\d\d?\.? (?:de )?[^\W\d_]{3}|[^\W\d_]{3,12}\.? \d)"
     rf"([^<>]{{0,80}}\d)(?: ?[APap]\.?[Mm]\b\.?)?([^<>\d]{{0,80}})[<(]{ADDRESS} ?[>)] ?:[*_]?$"
 )
-#: What programs begin with, a day of the week in short, or a time; at the end a name and a verb, whatever it is.
+#: What programs begin with, a day of the week in short, or a time, and a comma or a clock above a name and a verb.
 _SPOKEN: Final = {"On": "en", "Am": "de", "Le": "fr", "El": "es", "Em": "pt", "Il": "it", "Op": "nl"}
 _SAID: Final = re.compile(
-    rf"(?:{'|'.join(_SPOKEN)}) (?=[^\W\d_]{{2,3}}[.,]|[^:]{{0,40}}\d[:h]\d\d)[^<>@]{{0,100}}"
-    r"[A-ZÀ-Þ][\w.'’-]{1,20}[\"')]{0,2} [^\W\d_]{2,14} ?:$"
+    rf"(?:{'|'.join(_SPOKEN)}) (?=[^\W\d_]{{2,3}}[.,]|[^:]{{0,40}}\d[:h]\d\d)[^<>@]{{0,60}}"
+    r"(?:\d,|\d[:h]\d\d(?: ?[AP]M)?(?: [+-]\d{4})?(?: \([A-Z]{1,5}\))?,?) "
+    r"(?:[A-ZÀ-Þ][\w.'’-]{0,20} ){0,3}[A-ZÀ-Þ][\w.'’-]{1,20}[\"')]{0,2} [^\W\d_]{2,14} ?:$"
 )
 #: "Ada Byron <ada@…>:".
 _ADDRESSED: Final = re.compile(rf"[\"'A-ZÀ-Þ][^<>@:]{{1,60}}<{ADDRESS}> ?:$")

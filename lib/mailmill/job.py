@@ -202,7 +202,7 @@ def outdated(stage: Stage) -> str:
         return ""
     if before.code != stage.code:
         return f"mailmill {before.code} made it, this is {stage.code}"
-    return "its settings were others"
+    return "its settings, or what was chosen by them, were others"
 
 
 def skipped(stage: Stage, name: str) -> Table:

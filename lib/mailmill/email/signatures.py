@@ -84,8 +84,8 @@ def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozens
     """The sender's whole name, set off, a title or a way to reach them among the three lines below, and all that hangs
     on it, slogans included where there is a title; what is left above, which is text.
 
-    Below all ways to reach them what says something stays. Without a title, a sentence among them, or text in a paragraph
-    below, tells that the author writes of them ("to my new address.").
+    Below all ways to reach them what says something stays. Without a title, a sentence among them, or text in a
+    paragraph below, tells that the author writes of them ("to my new address.").
     """
     for k in range(max(1, len(solid) - MAX_CLOSING), len(solid) - 1) if names else ():
         if not _is_owner(lines, solid, k, names):

@@ -40,7 +40,7 @@ demo: $(VENV)/.demo  ## set up, generate mail, run the whole pipeline on Dask wo
 	@echo "open $(CURDIR)/data_docs/site/index.html in a browser"
 
 compiled: export UV_PYTHON := $(BIN)/python
-compiled: | $(BIN)/uv  ## set up .venv-compiled, where cleaning is compiled and half as fast again
+compiled: | $(BIN)/uv  ## set up .venv-compiled, where cleaning is compiled and nearly twice as fast
 	@command -v cc >/dev/null && test -e "$$($(BIN)/python -c '$(HEADER)')" || \
 		{ echo "a C compiler and Python's headers are needed (Debian: apt-get install gcc python3-dev)"; exit 2; }
 	rm -rf build/compiled

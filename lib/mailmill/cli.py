@@ -230,15 +230,12 @@ def engines() -> None:
     from mailmill import resources
     from mailmill.config import EngineSection
     from mailmill.engines import choose
+    from mailmill.engines.choice import NEEDED
 
     click.echo(f"mailmill {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
     click.echo(f"machine   {resources.cores()} cores, {resources.memory() / 2**30:.1f} GiB of memory free")
     java = resources.java_version()
-    for name, packages in {
-        "local": ["pyarrow", "numpy"],
-        "dask": ["dask", "distributed", "cryptography"],
-        "spark": ["pyspark"],
-    }.items():
+    for name, packages in {"local": ("pyarrow", "numpy"), **NEEDED, "dask": ("dask", *NEEDED["dask"])}.items():
         found = {package: _version(package) for package in packages}
         if None in found.values():
             click.echo(f"{name:<9} not installed: pip install 'mailmill[{name}]'")

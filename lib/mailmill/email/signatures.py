@@ -95,12 +95,14 @@ def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozens
         while last > k and not _leads(lines[solid[last]]):
             last -= 1
         block = [lines[i] for i in solid[k + 1 : last + 1]]
+        if not any([_leads(line) for line in block[:3]]):
+            return solid
         titled = any([line.shape.title for line in block[:3]])
+        if not titled and (stop < len(solid) or any([_may_say(line) for line in block])):
+            return solid
+        if stop < len(solid) and not _has_text(lines, solid[stop:]):
+            return solid
         says = _speaks if titled else _may_say
-        if not any([_leads(line) for line in block[:3]]) or not (titled or not any([_may_say(line) for line in block])):
-            return solid
-        if stop < len(solid) and not (titled and _has_text(lines, solid[stop:])):
-            return solid
         end = next((j for j in range(last + 1, stop) if says(lines[solid[j]])), stop)
         sentences = sum([lines[i].shape.prose for i in solid[k + 1 : end]])
         if max(sentences, len(solid) - end) > MAX_ADDED or not _has_text(lines, solid[:k]):

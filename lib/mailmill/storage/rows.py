@@ -132,10 +132,10 @@ def _way_of(chunk: pq.ColumnChunkMetaData) -> tuple[bool, int]:
     may be as long as all that the column says anew. pyarrow keeps all values that it reads as a dictionary.
     """
     size, encodings = max(1, chunk.total_uncompressed_size), {*chunk.encodings}
-    repeated = not encodings.isdisjoint(_DICTIONARIES)
-    if repeated and size <= _KEPT and "DELTA_BYTE_ARRAY" not in encodings:
+    repeats, takes_over = not encodings.isdisjoint(_DICTIONARIES), "DELTA_BYTE_ARRAY" in encodings
+    if repeats and not takes_over and size <= _KEPT:
         return True, _MANY_ROWS
-    most = 2**22 // size if repeated or "DELTA_BYTE_ARRAY" in encodings else 2**24 * chunk.num_values // size
+    most = 2**22 // size if repeats or takes_over else 2**24 * chunk.num_values // size
     return False, max(1, min(_MANY_ROWS, most))
 
 

@@ -81,6 +81,7 @@ def proxy(upstream: str, every: int = 0) -> Iterator[Proxy]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # a header and a body written apart would wait for each other
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

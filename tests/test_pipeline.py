@@ -31,6 +31,7 @@ from mailmill.storage.manifests import NAME, Manifest
 from mailmill.storage.tables import Table
 from tests import mail
 from tests.conftest import ROOT, require_engine
+from tests.s3_proxy import proxy
 
 TABLES = {"raw": schemas.RAW, "clean": schemas.CLEAN, "rejects": schemas.REJECTS, "labels": schemas.LABELS,
           "features": mail.FEATURES, "scores": schemas.SCORES}  # fmt: skip
@@ -647,6 +648,22 @@ def test_the_same_on_s3(
     ours, theirs = tables(config), tables(reference)
     for name in ("clean", "labels", "features"):
         assert ours[name].fingerprint == theirs[name].fingerprint, name
+
+
+@pytest.mark.s3
+def test_a_run_with_nothing_new_asks_little_of_s3(corpus: Path, vectors: Path, s3_endpoint: str) -> None:
+    """Each answer takes S3 its ten to fifty milliseconds, and a night has little else to wait for."""
+    with proxy(s3_endpoint) as watched:
+        config = mail.make_config("s3://test/quiet", corpus, vectors, f"storage.endpoint={watched.endpoint}")
+        for _ in range(2):
+            watched.seen.clear()
+            with Job(config, alone=True) as job:
+                pipeline.run(job)
+    asked = [path for method, path, _ in watched.seen if method == "GET"]
+    manifests = [path for path in asked if path.endswith("_manifest.json")]
+    assert len(manifests) == len({*manifests}), "one is read twice"
+    assert not [path for path in asked if path.endswith((".npy", ".parquet"))], "nothing is made of them"
+    assert len(watched.seen) <= 110
 
 
 def test_fingerprints_see_one_changed_message(reference: Config, corpus: Path, vectors: Path, tmp_path: Path) -> None:

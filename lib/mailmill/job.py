@@ -37,6 +37,7 @@ class Job:
     and not published.
 
     The engine starts at its first use, so a run that has nothing to do starts none, unless somebody waits for it.
+    `alone`: whoever makes it holds the workspace's lease, so that a manifest which was read once stands.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Job:
         config: Config,
         check: Callable[[], None] = lambda: None,
         notify: Callable[[str, Manifest], None] = lambda _what, _manifest: None,
+        alone: bool = False,
     ) -> None:
         self.config = config
         self.storage = Storage(config.storage)
-        self.workspace = Workspace(self.storage, config.run.work, config.tables, check, notify)
+        known: dict[str, Manifest | None] | None = {} if alone else None
+        self.workspace = Workspace(self.storage, config.run.work, config.tables, check, notify, known=known)
         self._cached: set[str] = set()
         self.described = ""  # the engine, once it was started
 

@@ -15,7 +15,7 @@ import pytest
 from mailmill.config import StorageSection
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.features import glove, vectors
-from mailmill.storage import manifests
+from mailmill.storage.documents import document
 from mailmill.storage.filesystems import Storage, join
 
 TEXT = b"good 1 0\nday 0 1\nbad -1 0.5\n"
@@ -98,7 +98,7 @@ def test_what_is_not_ours_to_read_is_passed_over(
 
         monkeypatch.setattr(Storage, method, asked)
 
-    for method in ("children", "exists"):
+    for method in ("children", "exists", "read_if_there"):
         refusing(method)
         assert vectors.prepare(storage, work, str(source)) == made
         assert vectors.find(storage, work, made.fingerprint) == made
@@ -122,7 +122,7 @@ def test_a_store_that_cannot_take_its_place_is_named(tmp_path: Path, monkeypatch
 
 def older_names(storage: Storage, made: vectors.SharedVectors) -> list[str]:
     """What versions before called a store on a disk: by its source, then with a hash of the signature."""
-    signature = str(manifests.document(storage, f"{made.uri}/{glove.META}")["signature"])
+    signature = str(document(storage, f"{made.uri}/{glove.META}")["signature"])
     return ["trained-1-txt", "trained-1-txt-" + hashlib.blake2b(signature.encode(), digest_size=8).hexdigest()]
 
 

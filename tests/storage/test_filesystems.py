@@ -7,16 +7,17 @@ import errno
 import os
 import pickle
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pyarrow.fs as fs
 import pytest
 
 from mailmill.config import StorageSection
 from mailmill.errors import DataError, InfrastructureError
-from mailmill.storage import filesystems, manifests
+from mailmill.storage import clients, filesystems, manifests
+from mailmill.storage.documents import documents
 from mailmill.storage.filesystems import Storage, join
 
 Place = tuple[Storage, str]
@@ -205,18 +206,45 @@ def test_children_and_delete(place: Place) -> None:
     assert storage.children(join(root, "nowhere")) == []
 
 
-def test_a_folder_that_is_emptied_meanwhile_is_deleted(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some servers name a folder for a while after its last object is gone."""
+def test_only_the_folder_itself_is_deleted(place: Place) -> None:
+    storage, root = place
+    for name in ("run_id=1/a", "run_id=1/deep/b", "run_id=10/c", "run_id=1.json"):
+        storage.write(join(root, "t", name), b"x")
+    storage.delete(join(root, "t/run_id=1/"))
+    assert storage.children(join(root, "t")) == ["run_id=1.json", "run_id=10"]
+    assert storage.children(join(root, "t/run_id=1")) == []
+    storage.delete(join(root, "t/run_id=1.json"))
+    assert storage.children(join(root, "t")) == ["run_id=10"]
 
-    class Emptied:
-        def get_file_info(self, path: str) -> fs.FileInfo:
-            return fs.FileInfo(path, type=fs.FileType.Directory)
 
-        def delete_dir(self, path: str) -> None:
-            raise FileNotFoundError(path)
+@pytest.mark.s3
+def test_more_than_one_page_of_objects_is_deleted(s3_endpoint: str) -> None:
+    storage, root = Storage(StorageSection(endpoint=s3_endpoint)), "s3://test/pages"
+    with ThreadPoolExecutor(16) as writers:
+        list(writers.map(lambda n: storage.write(f"{root}/run/{n}", b""), range(1005)))
+    storage.delete(f"{root}/run")
+    assert storage.children(root) == []
 
-    monkeypatch.setattr(Storage, "arrow", lambda self, uri: (Emptied(), uri))
-    storage.delete("s3://test/emptied")
+
+def test_what_may_not_be_deleted_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 answers 200 to a request that deletes many, and says in it what was refused."""
+
+    def refusing(_settings: StorageSection, method: str, _arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        page = {"IsTruncated": False, "Contents": [{"Key": "kept/a"}]}
+        return page if method == "list_objects_v2" else {"Errors": [{"Code": "AccessDenied", "Message": "no"}]}, b""
+
+    monkeypatch.setattr(clients, "call", refusing)
+    with pytest.raises(InfrastructureError, match=r"s3://test/kept: .*AccessDenied"):
+        Storage(StorageSection()).delete("s3://test/kept")
+
+
+def test_a_file_that_may_not_be_there_is_read(place: Place) -> None:
+    storage, root = place
+    storage.write(join(root, "a/b.json"), b"{}")
+    assert storage.read_if_there(join(root, "a/b.json")) == b"{}"
+    assert storage.read_if_there(join(root, "a/c.json")) is None
+    assert storage.read_if_there(join(root, "a")) is None
+    assert documents(storage, [join(root, "a/c.json"), join(root, "a/b.json")]) == [{}, {}]
 
 
 def test_streams_seek(place: Place) -> None:

@@ -101,7 +101,7 @@ def session(config: Config, command: str) -> Iterator[Job]:
         lease.check()
         interrupt.check()
 
-    job = Job(config, check, recorder.heard)
+    job = Job(config, check, recorder.heard, alone=True)
     job.require_apart()
     failure: BaseException | None = None
     try:

@@ -17,7 +17,7 @@ from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
 from mailmill.docs.modelcard import Material, make_cards
 from mailmill.errors import ConfigError, DataError
-from mailmill.storage import manifests as published
+from mailmill.storage.documents import document
 from mailmill.storage.filesystems import Storage, join
 from mailmill.storage.tables import Workspace
 
@@ -180,7 +180,7 @@ def tell_of_outlived(workspace: Workspace) -> None:
     the one before the last, and documents stay as they are until they are built again."""
     if workspace.find("docs") is None:
         return
-    described = published.document(workspace.storage, join(workspace.root, ROOTED[0]))
+    described = document(workspace.storage, join(workspace.root, ROOTED[0]))
     gone = []
     for name in croissant.DESCRIBED:
         manifest = workspace.find(name)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 from mailmill.config import FeaturesSection
 from mailmill.errors import ConfigError, DataError
-from mailmill.features.glove import GloveStore
 
 #: Raised by every change to tokens, pooling or hashing that could change a feature.
 VERSION = 3
@@ -22,6 +21,17 @@ POOLS = ("mean", "idf", "sif", "nb", "max")
 SUBJECTS = ("ignored", "joined", "apart")
 NGRAM_VALUES = ("nb", "tfidf")
 _FITTED = ("idf", "sif", "nb")
+
+
+class Vectors(Protocol):
+    """Word vectors by name: those of a `GloveStore`, or a description of them."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class FeatureSpec:
             raise ConfigError("features informed by classes need at least two classes")
 
     @classmethod
-    def of(cls, store: GloveStore, settings: FeaturesSection, classes: Sequence[str] = ()) -> FeatureSpec:
+    def of(cls, store: Vectors, settings: FeaturesSection, classes: Sequence[str] = ()) -> FeatureSpec:
         """The specification that a configuration asks for; its weights are not fitted yet. See `asked`."""
         return cls(store.name, store.fingerprint, store.dimension).asked(settings, classes)
 
@@ -162,11 +172,11 @@ class FeatureSpec:
             raise DataError("the specification of the features is damaged: its columns do not add up")
         return spec
 
-    def check(self, store: GloveStore) -> None:
+    def check(self, store: Vectors) -> None:
         """Raise DataError unless the store holds the very vectors that are named here."""
         if store.fingerprint != self.fingerprint or store.dimension != self.word_dimension:
             raise DataError(
-                f"the word vectors in {store.directory} are not those of the features ({self.vectors})",
+                f"the word vectors {store.name} are not those of the features ({self.vectors})",
                 hint=f"build the store from vectors with fingerprint {self.fingerprint}",
             )
 

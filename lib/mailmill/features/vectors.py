@@ -17,13 +17,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailmill.errors import DataError, InfrastructureError
 from mailmill.features.glove import FORMAT, META, STORED, GloveStore, building, keep, stands
 from mailmill.features.vector_files import PACKAGE, Block, VectorFile
 from mailmill.storage import manifests
 from mailmill.storage.disk import is_part
+from mailmill.storage.documents import document
 from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.lookup import localized
 from mailmill.storage.refused import passed_over
@@ -31,6 +32,14 @@ from mailmill.storage.refused import passed_over
 log = logging.getLogger("mailmill")
 FOLDER = "vectors"
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
+
+
+class Description(NamedTuple):
+    """The name of the vectors' source, the hash of all words and vectors, and the dimension."""
+
+    name: str
+    fingerprint: str
+    dimension: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,14 @@ class SharedVectors:
     def open(self) -> GloveStore:
         """The store, mapped once a process."""
         return _opened(self)
+
+    def described(self) -> Description:
+        """What META says of the store, of which nothing else is fetched. Raises DataError where that is damaged."""
+        meta = document(self.storage, join(self.uri, META))
+        name, dimension = meta.get("name"), meta.get("dimension")
+        if not isinstance(name, str) or not isinstance(dimension, int):
+            raise DataError(f"{self.uri} is not a complete store of word vectors", hint="delete it and run again")
+        return Description(name, self.fingerprint, dimension)
 
 
 @dataclass(frozen=True)
@@ -109,7 +126,7 @@ def stores(storage: Storage, work: str) -> Iterator[tuple[SharedVectors, dict[st
         uri = join(work, FOLDER, name)
         meta: dict[str, Any] | None = None
         with passed_over():
-            meta = {} if is_part(name) else manifests.document(storage, join(uri, META))
+            meta = {} if is_part(name) else document(storage, join(uri, META))
         if meta is None:
             _say_unreadable(uri)
         elif isinstance(fingerprint := meta.get("fingerprint"), str):
@@ -151,7 +168,7 @@ def _whole(shared: SharedVectors, meta: dict[str, Any]) -> bool:
 def _upload(shared: SharedVectors, built: GloveStore) -> None:
     """Put the store on S3; where the same vectors are, it is from now on the store of this source."""
     storage, meta = shared.storage, join(shared.uri, META)
-    there = _whole(shared, manifests.document(storage, meta))
+    there = _whole(shared, document(storage, meta))
     for name in () if there else sorted(STORED - {META}):
         with storage.create(join(shared.uri, name)) as target, (built.directory / name).open("rb") as stream:
             shutil.copyfileobj(stream, target, 2**24)

@@ -67,7 +67,7 @@ def compact(job: Job) -> dict[str, tuple[int, int]]:
         job.workspace.check()
         job.workspace.attempts.ended(run_id)
         for name in reversed(list(made)):
-            manifests.publish(job.storage, job.workspace.uri_of(name), made[name])
+            job.workspace.publish(name, made[name])
             job.workspace.notify("published", made[name])
             before, after = len(found[name].files), len(made[name].files)
             if after != before:

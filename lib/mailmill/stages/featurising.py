@@ -40,7 +40,7 @@ def features(job: Job) -> Table:
     tell_of_earlier(job, "clean", *(table.name for table in labels))
     classes = [name for table in labels for name in sorted(table.manifest.statistics["classes"])]
     store = vectors.prepare(job.storage, job.config.run.work, own_vectors.source(job))
-    spec = FeatureSpec.of(store.open(), settings, classes)
+    spec = FeatureSpec.of(store.described(), settings, classes)
     inputs = fingerprints(texts, *labels) | {"vectors": store.fingerprint}
     outputs = {"features": schemas.features(spec.dimension, spec.sparse_columns), "weights": schemas.FILES}
     stage = job.stage(inputs, [settings, seed], outputs)

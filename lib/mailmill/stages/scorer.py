@@ -6,7 +6,7 @@ A mail program may start a process for each message, so nothing is imported here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +26,8 @@ from mailmill.models import artifact, standing
 from mailmill.models.data import SparseRows
 from mailmill.models.scoring import predict, probability, sentiment
 from mailmill.storage import manifests
+from mailmill.storage.documents import documents
 from mailmill.storage.filesystems import Storage, join
-from mailmill.storage.refused import passed_over
 from mailmill.storage.tables import Workspace
 
 
@@ -136,11 +136,8 @@ def open_model(storage: Storage, place: str, vectors: str | None = None) -> Scor
 
 def find_weights(storage: Storage, work: str, fingerprint: str) -> SharedWeights | None:
     """The published weights of a workspace's features that have this fingerprint, or None."""
-    for name in storage.children(join(work, "weights")):
-        uri = join(work, "weights", name)
-        if manifests.document(storage, join(uri, WEIGHTS_META)).get("fingerprint") == fingerprint:
-            return SharedWeights(storage, uri, fingerprint)
-    return None
+    found = [uri for uri, meta in _weights(storage, join(work, "weights")) if meta.get("fingerprint") == fingerprint]
+    return SharedWeights(storage, found[0], fingerprint) if found else None
 
 
 def weights_in_use(workspace: Workspace) -> set[str]:
@@ -148,10 +145,15 @@ def weights_in_use(workspace: Workspace) -> set[str]:
 
     A model that is trained weekly scores new mail every night, by the weights that it was trained with.
     """
-    storage, weights = workspace.storage, workspace.uri_of("weights")
     wanted = {spec.get("weights") for spec in _specifications(workspace)}
-    metas = {name: manifests.document(storage, join(weights, name, WEIGHTS_META)) for name in storage.children(weights)}
-    return {name for name, meta in metas.items() if meta and meta.get("fingerprint") in wanted}
+    found = _weights(workspace.storage, workspace.uri_of("weights"))
+    return {uri.rpartition("/")[2] for uri, meta in found if meta and meta.get("fingerprint") in wanted}
+
+
+def _weights(storage: Storage, table_uri: str) -> list[tuple[str, dict[str, Any]]]:
+    """The folders of the table `weights`, of this run and of those before, and what each says of itself."""
+    folders = [join(table_uri, name) for name in storage.children(table_uri) if name.startswith("run_id=")]
+    return list(zip(folders, documents(storage, [join(uri, WEIGHTS_META) for uri in folders]), strict=True))
 
 
 def vectors_in_use(workspace: Workspace) -> set[str]:
@@ -159,26 +161,17 @@ def vectors_in_use(workspace: Workspace) -> set[str]:
     return {str(spec.get("fingerprint")) for spec in _specifications(workspace)}
 
 
-def _specifications(workspace: Workspace) -> Iterator[dict[str, Any]]:
+def _specifications(workspace: Workspace) -> list[dict[str, Any]]:
     """How the models of a workspace make features: those published, now and before, and copies in folders of their own.
 
     A copy is looked for in the workspace and in its folder `models`. What else lies in the workspace and is not ours to
     read (a disk's "lost+found") holds no model of ours.
     """
     storage, models = workspace.storage, workspace.uri_of("models")
-    for name in storage.children(models):
-        place = join(models, name)
-        if not storage.exists(place):  # else it is somebody's file
-            runs = [join(place, run) for run in storage.children(place) if run.startswith("run_id=")]
-            yield from _specified(storage, [place, *runs])
-    for name in storage.children(workspace.root):
-        with passed_over():
-            yield from _specified(storage, [join(workspace.root, name)])
-
-
-def _specified(storage: Storage, folders: list[str]) -> Iterator[dict[str, Any]]:
-    """The specifications of features of the models that lie in these folders."""
-    for folder in folders:
-        spec = manifests.document(storage, join(folder, artifact.DOCUMENT)).get("feature_spec")
-        if isinstance(spec, dict):
-            yield spec
+    places = [place for name in storage.children(models) if not storage.exists(place := join(models, name))]  # no files
+    runs = [join(place, run) for place in places for run in storage.children(place) if run.startswith("run_id=")]
+    beside = [join(workspace.root, name) for name in storage.children(workspace.root)]
+    found = documents(storage, [join(place, artifact.DOCUMENT) for place in places + runs])
+    found += documents(storage, [join(place, artifact.DOCUMENT) for place in beside], ours=False)
+    specs = [model.get("feature_spec") for model in found]
+    return [spec for spec in specs if isinstance(spec, dict)]

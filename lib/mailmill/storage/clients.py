@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -95,14 +97,69 @@ def call(settings: StorageSection, method: str, arguments: dict[str, Any]) -> tu
 
 
 async def _call(filesystem: Any, method: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    answer = await filesystem._call_s3(method, **arguments)
-    return answer, await answer["Body"].read() if "Body" in answer else b""
+    from s3fs.core import S3_RETRYABLE_ERRORS
+
+    for left in reversed(range(filesystem.retries)):
+        answer = await filesystem._call_s3(method, **arguments)
+        if "Body" not in answer:
+            return answer, b""
+        try:
+            return answer, await answer["Body"].read()
+        except S3_RETRYABLE_ERRORS:  # it breaks off
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _named(uri: str) -> dict[str, str]:
+    bucket, _, key = uri.split("://", 1)[1].partition("/")
+    return {"Bucket": bucket, "Key": key}
 
 
 def put(settings: StorageSection, uri: str, content: bytes) -> None:
     """Make or replace an object by one request."""
-    bucket, _, key = uri.split("://", 1)[1].partition("/")
-    call(settings, "put_object", {"Bucket": bucket, "Key": key, "Body": content})
+    call(settings, "put_object", _named(uri) | {"Body": content})
+
+
+def get(settings: StorageSection, uri: str) -> bytes | None:
+    """The whole of a small object by one request; None where there is none, but its bucket is."""
+    try:
+        return call(settings, "get_object", _named(uri))[1]
+    except FileNotFoundError as error:
+        if code_of(error) == "NoSuchBucket":
+            raise
+        return None
+
+
+def is_there(settings: StorageSection, uri: str) -> bool:
+    """Whether there is such an object; what is named by a bucket alone is none."""
+    named = _named(uri)
+    with contextlib.suppress(FileNotFoundError):
+        return bool(named["Key"] and call(settings, "head_object", named))
+    return False
+
+
+def remove(settings: StorageSection, uri: str) -> None:
+    """Delete an object, and what lies below it as a folder; nothing there is fine. Raises OSError where one stays."""
+    bucket, _, key = uri.split("://", 1)[1].rstrip("/").partition("/")
+    folders: set[str] = set()  # some servers keep them, and name them when they are empty
+    page: dict[str, Any] = {"IsTruncated": True}
+    while page["IsTruncated"]:
+        on = {"ContinuationToken": page["NextContinuationToken"]} if "NextContinuationToken" in page else {}
+        page, _ = call(settings, "list_objects_v2", {"Bucket": bucket, "Prefix": key} | on)
+        keys = [found["Key"] for found in page.get("Contents", ()) if f"{found['Key']}/".startswith(f"{key}/")]
+        folders |= {each[: at + 1] for each in keys for at in range(len(key), len(each)) if each[at] == "/"}
+        _delete(settings, bucket, keys)
+    deepest = sorted(folders, reverse=True)
+    for at in range(0, len(deepest), 1000):  # as many as one request deletes, and one page lists
+        _delete(settings, bucket, deepest[at : at + 1000])
+
+
+def _delete(settings: StorageSection, bucket: str, keys: Sequence[str]) -> None:
+    if keys:
+        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        for refused in call(settings, "delete_objects", {"Bucket": bucket, "Delete": wanted})[0].get("Errors", ()):
+            raise PermissionError(errno.EACCES, f"{refused.get('Code')}: {refused.get('Message')}")
 
 
 def code_of(error: BaseException | None) -> str:

@@ -93,6 +93,13 @@ class Storage:
         with self.open(uri) as stream:
             return stream.read()
 
+    def read_if_there(self, uri: str) -> bytes | None:
+        """The whole of a small file, on S3 in one request; None where there is none."""
+        if not is_s3(uri):
+            return self.read(uri) if self.exists(uri) else None
+        with self.translated(uri):
+            return clients.get(self.settings, uri)
+
     def fetch(self, uri: str, path: Path) -> None:
         """Copy the file to the local `path`, a piece at a time."""
         with self.translated(str(path)), path.open("wb") as target, self.open(uri) as stream:
@@ -225,9 +232,9 @@ class Storage:
 
     def exists(self, uri: str) -> bool:
         """Whether a file is at `uri`."""
-        filesystem, path = self.arrow(uri)
         with self.translated(uri):
-            return bool(filesystem.get_file_info(path).type == pafs.FileType.File)
+            kind = _LOCAL.get_file_info(self.arrow(uri)[1]).type if not is_s3(uri) else None
+            return clients.is_there(self.settings, uri) if kind is None else bool(kind == pafs.FileType.File)
 
     def children(self, uri: str) -> list[str]:
         """Names of the files and folders directly in a folder; empty where it does not exist, but its bucket does."""
@@ -241,17 +248,12 @@ class Storage:
 
     def delete(self, uri: str) -> None:
         """Delete a file or a folder with all it holds; nothing there is fine."""
-        filesystem, path = self.arrow(uri)
         with self.translated(uri):
-            if not is_s3(uri):
-                shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
+            if is_s3(uri):
+                clients.remove(self.settings, uri)
                 return
-            with contextlib.suppress(FileNotFoundError):  # of an emptied folder that a server still names, too
-                kind = filesystem.get_file_info(path).type
-                if kind == pafs.FileType.Directory:
-                    filesystem.delete_dir(path)
-                elif kind == pafs.FileType.File:
-                    filesystem.delete_file(path)
+            path = self.arrow(uri)[1]
+            shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
 
     def request(self, method: str, **arguments: Any) -> tuple[dict[str, Any], bytes]:
         """One request to S3 as the SDK names it, e.g. "put_object": the answer, and the body where it has one."""

@@ -88,6 +88,11 @@ class Manifest:
         """Whether this table is what the given inputs, settings and code would make again."""
         return (self.inputs, self.settings, self.code) == (inputs, settings, code)
 
+    @property
+    def origins(self) -> list[str]:
+        """The files as tasks wrote them whose rows are in the table, as table/path."""
+        return [f"{self.table}/{path}" for file in self.files for path in file.origins]
+
     def to_bytes(self) -> bytes:
         """The file's content: indented JSON, sorted keys."""
         return (json.dumps(asdict(self), indent=1, sort_keys=True) + "\n").encode()
@@ -129,9 +134,8 @@ def anew(table_uri: str) -> str:
 def read(storage: Storage, table_uri: str) -> Manifest | None:
     """The published manifest of the table at `table_uri`, or None where nothing was published."""
     uri = join(table_uri, NAME)
-    if not storage.exists(uri):
-        return None
-    return Manifest.from_bytes(storage.read(uri), uri)
+    content = storage.read_if_there(uri)
+    return None if content is None else Manifest.from_bytes(content, uri)
 
 
 def missing(storage: Storage, table_uri: str, manifest: Manifest) -> list[str]:
@@ -164,17 +168,6 @@ def paths(storage: Storage, table_uri: str) -> dict[str, int]:
         return {}
     start = len(storage.arrow(table_uri)[1].rstrip("/")) + 1
     return {storage.arrow(each.path)[1][start:]: each.size for each in found}
-
-
-def document(storage: Storage, uri: str) -> dict[str, Any]:
-    """A small JSON object; {} where there is no such file, or another."""
-    if not storage.exists(uri):
-        return {}
-    try:
-        found = json.loads(storage.read(uri))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def content(storage: Storage, table_uri: str, manifest: Manifest, name: str) -> bytes:
@@ -225,13 +218,13 @@ def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collec
     storage.write(join(table_uri, NAME), manifest.to_bytes())
     named |= {file.path for file in before.files} if before else set()
     folders = {path.partition("/")[0] for path in named} | {f"run_id={m.run_id}" for m in (manifest, before) if m}
-    kept: list[InfrastructureError] = []
-    for name in storage.children(table_uri):
-        if name.startswith("run_id=") and name not in folders | {*in_use}:
-            kept += _refused(storage, join(table_uri, name))
-    for path in paths(storage, table_uri):
-        if path.startswith("run_id=") and path not in named and path.partition("/")[0] not in in_use:
-            kept += _refused(storage, join(table_uri, path))
+    there = paths(storage, table_uri)
+    runs = {path.partition("/")[0] for path in there} if is_s3(table_uri) else storage.children(table_uri)
+    stale = {name for name in runs if name.startswith("run_id=")} - folders - {*in_use}
+    left = {path for path in there if path.startswith("run_id=") and path not in named}
+    gone = stale | {*in_use}
+    stale |= {path for path in left if path.partition("/")[0] not in gone}
+    kept = [error for path in sorted(stale) for error in _refused(storage, join(table_uri, path))]
     if kept:
         log.warning("%s: %d files of runs before cannot be deleted, e.g. %s", table_uri, len(kept), kept[0].message)
 

@@ -1,8 +1,7 @@
 """A workspace of published tables, and the stage's way of publishing one.
 
 stage = workspace.stage("clean", inputs={"raw": raw.fingerprint}, settings=..., outputs=...)
-if stage.unchanged: nothing to do; else tasks write through stage.sink, and then
-stage.publish(files, statistics)
+if stage.unchanged: nothing to do; else tasks write through stage.sink, and then stage.publish(files, statistics)
 """
 
 from __future__ import annotations
@@ -71,8 +70,7 @@ class Table:
     def restricted(self, files: Iterable[File]) -> Table:
         """The table as if it had these of its files alone."""
         chosen = sorted(files, key=lambda file: file.path)
-        rows = sum(file.rows for file in chosen)
-        return replace(self, manifest=replace(self.manifest, files=chosen, rows=rows))
+        return replace(self, manifest=replace(self.manifest, files=chosen, rows=sum(file.rows for file in chosen)))
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """The whole table in memory, sorted by key where it has one: for small tables and tests."""
@@ -135,7 +133,7 @@ class Stage:
         names = {table.name for table in sources}
         tables = [name for name, schema in self.outputs.items() if len(schema)]  # other files are made anew
         found = [manifest for name in tables if (manifest := self.previous[name]) is not None]
-        present = {origin for table in sources for origin in _origins(table)}
+        present = {origin for table in sources for origin in table.manifest.origins}
         grown = len(found) == len(tables) and all(
             manifest.made_of
             and manifest.run_id == found[0].run_id
@@ -207,19 +205,17 @@ class Stage:
         written = list(written)
         self.workspace.check()
         self.workspace.attempts.ended(self.run_id)
-        published = {}
-        for name in reversed(list(self.outputs)):
-            published[name] = table = self._table(name, written, statistics, self.outputs[name])
-            manifests.publish(self.workspace.storage, table.uri, table.manifest, self.in_use.get(name, ()))
+        published = {name: self._table(name, written, statistics, schema) for name, schema in self.outputs.items()}
+        for name in reversed(published):
+            self.workspace.publish(name, published[name].manifest, self.in_use.get(name, ()))
         for name in self.outputs:
             self.workspace.notify("published", published[name].manifest)
         return published
 
     def _table(self, name: str, written: Iterable[Written], statistics: Mapping[str, Any], schema: pa.Schema) -> Table:
         files = sorted((file for output, file in written if output == name), key=lambda file: file.path)
-        previous = self.previous.get(name)
+        previous, rows = self.previous.get(name), sum(file.rows for file in files)
         folder = name if name in self.outputs else next(iter(self.outputs))  # scratch lies below the first output
-        rows = sum(file.rows for file in files)
         manifest = Manifest(
             table=name,
             run_id=self.run_id,
@@ -234,7 +230,7 @@ class Stage:
             statistics=dict(statistics),
             previous_run=previous.run_id if previous else None,
             seconds=round(time.monotonic() - self.began, 3),
-            made_of=sorted(origin for table in self.sources for origin in _origins(table)),
+            made_of=sorted(origin for table in self.sources for origin in table.manifest.origins),
         )
         return Table(self.workspace.storage, self.workspace.uri_of(folder), manifest, schema)
 
@@ -256,6 +252,7 @@ class Workspace:
     check: Callable[[], None] = lambda: None  # raises where this run may publish no more; see `lease`
     notify: Callable[[str, Manifest], None] = lambda _what, _manifest: None  # hears of every table; see `runs.record`
     attempts: Attempts = field(default_factory=Attempts, compare=False)
+    known: dict[str, Manifest | None] | None = None  # by name, where nobody else publishes: see `lease`
 
     def uri_of(self, name: str) -> str:
         """The folder of a table."""
@@ -263,14 +260,22 @@ class Workspace:
 
     def find(self, name: str) -> Manifest | None:
         """The manifest of a table, or None where it was never published."""
-        return manifests.read(self.storage, self.uri_of(name))
+        known = {} if self.known is None else self.known
+        if name not in known:
+            known[name] = manifests.read(self.storage, self.uri_of(name))
+        return known[name]
+
+    def publish(self, name: str, manifest: Manifest, in_use: Collection[str] = ()) -> None:
+        """Make `manifest` the table; see `manifests.publish`."""
+        manifests.publish(self.storage, self.uri_of(name), manifest, in_use)
+        if self.known is not None:  # numbers and tuples come back as JSON has them
+            self.known.pop(name, None)
 
     def manifest(self, name: str) -> Manifest:
         """The manifest of a table. Raises DataError where it was never published."""
         if (manifest := self.find(name)) is None:
-            raise DataError(
-                f"table {name} is not in {self.root}", hint="run the stage that makes it, or `mailmill run`"
-            )
+            hint = "run the stage that makes it, or `mailmill run`"
+            raise DataError(f"table {name} is not in {self.root}", hint=hint)
         return manifest
 
     def open(self, name: str, schema: pa.Schema) -> Table:
@@ -284,10 +289,6 @@ class Workspace:
         """Begin a run that turns `inputs` (name -> fingerprint) into `outputs`, the table proper first."""
         previous = {name: self.find(name) for name in outputs}
         return Stage(self, dict(inputs), settings, dict(outputs), manifests.new_run_id(), previous)
-
-
-def _origins(table: Table) -> list[str]:
-    return [f"{table.name}/{path}" for file in table.manifest.files for path in file.origins]
 
 
 def _besides(inputs: Mapping[str, str], names: set[str]) -> dict[str, str]:

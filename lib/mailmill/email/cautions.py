@@ -78,8 +78,8 @@ def _tag(bare: str) -> str:
 def _warning(lines: Lines, solid: list[int], k: int) -> tuple[int, str]:
     """(end, rule) of a warning of mail from outside that opens at place `k`; the rule is '' where none does.
 
-    It is a paragraph, or what of one speaks of mail: the author's words may stand right below a full stop. Who says
-    "I", or nothing of where the mail comes from, warns of something else.
+    It is a paragraph, or what of one speaks of links and senders: the author's words may stand right below a full stop.
+    Who says "I", or nothing of where the mail comes from, warns of something else.
     """
     bare = lines.bares[solid[k]]
     rule = (lines[solid[k]] if bare[0].isalnum() else Line(_unsigned(bare))).rule("caution")
@@ -89,18 +89,20 @@ def _warning(lines: Lines, solid: list[int], k: int) -> tuple[int, str]:
     while end < len(solid) and solid[end] == solid[end - 1] + 1 and not _resumes(lines, solid[end]):
         end += 1
     text = " ".join([lines.bares[i] for i in solid[k:end]])[:MAX_LEGAL].lower()
-    other = PATTERNS.outside.search(text) is None or len(set(PATTERNS.gateway.findall(text))) < 2
+    other = PATTERNS.outside.search(text) is None or PATTERNS.gateway.search(text) is None
     if other or ("@" not in text and PATTERNS.first_person[rule.split(".")[1]].search(text)):
         return k, ""
     return end, rule
 
 
 def _resumes(lines: Lines, i: int) -> bool:
-    """Does the author go on at line `i` of a paragraph: with a greeting, or below a full stop or a row, not of mail?"""
+    """Does the author go on at line `i` of a paragraph: with a greeting, or, below a full stop, of something else?"""
     bare, above = lines.bares[i], lines.bares[i - 1]
     if is_row(bare) or lines[i].rule("greeting"):
         return True
-    return above[-1] in ".!?:|*]>" and PATTERNS.gateway.search(bare.lower()) is None
+    text = bare.lower()
+    told = PATTERNS.gateway.search(text) is None and PATTERNS.outside.search(text) is None
+    return above[-1] in ".!?:|*]>" and told
 
 
 def _unsigned(bare: str) -> str:

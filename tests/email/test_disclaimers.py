@@ -70,6 +70,8 @@ def test_a_letter_below_a_disclaimer_stays(above: str) -> None:
 
 
 def test_below_a_signature_a_disclaimer_reaches_to_the_author() -> None:
+    below = f"{LEGAL}\n\nOur shop is in Leeds. It opens at nine."
+    assert clean_text(f"{LETTER}\n\nMary\n\n{below}", "Mary Holt") == LETTER
     signed = f"{LETTER}\n\nKind regards\nMary Holt\n07700 900123\n\n{LEGAL}"
     assert clean_text(f"{signed}\n\nOur shop is in Leeds. It opens at nine.", "Mary Holt") == LETTER
     assert clean_text(f"{signed}\n\nI also sent a letter.", "Mary Holt") == f"{LETTER}\n\nI also sent a letter."

@@ -38,7 +38,8 @@ def disclaimer_end(lines: Lines, solid: list[int], k: int, end: int, *, first: b
     `first`: in the message's first segment; `signed`: a signature stands above. Unsigned, a sentence of few legal words
     is the author's above text or a sign-off, and below nothing but a greeting.
     """
-    text = _text_below(lines, solid, k, end, sure=signed and _told_above(lines, solid, k))
+    named = k > 0 and lines[solid[k - 1]].shape.name and _is_thick(lines, solid[k : k + _NEAR])
+    text = _text_below(lines, solid, k, end, sure=(signed or named) and _told_above(lines, solid, k))
     if signed or _is_thick(lines, solid[k:text]):
         return text
     greeted = first and k < _NEAR and all([lines[i].rule("greeting") for i in solid[:k]])

@@ -149,6 +149,128 @@ OPENINGS = {
            ["Aan wie het aangaat de lamp te maken, hij is kapot.", "T.a.v. de lamp is niets gebeurd."]),
 }  # fmt: skip
 
+# What gateways and firms append to a mail, and what their customers may write at that place.
+APPENDED = {
+    "en": (
+        [
+            "This email was checked by Barracuda Email Security Gateway.",
+            "This email has been scanned by the Symantec Email Security.cloud service.",
+            "Scanned by Trend Micro",
+            "Email secured by Check Point",
+            "No virus found in this message.\nChecked by AVG - www.avg.com",
+            "Information from ESET Mail Security, version 25123",
+            "This message was secured by Zix(R).",
+            "Click here to report this email as spam.",
+            "To report this message as spam, please visit https://x.example/spam",
+            "Phish/Fraud\nForget previous vote",
+            "P Please consider the environment before printing this e-mail",
+            "🌳 Please think before you print",
+            "🌱 Save a tree. Don't print this e-mail unless it's necessary",
+            "NOTICE: This e-mail is intended only for the named recipient and may be privileged.",
+            "Firm Ltd. Registered in England and Wales No. 01234567. Registered office: 1 High Street, Leeds",
+            "In accordance with the GDPR your personal data is processed by Firm Ltd.",
+        ],
+        [
+            "Protected by Norton, the laptop still got a virus.",
+            "Checked by Kaspersky your installer is clean, so something else is wrong here.",
+            "No virus found in this message of yours, you say.",
+            "Please think before you print the name wrong again.",
+            "Please save a tree and stop sending catalogues.",
+            "Under the GDPR your data are to be deleted within a month.",
+            "Notice: this message is the last one.",
+            "Firm Ltd registered in England owes the money.",
+            "Not spam",
+            "Report this message as spam",
+        ],
+    ),
+    "de": (
+        [
+            "Geprüft von Avast Antivirus",
+            "Es wurden keine Viren in dieser Nachricht gefunden.",
+            "Hinweis: Informationen zum Datenschutz finden Sie unter https://x.example/datenschutz",
+            "Hinweis: Diese E-Mail ist vertraulich und nur für den Empfänger bestimmt.",
+            "🌳 Bitte denken Sie an die Umwelt, bevor Sie diese E-Mail drucken.",
+            "Gemäß DSGVO werden Sie informiert, dass Ihre Daten von der Firma gespeichert werden.",
+        ],
+        [
+            "Nach der DSGVO sind Ihre Daten zu löschen.",
+            "Hinweis: Informationen zum Datenschutz fehlen.",
+            "Hinweis: diese Nachricht ist die dritte.",
+            "Geprüft von wem, bitte?",
+        ],
+    ),
+    "fr": (
+        [
+            "Analysé par Avast",
+            "Aucun virus trouvé dans ce message.",
+            "Conformément au RGPD, vos données personnelles sont traitées par Firme SA.",
+            "P Pensez à l'environnement avant d'imprimer ce message.",
+            "Avis : ce message est confidentiel et réservé à son destinataire.",
+        ],
+        [
+            "Conformément au RGPD, vos données sont bien gardées, dites-vous.",
+            "Avis : ce message est le troisième.",
+            "Analysé par le réparateur, le mixeur est mort.",
+        ],
+    ),
+    "es": (
+        [
+            "Analizado por Avast",
+            "No se encontraron virus en este mensaje.",
+            "De conformidad con el Reglamento (UE) 2016/679, sus datos personales serán tratados por Firma S.L.",
+            "P Antes de imprimir este mensaje, piense en el medio ambiente.",
+            "Nota: este mensaje es confidencial.",
+        ],
+        [
+            "De conformidad con el RGPD solicito una copia de los datos.",
+            "Nota: este correo es el tercero.",
+            "Analizado por el técnico, sigue roto.",
+        ],
+    ),
+    "pt": (
+        [
+            "Verificado por Avast",
+            "Nenhum vírus encontrado nesta mensagem.",
+            "Nos termos do RGPD, os seus dados pessoais são tratados pela Firma Lda.",
+            "🌳 Antes de imprimir este e-mail, pense no meio ambiente.",
+            "Aviso: esta mensagem é confidencial.",
+        ],
+        [
+            "De acordo com a LGPD seus dados foram vazados por culpa da loja.",
+            "Aviso: esta mensagem é a terceira.",
+            "Verificado pelo técnico, continua avariado.",
+        ],
+    ),
+    "it": (
+        [
+            "Controllato da Avast",
+            "Nessun virus trovato nel messaggio.",
+            "Informativa privacy: ai sensi dell'art. 13 del GDPR i Suoi dati saranno trattati da Firma S.r.l.",
+            "P Prima di stampare questa mail, pensa all'ambiente.",
+            "Nota: questo messaggio è riservato al destinatario.",
+        ],
+        [
+            "Ai sensi del GDPR chiedo la cancellazione dei dati personali.",
+            "Avviso: questo messaggio è il terzo.",
+            "Controllato dal tecnico, è ancora rotto.",
+        ],
+    ),
+    "nl": (
+        [
+            "Gescand door Avast",
+            "Geen virussen gevonden in dit bericht.",
+            "Conform de AVG informeren wij u dat uw persoonsgegevens worden verwerkt door Firma BV.",
+            "P Denk aan het milieu voordat u deze e-mail print.",
+            "Let op: dit bericht is vertrouwelijk.",
+        ],
+        [
+            "Conform de AVG moeten de gegevens weg.",
+            "Let op: dit bericht is het derde.",
+            "Gescand door de monteur, nog steeds kapot.",
+        ],
+    ),
+}
+
 # What firms write below their mail, and what their customers may write at that place.
 FOOTERS = {
     "en": (["How did we do? Rate this reply: https://x.example/rate", "No rights can be derived from this e-mail.",
@@ -282,6 +404,17 @@ def test_what_firms_write_below_their_mail_is_no_text(language: str) -> None:
     own, (footers, sentences) = SENTENCES[language], FOOTERS[language]
     for footer in footers:
         assert clean_text(f"{own}\n\nAda\n\n{footer}", "Ada Byron") == own
+    for sentence in sentences:
+        for text in (f"{own}\n\n{sentence}", f"{own}\n\n{sentence}\n\n{own}"):
+            assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_gateways_append_to_a_mail_is_no_text(language: str) -> None:
+    own, (appended, sentences) = SENTENCES[language], APPENDED[language]
+    for foreign in appended:
+        for signed in ("Ada", "Kind regards\nAda Byron\nByron Ltd\n+44 113 496 0000"):
+            assert clean_text(f"{own}\n\n{signed}\n\n{foreign}", "Ada Byron") == own
     for sentence in sentences:
         for text in (f"{own}\n\n{sentence}", f"{own}\n\n{sentence}\n\n{own}"):
             assert clean_text(text) == text

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.attached import strip_attachments, strip_pictures, strip_scrubbed
+from mailmill.email.cautions import strip_caution
 from mailmill.email.footers import strip_footers
 from mailmill.email.greetings import mark_greeting
 from mailmill.email.introduced import keep_footnotes, keep_introduced
@@ -26,7 +27,6 @@ from mailmill.email.tails import (
     is_nested,
     is_row,
     mark,
-    strip_caution,
     strip_desk_lines,
     strip_signature_below_delimiter,
 )

@@ -9,12 +9,13 @@ import re
 from typing import Final
 
 from mailmill.email.banners import is_form_field
+from mailmill.email.disclaimers import disclaimer_end, disclaims, personal, speaks_law
 from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.links import unlinked
 from mailmill.email.mobile import names_device
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import announces
-from mailmill.email.tails import NOTHING, RULED, Marks, is_legal, is_row, mark, opens_postscript
+from mailmill.email.tails import NOTHING, RULED, Marks, is_row, mark, opens_postscript
 
 _MAX_FOOTER_SEARCH: Final = 60
 #: Words of a footer's sentence that is nothing but a link's text: "Unsubscribe from this list.".
@@ -45,11 +46,14 @@ def strip_footers(lines: Lines, marks: Marks, solid: list[int], *, first: bool =
         below = k > 0 or not first
         zone, rule = _below_rule(lines, solid, k) if ruled else NOTHING
         if not rule and below:
-            zone, rule = "disclaimer", _disclaims(lines, solid, k, opens)
+            zone, rule = "disclaimer", disclaims(lines, solid, k, opens)
         if not rule and below:
             zone, rule = "footer", _foots(lines, solid, k, opens)
         if rule:
             stop = _foot(lines, solid, k, zone)
+            if zone == "disclaimer":
+                signed = _below_signature(lines, solid, k)
+                stop = disclaimer_end(lines, solid, k, stop, first=first, signed=signed)
             mark(marks, solid[k:stop], zone, rule)
             if stop == size:
                 return [i for i in solid[:k] if marks[i] is None]
@@ -66,19 +70,9 @@ def _below_rule(lines: Lines, solid: list[int], k: int) -> tuple[str, str]:
         if rule:
             return "footer", rule
         rule = lines[solid[j]].rule("disclaimer") if j > k else ""
-        if rule and _legal(lines, solid, k):
+        if rule and speaks_law(lines, solid, k):
             return "disclaimer", rule
     return NOTHING
-
-
-def _disclaims(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
-    """The rule by which `solid[k]` opens a disclaimer, in a paragraph of its own or right below a signature; or ''."""
-    rule = lines[solid[k]].rule("disclaimer") or _wrapped(lines, solid, k)
-    if rule and not opens:
-        above = lines[solid[k - 1]]
-        reaches = above.shape.address or above.rule("contact") != ""
-        opens = reaches and not above.shape.prose and above.bare[-1] != ":"
-    return rule if rule and opens and _legal(lines, solid, k) and not _personal(lines.bares[solid[k]], rule) else ""
 
 
 def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
@@ -87,7 +81,7 @@ def _foots(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
     if not (k * 2 >= size or (opens and size - k <= 3) or _reachable(lines, solid, k)):
         return ""
     rule = footer_rule(lines, solid, k)
-    if not rule or _personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k) or _signed(lines, solid, k):
+    if not rule or personal(lines.bares[solid[k]], rule) or _announced(lines, solid, k) or _signed(lines, solid, k):
         return ""
     return "" if _answers(lines, solid, k) else rule
 
@@ -244,33 +238,9 @@ def _is_lone_row(bares: list[str], i: int) -> bool:
     return is_row(bares[i]) and bares[i] not in bares[:i]
 
 
-def _legal(lines: Lines, solid: list[int], k: int) -> bool:
-    """Does the text from `solid[k]` on speak of what disclaimers do? "Important: …" alone opens a complaint, too."""
-    below = solid[k : k + 30]
-    if len(below) > 1 and lines[below[0]].shape.words <= 6 and lines.bares[below[0]][-1] != ":":
-        below = below[1:]  # what a heading says ("Privileged and confidential") must be said below it
-    return is_legal(" ".join([lines.bares[i] for i in below]))
-
-
 def _reachable(lines: Lines, solid: list[int], k: int) -> bool:
     """Do the own lines begin at `solid[k]`, below a quote, with an address among the first of them?"""
     return not k and any(lines[i].shape.address for i in solid[:6])
-
-
-def _personal(bare: str, rule: str) -> bool:
-    """Does the line speak of its author, in the language of the footer's `rule`? "To be removed I called twice."."""
-    return PATTERNS.first_person[rule.split(".")[1]].search(bare.lower()) is not None
-
-
-def _wrapped(lines: Lines, solid: list[int], k: int) -> str:
-    """The rule by which `solid[k]` and the next line together open a disclaimer, where the text is wrapped, or ''.
-
-    Its first characters, which are those of `solid[k]`, tell whether it may.
-    """
-    bare = lines.bares[solid[k]]
-    if len(bare) < 50 or k + 1 == len(solid) or solid[k + 1] > solid[k] + 1 or not lines[solid[k]].kinds("disclaimer"):
-        return ""
-    return Line(f"{bare} {lines.bares[solid[k + 1]]}").rule("disclaimer")
 
 
 def _foot(lines: Lines, solid: list[int], k: int, zone: str) -> int:

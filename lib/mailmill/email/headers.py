@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mailmill.email.banners import banner_of, desk_rule, field_of, is_glued
+from mailmill.email.cautions import is_first
 from mailmill.email.evidence import UNDECIDED
 from mailmill.email.fieldblocks import Header, bare_fields, field_block, notes_fields
 from mailmill.email.lines import Line, Lines, fold
@@ -276,12 +277,9 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
     if block is None:
         probe = notes_fields(lines, fields)
         block, _ = field_block(lines, probe, floor, least=1, upward=False) if probe else (None, 0)
-    if (
-        block is None
-        and (
-            bares[i][0] not in _RULES  # "Forwarded message:" alone may be anybody's words
-            or (not any(bares[:i]) and desk_rule(bares[i]))  # its own mail: "##- Reply above this line -##"
-        )
+    if block is None and (
+        bares[i][0] not in _RULES  # "Forwarded message:" alone may be anybody's words
+        or (desk_rule(bares[i]) and is_first(lines, i))  # its own mail: "##- Reply above this line -##"
     ):
         return None
     return Header(i, block.end if block else end, kind, rule)

@@ -41,6 +41,7 @@ _SHAPES: Final = {
     "forward": r"(?:§)\W{0,3}$",
     "disclaimer": r"(?:§)",
     "caution": r"(?:§)",
+    "tag": r"(?:§)[^\w:]{0,8}$",
     "mobile": r"(?:§)\W{0,3}$",
     "footer": r"(?:§)",
     "topic": r"(?:§)",
@@ -62,6 +63,7 @@ _KINDS: Final = {
     "forward": "forward_banners",
     "disclaimer": "disclaimers",
     "caution": "cautions",
+    "tag": "tags",
     "mobile": "mobile",
     "footer": "footers",
     "topic": "footer_topics",
@@ -90,6 +92,7 @@ class Patterns:
     legal: re.Pattern[str]
     legal_weak: re.Pattern[str]
     gateway: re.Pattern[str]
+    outside: re.Pattern[str]
     devices: re.Pattern[str]
     generated: re.Pattern[str]
     instructions: re.Pattern[str]
@@ -143,6 +146,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
+        outside=_any_word([word for t in tables for word in t["outside"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
         devices=_any_word([word for t in tables for word in t["devices"]], re.IGNORECASE),
         generated=re.compile("|".join(f"(?:{text})$" for t in tables for text in t["generated"])),

@@ -1,7 +1,7 @@
-"""What stands around a text without being part of it: gateways' warnings, help desks' lines, "-- " signatures.
+"""What stands around a text without being part of it: help desks' lines, "-- " signatures.
 
 Each function takes the indices of the author's lines that are not blank, marks what it recognises at their edge, and
-returns the indices that are left; so do those of `footers.py`.
+returns the indices that are left; so do those of `cautions.py` and `footers.py`.
 """
 
 from __future__ import annotations
@@ -47,21 +47,6 @@ def mark(marks: Marks, indices: Sequence[int], zone: str, rule: str) -> None:
     """Give the lines `indices` a zone and the rule that decided."""
     for i in indices:
         marks[i] = (zone, rule)
-
-
-def strip_caution(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """A warning that a mail gateway put above the text ("External email: …"), one paragraph."""
-    if not solid:
-        return solid
-    rule = lines[solid[0]].rule("caution")
-    if not rule:
-        return solid
-    cut = next((k for k in range(1, len(solid)) if solid[k] > solid[k - 1] + 1), len(solid))
-    text = " ".join([lines.bares[i] for i in solid[:cut]])[:MAX_LEGAL].lower()
-    if cut == len(solid) or len(set(PATTERNS.gateway.findall(text))) < 2:
-        return solid
-    mark(marks, solid[:cut], "disclaimer", rule)
-    return solid[cut:]
 
 
 def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:

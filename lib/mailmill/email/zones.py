@@ -42,6 +42,7 @@ CERTAINTY: Final = {
     "vocative": 0.75,
     "disclaimer": 0.9,
     "caution": 0.95,
+    "tag": 0.95,
     "footer": 0.88,
     "mobile": 0.97,
     "model": 0.8,

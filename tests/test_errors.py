@@ -37,6 +37,12 @@ def test_every_error_has_a_kind() -> None:
         assert "raise MailmillError" not in path.read_text(encoding="utf-8"), path
 
 
+def test_what_pip_is_asked_for_is_quoted() -> None:
+    """zsh takes the brackets of an extra for a pattern of files, and finds none."""
+    for path in (ROOT / "lib").rglob("*.py"):
+        assert "pip install mailmill[" not in path.read_text(encoding="utf-8"), path
+
+
 def test_the_hint_stands_on_its_own_line() -> None:
     assert str(errors.ConfigError("what", hint="way out")) == "what\nway out"
 

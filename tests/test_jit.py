@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import importlib
 import os
+import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import mailmill
 from mailmill import jit
@@ -34,3 +40,34 @@ def test_the_stamp_changes_with_any_file(tmp_path: Path) -> None:
     os.utime(tmp_path / "models/native/b.py", ns=(1, 2))
     assert jit.stamp(tmp_path) != before
     assert len(before) == 3
+
+
+def imported(folder: Path, answer: int) -> Any:
+    """A kernel of a module in `folder`, as another process finds it: it gives `answer`."""
+    file = folder / "asked.py"
+    file.write_text(f"from mailmill.jit import native\n\n\n@native\ndef ask():\n    return {answer}\n")
+    os.utime(file, (answer, answer))
+    sys.modules.pop("asked", None)
+    importlib.invalidate_caches()
+    return importlib.import_module("asked").ask
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("step", ["_save_index", "_save_data"])
+def test_a_full_disk_costs_the_kept_code_alone(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home at its quota ended every stage, and the message named another disk."""
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert imported(tmp_path, 1)() == 1
+    with monkeypatch.context() as filled:
+        filled.setattr(f"numba.core.caching.IndexDataCacheFile.{step}", full)
+        assert imported(tmp_path, 2)() == 2
+    again = imported(tmp_path, 2)
+    assert again() == 2, "what was kept of the first is taken for the second"
+    kept = imported(tmp_path, 2)
+    assert kept() == 2
+    assert kept.stats.cache_hits

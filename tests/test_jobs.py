@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,6 +102,46 @@ class TestScript:
         assert (done.returncode, done.stdout, done.stderr) == (3, said, "")
         ignored = int((tmp_path / "ignored").read_text().split()[1], 16)
         assert not any(ignored >> (number - 1) & 1 for number in (signal.SIGPIPE, signal.SIGXFSZ))
+
+    def test_by_a_link_from_another_folder(self, tmp_path: Path) -> None:
+        """A link in ~/bin ended with Python's own "No module named 'mailmill'"."""
+        for folder in ("a", "bin/c"):
+            (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / "a" / "project").symlink_to(ROOT)
+        (tmp_path / "bin" / "submit").symlink_to("../a/project/spark-submit.sh")
+        (tmp_path / "b").symlink_to("bin/c")
+        (tmp_path / "b" / "submit").symlink_to("../submit")
+        environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "CDPATH": "."}
+        command = ["b/submit", "--dry-run", *RUN]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert f" {ROOT.resolve()}/jobs/run.py " in done.stdout
+
+    @staticmethod
+    def old_python(file: Path) -> Path:
+        file.write_text('#!/bin/sh\necho "SyntaxError: invalid syntax" >&2\nexit 1\n')
+        file.chmod(0o755)
+        return file
+
+    def test_a_python_that_is_too_old(self, tmp_path: Path) -> None:
+        """Its compiler ended with a traceback, as if mailmill had a bug."""
+        old = self.old_python(tmp_path / "python3")
+        environment = os.environ | {"PYSPARK_PYTHON": str(old)}
+        done = subprocess.run([SCRIPT, *RUN], env=environment, capture_output=True, text=True, timeout=60)
+        said = f"spark-submit.sh: mailmill needs Python 3.11, 3.12 or 3.13; {old} is none: set PYSPARK_PYTHON\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+    def test_a_python_that_fits_is_found_beside_an_old_one(self, tmp_path: Path) -> None:
+        for name in ("lib", "jobs"):
+            (tmp_path / name).symlink_to(ROOT / name)
+        script = Path(shutil.copy(SCRIPT, tmp_path))
+        (tmp_path / "bin").mkdir()
+        for name in ("python3", "python3.11", "python3.12"):
+            self.old_python(tmp_path / "bin" / name)
+        (tmp_path / "bin" / "python3.13").symlink_to(sys.executable)
+        path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        done = subprocess.run([script, "--help"], env={"PATH": path}, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
 
     def test_targets(self) -> None:
         assert "--master yarn " in submit("--target", "yarn", "--dry-run", "run").stdout

@@ -5,6 +5,7 @@ Importing this module loads Numba, so only modules of kernels do, and those are 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -31,7 +32,7 @@ def native(function: F) -> F:
     """`function` compiled at its first call for the types it is called with.
 
     IEEE 754 arithmetic in the order written (no fast-math: every bit counts), division by zero as in NumPy.
-    Code is cached beside the source or in the user's cache folder; where neither can be written it is compiled anew.
+    Code is cached beside the source or in the user's cache folder; where neither takes it, it is compiled anew.
     """
     return compiled(function)
 
@@ -54,7 +55,24 @@ def compiled(function: F, **options: Any) -> F:
     kept: Any = getattr(made._cache, "_cache_file", None)  # Numba's own; a test watches it
     if hasattr(kept, "_source_stamp"):
         kept._source_stamp = (kept._source_stamp, _STAMP)
+        made._cache.save_overload = _where_there_is_room(made._cache.save_overload, Path(kept._index_path))
     return cast(F, made)
+
+
+def _where_there_is_room(save: Callable[..., None], index: Path) -> Callable[..., None]:
+    """`save`, which keeps machine code, but a disk that refuses it ends no run: the code is in memory.
+
+    `index` is written before the code: it may now name an older file's, which nobody shall take for this one's.
+    """
+
+    def attempt(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except OSError:
+            with contextlib.suppress(OSError):
+                index.unlink()
+
+    return attempt
 
 
 @native

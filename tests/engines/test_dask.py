@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -152,6 +153,19 @@ def test_workers_without_encryption_are_none(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ConfigError, match="engine dask needs cryptography") as caught:
         open_engine(EngineSection(kind="dask", workers=1))
     assert caught.value.hint == "pip install 'mailmill[dask]'"
+
+
+def test_what_the_system_refused_is_named_where_workers_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /dev/shm is not to be written to, who ran mailmill's own command was told of `__main__`."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)
+    with pytest.raises(InfrastructureError, match=r"did not start on this machine: .*Read-only file system") as caught:
+        open_engine(EngineSection(kind="dask", workers=1, memory=400 * 2**20))
+    assert "/dev/shm" in caught.value.hint
+    assert "__main__" not in caught.value.hint
 
 
 def test_workers_begin_in_a_folder_of_this_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

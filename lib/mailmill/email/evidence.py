@@ -24,8 +24,8 @@ _NAMED: Final = {
     "html.signature": r"(?<![\w-])signature(?![\w-])|mail_signature|x_signature",
     "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
     "html.gmail_quote": r"gmail_quote",
-    "html.outlook_reply": r"divrplyfwdmsg|outlookmessageheader|appendonsend|olk_src_body_section|stopspelling|"
-    r"reference-message-container",
+    "html.outlook_reply": r"divrplyfwdmsg|outlookmessageheader|appendonsend|olk_src_body_section|stopspelling",
+    "html.outlook_reference": r"reference-message",
     "html.yahoo_quoted": r"yahoo_quoted|yahoo-quoted",
     "html.protonmail_quote": r"protonmail_quote",
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
@@ -76,6 +76,7 @@ EVIDENCE_ZONES: Final = {
     "html.gmail_quote": "quoted",
     "html.gmail_frame": "quoted",
     "html.outlook_reply": "quoted",
+    "html.outlook_reference": "quoted",
     "html.outlook_border": "quoted",
     "html.yahoo_quoted": "quoted",
     "html.protonmail_quote": "quoted",
@@ -106,7 +107,7 @@ _STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLE
 _ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+").findall
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
-    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote', "domino-section-head",
+    "reference-message", "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote', "domino-section-head",
     "messageSignatureSection",
 )  # fmt: skip
 _MARKS: Final = "\"'"

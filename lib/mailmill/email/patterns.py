@@ -47,7 +47,7 @@ _SHAPES: Final = {
     "register": r"(?:§)",
     "contact": r"(?:§)(?:\s?[#.:/(|-]|\s(?:no|nr|n°)?\.?:?\s{0,3}[+(\d])",
     "desk": r"(?:§)",
-    "postscript": r"(?:§)(?:[\s:.–—-]|$)",
+    "postscript": r"(?:§)(?:[\s:.,–—-]|$)",
     "team": r"(?:§)$",
 }
 

@@ -14,6 +14,7 @@ from mailmill.email.markup import remembered
 _NAMING: Final = frozenset({"class", "id", "type", "data-marker"})
 #: Evidence of these attributes: name -> pattern.
 _NAMED: Final = {
+    "html.answer": r"data-marker=\"answer\"",
     "html.gmail_attr": r"gmail_attr|gmail_quote_attribution",
     "html.moz_cite_prefix": r"moz-cite-prefix|moz-email-headers-table",
     "html.gmail_signature": r"gmail_signature",
@@ -52,8 +53,11 @@ UNSEEN: Final = frozenset({"hidden", "tiny"})
 #: From these on, all that follows in the document belongs to the earlier message.
 LASTING: Final = frozenset({"html.outlook_reply", "html.outlook_border"})
 
-#: Headers of a quote count wherever they stand, even inside the quote's own element.
-HEADERS: Final = frozenset({"html.gmail_attr", "html.moz_cite_prefix", "html.zimbra_headers"})
+#: What its author wrote inside a quote and announced above it; the mark is `answers.coloured`'s.
+ANSWER: Final = "html.answer"
+
+#: Headers of a quote count wherever they stand, even inside the quote's own element; so do answers.
+HEADERS: Final = frozenset({"html.gmail_attr", "html.moz_cite_prefix", "html.zimbra_headers", ANSWER})
 
 #: The <div class="gmail_quote"> around attribution and quote; an answer below the quote stands in it too.
 FRAME: Final = "html.gmail_frame"
@@ -64,6 +68,7 @@ UNDECIDED: Final = frozenset({"", WEAK})
 
 #: What a mark of the HTML renderer or the MIME reader means: the zone of the lines that carry it.
 EVIDENCE_ZONES: Final = {
+    ANSWER: "body",
     "html.gmail_attr": "header",
     "html.moz_cite_prefix": "header",
     "html.gmail_signature": "signature",

@@ -140,6 +140,20 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
             '<div class="ms-outlook-mobile-reference-message skipProofing"><b>Od:</b> Bob<br>When?</div>On Monday.',
             "On Monday.",
         ),
+        (
+            '<p>It broke.</p><div class="freshdesk_quote"><div>Od: Bob</div><blockquote class="freshdesk_quote">When?'
+            "</blockquote>On Monday.</div>",
+            "It broke.\n\nOn Monday.",
+        ),
+        (
+            '<p>It broke.</p><div class="sh-quoted-content"><p>Bob, 4 marca:</p><p>When did it break?</p></div>',
+            "It broke.",
+        ),
+        (
+            '<p>Elle casse.</p><blockquote style="padding-left:5px;margin-left:5px;border-left:2px solid #ff6600;">'
+            "<p>&gt; Message du 04/03/25 09:14<br>&gt; De : Bob &lt;b@x.example&gt;</p><p>Vieux mots.</p></blockquote>",
+            "Elle casse.",
+        ),
     ],
     ids=[
         "answer-below-outlook",
@@ -155,6 +169,9 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
         "windows-mail",
         "answer-below-new-outlook",
         "answer-below-outlook-on-telephones",
+        "answer-below-freshdesk",
+        "superhuman",
+        "orange",
     ],
 )
 def test_the_authors_words_of_markup(markup: str, text: str) -> None:

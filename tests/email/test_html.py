@@ -156,6 +156,11 @@ WINDOWS_MAIL = "padding-top: 5px; border-top-color: rgb(229, 229, 229); border-t
         (f'style="{WINDOWS_MAIL}"', "html.outlook_border"),
         ('style="border-top-width: 1px; border-top-color: rgb(229, 229, 229)"', ""),
         ('style="border:none;border-left:solid blue 1.5pt;padding:0cm"', "html.outlook_indent"),
+        ('style="padding-left:5px;margin-left:5px;border-left:2px solid #ff6600;"', "html.orange_quote"),
+        ('style="padding-left: 5px; margin-left: 5px; border-left: #FF6600 2px solid"', "html.orange_quote"),
+        ('style="border-left:2px solid #ff6600;"', ""),
+        ('class="sh-quoted-content"', "html.gmail_quote"),
+        ('class="freshdesk_quote"', "html.gmail_quote"),
         ('data-marker="__QUOTED_TEXT__"', "html.zimbra_quote"),
         ('data-marker="__HEADERS__"', "html.zimbra_headers"),
         ('name="quote" style="margin:10px"', "html.gmx_quote"),
@@ -212,6 +217,7 @@ def test_structure_is_seen_without_parsing() -> None:
     assert has_structure('<blockquote type="cite">')
     assert has_structure('<BLOCKQUOTE style="PADDING-LEFT: 5px; BORDER-LEFT: #1010ff 2px solid">')
     assert has_structure(f'<div style="{WINDOWS_MAIL}">')
+    assert has_structure('<div class="freshdesk_quote">')
     assert has_structure('<div id="mail-editor-reference-message-container">')
     assert not has_structure("<blockquote>")
 

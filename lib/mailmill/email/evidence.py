@@ -12,7 +12,7 @@ from typing import Final
 from mailmill.email.markup import remembered
 
 _NAMING: Final = frozenset({"class", "id", "type", "data-marker"})
-#: Evidence of these attributes: name -> pattern.
+#: Evidence of these attributes: name -> pattern. Superhuman and Freshdesk build their quotes as Gmail does.
 _NAMED: Final = {
     "html.answer": r"data-marker=\"answer\"",
     "html.gmail_attr": r"gmail_attr|gmail_quote_attribution",
@@ -24,7 +24,7 @@ _NAMED: Final = {
     "html.spark_signature": r" name=\"messagesignaturesection\"",
     "html.signature": r"(?<![\w-])signature(?![\w-])|mail_signature|x_signature",
     "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
-    "html.gmail_quote": r"gmail_quote",
+    "html.gmail_quote": r"gmail_quote|sh-quoted-content|freshdesk_quote",
     "html.outlook_reply": r"divrplyfwdmsg|outlookmessageheader|appendonsend|olk_src_body_section|stopspelling",
     "html.outlook_reference": r"reference-message",
     "html.yahoo_quoted": r"yahoo_quoted|yahoo-quoted",
@@ -38,8 +38,10 @@ _NAMED: Final = {
 }
 
 #: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes, or at its left;
-#: Windows Mail another.
+#: Windows Mail another, and Orange's webmail at the left of what it quotes.
 _STYLED: Final = {
+    "html.orange_quote": r"padding-left:\s?5px;\s?margin-left:\s?5px;\s?border-left:\s?"
+    r"(?:2px solid #ff6600|#ff6600 2px solid)",
     "html.outlook_indent": r"border:\s?none;\s?border-left:\s?solid (?:blue|#[0-9a-f]{6}) 1\.5pt",
     "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt|"
     r"padding-top:\s?5px;\s?border-top-color:\s?rgb\(229, ?229, ?229\);\s?border-top-width:\s?1px",
@@ -93,6 +95,7 @@ EVIDENCE_ZONES: Final = {
     "html.blockquote_cite": "quoted",
     WEAK: "quoted",
     "html.outlook_indent": "quoted",
+    "html.orange_quote": "quoted",
     "mime.rfc822": "forwarded",
 }
 
@@ -113,7 +116,7 @@ _ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+")
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
     "reference-message", "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote', "domino-section-head",
-    "messageSignatureSection",
+    "messageSignatureSection", "sh-quoted-content", "freshdesk_quote",
 )  # fmt: skip
 _MARKS: Final = "\"'"
 _CALLED: Final = ("quote", "messagesignature")

@@ -309,8 +309,29 @@ def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> Non
     for first in (updated, said):
         assert clean_text(f"{first}\n\n{own}") == f"{first}\n\n{own}"
     assert clean_text(f"{line} {own}\n\n{own}") == f"{line} {own}\n\n{own}"
-    for below in (line, *dresses):
+    for below in (line, *dresses, f"[{said}]", f"—-—-—-—\n{said}", f"--------\n{said}"):
         assert clean_text(f"{own}\n\n{below}\n\nHello Bob,\n\nTheir words.") == own
+    assert clean_text(f"{own}\n\n[{own}]\n\n{own}") == f"{own}\n\n[{own}]\n\n{own}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--- To reply to this ticket, write above this line ---",
+        "--kustomer reply above--",
+        "##- Ihre Antwort oberhalb dieser Zeile -##",
+        "##- Veuillez répondre au-dessus de cette ligne -##",
+        "--- Répondre au-dessus de cette ligne ---",
+        "--- Introduzca su respuesta por encima de esta línea ---",
+        "##- Digita la risposta sopra questa riga -##",
+        "--- Rispondi sopra questa riga ---",
+        "##- Insira sua resposta acima desta linha -##",
+        "--- Antwoord boven deze regel ---",
+    ],
+)
+def test_help_desks_have_many_lines(line: str) -> None:
+    for below in (line, f"[{line.strip('#- ')}]"):
+        assert clean_text(f"It broke again.\n\nAda\n\n{below}\n\nHello Ada,\n\nWhen?\n", "Ada") == "It broke again."
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

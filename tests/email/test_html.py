@@ -97,6 +97,12 @@ def test_what_nobody_sees_is_dropped(hidden: str) -> None:
     assert lines(f"<p>shown</p>{hidden}<p>too</p>") == ["shown", "", "too"]
 
 
+def test_what_was_typed_into_a_form_is_shown_as_it_stands() -> None:
+    form = "<form><p>Message:</p><textarea>It broke.\n\n  a &lt; b</textarea><select><option>no</select></form>"
+    assert lines(form) == ["Message:", "", "It broke.", "", "  a < b"]
+    assert lines("<textarea>It broke.</textarea>") == ["It broke."]
+
+
 def test_visible_styles_are_not_hidden() -> None:
     assert lines('<p style="max-height:0.5em;font-size:10px;opacity:0.9">shown</p>') == ["shown"]
     assert lines('<p style="backface-visibility:hidden;--tw-bg-opacity:0;line-max-height:0">shown</p>') == ["shown"]

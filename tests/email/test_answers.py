@@ -46,6 +46,7 @@ def test_answers_are_announced_in_every_language(text: str, hue: str) -> None:
     [
         "Your answers below are wrong.",
         "I ordered the lamp in red.",
+        "I expect answers within 14 days.",
         "I read your comments. The lamp in red is fine.",
         "Ihre Antworten unten sind falsch.",
         "Vos réponses ci-dessous sont fausses.",

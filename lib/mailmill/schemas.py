@@ -159,7 +159,8 @@ COLUMNS = {
         "rendered_chars": "characters of the message as it is shown, which the spans cover",
         "words": "pieces of text between white space; features.words counts otherwise",
         "confidence": "0 to 1: how sure the rules are of the zones",
-        "flags": "what was out of the ordinary, such as kept_low_confidence: nothing would have been left",
+        "flags": "what was out of the ordinary, such as kept_low_confidence: nothing would have been left; "
+        "answers_unseen: the text announces answers in what is quoted, and none could be told from it",
     },
     "rejects": {
         "key": "of a message: a hash of its bytes; of an object that is none: of its source",

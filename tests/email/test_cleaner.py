@@ -131,6 +131,29 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
             "<b>Från:</b> Bob<br><b>Skickat:</b> den 3 mars 2025 10:00</div><p>Old words.</p>",
             "We agree.",
         ),
+        (
+            '<p>It broke.</p><div id="mail-editor-reference-message-container"><div id="divRplyFwdMsg">From: S<br>'
+            "Sent: Monday<br>To: Ada<br>Subject: x</div><p>When?</p></div><p>On Monday.</p>",
+            "It broke.\n\nOn Monday.",
+        ),
+        (
+            '<div class="ms-outlook-mobile-reference-message skipProofing"><b>Od:</b> Bob<br>When?</div>On Monday.',
+            "On Monday.",
+        ),
+        (
+            '<p>It broke.</p><div class="freshdesk_quote"><div>Od: Bob</div><blockquote class="freshdesk_quote">When?'
+            "</blockquote>On Monday.</div>",
+            "It broke.\n\nOn Monday.",
+        ),
+        (
+            '<p>It broke.</p><div class="sh-quoted-content"><p>Bob, 4 marca:</p><p>When did it break?</p></div>',
+            "It broke.",
+        ),
+        (
+            '<p>Elle casse.</p><blockquote style="padding-left:5px;margin-left:5px;border-left:2px solid #ff6600;">'
+            "<p>&gt; Message du 04/03/25 09:14<br>&gt; De : Bob &lt;b@x.example&gt;</p><p>Vieux mots.</p></blockquote>",
+            "Elle casse.",
+        ),
     ],
     ids=[
         "answer-below-outlook",
@@ -144,6 +167,11 @@ def test_mail_of_many_programs(mail: dict[str, Any]) -> None:
         "spark-reply-alone",
         "notes-section",
         "windows-mail",
+        "answer-below-new-outlook",
+        "answer-below-outlook-on-telephones",
+        "answer-below-freshdesk",
+        "superhuman",
+        "orange",
     ],
 )
 def test_the_authors_words_of_markup(markup: str, text: str) -> None:
@@ -193,6 +221,61 @@ def test_a_message_typed_into_a_signature_is_one(markup: str, quote: str) -> Non
 )
 def test_a_signature_alone_is_a_message_where_it_says_something(signature: str, text: str) -> None:
     assert clean_message(html_mail(f'<div id="Signature">{signature}</div>')).text == text
+
+
+CARD = "Ada Byron<br>07700 900123"
+ELEMENTS = [
+    'class="gmail_signature"',
+    'id="Signature"',
+    'class="moz-signature"',
+    'id="ms-outlook-mobile-signature"',
+    'id="AppleMailSignature"',
+    'class="protonmail_signature_block"',
+    'name="messageSignatureSection"',
+    'data-marker="__SIG_PRE__"',
+]
+
+
+@pytest.mark.parametrize("element", ELEMENTS)
+@pytest.mark.parametrize("signature", ["<p>{}</p><p>{}</p>", "{1}<br><br>{0}", "{}<br>Kind regards<br>{}"])
+def test_what_is_typed_into_a_signature_goes_on_with_the_text(element: str, signature: str) -> None:
+    markup = f"<div>Hello,</div><p>First the good news.</p><div {element}>{signature.format(SAID, CARD)}</div>"
+    assert " ".join(clean_message(html_mail(markup)).text.split()) == f"First the good news. {SAID}"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Is that normal?",
+        "Die Lampe ist kaputt.",
+        "Je veux un remboursement.",
+        "La lámpara no funciona.",
+        "Voglio i miei soldi indietro.",
+        "A luminária não funciona.",
+        "De lamp is kapot.",
+    ],
+)
+def test_what_is_typed_below_a_telephones_tag_stays(said: str) -> None:
+    tag = '<div id="AppleMailSignature">Sent from my iPhone{}</div>'
+    assert clean_message(html_mail(f"It came.{tag.format('<br>' + said)}")).text.split("\n")[-1] == said
+    below = tag.format("") + f'<div id="AppleMailSignature"><br></div><div id="AppleMailSignature">{said}</div>'
+    assert clean_message(html_mail(f"It came.{below}")).text.split("\n")[-1] == said
+
+
+@pytest.mark.parametrize("element", ELEMENTS)
+@pytest.mark.parametrize(
+    "below",
+    [
+        "",
+        "<br>I work from Monday to Wednesday.",
+        "<br><br>“Be yourself; everyone else is already taken.”<br>Oscar Wilde",
+        "<br><br>Please consider the environment before printing this e-mail.",
+        "<br><br>This e-mail is confidential. If it is not for you, delete it.<br><br>We are not liable for its loss.",
+        "<br><br>My office is at 12 High Street, London SW1A 1AA",
+    ],
+)
+def test_what_a_signature_holds_below_a_text_goes(element: str, below: str) -> None:
+    assert clean_message(html_mail(f"<p>{SAID}</p><div {element}>{CARD}{below}</div>")).text == SAID
 
 
 @pytest.mark.parametrize(

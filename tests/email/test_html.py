@@ -97,6 +97,12 @@ def test_what_nobody_sees_is_dropped(hidden: str) -> None:
     assert lines(f"<p>shown</p>{hidden}<p>too</p>") == ["shown", "", "too"]
 
 
+def test_what_was_typed_into_a_form_is_shown_as_it_stands() -> None:
+    form = "<form><p>Message:</p><textarea>It broke.\n\n  a &lt; b</textarea><select><option>no</select></form>"
+    assert lines(form) == ["Message:", "", "It broke.", "", "  a < b"]
+    assert lines("<textarea>It broke.</textarea>") == ["It broke."]
+
+
 def test_visible_styles_are_not_hidden() -> None:
     assert lines('<p style="max-height:0.5em;font-size:10px;opacity:0.9">shown</p>') == ["shown"]
     assert lines('<p style="backface-visibility:hidden;--tw-bg-opacity:0;line-max-height:0">shown</p>') == ["shown"]
@@ -145,6 +151,8 @@ WINDOWS_MAIL = "padding-top: 5px; border-top-color: rgb(229, 229, 229); border-t
         ('id="divRplyFwdMsg"', "html.outlook_reply"),
         ('class="OutlookMessageHeader"', "html.outlook_reply"),
         ('id="OLK_SRC_BODY_SECTION"', "html.outlook_reply"),
+        ('id="mail-editor-reference-message-container"', "html.outlook_reference"),
+        ('class="ms-outlook-mobile-reference-message skipProofing"', "html.outlook_reference"),
         ('class="yahoo_quoted"', "html.yahoo_quoted"),
         ('class="protonmail_quote"', "html.protonmail_quote"),
         ('class="gmail_signature"', "html.gmail_signature"),
@@ -154,6 +162,11 @@ WINDOWS_MAIL = "padding-top: 5px; border-top-color: rgb(229, 229, 229); border-t
         (f'style="{WINDOWS_MAIL}"', "html.outlook_border"),
         ('style="border-top-width: 1px; border-top-color: rgb(229, 229, 229)"', ""),
         ('style="border:none;border-left:solid blue 1.5pt;padding:0cm"', "html.outlook_indent"),
+        ('style="padding-left:5px;margin-left:5px;border-left:2px solid #ff6600;"', "html.orange_quote"),
+        ('style="padding-left: 5px; margin-left: 5px; border-left: #FF6600 2px solid"', "html.orange_quote"),
+        ('style="border-left:2px solid #ff6600;"', ""),
+        ('class="sh-quoted-content"', "html.gmail_quote"),
+        ('class="freshdesk_quote"', "html.gmail_quote"),
         ('data-marker="__QUOTED_TEXT__"', "html.zimbra_quote"),
         ('data-marker="__HEADERS__"', "html.zimbra_headers"),
         ('name="quote" style="margin:10px"', "html.gmx_quote"),
@@ -210,6 +223,8 @@ def test_structure_is_seen_without_parsing() -> None:
     assert has_structure('<blockquote type="cite">')
     assert has_structure('<BLOCKQUOTE style="PADDING-LEFT: 5px; BORDER-LEFT: #1010ff 2px solid">')
     assert has_structure(f'<div style="{WINDOWS_MAIL}">')
+    assert has_structure('<div class="freshdesk_quote">')
+    assert has_structure('<div id="mail-editor-reference-message-container">')
     assert not has_structure("<blockquote>")
 
 
@@ -233,6 +248,8 @@ def test_all_below_an_outlook_divider_is_theirs() -> None:
         '<blockquote type="cite">{}</blockquote>',
         '<div class="gmail_quote"><blockquote class="gmail_quote">{}</blockquote></div>',
         '<blockquote><blockquote type="cite">{}</blockquote></blockquote>',
+        '<div id="mail-editor-reference-message-container">{}</div>',
+        '<div class="ms-outlook-mobile-reference-message skipProofing">{}</div>',
     ],
 )
 def test_an_outlook_divider_within_a_quote_reaches_no_further(divider: str, quote: str) -> None:

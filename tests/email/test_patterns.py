@@ -71,16 +71,18 @@ SENT = {
     "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
             "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer",
             "Sent from my iPhone, sorry for typos", "Sent with Spark", "Sent from Fastmail",
-            "On the go, so please excuse typos", "Apologies for brevity, sent on the move."],
+            "On the go, so please excuse typos", "Apologies for brevity, sent on the move.", "Sent from BlueMail",
+            "Sent from Nine", "Sent from Edge Email", "Sent from Zimbra Mail", "Sent from Twobird", "Sent on the go",
+            "Dictated with Siri, excuse typos"],
            ["On the go, please excuse the noise", "Apologies for the typos in my last mail",
             "Apologies for brevity, written on paper it was longer.",
             "Sent from Leeds on Monday", "Sent via mail on Monday", "Sent from Apple was a broken phone.",
-            "Sent from Leeds, the phone is missing"]),
+            "Sent from Leeds, the phone is missing", "Sent from nine", "Sent from Nine Elms on Monday"]),
     "de": (["Gesendet mit Tutanota", "Gesendet mit Spark", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
            ["Gesendet von Hamburg am Montag", "Gesendet mit DHL, das Gerät ist unterwegs.",
             "Gesendet von Hamburg, mein Handy fehlt."]),
     "fr": (["Envoyé de mon Wiko", "Envoyé depuis l'application Mail Orange", "Envoyé depuis notre iPad",
-            "Envoyé de l'iPhone de Ben", "Envoyé avec Spark"],
+            "Envoyé de l'iPhone de Ben", "Envoyé avec Spark", "Télécharger Yahoo Mail : restez organisé"],
            ["Envoyé de Lyon lundi dernier", "Envoyé via courrier recommandé lundi",
             "Envoyé de Lyon, mon téléphone est cassé."]),
     "es": (["Enviado desde mi Xiaomi", "Enviado desde Outlook", "Enviado con Spark"],
@@ -88,8 +90,10 @@ SENT = {
     "pt": (["Enviado do meu Samsung Galaxy", "Enviado pelo Tutanota"],
            ["Enviada de Lisboa na segunda-feira", "Enviado por e-mail na segunda-feira",
             "Enviado pelo correio, o telefone está partido."]),
-    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail", "Inviato con Spark"],
-           ["Inviato da Milano lunedì scorso", "Inviato con corriere, il telefono è rotto."]),
+    "it": (["Inviato dal mio Wiko", "Inviato da Libero Mail", "Inviato con Spark", "Inviato dall'app Libero Mail",
+            "Inviata da Libero Mail"],
+           ["Inviato da Milano lunedì scorso", "Inviata da Milano lunedì scorso",
+            "Inviato con corriere, il telefono è rotto."]),
     "nl": (["Verstuurd vanaf mijn Fairphone", "Verzonden vanuit Outlook", "Verstuurd met Spark"],
            ["Verzonden vanuit Rotterdam op maandag", "Verzonden met PostNL, het toestel is kapot.",
             "Verstuurd via mail op maandag"]),
@@ -280,10 +284,15 @@ FOOTERS = {
             "Firm Ltd is registered in England and Wales No. 1234567. Registered office: 1 High Street, London.",
             "This email is a service from Shop. Delivered by Zendesk", "Powered by Jira Service Management",
             "View request · Turn off this request's notifications", "ref:_00D30abc._50030xyz:ref",
+            "[ ref:!00D1t0x8m0GbN.!5001t09ABCd:ref ]", "[ticket:48211]", "CRM:0001234", "[commMgrHmdTok:A1B2C3D4]",
+            "<#ticket-48211#>", "Email reference id: [#a05-x1y2z3#]_[#b1234#]",
+            "Does this submission look like spam? Report it here.",
+            "Only purchases on eBay are covered by the eBay purchase protection programs.",
             "thread::abcDEF123-_xyz::", "Ref:MSG0012345_abcdefg", "{#HS:1234567-4711#}",
             "____________\nMicrosoft Teams Need help?\nJoin the meeting now\nMeeting ID: 123 456 789\nPasscode: abc"],
            ["How did we do? We did badly, I tell you.", "Under the GDPR you must delete all the data now.",
-            "Microsoft Teams crashes since Monday", "Rate this reply as useless.", "Powered by a battery, it failed.",
+            "Microsoft Teams crashes since Monday", "Ticket: 48211", "CRM: 12 days late", "End message: refund me",
+            "Rate this reply as useless.", "Powered by a battery, it failed.",
             "The registered office is where it was sent.", "Meeting ID: wrong one, as always",
             "This lists all the faults", "VAT number missing on the invoice", "This list shows what is missing",
             "Information about data protection at the shop is missing there.", "Powered by Zendesk the shop is slow",
@@ -324,6 +333,7 @@ FOOTERS = {
             "Informações sobre privacidade faltam no site",
             "Considere o meio ambiente e não imprima mais faturas."]),
     "it": (["Quanto è soddisfatto? https://x.example/voto", "Rispetta l'ambiente: non stampare questa mail.",
+            "Con Tiscali Mobile Smart 70 hai 70 GB a soli 7,99€ al mese. https://casa.tiscali.it/mobile/",
             "Questa e-mail è un servizio di Negozio.", "Riunione di Microsoft Teams\nPartecipa alla riunione adesso"],
            ["Ai sensi del GDPR chiedo una copia dei dati.", "Rispetta l'ambiente e usa la carta.",
             "Capitale sociale o no, rimborsate", "Rispetta l'ambiente e non stampare più le fatture cartacee."]),
@@ -442,8 +452,29 @@ def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> Non
     for first in (updated, said):
         assert clean_text(f"{first}\n\n{own}") == f"{first}\n\n{own}"
     assert clean_text(f"{line} {own}\n\n{own}") == f"{line} {own}\n\n{own}"
-    for below in (line, *dresses):
+    for below in (line, *dresses, f"[{said}]", f"—-—-—-—\n{said}", f"--------\n{said}"):
         assert clean_text(f"{own}\n\n{below}\n\nHello Bob,\n\nTheir words.") == own
+    assert clean_text(f"{own}\n\n[{own}]\n\n{own}") == f"{own}\n\n[{own}]\n\n{own}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--- To reply to this ticket, write above this line ---",
+        "--kustomer reply above--",
+        "##- Ihre Antwort oberhalb dieser Zeile -##",
+        "##- Veuillez répondre au-dessus de cette ligne -##",
+        "--- Répondre au-dessus de cette ligne ---",
+        "--- Introduzca su respuesta por encima de esta línea ---",
+        "##- Digita la risposta sopra questa riga -##",
+        "--- Rispondi sopra questa riga ---",
+        "##- Insira sua resposta acima desta linha -##",
+        "--- Antwoord boven deze regel ---",
+    ],
+)
+def test_help_desks_have_many_lines(line: str) -> None:
+    for below in (line, f"[{line.strip('#- ')}]"):
+        assert clean_text(f"It broke again.\n\nAda\n\n{below}\n\nHello Ada,\n\nWhen?\n", "Ada") == "It broke again."
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -499,6 +499,47 @@ def test_a_postscript_below_a_signature_is_body(above: str, rule: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "P.P.S.: the plug is wrong.",
+        "PPS the plug is wrong.",
+        "PS, the plug is wrong.",
+        "PS2: the plug is wrong.",
+        "P/S: the plug is wrong.",
+        "Post scriptum: the plug is wrong.",
+        "Nota bene: the plug is wrong.",
+        "(PS: the plug is wrong.)",
+        "*PS: the plug is wrong.*",
+        f"PS: {' '.join(['the plug is wrong'] * 20)}.",
+        "Addendum: the plug is wrong.",
+        "BTW the plug is wrong.",
+        "Sorry, forgot: the plug is wrong.",
+        "Nachtrag: der Stecker passt nicht.",
+        "Postskriptum: der Stecker passt nicht.",
+        "Post-scriptum : la prise ne convient pas.",
+        "J’ai oublié de dire : la prise ne convient pas.",
+        "Posdata: el enchufe no sirve.",
+        "P.P.D.: el enchufe no sirve.",
+        "Poscritto: la spina è sbagliata.",
+        "Dimenticavo: la spina è sbagliata.",
+        "Pós-escrito: a tomada está errada.",
+        "Obs.: a tomada está errada.",
+        "Naschrift: de stekker past niet.",
+    ],
+)
+@pytest.mark.parametrize("above", ["-- \n", "Best regards,\n"])
+def test_postscripts_have_many_spellings(said: str, above: str) -> None:
+    card = "Ada Byron\nByron Engines Ltd\n+44 113 496 0000"
+    assert clean_text(f"{OWN}\n\n{above}{card}\n\n{said}", "Ada Byron") == f"{OWN}\n\n{said}"
+
+
+@pytest.mark.parametrize("row", ["PS5 console", "Psalm 23", "Update the PS4"])
+def test_what_only_begins_as_a_postscript_parts_no_list(row: str) -> None:
+    text = f"{OWN} We want:\n\n- Red Lamp\n- {row}\n- Blue Lamp"
+    assert clean_text(text, "Ada Byron") == text
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Two problems.\n--\nFirst it smokes a lot.\n--\nSecond it stinks a lot.",

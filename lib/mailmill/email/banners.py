@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from mailmill.email.lines import EDGE, fold
@@ -61,6 +62,16 @@ def banner_of(text: str) -> tuple[str, str] | None:
 def desk_rule(text: str) -> str:
     """The rule by which help desks write `text` above their own mail, whatever signs are around it; or ''."""
     return PATTERNS.matchers["desk"].rule(fold(text.strip(_DASHES)))
+
+
+def framed_desk_rule(bares: Sequence[str], i: int) -> str:
+    """The same of a line in brackets ("[Please reply above this line]"), or right below a row of signs; or ''."""
+    bare = bares[i]
+    if bare[0] == "[":
+        return desk_rule(bare) if bare[-1] == "]" else ""
+    if i + 1 == len(bares) or not bares[i + 1] or any(map(str.isalnum, bare)):
+        return ""
+    return desk_rule(bares[i + 1])
 
 
 def is_glued(text: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypeVar
 
+from mailmill.email.answers import announced
 from mailmill.email.charsets import normalise
 from mailmill.email.envelope import date_of, domain_of, thread_of
 from mailmill.email.header_values import decode_words, first_identifier
@@ -155,7 +156,9 @@ def _mail(raw: bytes, message: Message, page: Page, tiles: Tiles, kept: bool, op
     headers, rendering = message.headers, page.rendering
     text = _text(rendering, tiles)
     identifier = first_identifier(decode_words(headers.get("message-id", "")))
-    own = [flag for flag, holds in (("truncated", page.cut), ("kept_low_confidence", kept)) if holds]
+    unseen = _has_unseen_answers(text, tiles[0])
+    raised = (("truncated", page.cut), ("kept_low_confidence", kept), ("answers_unseen", unseen))
+    own = [flag for flag, holds in raised if holds]
     flags = tuple(sorted({*message.flags, *own})) if own else message.flags
     thread = thread_of(headers.get("references", ""), headers.get("in-reply-to", ""), identifier, raw)
     domain = domain_of(headers.get("from", ""), options.sender_domain)
@@ -227,6 +230,13 @@ def _text(rendering: str, tiles: Tiles) -> str:
     return "\n\n".join(runs).strip()
 
 
+def _has_unseen_answers(text: str, zones: Sequence[str]) -> bool:
+    """Does the text announce answers in what is quoted below it, where none were found?"""
+    if "quoted" not in zones or "body" in zones[zones.index("quoted") :]:
+        return False
+    return announced(text) != ""
+
+
 def _confidence(tiles: Tiles, flags: Sequence[str]) -> float:
     """Mean certainty of the rules over the rendering's characters, lower where flags say so; in [0, 1]."""
     total, weighted = 0, 0.0
@@ -239,7 +249,7 @@ def _confidence(tiles: Tiles, flags: Sequence[str]) -> float:
     if not total:
         return 0.0
     mean = weighted / total
-    if "kept_low_confidence" in flags:
+    if "kept_low_confidence" in flags or "answers_unseen" in flags:
         mean *= 0.5
     if "lenient_mime" in flags:
         mean *= 0.9

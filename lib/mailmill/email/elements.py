@@ -9,13 +9,13 @@ from mailmill.email.markup import VOID
 
 _DROPPED: Final = frozenset({
     "script", "style", "head", "title", "template", "noscript", "noframes", "noembed", "iframe", "object",
-    "applet", "svg", "math", "select", "textarea", "audio", "video", "canvas", "map", "button", "datalist",
+    "applet", "svg", "math", "select", "audio", "video", "canvas", "map", "button", "datalist",
     "xmp",
 })  # fmt: skip
 _BLOCKS: Final = frozenset({
     "address", "article", "aside", "body", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset",
     "figcaption", "figure", "footer", "form", "header", "html", "legend", "li", "main", "menu", "nav", "p",
-    "section", "summary", "tbody", "tfoot", "thead", "tr",
+    "section", "summary", "tbody", "textarea", "tfoot", "thead", "tr",
 })  # fmt: skip
 _PARAGRAPHS: Final = frozenset({
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre", "listing",

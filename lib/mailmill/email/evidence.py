@@ -12,8 +12,9 @@ from typing import Final
 from mailmill.email.markup import remembered
 
 _NAMING: Final = frozenset({"class", "id", "type", "data-marker"})
-#: Evidence of these attributes: name -> pattern.
+#: Evidence of these attributes: name -> pattern. Superhuman and Freshdesk build their quotes as Gmail does.
 _NAMED: Final = {
+    "html.answer": r"data-marker=\"answer\"",
     "html.gmail_attr": r"gmail_attr|gmail_quote_attribution",
     "html.moz_cite_prefix": r"moz-cite-prefix|moz-email-headers-table",
     "html.gmail_signature": r"gmail_signature",
@@ -23,9 +24,9 @@ _NAMED: Final = {
     "html.spark_signature": r" name=\"messagesignaturesection\"",
     "html.signature": r"(?<![\w-])signature(?![\w-])|mail_signature|x_signature",
     "html.outlook_signature": r"id=\"[^\"]{0,20}_signature\"",
-    "html.gmail_quote": r"gmail_quote",
-    "html.outlook_reply": r"divrplyfwdmsg|outlookmessageheader|appendonsend|olk_src_body_section|stopspelling|"
-    r"reference-message-container",
+    "html.gmail_quote": r"gmail_quote|sh-quoted-content|freshdesk_quote",
+    "html.outlook_reply": r"divrplyfwdmsg|outlookmessageheader|appendonsend|olk_src_body_section|stopspelling",
+    "html.outlook_reference": r"reference-message",
     "html.yahoo_quoted": r"yahoo_quoted|yahoo-quoted",
     "html.protonmail_quote": r"protonmail_quote",
     "html.zimbra_headers": r"data-marker=\"__(?:headers|divider)__",
@@ -37,8 +38,10 @@ _NAMED: Final = {
 }
 
 #: Evidence of style attributes. Word draws a line of this kind above the header of what it quotes, or at its left;
-#: Windows Mail another.
+#: Windows Mail another, and Orange's webmail at the left of what it quotes.
 _STYLED: Final = {
+    "html.orange_quote": r"padding-left:\s?5px;\s?margin-left:\s?5px;\s?border-left:\s?"
+    r"(?:2px solid #ff6600|#ff6600 2px solid)",
     "html.outlook_indent": r"border:\s?none;\s?border-left:\s?solid (?:blue|#[0-9a-f]{6}) 1\.5pt",
     "html.outlook_border": r"border:\s?none;\s?border-top:\s?solid #[0-9a-f]{6} 1\.0pt|"
     r"padding-top:\s?5px;\s?border-top-color:\s?rgb\(229, ?229, ?229\);\s?border-top-width:\s?1px",
@@ -52,8 +55,11 @@ UNSEEN: Final = frozenset({"hidden", "tiny"})
 #: From these on, all that follows in the document belongs to the earlier message.
 LASTING: Final = frozenset({"html.outlook_reply", "html.outlook_border"})
 
-#: Headers of a quote count wherever they stand, even inside the quote's own element.
-HEADERS: Final = frozenset({"html.gmail_attr", "html.moz_cite_prefix", "html.zimbra_headers"})
+#: What its author wrote inside a quote and announced above it; the mark is `answers.coloured`'s.
+ANSWER: Final = "html.answer"
+
+#: Headers of a quote count wherever they stand, even inside the quote's own element; so do answers.
+HEADERS: Final = frozenset({"html.gmail_attr", "html.moz_cite_prefix", "html.zimbra_headers", ANSWER})
 
 #: The <div class="gmail_quote"> around attribution and quote; an answer below the quote stands in it too.
 FRAME: Final = "html.gmail_frame"
@@ -64,6 +70,7 @@ UNDECIDED: Final = frozenset({"", WEAK})
 
 #: What a mark of the HTML renderer or the MIME reader means: the zone of the lines that carry it.
 EVIDENCE_ZONES: Final = {
+    ANSWER: "body",
     "html.gmail_attr": "header",
     "html.moz_cite_prefix": "header",
     "html.gmail_signature": "signature",
@@ -76,6 +83,7 @@ EVIDENCE_ZONES: Final = {
     "html.gmail_quote": "quoted",
     "html.gmail_frame": "quoted",
     "html.outlook_reply": "quoted",
+    "html.outlook_reference": "quoted",
     "html.outlook_border": "quoted",
     "html.yahoo_quoted": "quoted",
     "html.protonmail_quote": "quoted",
@@ -87,6 +95,7 @@ EVIDENCE_ZONES: Final = {
     "html.blockquote_cite": "quoted",
     WEAK: "quoted",
     "html.outlook_indent": "quoted",
+    "html.orange_quote": "quoted",
     "mime.rfc822": "forwarded",
 }
 
@@ -106,8 +115,8 @@ _STYLED_SEARCH: Final = re.compile("|".join(f"({pattern})" for pattern in _STYLE
 _ATTRIBUTES: Final = re.compile(r"([^\s=]++)(?:=(\"[^\"]*+\"|'[^']*+'|\S*+))?+").findall
 _STRUCTURE: Final = (
     "gmail_quote", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "divRplyFwdMsg", "OLK_SRC_BODY_SECTION",
-    "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote', "domino-section-head",
-    "messageSignatureSection",
+    "reference-message", "zmail_extra", "__QUOTED_TEXT__", "tutanota_quote", 'name="quote', "domino-section-head",
+    "messageSignatureSection", "sh-quoted-content", "freshdesk_quote",
 )  # fmt: skip
 _MARKS: Final = "\"'"
 _CALLED: Final = ("quote", "messagesignature")

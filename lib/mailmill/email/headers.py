@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mailmill.email.banners import banner_of, desk_rule, field_of, is_glued
+from mailmill.email.banners import banner_of, desk_rule, field_of, framed_desk_rule, is_glued
 from mailmill.email.cautions import is_first
 from mailmill.email.evidence import UNDECIDED
 from mailmill.email.fieldblocks import Header, bare_fields, field_block, notes_fields
@@ -29,6 +29,8 @@ _EMAIL: Final = re.compile(rf"{ADDRESS}|\d{{1,2}}[:.]\d{{2}}")
 #: Words that signs join into a name: "mein-shop.de", "book-my-flight".
 _JOINED: Final = re.compile(r"\b\w{1,40}(?:[-._]\w{1,40}){1,8}")
 _RULES: Final = "-_=*~#+"
+#: What else help desks draw around their line.
+_FRAMES: Final = "[—"
 _DIGIT: Final = re.compile(r"\d")
 #: An attribution behind words of the author's, where HTML was flattened: "Yes. On Tue, 4 Mar 2025, Ada wrote:".
 _OPENING: Final = re.compile(
@@ -55,11 +57,20 @@ _ANCHORED: Final = frozenset(f.name for f in PATTERNS.matchers["attribution"].fr
 
 def candidates(lines: Lines) -> list[int]:
     """The lines that can open or end a header: by their first and last characters, a colon, or marks right below."""
+    bares = lines.bares
     found = [
-        i for i, bare in enumerate(lines.bares) if bare and (":" in bare or bare[0] in _RULES or bare[-1] in "-=_>®")
+        i
+        for i, bare in enumerate(bares)
+        if bare
+        and (
+            ":" in bare
+            or bare[0] in _RULES
+            or bare[-1] in "-=_>®"
+            or (bare[0] in _FRAMES and framed_desk_rule(bares, i) != "")
+        )
     ]
     depths = lines.depths
-    above = [i - 1 for i in depths if i and i - 1 not in depths and lines.bares[i - 1]] if depths else []
+    above = [i - 1 for i in depths if i and i - 1 not in depths and bares[i - 1]] if depths else []
     return sorted({*found, *above}) if above else found
 
 
@@ -81,7 +92,7 @@ def find_headers(lines: Lines, worth: list[int]) -> Iterator[Header]:
                 return
             continue
         header = None
-        if bare[0] in _RULES or bare[-1] in ":-=_":
+        if bare[0] in _RULES or bare[-1] in ":-=_" or bare[0] in _FRAMES:
             header = _banner(lines, i, floor)
         if header is None and i >= barren and ":" in bare[1:40]:
             header, barren = field_block(lines, i, floor)
@@ -266,7 +277,8 @@ def _banner(lines: Lines, i: int, floor: int) -> Header | None:
         # The banner was wrapped: "---- Forwarded by … on" / "01/05/2000 01:16 PM ----"
         hit, end = banner_of(f"{bares[i]} {bares[i + 1]}"), i + 2
     if hit is None:
-        return None
+        framed, end = framed_desk_rule(bares, i), end + (bares[i][0] != "[")
+        return Header(i, end, "banner", framed) if framed and any(bares[:i]) else None  # at the top: its own mail
     kind, rule = hit
     while end < len(lines) and bares[end] and not bares[end].strip("-=_ "):
         end += 1

@@ -23,7 +23,7 @@ _SHOWN: Final = 0
 _GONE: Final = 1
 _TINY: Final = 2
 _LISTED: Final = frozenset({"ol", "ul", "li"})
-_PREFORMATTED: Final = frozenset({"pre", "listing"})
+_PREFORMATTED: Final = frozenset({"pre", "listing", "textarea"})
 
 # Zero-width characters and the like, with which editors and advertisers fill what is empty.
 _FILLER: Final = re.compile(r"[\s\xad\u034f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")

@@ -17,8 +17,8 @@ _CLEAR: Final = ("quote.", "field.", "banner.", "forward.", "attribution.", "mim
 _EDGES: Final = frozenset({"greeting", "signoff", "signature", "footer", "disclaimer"})
 _WORDS: Final = ("thanks.", "closing.")  # a sign-off that says something: kept even above a quoted message
 _CLEAR_EVIDENCE: Final = frozenset({
-    "html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix", "html.outlook_reply", "html.yahoo_quoted",
-    "html.protonmail_quote", "html.zimbra_headers", "html.gmx_quote",
+    "html.blockquote_cite", "html.gmail_attr", "html.moz_cite_prefix", "html.outlook_reply", "html.outlook_reference",
+    "html.yahoo_quoted", "html.protonmail_quote", "html.zimbra_headers", "html.gmx_quote",
 })  # fmt: skip
 #: Rules of what only looks like a name.
 _LIKE_NAMES: Final = ("name.shape", "vocative.word")

@@ -33,9 +33,10 @@ KINDS: Final = (
     "topic", "register",
 )  # fmt: skip
 
-#: Kinds whose lines may be as long as a paragraph; the others are short, formal sign-offs a sentence.
+#: Kinds of standard texts, whose lines may be as long as a paragraph, as a postscript may; the others are short, formal
+#: sign-offs a sentence.
 LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "register", "caution"})
-_LONGEST: Final = {kind: 180 if kind == "signoff" else 110 for kind in KINDS if kind not in LONG_KINDS}
+_LONGEST: Final = {kind: 180 if kind == "signoff" else 110 for kind in KINDS if kind not in {*LONG_KINDS, "postscript"}}
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mailmill.email.html import render
+from mailmill.email import html
+from mailmill.email.answers import announced_above, coloured
+from mailmill.email.markup import tokens_of
 from mailmill.email.mime import Message, Part
 from mailmill.errors import RejectedMessage
 
@@ -40,7 +42,7 @@ def _page(parts: Sequence[Part]) -> Page:
     evidence: list[str] = []
     for part in parts:
         if part.html:
-            page, marks = render(part.text)
+            page, marks = _render(part.text)
         else:
             page = part.text.split("\n")
             marks = [""] * len(page)
@@ -55,3 +57,11 @@ def _page(parts: Sequence[Part]) -> Page:
     if rendering.count("\n") >= len(lines) > 0:  # a stray newline inside a line would part lines from their evidence
         rendering = "\n".join([line.replace("\n", " ") for line in lines])
     return Page(rendering, evidence if lines else None)
+
+
+def _render(markup: str) -> tuple[list[str], list[str]]:
+    """The page as `html.render` gives it, with answers that are announced and coloured as lines of their own."""
+    lines, evidence = html.render(markup)
+    if hue := announced_above(lines, evidence):
+        return html.lay_out(coloured(tokens_of(markup), hue))
+    return lines, evidence

@@ -48,7 +48,7 @@ _SHAPES: Final = {
     "register": r"(?:§)",
     "contact": r"(?:§)(?:\s?[#.:/(|-]|\s(?:no|nr|n°)?\.?:?\s{0,3}[+(\d])",
     "desk": r"(?:§)",
-    "postscript": r"(?:§)(?:[\s:.–—-]|$)",
+    "postscript": r"(?:§)(?:[\s:.,–—-]|$)",
     "team": r"(?:§)$",
 }
 
@@ -93,6 +93,10 @@ class Patterns:
     legal_weak: re.Pattern[str]
     gateway: re.Pattern[str]
     outside: re.Pattern[str]
+    answers: tuple[str, ...]
+    answered: tuple[str, ...]
+    answers_inside: re.Pattern[str]
+    hues: Mapping[str, re.Pattern[str]]
     devices: re.Pattern[str]
     generated: re.Pattern[str]
     instructions: re.Pattern[str]
@@ -148,6 +152,10 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         outside=_any_word([word for t in tables for word in t["outside"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
+        answers=tuple(word for t in tables for word in t["answers"]),
+        answered=tuple(f" {word}" for t in tables for word in t["answered"]),
+        answers_inside=_answers_inside(tables),
+        hues={hue: _any_word([rf"{t['hues'][hue]}\b" for t in tables]) for hue in ("red", "green", "blue")},
         devices=_any_word([word for t in tables for word in t["devices"]], re.IGNORECASE),
         generated=re.compile("|".join(f"(?:{text})$" for t in tables for text in t["generated"])),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
@@ -156,6 +164,13 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         sentence_words=frozenset(word for t in tables for word in t["sentence_words"].split()),
         languages=tuple(t["code"] for t in tables),
     )
+
+
+def _answers_inside(tables: Iterable[Mapping[str, Any]]) -> re.Pattern[str]:
+    """Finds answers and, within the same sentence, where they stand."""
+    answers = "|".join(word for t in tables for word in t["answers"])
+    inside = "|".join(word for t in tables for word in [*t["inside"], *t["hues"].values()])
+    return re.compile(rf"\b(?:{answers})\b[^.!?]{{0,40}}\b(?:{inside})\b")
 
 
 def _any_word(beginnings: Sequence[str], flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from mailmill.email.banners import banner_of, field_of
-from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, WEAK
+from mailmill.email.evidence import ANSWER, EVIDENCE_ZONES, FRAME, WEAK
 from mailmill.email.fieldblocks import Header
 from mailmill.email.greetings import heading
 from mailmill.email.headers import candidates, find_headers
@@ -41,16 +41,19 @@ _OWN_PREFIX: Final = re.compile(r"[-=+*#%:;~^!]{0,3}[\])}>%+~^]")
 
 def mark_evidence(lines: Lines, marks: Marks) -> bool:
     """Mark what HTML structure says; True when plain block quotes wait for a decision."""
-    weak = False
+    weak = quoted = False
     answers: bool | None = None
     for i, evidence in enumerate(lines.evidence):
         if evidence:
             if evidence == WEAK:
                 weak = True
+            elif evidence == ANSWER and not quoted:
+                continue  # the author's, as all above the quote
             elif lines.bares[i] and not (evidence == FRAME and answers):
                 if evidence == "html.gmail_quote" and answers is None:
                     answers = _answerable(lines, i)
                 marks[i] = (EVIDENCE_ZONES[evidence], evidence)
+                quoted = quoted or EVIDENCE_ZONES[evidence] == "quoted"
     return weak
 
 

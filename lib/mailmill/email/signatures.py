@@ -21,7 +21,7 @@ MAX_ADDED: Final = 2
 ITEM: Final = re.compile(r"(?:\(?\d{1,2}[.)]|[*•+]) {1,6}[^\s\d]|\+ {1,4}\*")
 _ENTRY: Final = re.compile(r"[A-ZÀ-Þ][\w'’-]{1,15},? [A-ZÀ-Þ][\w.'’-]{1,15}[\s:–-]{1,30}[x(+]{0,2}\d[\d\s()./-]{2,20}$")
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
+LINK: Final = re.compile(r"[<(\[]?(?:https?:|www\.|mailto:)", re.IGNORECASE)
 
 
 def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
@@ -41,7 +41,7 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
         if shape.words > 6 and shape.ends in ".?!" and "," not in line.bare:
             break  # a sentence, however many of its words have capitals
         contact = line.rule("contact")
-        if ":" in line.bare[1:30].replace("://", "") and not contact and not _LINK.match(line.bare):
+        if ":" in line.bare[1:30].replace("://", "") and not contact and not LINK.match(line.bare):
             break
         if shape.contact or contact:
             contacts += 1
@@ -102,7 +102,7 @@ def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozens
             return solid
         if stop < len(solid) and not _has_text(lines, solid[stop:]):
             return solid
-        says = _speaks if titled else _may_say
+        says = tells if titled else _may_say
         end = next((j for j in range(last + 1, stop) if says(lines[solid[j]])), stop)
         sentences = sum([lines[i].shape.prose for i in solid[k + 1 : end]])
         if max(sentences, len(solid) - end) > MAX_ADDED or not _has_text(lines, solid[:k]):
@@ -148,7 +148,7 @@ def _is_owner(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> 
     return any([is_sender(" ".join(words[:size]), names) for size in (2, 3) if size <= len(words)])
 
 
-def _speaks(line: Line) -> bool:
+def tells(line: Line) -> bool:
     """Does it ask, speak of its author or hold a word of sentences ("The lid is missing."), and is no standard text?"""
     if not (line.shape.prose or line.shape.remark) or any([line.rule(kind) for kind in LONG_KINDS]):
         return False
@@ -223,58 +223,3 @@ def _is_anothers(lines: Lines, block: list[int], names: frozenset[str]) -> bool:
 def _is_number(bare: str) -> bool:
     """Are two fifths of the characters digits (coordinates, an account, a register's number)?"""
     return 5 * sum(map(str.isdigit, bare)) >= 2 * (len(bare) - bare.count(" "))
-
-
-def written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
-    """The lines of what HTML calls a signature, where the message was typed into it.
-
-    Nothing but a greeting or a mobile program's tag stands above that, and it opens with a sentence, or with a greeting
-    above one, which may have few words ("Refund, please!"). Where the author's text stands below it, it holds no way to
-    reach anybody, and above a quote none right below its first sentence: signatures open with a saying, too.
-    """
-    typed: list[int] = []
-    greeted = quoted = False
-    for i in solid:
-        line, mark = lines[i], marks[i]
-        if line.rule("mobile"):
-            continue
-        if mark is not None:
-            quoted = quoted or not mark[1].startswith("html.") or mark[0] not in ("signature", "mobile")
-            if not quoted:
-                typed.append(i)
-            elif not typed:
-                return []
-        elif typed:
-            if reaches(lines, typed) and not any([line.rule(kind) for kind in LONG_KINDS]):
-                return []
-            break
-        else:
-            if greeted or not line.rule("greeting"):
-                return []
-            greeted = True
-    for k, line in enumerate([lines[i] for i in typed[:3]]):
-        if line.rule("signoff"):
-            break
-        says = line.shape.ends in ("!", "?") or (line.shape.ends == "." and line.shape.lower > 0)
-        if line.shape.prose or (greeted and says):
-            standard = any([line.rule(kind) for kind in LONG_KINDS])
-            saying = quoted and not k and reaches(lines, _right_below(lines, typed))
-            return [] if standard or saying else typed
-        greets = line.rule("greeting") != ""
-        if not greets and line.shape.ends != ",":
-            break
-        greeted = greeted or greets
-    return []
-
-
-def _right_below(lines: Lines, typed: list[int]) -> list[int]:
-    """What stands below the first of the lines `typed`, to a sentence, a name, a sign-off or a blank line; no links."""
-    end = 1
-    while end < len(typed) and typed[end] == typed[end - 1] + 1:
-        line = lines[typed[end]]
-        shape = line.shape
-        named = shape.name and not (shape.phone or shape.address or line.rule("contact"))  # "Tel. 030 123456" is none
-        if shape.prose or named or line.rule("signoff"):
-            break
-        end += 1
-    return [i for i in typed[1:end] if not _LINK.match(lines.bares[i])]

@@ -36,7 +36,8 @@ _BULLETS: Final = ("*", "•", "·", "+")
 _STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
 _OTHERS: Final = (*LONG_KINDS, "contact")
-_QUOTATION: Final = "\"“”„«»‘‚'"
+#: What opens a quotation.
+QUOTATION: Final = "\"“”„«»‘‚'"
 _DRAWN: Final = frozenset("#-–—=*_~")
 #: Number and title of a request: "… #12345 "Report"".
 _TITLED: Final = re.compile(r"[^#]{8,100} #\d{1,12}:? [\"“„«][^\"”“»]{1,150}[\"”“»]$")
@@ -194,7 +195,7 @@ def _is_own_passage(lines: Lines, below: list[int], parted: bool, names: frozens
 
 def _is_personal(line: Line) -> bool:
     """Does a sentence speak of its author, and not of where to reach them ("My new address is …")?"""
-    if not line.shape.prose or line.shape.address or line.shape.phone or line.bare[0] in _QUOTATION:
+    if not line.shape.prose or line.shape.address or line.shape.phone or line.bare[0] in QUOTATION:
         return False
     return any([own.search(line.bare.lower()) for own in PATTERNS.first_person.values()])
 
@@ -202,7 +203,7 @@ def _is_personal(line: Line) -> bool:
 def _is_ascribed(said: list[str], names: frozenset[str]) -> bool:
     """Does the last line name whose words stand above it, between quotation marks, who is not the sender
     ("- Aristotle")? Without the marks a name may be that of who tells something: many senders give none."""
-    if len(said) < 2 or said[0][0] not in _QUOTATION or said[-2].rstrip(".,")[-1:] not in _QUOTATION:
+    if len(said) < 2 or said[0][0] not in QUOTATION or said[-2].rstrip(".,")[-1:] not in QUOTATION:
         return False
     name = said[-1].lstrip("-–— ")
     return Line(name).shape.name and not is_sender(name, names)

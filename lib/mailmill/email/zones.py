@@ -16,8 +16,8 @@ from mailmill.email.kept import keep_something
 from mailmill.email.labeller import Referee, shipped
 from mailmill.email.lines import Lines
 from mailmill.email.quotes import mark_evidence, mark_quotes, mark_rules, mark_weak_quotes
-from mailmill.email.signatures import written
 from mailmill.email.tails import Marks
+from mailmill.email.typed import typed_in
 
 _APPENDED: Final = frozenset({"footer", "disclaimer", "mobile"})  # below what its author ended
 
@@ -120,7 +120,7 @@ def _mark_foreign(lines: Lines) -> Foreign:
         mark_rules(lines, marks)
     if lines.structured:
         solid = [i for i, bare in enumerate(lines.bares) if bare]
-        for i in written(lines, marks, solid):
+        for i in typed_in(lines, marks, solid):
             marks[i] = None
     return Foreign(marks, headers, _segments(lines, marks))
 

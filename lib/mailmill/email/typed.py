@@ -1,0 +1,113 @@
+"""What its author typed into the element that HTML calls a signature: the whole message, or paragraphs of it."""
+
+from __future__ import annotations
+
+from mailmill.email.lines import LONG_KINDS, Lines
+from mailmill.email.signatures import LINK, reaches, tells
+from mailmill.email.tails import QUOTATION, Marks, is_legal
+
+
+def typed_in(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The author's lines among those of signatures, which are the message, or go on with it."""
+    return _written(lines, marks, solid) or _added(lines, marks, solid)
+
+
+def _written(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The lines of what HTML calls a signature, where the message was typed into it.
+
+    Nothing but a greeting or a mobile program's tag stands above that, and it opens with a sentence, or with a greeting
+    above one, which may have few words ("Refund, please!"). Where the author's text stands below it, it holds no way to
+    reach anybody, and above a quote none right below its first sentence: signatures open with a saying, too.
+    """
+    typed: list[int] = []
+    greeted = quoted = False
+    for i in solid:
+        line, mark = lines[i], marks[i]
+        if line.rule("mobile"):
+            continue
+        if mark is not None:
+            quoted = quoted or not mark[1].startswith("html.") or mark[0] not in ("signature", "mobile")
+            if not quoted:
+                typed.append(i)
+            elif not typed:
+                return []
+        elif typed:
+            if reaches(lines, typed) and not any([line.rule(kind) for kind in LONG_KINDS]):
+                return []
+            break
+        else:
+            if greeted or not line.rule("greeting"):
+                return []
+            greeted = True
+    for k, line in enumerate([lines[i] for i in typed[:3]]):
+        if line.rule("signoff"):
+            break
+        says = line.shape.ends in ("!", "?") or (line.shape.ends == "." and line.shape.lower > 0)
+        if line.shape.prose or (greeted and says):
+            standard = any([line.rule(kind) for kind in LONG_KINDS])
+            saying = quoted and not k and reaches(lines, _right_below(lines, typed))
+            return [] if standard or saying else typed
+        greets = line.rule("greeting") != ""
+        if not greets and line.shape.ends != ",":
+            break
+        greeted = greeted or greets
+    return []
+
+
+def _right_below(lines: Lines, typed: list[int]) -> list[int]:
+    """What stands below the first of the lines `typed`, to a sentence, a name, a sign-off or a blank line; no links."""
+    end = 1
+    while end < len(typed) and typed[end] == typed[end - 1] + 1:
+        line = lines[typed[end]]
+        shape = line.shape
+        named = shape.name and not (shape.phone or shape.address or line.rule("contact"))  # "Tel. 030 123456" is none
+        if shape.prose or named or line.rule("signoff"):
+            break
+        end += 1
+    return [i for i in typed[1:end] if not LINK.match(lines.bares[i])]
+
+
+def _added(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
+    """The lines of the paragraphs of a signature, or below a mobile program's tag, that go on with a text above.
+
+    A blank line, a tag or a sign-off parts them from who signs. They say something, hold no way to reach anybody, and
+    are no quotation. Standard texts end a signature.
+    """
+    found: list[int] = []
+    paragraph: list[int] = []
+    told = False
+    for i in solid:
+        line, mark = lines[i], marks[i]
+        if mark is None:
+            told = told or not line.rule("greeting")
+            continue
+        if not told or not _is_signature(mark):
+            break
+        parts = any([line.rule(kind) for kind in ("mobile", "signoff", "thanks")])
+        if paragraph and (parts or i > paragraph[-1] + 1):
+            if _is_standard(lines, paragraph):
+                return found
+            found += _said(lines, paragraph)
+            paragraph = []
+        if not parts:
+            paragraph.append(i)
+    return found if _is_standard(lines, paragraph) else found + _said(lines, paragraph)
+
+
+def _is_signature(mark: tuple[str, str]) -> bool:
+    return mark[0] in ("signature", "mobile") and mark[1].startswith("html.")
+
+
+def _is_standard(lines: Lines, paragraph: list[int]) -> bool:
+    """Does every mail of a firm end with such a paragraph?"""
+    if any([lines[i].rule(kind) for i in paragraph for kind in LONG_KINDS]):
+        return True
+    return is_legal(" ".join([lines.bares[i] for i in paragraph]))
+
+
+def _said(lines: Lines, paragraph: list[int]) -> list[int]:
+    """The paragraph, if it says something."""
+    told = [lines[i] for i in paragraph]
+    if not any(map(tells, told)) or told[0].shape.name or told[0].bare[0] in QUOTATION:
+        return []
+    return [] if any([line.shape.contact or line.rule("contact") for line in told]) else paragraph

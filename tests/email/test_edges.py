@@ -244,6 +244,35 @@ def test_what_opens_as_a_remark_below_the_authors_name_stays(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said", ["Order 88120", "Sort code 20-20-15\nAccount 55555555", "Refund please", "never again"]
+)
+@pytest.mark.parametrize("signoff", ["", "Thanks,\n", "Kind regards\n\n", "Mit freundlichen Grüßen\n"])
+@pytest.mark.parametrize("reached", ["", "\n07700 900123", "\nada@x.example", "\n12 High Street\nLeeds LS1 4AB"])
+def test_what_the_author_adds_below_sign_off_and_name_stays(said: str, signoff: str, reached: str) -> None:
+    for sender in ("Ada Byron <ada@x.example>", *([""] if signoff and not reached else [])):
+        assert clean_text(f"{OWN}\n\n{signoff}Ada Byron\n{said}{reached}", sender) == f"{OWN}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "EB 3892\n713-853-1234",
+        "12 Mill Lane\nLeeds LS1 4AB",
+        "Hauptstr. 5\n10115 Berlin",
+        "Room 214\nx4711",
+        "Firm Ltd\nOrder Processing 4711\nwww.firm.example",
+        "Great homes since 1990\nwww.firm.example",
+        "Office Manager\nCustomer Number: 4711\nT: 0113 496 0000",
+        "Firm GmbH\nIBAN DE02120300000000202051\nTel. 030 1234567",
+        "Geschäftsführerin\nUSt-IdNr. DE123456789",
+    ],
+)
+def test_numbers_of_a_card_go_with_it(card: str) -> None:
+    for signoff in ("Thanks,\n", "Kind regards\n\n"):
+        assert clean_text(f"{OWN}\n\n{signoff}Ada Byron\n{card}", "Ada Byron <ada@x.example>") == OWN
+
+
+@pytest.mark.parametrize(
     "below",
     [
         "Returns Department",

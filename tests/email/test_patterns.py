@@ -225,6 +225,28 @@ UNSUBSCRIBE = {
     "nl": "Uitschrijven voor deze nieuwsbrief.",
 }
 
+# What authors call their orders and accounts, and lines of few words with a number that do not.
+REFERENCES = {
+    "en": (["Order 88120", "Order no. 4711", "My ref: AB/12", "IBAN: GB33BUKB20201555555555",
+            "Booking reference QX7T2L", "Account number: 55555555", "Tracking JD0001882", "Policy number P-881-22",
+            "Claim 2025/1182", "Customer account no. 88123", "Flight BA1492, 3 March", "Membership #99182"],
+           ["Account manager 2", "Orders 9 to 5", "Room 214", "Casebook 12", "Customer Service 24/7", "P.O. Box 12",
+            "Date of birth 3/4/1980"]),
+    "de": (["Bestellung 4711", "Kundennummer 88123", "Kunden-Nr.: 88123", "Rechnungsnr. 2025-12", "Zählerstand 45213",
+            "Aktenzeichen 12/25", "Kunde 88123", "Vertrag Nr. 4711"],
+           ["Postfach 12", "Fallstr. 5", "Haus 3, Zimmer 12"]),
+    "fr": (["Commande 4711", "Client n° 88123", "N° de commande : 4711", "Ma réf. 12", "Dossier 2025/12",
+            "Numéro client 88123"], ["Bâtiment 3", "Porte 12", "Clientèle 24/7"]),
+    "es": (["Pedido 4711", "Cliente 88123", "Nº de pedido: 4711", "Mi número de cliente 88123",
+            "Localizador QX7T2L"], ["Planta 3", "DNI 12345678Z", "Puerta 12"]),
+    "pt": (["Pedido 4711", "Chave pix 11912345678", "Nº do pedido: 4711", "Protocolo 2025/12"],
+           ["Bloco 3", "CPF 123.456.789-00", "Loja 12"]),
+    "it": (["Ordine 4711", "Cliente 88123", "Numero d'ordine: 4711", "Codice cliente 88123", "Rif. AB/12"],
+           ["Interno 3", "Scala 12"]),
+    "nl": (["Bestelling 4711", "Klantnummer 88123", "Klant-nr. 88123", "Uw kenmerk: AB/12", "Meterstand 45213"],
+           ["Kamer 3", "Postbus 12"]),
+}  # fmt: skip
+
 # What help desks write above their mail.
 DESKS = {
     "en": ["##- Please type your reply above this line -##", "Your request (123) has been updated. To add comments, …"],
@@ -311,6 +333,17 @@ def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> Non
     assert clean_text(f"{line} {own}\n\n{own}") == f"{line} {own}\n\n{own}"
     for below in (line, *dresses):
         assert clean_text(f"{own}\n\n{below}\n\nHello Bob,\n\nTheir words.") == own
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_orders_and_accounts_below_the_authors_name_are_text(language: str) -> None:
+    own, (references, others) = SENTENCES[language], REFERENCES[language]
+    signed = f"{own}\n\n{EXAMPLES[language][1]}\nAda Byron"
+    for reference in references:
+        for gap in ("\n", "\n\n"):
+            assert clean_text(f"{signed}{gap}{reference}", "Ada Byron") == f"{own}\n\n{reference}"
+    for other in others:
+        assert clean_text(f"{signed}\n{other}", "Ada Byron") == own, other
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -288,6 +288,38 @@ def test_where_the_author_works_goes_below_the_name(below: str) -> None:
     assert clean_text(f"{OWN}\n\nAda Byron\n{below}", "Ada Byron <ada@x.example>") == OWN
 
 
+@pytest.mark.parametrize(
+    "head", ["Hello,\n\n", "Problems:\n\n", "Complaint\n\n", "Your hotel was a disappointment.\n\n"]
+)
+@pytest.mark.parametrize("end", ["", "\n\nMary"])
+@pytest.mark.parametrize(
+    "items",
+    [
+        "Late\nOpen box\nFlickers",
+        "Slow\nPoor services\nExpensive",
+        "Dirty\nWet floor\nLoud",
+        "Schmutzig\nLauter Weg\nKalt",
+        "No heating\nNo water\nMould",
+        "Late delivery\nWrong colour\nScratches",
+    ],
+)
+def test_titles_and_single_words_in_a_list_sign_nothing(head: str, end: str, items: str) -> None:
+    above = "" if head.startswith("Hello") else head
+    assert clean_text(f"{head}{items}{end}", "Mary Holt <mary@x.example>") == above + items
+
+
+@pytest.mark.parametrize("first", ["Verspätung\nNasser Karton\nKratzer", "Vertraging\nNatte doos\nKrassen"])
+def test_the_first_word_of_a_list_greets_nobody(first: str) -> None:
+    assert clean_text(f"{first}\n\nMary Holt", "Mary Holt <mary@x.example>") == first
+    assert clean_text(f"Bob\n{OWN}\n\nMary Holt", "Mary Holt <mary@x.example>") == OWN
+
+
+@pytest.mark.parametrize("card", ["Ada\nSales Manager", "Ada Byron\nDirector of sales", "Ada Byron\nFirm Ltd"])
+def test_a_title_in_a_card_needs_no_number(card: str) -> None:
+    for sender in ("Ada Byron <ada@x.example>", ""):
+        assert clean_text(f"{OWN}\n\n{card}", sender) == OWN
+
+
 @pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])
 def test_a_bracket_that_nothing_closes_hides_no_quote(line: str) -> None:
     assert clean_text(f"{OWN}\n\n{line}\n> when?") == f"{OWN}\n\n{line}"

@@ -115,7 +115,8 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
         numbered = any(map(str.isdigit, " ".join([line.bare for line in passage])))
         if not announced and _is_signature(passage, names):
             continue
-        if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not numbered):
+        headed = numbered or above.bare.partition(" ")[0].rstrip(":").lower() in PATTERNS.interjections  # "Problems:"
+        if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not headed):
             continue  # text, or perhaps a greeting: "Mr and Mrs Hill:"
         if any(_closes(line) for line in passage):
             break

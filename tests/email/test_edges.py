@@ -249,6 +249,9 @@ def test_what_opens_as_a_remark_below_the_authors_name_stays(said: str) -> None:
 @pytest.mark.parametrize("signoff", ["", "Thanks,\n", "Kind regards\n\n", "Mit freundlichen Grüßen\n"])
 @pytest.mark.parametrize("reached", ["", "\n07700 900123", "\nada@x.example", "\n12 High Street\nLeeds LS1 4AB"])
 def test_what_the_author_adds_below_sign_off_and_name_stays(said: str, signoff: str, reached: str) -> None:
+    postscript = "PS: the lid is missing as well."
+    signed = f"{OWN}\n\n{signoff}Ada Byron\n{said}{reached}\n\n{postscript}"
+    assert clean_text(signed, "Ada Byron <ada@x.example>").startswith(f"{OWN}\n\n{said}")
     for sender in ("Ada Byron <ada@x.example>", *([""] if signoff and not reached else [])):
         assert clean_text(f"{OWN}\n\n{signoff}Ada Byron\n{said}{reached}", sender) == f"{OWN}\n\n{said}"
 

@@ -55,30 +55,26 @@ def _refers(lines: Lines, solid: list[int], k: int) -> bool:
 def keep_added(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """What authors add below what signs off, or below their names, is body: orders and accounts ("Order 88120"), and
     remarks right below a whole name ("Refund please"). What is left without it; a firm's card holds numbers, too."""
-    low = max(1, len(solid) - MAX_INTRODUCED)
-    added = [solid[k] for k in range(low, len(solid)) if _is_reference(lines, solid[k]) or _is_remark(lines, solid, k)]
-    if not added:
-        return solid
-    top = solid.index(added[0]) - 1
-    while top > 0 and not (is_sender(lines.bares[solid[top]], names) or _closes(lines[solid[top]])):
-        if lines[solid[top]].shape.prose:
+    added: list[int] = []
+    for k in range(len(solid) - 1, max(0, len(solid) - 1 - MAX_INTRODUCED), -1):
+        line = lines[solid[k]]
+        if added and (is_sender(line.bare, names) or _closes(line)):
+            if k == 1 and lines[solid[0]].rule("greeting"):
+                return solid
+            mark(marks, added, "body", "body.added")
+            return [i for i in solid if i not in added]
+        if line.shape.prose and (line.bare[0] not in "PpNn" or not line.rule("postscript")):
             return solid
-        top -= 1
-    if top < 1 or (top == 1 and lines[solid[0]].rule("greeting")):
-        return solid
-    below = [lines[i] for i in solid[top + 1 :]]
-    if any([_is_firm(line) or (line.shape.prose and not line.rule("postscript")) for line in below]):
-        return solid
-    mark(marks, added, "body", "body.added")
-    return [i for i in solid if i not in added]
+        if _is_reference(line) or _is_remark(lines, solid, k):
+            added.append(solid[k])
+        elif _is_firm(line):
+            return solid
+    return solid
 
 
-def _is_reference(lines: Lines, i: int) -> bool:
-    """Does line `i` of a few words hold a number and what whoever gave it calls it, and no way to reach anybody?"""
-    if _DIGIT.search(lines.bares[i]) is None:
-        return False
-    line = lines[i]
-    if line.shape.prose or line.shape.title or line.shape.address or line.rule("contact"):
+def _is_reference(line: Line) -> bool:
+    """Does a line of a few words hold a number and what whoever gave it calls it, and no way to reach anybody?"""
+    if _DIGIT.search(line.bare) is None or line.shape.title or line.shape.address or line.rule("contact"):
         return False
     return PATTERNS.matchers["reference"].rule(fold(line.bare)) != ""
 

@@ -244,6 +244,38 @@ def test_what_opens_as_a_remark_below_the_authors_name_stays(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said", ["Order 88120", "Sort code 20-20-15\nAccount 55555555", "Refund please", "never again"]
+)
+@pytest.mark.parametrize("signoff", ["", "Thanks,\n", "Kind regards\n\n", "Mit freundlichen Grüßen\n"])
+@pytest.mark.parametrize("reached", ["", "\n07700 900123", "\nada@x.example", "\n12 High Street\nLeeds LS1 4AB"])
+def test_what_the_author_adds_below_sign_off_and_name_stays(said: str, signoff: str, reached: str) -> None:
+    postscript = "PS: the lid is missing as well."
+    signed = f"{OWN}\n\n{signoff}Ada Byron\n{said}{reached}\n\n{postscript}"
+    assert clean_text(signed, "Ada Byron <ada@x.example>").startswith(f"{OWN}\n\n{said}")
+    for sender in ("Ada Byron <ada@x.example>", *([""] if signoff and not reached else [])):
+        assert clean_text(f"{OWN}\n\n{signoff}Ada Byron\n{said}{reached}", sender) == f"{OWN}\n\n{said}"
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "EB 3892\n713-853-1234",
+        "12 Mill Lane\nLeeds LS1 4AB",
+        "Hauptstr. 5\n10115 Berlin",
+        "Room 214\nx4711",
+        "Firm Ltd\nOrder Processing 4711\nwww.firm.example",
+        "Great homes since 1990\nwww.firm.example",
+        "Office Manager\nCustomer Number: 4711\nT: 0113 496 0000",
+        "Firm GmbH\nIBAN DE02120300000000202051\nTel. 030 1234567",
+        "Geschäftsführerin\nUSt-IdNr. DE123456789",
+    ],
+)
+def test_numbers_of_a_card_go_with_it(card: str) -> None:
+    for signoff in ("Thanks,\n", "Kind regards\n\n"):
+        assert clean_text(f"{OWN}\n\n{signoff}Ada Byron\n{card}", "Ada Byron <ada@x.example>") == OWN
+
+
+@pytest.mark.parametrize(
     "below",
     [
         "Returns Department",
@@ -257,6 +289,38 @@ def test_what_opens_as_a_remark_below_the_authors_name_stays(said: str) -> None:
 )
 def test_where_the_author_works_goes_below_the_name(below: str) -> None:
     assert clean_text(f"{OWN}\n\nAda Byron\n{below}", "Ada Byron <ada@x.example>") == OWN
+
+
+@pytest.mark.parametrize(
+    "head", ["Hello,\n\n", "Problems:\n\n", "Complaint\n\n", "Your hotel was a disappointment.\n\n"]
+)
+@pytest.mark.parametrize("end", ["", "\n\nMary"])
+@pytest.mark.parametrize(
+    "items",
+    [
+        "Late\nOpen box\nFlickers",
+        "Slow\nPoor services\nExpensive",
+        "Dirty\nWet floor\nLoud",
+        "Schmutzig\nLauter Weg\nKalt",
+        "No heating\nNo water\nMould",
+        "Late delivery\nWrong colour\nScratches",
+    ],
+)
+def test_titles_and_single_words_in_a_list_sign_nothing(head: str, end: str, items: str) -> None:
+    above = "" if head.startswith("Hello") else head
+    assert clean_text(f"{head}{items}{end}", "Mary Holt <mary@x.example>") == above + items
+
+
+@pytest.mark.parametrize("first", ["Verspätung\nNasser Karton\nKratzer", "Vertraging\nNatte doos\nKrassen"])
+def test_the_first_word_of_a_list_greets_nobody(first: str) -> None:
+    assert clean_text(f"{first}\n\nMary Holt", "Mary Holt <mary@x.example>") == first
+    assert clean_text(f"Bob\n{OWN}\n\nMary Holt", "Mary Holt <mary@x.example>") == OWN
+
+
+@pytest.mark.parametrize("card", ["Ada\nSales Manager", "Ada Byron\nDirector of sales", "Ada Byron\nFirm Ltd"])
+def test_a_title_in_a_card_needs_no_number(card: str) -> None:
+    for sender in ("Ada Byron <ada@x.example>", ""):
+        assert clean_text(f"{OWN}\n\n{card}", sender) == OWN
 
 
 @pytest.mark.parametrize("line", ["I wrote to Bob <bob@x.example", "If a < b, then stop"])

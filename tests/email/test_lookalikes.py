@@ -65,7 +65,14 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             "Order 4712\nThe chair came without its legs, and nobody calls.",
             "Heating\nIt makes a noise at night.\n---\nWindows\nThey do not close any more.",
             "- the lamp is dark and broken\n- the chair has but three legs\n- the table is too small for us",
-            "Der Deckel fehlt auch. Niemand hat ihn\ngesehen. Bitte schicken Sie ihn nach.")),
+            "Der Deckel fehlt auch. Niemand hat ihn\ngesehen. Bitte schicken Sie ihn nach.",
+            "Nobody saw it.\n---\nThe lid is gone.", "Nobody saw it.\n---\nlid gone\n---\nbox open")),
+        *(f"{above}\n{rule}\n{below}" for rule in ("--", "---") for above, below in (
+            ("Complaint about order 4711", "lamp flickers\nbox open"), ("Order 1: it smokes", "Order 2: it leaks"),
+            ("What I ordered: brass lamp", "What I got: tin lamp"), ("Bestellt: Messing", "Bekommen: Plastiklampe"),
+            ("I want a refund for these reasons:", f"late by days\n{rule}\nbox open\n{rule}\nlamp flickers"),
+            ("Complaint", f"lamp flickers\n{rule}\nbox open"))),
+        f"{BODY}\n\n--\n\nAlso, the courier was rude and I want a refund.",
         # nor are what a team did, or who it was, and greetings that are asked for
         *(f"{BODY}\n\n{last}" for last in (
             "Your Acme Team is here to help", "The whole support team", "Your Blue Sky Helpdesk Team.",
@@ -280,6 +287,11 @@ def test_content_stays(text: str) -> None:
         *((f"{BODY}\n---\n{told}\n{name}", f"{BODY}\n---\n{told}") for name in ("Jo Hill", "- Jo") for told in (
             "The lid is missing, too. Please send it.", "Order 4712\nDer Deckel fehlt auch. Bitte schicken Sie ihn.",
             "\"You will get it\" is what I heard.\nIt has not come. Nobody calls.")),
+        *((f"Hello,\n{rule}\n{BODY}", f"{rule}\n{BODY}") for rule in ("--", "---")),
+        *((f"{BODY}\n\n--\n\n{BODY}\n\nRegards\n{name}", f"{BODY}\n\n--\n\n{BODY}") for name in ("Kim", "Jo Hill")),
+        *((f"{above}\n--\n{end}", above) for end in ("Kim Noll\nkim@firm.example", "Kim Noll") for above in (
+            "Complaint about order 4711", "What I ordered: brass lamp", "Yes", "I want a refund:")),
+        *((f"{above}\n--\nLife is what happens to you.", above) for above in ("Yes", "See there.", "Deadline: Monday")),
         *((f"{BODY}\n---\n{end}", BODY) for end in (
             "Kim Noll\nI am at home after six. Please call me.",
             '"I did not fail. I found a thousand ways that\nwill not work."\nEdison',
@@ -294,7 +306,8 @@ def test_content_stays(text: str) -> None:
             "*Previous Replies*\n\nWhich parcel is it?\n\nPosted by Bob on 03/03/2025\n\n---\n[Visit](https://x.example)")),
         *((f"{BODY}\n---\nIt was dented. Nobody saw it.\nThe lid is gone.\n{end}",
            f"{BODY}\n---\nIt was dented. Nobody saw it.\nThe lid is gone.") for end in (
-            "---\nKim Noll\nNoll Ltd\nkim@firm.example", "\nThanks,\nKim", "\nBest regards\nKim Noll\nk@x.example")),
+            "---\nKim Noll\nNoll Ltd\nkim@firm.example", "---\nKim Noll", "---\nVisit us at the fair\nwww.x.example",
+            "\nThanks,\nKim", "\nBest regards\nKim Noll\nk@x.example")),
         (f"It is broken.\n\n-- \nKim Noll\nNoll Ltd\n\nP.S. {BODY}", f"It is broken.\n\nP.S. {BODY}"),
         *((f"{BODY}\n\n{end}\n\nKim Noll", BODY) for end in (
             "Dans l'attente de votre réponse, je vous prie d'agréer, Madame, Monsieur, l'expression de mes salutations "

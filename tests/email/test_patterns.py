@@ -70,14 +70,15 @@ GENERATED = {
 SENT = {
     "en": (["Sent from my iPhone", "Sent from Outlook", "Typed with thumbs on my iPad", "Sent from Canary",
             "Sent with AquaMail for Android", "Get BlueMail for Android", "Yahoo Mail: Search, Organize, Conquer",
-            "Sent from my iPhone, sorry for typos", "Sent with Spark", "Sent from Fastmail",
-            "On the go, so please excuse typos", "Apologies for brevity, sent on the move.", "Sent from BlueMail",
-            "Sent from Nine", "Sent from Edge Email", "Sent from Zimbra Mail", "Sent from Twobird", "Sent on the go",
-            "Dictated with Siri, excuse typos"],
+            "Sent from my iPhone, sorry for typos", "Sent from my iPhone, please excuse my typos", "Sent with Spark",
+            "Sent from Fastmail", "On the go, so please excuse typos", "Apologies for brevity, sent on the move.",
+            "Sent from BlueMail", "Sent from Nine", "Sent from Edge Email", "Sent from Zimbra Mail",
+            "Sent from Twobird", "Sent on the go", "Dictated with Siri, excuse typos"],
            ["On the go, please excuse the noise", "Apologies for the typos in my last mail",
             "Apologies for brevity, written on paper it was longer.",
             "Sent from Leeds on Monday", "Sent via mail on Monday", "Sent from Apple was a broken phone.",
-            "Sent from Leeds, the phone is missing", "Sent from nine", "Sent from Nine Elms on Monday"]),
+            "Sent from Leeds, the phone is missing", "Sent from nine", "Sent from Nine Elms on Monday",
+            "Sent from my iPhone 15, which you sold me broken."]),
     "de": (["Gesendet mit Tutanota", "Gesendet mit Spark", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
            ["Gesendet von Hamburg am Montag", "Gesendet mit DHL, das Gerät ist unterwegs.",
             "Gesendet von Hamburg, mein Handy fehlt."]),
@@ -103,30 +104,42 @@ SENT = {
 CLOSINGS = {
     "en": (["All the very best,", "Awaiting your reply", "Awaiting your prompt response.",
             "Hoping to hear from you soon,", "Have a great rest of your day!", "Have a good rest of the week",
-            "Good night", "Your loyal customer,", "A loyal customer", "Thanks ever so much,"],
+            "Good night", "Your loyal customer,", "A loyal customer", "Thanks ever so much,",
+            "Thanks, and have a nice weekend!", "Thanks, everyone", "Thanks, jane", "Take care of yourself",
+            "See you in a week", "As always,", "Thanks, as always"],
            ["All the very best lamps are gone", "Awaiting your reply since March", "Hoping to hear from you why",
             "Have a great rest of the soup", "Good night lamps flicker", "Good night.", "Your loyal customer Kim left",
-            "A loyal customer no more", "Thanks ever so much, it still leaks over the floor"]),
+            "A loyal customer no more", "Thanks ever so much, it still leaks over the floor",
+            "Thanks, I am furious.", "Thank you, but no.", "Thank you, wrong size again.", "Cheers, it broke again.",
+            "Bye bye, worst shop.", "Regards the lamp: broken.", "See you in court!", "Take care of it today",
+            "Enjoy your stolen money", "Enjoy the bad review.", "Peace of mind, you promised", "Good luck with that.",
+            "Thanks to you I missed my flight", "Thank you in advance for the £49"]),
     "de": (["Mit vorzüglicher Hochachtung", "Danke im Vorfeld", "Vielen Dank im Vorfeld!",
             "Tausend Dank und einen schönen Tag noch", "Danke und schönes Wochenende!",
             "und verbleibe mit freundlichen Grüßen", "gez.", "Mit der größten Hochachtung,"],
            ["Mit vorzüglicher Technik wirbt die Firma", "Danke im Vorfeld verlangt niemand",
             "Danke und schönen Tag ohne Internet", "und verbleibe ohne Internet", "Gez. wurden 40 Euro",
-            "Mit größter Mühe geöffnet"]),
+            "Mit größter Mühe geöffnet", "Danke, aber nein.", "Danke, falsche Größe", "Bis bald vor Gericht",
+            "Danke für die 49 €"]),
     "fr": (["Restant à votre disposition,", "Restant à votre entière disposition pour tout renseignement,",
             "Très bonne journée à vous", "Excellente journée,", "Excellente soirée à tous", "En vous remerciant",
             "En vous remerciant par avance,", "Recevez mes salutations", "En vous remerciant de votre aide,",
             "Recevez, Madame, l'expression de mes sentiments distingués.",
             "Avec mes remerciements anticipés, recevez, Madame, mes meilleures salutations."],
            ["Restant à votre charge", "Très bonne journée à la mer", "Excellente soirée.", "Excellente journée à vélo",
-            "En vous remerciant pour rien", "Recevez mes reproches", "Recevez mes salutations au tribunal demain."]),
+            "En vous remerciant pour rien", "Recevez mes reproches", "Recevez mes salutations au tribunal demain.",
+            "Merci, mais non.", "À bientôt au tribunal", "Merci pour les 49 €"]),
     "es": (["Muchísimas gracias por todo!", "Muchísimas gracias de antemano,"],
-           ["Muchísimas gracias por todo lo roto", "Muchísimas gracias por nada"]),
-    "pt": (["Atenciosamente,"], ["Fico sem a tampa"]),
+           ["Muchísimas gracias por todo lo roto", "Muchísimas gracias por nada",
+            "Gracias, pero no.", "Hasta pronto en los tribunales"]),
+    "pt": (["Atenciosamente,", "Obrigada, e um abraço"],
+           ["Fico sem a tampa", "Obrigada, mas não.", "Até breve no tribunal"]),
     "it": (["Colgo l'occasione per porgere cordiali saluti",
             "Colgo l'occasione per porgerLe i miei più cordiali saluti."],
-           ["Colgo l'occasione per porgere una domanda", "Colgo l'occasione per chiedere i soldi"]),
-    "nl": (["Met de meeste hoogachting", "Met de meeste hoogachting,"], ["Met de meeste moeite geopend"]),
+           ["Colgo l'occasione per porgere una domanda", "Colgo l'occasione per chiedere i soldi",
+            "Grazie, ma no.", "Ci vediamo in tribunale"]),
+    "nl": (["Met de meeste hoogachting", "Met de meeste hoogachting,"],
+           ["Met de meeste moeite geopend", "Bedankt, maar nee.", "Tot ziens bij de rechter"]),
 }  # fmt: skip
 
 # language -> how mail begins, and sentences that begin so.
@@ -296,6 +309,7 @@ FOOTERS = {
             "The registered office is where it was sent.", "Meeting ID: wrong one, as always",
             "This lists all the faults", "VAT number missing on the invoice", "This list shows what is missing",
             "Information about data protection at the shop is missing there.", "Powered by Zendesk the shop is slow",
+            "This message was sent to you on Monday already.",
             "Registered address is still the old one", "No rights can be derived from this warranty, says the sender.",
             "Please think of the environment and stop sending printed bills.",
             "Please consider the environment before printing the next bill for me."]),
@@ -356,6 +370,28 @@ UNSUBSCRIBE = {
     "it": "Cancellarsi da questa lista.",
     "nl": "Uitschrijven voor deze nieuwsbrief.",
 }
+
+# What authors call their orders and accounts, and lines of few words with a number that do not.
+REFERENCES = {
+    "en": (["Order 88120", "Order no. 4711", "My ref: AB/12", "IBAN: GB33BUKB20201555555555",
+            "Booking reference QX7T2L", "Account number: 55555555", "Tracking JD0001882", "Policy number P-881-22",
+            "Claim 2025/1182", "Customer account no. 88123", "Flight BA1492, 3 March", "Membership #99182"],
+           ["Account manager 2", "Orders 9 to 5", "Room 214", "Casebook 12", "Customer Service 24/7", "P.O. Box 12",
+            "Date of birth 3/4/1980"]),
+    "de": (["Bestellung 4711", "Kundennummer 88123", "Kunden-Nr.: 88123", "Rechnungsnr. 2025-12", "Zählerstand 45213",
+            "Aktenzeichen 12/25", "Kunde 88123", "Vertrag Nr. 4711"],
+           ["Postfach 12", "Fallstr. 5", "Haus 3, Zimmer 12"]),
+    "fr": (["Commande 4711", "Client n° 88123", "N° de commande : 4711", "Ma réf. 12", "Dossier 2025/12",
+            "Numéro client 88123"], ["Bâtiment 3", "Porte 12", "Clientèle 24/7"]),
+    "es": (["Pedido 4711", "Cliente 88123", "Nº de pedido: 4711", "Mi número de cliente 88123",
+            "Localizador QX7T2L"], ["Planta 3", "DNI 12345678Z", "Puerta 12"]),
+    "pt": (["Pedido 4711", "Chave pix 11912345678", "Nº do pedido: 4711", "Protocolo 2025/12"],
+           ["Bloco 3", "CPF 123.456.789-00", "Loja 12"]),
+    "it": (["Ordine 4711", "Cliente 88123", "Numero d'ordine: 4711", "Codice cliente 88123", "Rif. AB/12"],
+           ["Interno 3", "Scala 12"]),
+    "nl": (["Bestelling 4711", "Klantnummer 88123", "Klant-nr. 88123", "Uw kenmerk: AB/12", "Meterstand 45213"],
+           ["Kamer 3", "Postbus 12"]),
+}  # fmt: skip
 
 # What help desks write above their mail.
 DESKS = {
@@ -475,6 +511,17 @@ def test_what_help_desks_write_above_their_mail_is_no_text(language: str) -> Non
 def test_help_desks_have_many_lines(line: str) -> None:
     for below in (line, f"[{line.strip('#- ')}]"):
         assert clean_text(f"It broke again.\n\nAda\n\n{below}\n\nHello Ada,\n\nWhen?\n", "Ada") == "It broke again."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_orders_and_accounts_below_the_authors_name_are_text(language: str) -> None:
+    own, (references, others) = SENTENCES[language], REFERENCES[language]
+    signed = f"{own}\n\n{EXAMPLES[language][1]}\nAda Byron"
+    for reference in references:
+        for gap in ("\n", "\n\n"):
+            assert clean_text(f"{signed}{gap}{reference}", "Ada Byron") == f"{own}\n\n{reference}"
+    for other in others:
+        assert clean_text(f"{signed}\n{other}", "Ada Byron") == own, other
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -15,7 +15,7 @@ from mailmill.email.attached import strip_attachments, strip_pictures, strip_scr
 from mailmill.email.cautions import strip_caution
 from mailmill.email.footers import strip_footers
 from mailmill.email.greetings import mark_greeting
-from mailmill.email.introduced import keep_footnotes, keep_introduced
+from mailmill.email.introduced import keep_added, keep_footnotes, keep_introduced
 from mailmill.email.lines import Lines, fold
 from mailmill.email.names import DASHED_FIRM, DASHED_NAME, is_sender
 from mailmill.email.patterns import PATTERNS
@@ -57,7 +57,8 @@ def _closing(
     lines: Lines, marks: Marks, solid: list[int], names: frozenset[str], *, first: bool, again: bool = False
 ) -> list[int]:
     """Sign-off, name and signature at the end; what is left above them. `again`: above the sender's own signature."""
-    solid = ruled_signature(lines, marks, keep_introduced(lines, marks, solid, names), names)
+    solid = keep_added(lines, marks, keep_introduced(lines, marks, solid, names), names)
+    solid = ruled_signature(lines, marks, solid, names)
     above = _before_postscript(lines, solid)
     if len(above) < len(solid):
         _sign_added(lines, marks, solid[len(above) :], names)

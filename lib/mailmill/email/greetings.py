@@ -25,6 +25,8 @@ _ROW: Final = re.compile(r"[-–•*+] {0,3}\w|\(?\d")
 # What opens with a day or a time.
 _DATED: Final = re.compile(r"\(?\d{1,4}[./:-]\d")
 _DRAWN_OUT: Final = re.compile(r"([^\W\d_])\1\1", re.IGNORECASE)
+#: So many words has a line of a list without bullets.
+_LISTED: Final = 4
 #: So many lines, with addresses, a date and a subject, may stand above the greeting of a letter.
 _MAX_HEAD: Final = 20
 _INITIALS: Final = re.compile(r"[A-Z]{1,2},")
@@ -67,7 +69,8 @@ def mark_greeting(lines: Lines, marks: Marks, own: list[int], solid: list[int], 
         elif _NAMES.match(bare) and len(solid) > 1 and not _heads(lines, solid) and _signed(marks, own):
             rule = "vocative.signed"
         elif shape.words == 1 and shape.capitals and shape.mixed and bare.isalpha() and len(bare) <= 14:
-            rule = "vocative.word" if _signed(marks, own) or _quoted_from(lines, marks, bare) else ""
+            signed = _signed(marks, own) and not _opens_list(lines, solid)
+            rule = "vocative.word" if signed or _quoted_from(lines, marks, bare) else ""
     if rule:
         marks[solid[0]] = ("greeting", rule)
         if len(solid) > 2 or (len(solid) > 1 and not last):
@@ -126,6 +129,14 @@ def _heads_letter(lines: Lines, solid: list[int], k: int) -> bool:
 def _signed(marks: Marks, own: list[int]) -> bool:
     """Does a sign-off end these lines?"""
     return any(mark is not None and mark[0] == "signoff" for mark in [marks[i] for i in own])
+
+
+def _opens_list(lines: Lines, solid: list[int]) -> bool:
+    """Do two lines of few words or more stand right below the first, as in a list ("Delay / Wet box / Scratches")?"""
+    if len(solid) < 3 or solid[2] > solid[0] + 2:
+        return False
+    items = [lines[i] for i in solid[1:3]]
+    return all([item.shape.words <= _LISTED and item.bare[0].isupper() and item.bare[-1].isalnum() for item in items])
 
 
 def _quoted_from(lines: Lines, marks: Marks, name: str) -> bool:

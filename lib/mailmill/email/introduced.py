@@ -1,13 +1,14 @@
-"""What an author puts at the end of a text though it looks like an edge: numbered notes, and what a line announces."""
+"""What an author puts at the end of a text though it looks like an edge: notes, order numbers, what is announced."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from mailmill.email.lines import Line, Lines
+from mailmill.email.lines import Line, Lines, fold
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.signing import remarks
 from mailmill.email.speech import announces
 from mailmill.email.tails import Marks, is_item, mark
 
@@ -20,6 +21,7 @@ _SIGN: Final = re.compile(r"(\[(?:[a-z*]|\d{1,2})\]|\(\d{1,2}\)|[¹²³])\s{0,4}
 #: So many of the lowest lines may be such notes: each is looked up in all lines above.
 _MAX_SIGNED: Final = 60
 _FIRST_NOTE: Final = re.compile(r"\[?[01]\D")
+_DIGIT: Final = re.compile(r"\d")
 
 
 def keep_footnotes(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
@@ -50,6 +52,48 @@ def _refers(lines: Lines, solid: list[int], k: int) -> bool:
     return any([sign in lines.bares[i][1:] for i in solid[:k]]) and not lines[solid[k]].shape.phone
 
 
+def keep_added(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
+    """What authors add below what signs off, or below their names, is body: orders and accounts ("Order 88120"), and
+    remarks right below a whole name ("Refund please"). What is left without it; a firm's card holds numbers, too."""
+    added: list[int] = []
+    for k in range(len(solid) - 1, max(0, len(solid) - 1 - MAX_INTRODUCED), -1):
+        line = lines[solid[k]]
+        if added and (is_sender(line.bare, names) or _closes(line)):
+            if k == 1 and lines[solid[0]].rule("greeting"):
+                return solid
+            mark(marks, added, "body", "body.added")
+            return [i for i in solid if i not in added]
+        if line.shape.prose and (line.bare[0] not in "PpNn" or not line.rule("postscript")):
+            return solid
+        if _is_reference(line) or _is_remark(lines, solid, k):
+            added.append(solid[k])
+        elif _is_firm(line):
+            return solid
+    return solid
+
+
+def _is_reference(line: Line) -> bool:
+    """Does a line of a few words hold a number and what whoever gave it calls it, and no way to reach anybody?"""
+    if _DIGIT.search(line.bare) is None or line.shape.title or line.shape.address or line.rule("contact"):
+        return False
+    return PATTERNS.matchers["reference"].rule(fold(line.bare)) != ""
+
+
+def _is_remark(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does a remark without a number stand right below a name of two words or more?"""
+    if solid[k] > solid[k - 1] + 1 or _DIGIT.search(lines.bares[solid[k]]) is not None:
+        return False
+    above = lines[solid[k - 1]].shape
+    return above.words > 1 and above.name and remarks(lines[solid[k]])
+
+
+def _is_firm(line: Line) -> bool:
+    """Does a line hold a title, or a page of the web? A title and a number may be a street of anybody's."""
+    if "://" in line.bare or "www." in line.bare:
+        return True
+    return line.shape.title and not line.shape.prose and _DIGIT.search(line.bare) is None
+
+
 def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """A paragraph near the end that a line with a colon announces ("Please send it to:"), or above a blank line one
     that breaks off ("I live at"), is body, though it looks like a signature; what is left without it."""
@@ -67,9 +111,10 @@ def keep_introduced(lines: Lines, marks: Marks, solid: list[int], names: frozens
         numbered = any(map(str.isdigit, " ".join([line.bare for line in passage])))
         if not announced and _is_signature(passage, names):
             continue
-        if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not numbered):
+        headed = numbered or above.bare.partition(" ")[0].rstrip(":").lower() in PATTERNS.interjections  # "Problems:"
+        if passage[0].shape.prose or (above.shape.lower < (2 if k > 1 else 3) and not headed):
             continue  # text, or perhaps a greeting: "Mr and Mrs Hill:"
-        if any(line.rule(kind) for line in passage for kind in ("signoff", "thanks", "closing")):
+        if any(_closes(line) for line in passage):
             break
         if end == len(solid) and is_sender(bares[solid[-1]], names) and not is_item(lines, solid[-1]):
             end -= 1
@@ -84,7 +129,12 @@ def breaks_off(line: Line) -> bool:
     bare = line.bare
     if bare.rpartition(" ")[2] not in PATTERNS.breaking or "," in bare:
         return False
-    return not any([line.rule(kind) for kind in ("signoff", "thanks", "closing")])
+    return not _closes(line)
+
+
+def _closes(line: Line) -> bool:
+    """Is a line a sign-off or thanks?"""
+    return any([line.rule(kind) for kind in ("signoff", "thanks", "closing")])
 
 
 def _is_signature(passage: list[Line], names: frozenset[str]) -> bool:

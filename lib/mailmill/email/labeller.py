@@ -31,10 +31,12 @@ from mailmill.errors import DataError
 STATES: Final = ("body", "greeting", "signoff", "signature")
 FORMAT: Final = 1
 
-#: Features that prove more than capitals do.
-_SURE: Final = PROOF - {"name"}
+#: Features that prove more than capitals do; titles are words of lists, too ("Wet floor").
+_SURE: Final = PROOF - {"name", "title"}
 #: Kinds of lines that greet or end a mail.
 _CLOSING: Final = ("signoff", "thanks", "closing", "greeting")
+#: So many words has a line of a list without bullets.
+_LISTED: Final = 4
 _SMILES: Final = re.compile(r"[:;]['-]?[()DPp]$")
 #: Rules' zones that may be overruled, except below "-- "; lines of other zones are not the labeller's.
 OPEN: Final = frozenset(STATES[1:])
@@ -178,8 +180,8 @@ def _stays(lines: Lines, i: int, state: str, names: frozenset[str]) -> bool:
 def _remarks(lines: Lines, marks: Marks, i: int, start: int, state: str, names: frozenset[str]) -> bool:
     """Is line `i`, which no rule takes, a remark of a few words, or what somebody announced?
 
-    What signs off, in whatever language, is one word without a full stop ("Ruined." has one) or ends with a comma, or
-    stands right above a name.
+    What signs off, in whatever language, is one word without a full stop ("Ruined." has one) and no list's last one, or
+    ends with a comma, or stands right above a name.
     """
     line = lines[i]
     if is_sender(line.bare, names) or any([line.rule(kind) for kind in _CLOSING]):
@@ -189,8 +191,16 @@ def _remarks(lines: Lines, marks: Marks, i: int, start: int, state: str, names: 
     if state != "signoff" or line.bare[-1] == ",":
         return False
     if line.shape.words == 1:
-        return line.bare[-1] in ".…"
+        return line.bare[-1] in ".…" or (_is_listed(lines, i) and _is_set_off(lines, marks, i))
     return opens_sentence(line.bare) or _is_set_off(lines, marks, i)
+
+
+def _is_listed(lines: Lines, i: int) -> bool:
+    """Does line `i` stand right below one of few words that no sign ends ("No water / Mould")?"""
+    if not i or not lines.bares[i - 1]:
+        return False
+    above = lines[i - 1]
+    return above.shape.words <= _LISTED and above.bare[-1].isalnum() and not any([above.rule(k) for k in _CLOSING])
 
 
 def _is_set_off(lines: Lines, marks: Marks, i: int) -> bool:

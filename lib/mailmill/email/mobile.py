@@ -7,6 +7,7 @@ from typing import Final
 
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import TELLING
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _SPELT: Final = re.compile(r"[A-ZÀ-Þ\d]")  # as names of makes are
@@ -17,8 +18,11 @@ def names_device(bare: str, rule: str, *, prose: bool) -> bool:
     """Does the stripped line, a tag by `rule`, name a device or a program, or whose it is, before its first sign?
 
     A verb or a negation there, or `prose` without a device, is of a sentence: "Sent from Apple was a broken phone.".
+    So is one behind the sign, but in an excuse for typing: "Sent from my iPhone, which is broken.".
     """
-    head = _BREAK.split(bare, maxsplit=1)[0]
+    head, *rest = _BREAK.split(bare, maxsplit=1)
+    if rest and not TELLING.isdisjoint(_WORD.findall(rest[0])) and PATTERNS.devices.search(rest[0]) is None:
+        return False
     language = rule.split(".")[1]
     own, owned = PATTERNS.first_person[language], PATTERNS.possessives[language]
     words = PATTERNS.sentence_words.intersection(_WORD.findall(head)) - PARTICLES

@@ -29,6 +29,12 @@ _MANY_NAMES: Final = r"(?:[ ,/]{1,3}[^\s,!?:;/]{1,24}){0,7}"
 _FEW_NAMES: Final = r"(?:[ ,/]{1,3}[^\s,!?:;/]{1,24}){0,3}"
 _ENDS: Final = r"[\s.!,;:~*)(=–—-]{0,8}"
 
+# What a number is called in any language, and the number with its letters: "no. 4711", "reference: QX7T2L".
+_NUMBER: Final = (
+    r"[ .:#°º(-]{0,4}(?:(?:(?:number|no|nr|num|id|code|ref|reference|account|card|nummer|num[ée]ro|número|nro)\b|"
+    r"n[°º]?(?![a-z]))[ .:#°º(-]{0,4}){0,2}(?:[a-z]{1,4}[ /-]?)?\d"
+)
+
 # How a kind's fragments are closed; § stands for the fragment.
 _SHAPES: Final = {
     "greeting": rf"(?:§)(?:{_MANY_NAMES}[\s.]{{0,3}}(?:[,!:;–—-]|\.\.){_ENDS}|{_FEW_NAMES}[\s.!)(]{{0,4}})$",
@@ -49,6 +55,7 @@ _SHAPES: Final = {
     "contact": r"(?:§)(?:\s?[#.:/(|-]|\s(?:no|nr|n°)?\.?:?\s{0,3}[+(\d])",
     "desk": r"(?:§)",
     "postscript": r"(?:§)(?:[\s:.,–—-]|$)",
+    "reference": rf"(?:§)\b{_NUMBER}",
     "team": r"(?:§)$",
 }
 
@@ -71,6 +78,7 @@ _KINDS: Final = {
     "contact": "contacts",
     "desk": "desk_lines",
     "postscript": "postscripts",
+    "reference": "references",
     "team": "teams",
 }
 

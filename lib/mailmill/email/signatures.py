@@ -72,12 +72,31 @@ def signature_block(lines: Lines, marks: Marks, solid: list[int], names: frozens
             or lines.bares[solid[low - 1]][-1:] in ".!?"
             or RULED.match(top.bare) is not None
         )
+    if not _is_reached(lines, solid[low:]) and not _is_titled(lines, solid[low:], names):
+        return solid
     if not named and not (opens and contacts >= 2 and contacts * 2 >= len(solid) - low and reaches(lines, solid[low:])):
         return solid
     if (not opens and not is_sender(top.bare, names)) or _is_anothers(lines, solid[low:], names):
         return solid
     mark(marks, solid[low:], "signature", "signature.block")
     return solid[:low]
+
+
+def _is_reached(lines: Lines, block: list[int]) -> bool:
+    """Does a line hold an address, a telephone number or what it names as one?"""
+    return any([lines[i].shape.address or lines[i].shape.phone or lines[i].rule("contact") for i in block])
+
+
+def _is_titled(lines: Lines, block: list[int], names: frozenset[str]) -> bool:
+    """Are titles those of the sender, of a name of two words, or, where nobody knows the sender, written as titles are?
+
+    In lists they are other words: "Late / Open box".
+    """
+    top = lines[block[0]]
+    if is_sender(top.bare, names) or (top.shape.name and top.shape.words > 1):
+        return True
+    shapes = [lines[i].shape for i in block]
+    return not names and all([shape.name for shape in shapes if shape.title])
 
 
 def owned_signature(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:

@@ -66,7 +66,7 @@ def speaks(line: Line, names: frozenset[str], stands: Stand) -> bool:
     return stands == "apart" and bare[0].isupper() and bool(small) and stranger
 
 
-def _says(line: Line) -> bool:
+def remarks(line: Line) -> bool:
     """Does a line below the author's name open with a word that says something ("Order 4711"), and is no firm?"""
     words, shape = _WORD.findall(line.bare), line.shape
     if not words or words[0].lower() not in PATTERNS.interjections or shape.contact or line.rule("contact"):
@@ -209,7 +209,7 @@ def _name_above(lines: Lines, marks: Marks, solid: list[int], names: frozenset[s
             if not k and (lines.bares[solid[0] - 1] or not any([shape.title for shape in shapes])):
                 return solid
             marks[solid[k]] = ("signoff", "name.sender" if k else ALONE)
-            if k and not any([shape.contact for shape in shapes]) and any([_says(lines[i]) for i in below]):
+            if k and not any([shape.contact for shape in shapes]) and any([remarks(lines[i]) for i in below]):
                 mark(marks, below, "body", "body.says")
                 return solid[:k]
             mark(marks, below, "signature", "signature.below" if k else ALONE)

@@ -52,7 +52,8 @@ def goes_on(bare: str, kind: str) -> bool:
     if kind == "signoff" and "," not in bare.rstrip(_SIGNS):
         return _adds(bare)
     tail = _tail(bare[:MAX_LINE])
-    if len(words := strangers(tail)) < _SAYING or not _spoken(bare, words):
+    words = strangers(tail)
+    if not (_retorts(tail) or (len(words) >= _SAYING and _spoken(bare, words))):
         return False
     if kind == "signoff" and PATTERNS.matchers["signoff_alone"].rule(bare[:MAX_LINE].lower()):
         return False  # formal letters end with a sentence: "Je vous prie d'agréer, Madame, …"
@@ -62,7 +63,21 @@ def goes_on(bare: str, kind: str) -> bool:
 def _is_one_of(tail: str, kinds: tuple[str, ...]) -> bool:
     """Is what stands behind the first sign of one of the `kinds` by itself?"""
     rest = tail.strip(" ,;:.!?-–—").lower()
-    return any(PATTERNS.matchers[kind].rule(rest) for kind in kinds)
+    first, _, more = rest.partition(" ")
+    texts = (rest, more) if first in PARTICLES else (rest,)  # "and have a nice day"
+    return any(PATTERNS.matchers[kind].rule(text) for kind in kinds for text in texts)
+
+
+def _retorts(tail: str) -> bool:
+    """Does one of two words or more behind the first sign say something: "but no", "wrong colour", "I am furious"?
+
+    In small letters, that is: capitals are names'. Whoever signs for a team names it last.
+    """
+    words = _WORD.findall(tail)
+    if len(words) < 2 or words[-1] in PATTERNS.groups:
+        return False
+    said = [word for word in words if word[0].islower()]
+    return " I " in tail or not (TELLING.isdisjoint(said) and PATTERNS.interjections.isdisjoint(said))
 
 
 def _tail(text: str) -> str:
@@ -112,7 +127,7 @@ def _adds(bare: str) -> bool:
         words = words[known:]
     if not (last and words):
         return False
-    if bare[-1] == "?":
+    if bare[-1] == "?" or ": " in " ".join(words):
         return True
     if words[0] in _SIGNING or words[-1] in PATTERNS.groups:
         return False

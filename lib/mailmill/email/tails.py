@@ -14,16 +14,21 @@ from mailmill.email.banners import desk_rule
 from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
+from mailmill.email.speech import announces
 
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
 
 NOTHING: Final = ("", "")
 MAX_SIGNATURE: Final = 25
+#: So many lines above a rule may be a heading.
+MAX_HEADING: Final = 3
 #: Characters of a passage in which a disclaimer shows.
 MAX_LEGAL: Final = 2000
 
 _DELIMITER: Final = re.compile(r"[-–—]{2,3}\s*$")
+#: What has a name and a value, as what announces, parallel to another.
+_FIELD: Final = re.compile(r"[^\W\d_][^:]{1,40}: [^\s/]")
 #: What opens a document of settings (YAML), whose documents begin with "---".
 _KEY: Final = re.compile(r"[a-z][\w.-]{2,40}:(?!//)(?: |$)")
 #: What stands below git's three dashes: which files changed, and how.
@@ -147,50 +152,81 @@ def opens_postscript(lines: Lines, i: int) -> bool:
 def _parts(lines: Lines, solid: list[int], k: int, parted: bool, names: frozenset[str]) -> bool:
     """Does the rule `solid[k]` only part a passage from the next, which is text, as one above did (`parted`)?
 
-    Text stands below a blank line. Below two dashes without a signature's blank behind them it is all that follows and
-    reaches nobody, below nobody's name; without a blank line they part more than two: a saying may be a signature.
-    Three dashes are a rule for people (Markdown), no delimiter.
+    Text stands below a blank line. Below two dashes without a signature's blank behind them it is all that follows, to
+    a sign-off, and reaches nobody, below nobody's name; without a blank line they part more than two: a saying may be a
+    signature. Three dashes are a rule for people (Markdown), no delimiter.
     """
     below = solid[k + 1 :]
     if not below:
         return False
     gap, prose = below[0] > solid[k] + 1, lines[below[0]].shape.prose
+    padded = lines.texts[solid[k]].endswith("-- ")
+    if not padded and _continues(lines, solid, k, names):
+        return True
     if lines.bares[solid[k]] != "--":
         return (gap and prose) or _is_own_passage(lines, below, parted, names)
     if not prose:
-        return False
-    if lines.texts[solid[k]].endswith("-- ") or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):
+        return parted and not padded and _is_own_passage(lines, below, parted, names)
+    if padded or any([lines[below[0]].rule(kind) for kind in LONG_KINDS]):
         return False
     signed = k > 0 and signs(lines[solid[k - 1]])
     if signed or (not gap and sum([lines.bares[i] == "--" for i in solid]) < 2):
         return False
-    shapes = [lines[i].shape for i in below if not _DELIMITER.match(lines.bares[i])]
-    return all([shape.prose and not (shape.address or shape.phone) for shape in shapes])
+    said = [lines[i] for i in below if not _DELIMITER.match(lines.bares[i])]
+    end = next((j for j, line in enumerate(said) if _ends(line)), len(said))
+    return all([line.shape.prose and not (line.shape.address or line.shape.phone) for line in said[:end]])
+
+
+def _continues(lines: Lines, solid: list[int], k: int, names: frozenset[str]) -> bool:
+    """Does what stands above the rule `solid[k]` want what stands below it, who signs nothing?
+
+    A greeting does, what announces, a field above another ("Ordered: brass"), and a heading that is all there is.
+    """
+    if not k or k + 1 == len(solid):
+        return False
+    above, below = lines[solid[k - 1]], lines[solid[k + 1]]
+    if _FIELD.match(above.bare) and _FIELD.match(below.bare):
+        return not any([line.shape.address or line.shape.phone or line.rule("contact") for line in (above, below)])
+    if is_sender(below.bare, names) or signs(below) or any([below.rule(kind) for kind in LONG_KINDS]):
+        return False
+    if is_sender(above.bare, names) or above.rule("signoff") or above.rule("thanks") or above.rule("contact"):
+        return False
+    if above.rule("greeting") or announces(above.bare):
+        return True
+    if k > MAX_HEADING or not above.bare[-1].isalnum() or any([lines[i].shape.prose for i in solid[:k]]):
+        return False
+    if above.shape.name and not (names or above.bare.lower() in PATTERNS.interjections):
+        return False
+    several = sum([lines.bares[i] == lines.bares[solid[k]] for i in solid]) > 1
+    return several or lines.bares[solid[k]] != "--" or (below.shape.words > 1 and not below.shape.prose)
 
 
 def _is_own_passage(lines: Lines, below: list[int], parted: bool, names: frozenset[str]) -> bool:
     """Is what stands below a rule the author's: more than a saying of one sentence, without a way to reach anybody?
 
-    One sentence speaks of its author, or stands below a heading: with a number ("Order 4712"), or where rules part more
-    than two passages. A sign-off ends a passage. What opens with the sender's name is none, nor a quotation with the
-    name of whose it is.
+    One sentence speaks of its author, stands below a heading with a number ("Order 4712"), or where rules part more
+    than two passages; below one that parted it needs no sentence. A sign-off ends it. What opens with the sender's
+    name is none, nor a quotation with the name of whose it is.
     """
     end = next((k for k, i in enumerate(below) if _ends(lines[i])), len(below))
-    parted = parted or (end + 1 < len(below) and _DELIMITER.match(lines.bares[below[end]]) is not None)
-    told = [lines[i] for i in below[:end]]
-    others = any([line.shape.contact or any([line.rule(kind) for kind in _OTHERS]) for line in told])
-    if not told or others or is_legal(" ".join([line.bare for line in told])):
+    if not end:
         return False
+    told = [lines[i] for i in below[:end]]
     opening = told[0]
-    if is_sender(opening.bare, names):
+    item = parted and not opening.shape.name
+    reached = [line.shape.address or line.shape.phone if item else line.shape.contact for line in told]  # "box open"
+    others = any(reached) or any([line.rule(kind) for line in told for kind in _OTHERS])
+    if others or is_legal(" ".join([line.bare for line in told])) or is_sender(opening.bare, names):
         return False
     if _is_personal(opening):
         return True
     if _is_ascribed([line.bare for line in told], names):
         return False
     prose = [line.bare for line in told if line.shape.prose]
-    headed = not opening.shape.prose and (parted or any(map(str.isdigit, opening.bare)))
-    return len(prose) > 2 or ((parted or len(told) > 1) and len(_STOP.findall(" ".join(prose))) > (0 if headed else 1))
+    parted = parted or (end + 1 < len(below) and _DELIMITER.match(lines.bares[below[end]]) is not None)
+    headed = parted or (not opening.shape.prose and any(map(str.isdigit, opening.bare)))
+    told_more = (parted or len(told) > 1) and len(_STOP.findall(" ".join(prose))) > (0 if headed else 1)
+    return item or told_more or len(prose) > 2
 
 
 def _is_personal(line: Line) -> bool:

@@ -27,6 +27,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -220,7 +221,9 @@ def dask_ml(table: Table, l2: float, tolerance: float) -> Fit:
     found = np.ravel(LogisticRegression(fit_intercept=False, **settings).fit(Z, y).coef_)
     coef = found[:-1] / deviation
     intercept = float(found[-1] - coef @ mean)
-    return Fit(coef, intercept, time.perf_counter() - began, "all in the workers' memory")
+    return Fit(
+        coef, intercept, time.perf_counter() - began, f"dask-ml {version('dask-ml')}, all in the workers' memory"
+    )
 
 
 def _matrix_and_labels(scan: Scan) -> tuple[np.ndarray, np.ndarray]:

@@ -205,6 +205,7 @@ def test_a_measurement_that_cannot_be_is_refused(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_features_beside_others_run_on_little(data: Path) -> None:
     said = run("features", "--data", data, "--mails", 10, "--repeats", 2)
     assert "2 x 10 mails of 200 words after 220 others" in said
@@ -248,6 +249,7 @@ def test_training_glove_runs_on_little(data: Path) -> None:
     assert "mailmill, 1 threads" in said
 
 
+@pytest.mark.slow
 def test_profiling_runs_on_little(data: Path) -> None:
     said = run("profiling", "--data", data / "mail.parquet", "--mails", 40, "--repeats", 1)
     assert "memory to profile" in said
@@ -268,6 +270,7 @@ def test_a_missing_scorer_is_named(script: str, tmp_path: Path, monkeypatch: pyt
 def test_end_to_end_both_get_every_mail_once(data: Path) -> None:
     require_engine("spark")
     require_extras("pipeline")
+    require_extras("cleaning")
     options = ["--engine", "local", "--cores", 1, "--repeats", 1, "--set", "features.ngrams=0"]
     options += ["--set", f"features.vectors={data / 'vectors.txt'}", "--copies", 2]
     said = run("end_to_end", "--texts", data / "imdb_train.parquet", "--group", "movie", *options)

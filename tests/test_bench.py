@@ -266,6 +266,32 @@ def test_a_missing_scorer_is_named(script: str, tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.slow
+@pytest.mark.s3
+def test_s3_beside_the_disk_runs_on_little() -> None:
+    said = run("s3", "--objects", 20, "--mails", 40, "--repeats", 1)
+    assert "features  disk" in said
+    assert "ratio to the best" in said
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    ("script", "options", "word"),
+    [
+        ("spark_sink", ["--mails", 40, "--repeats", 1], "frame / sink"),
+        (
+            "logistic",
+            ["--rows", 400, "--columns", 5, "--repeats", 1, "--engines", "spark", "--peers", "mllib"],
+            "MLlib",
+        ),
+    ],
+)
+def test_peers_on_spark_run_on_little(script: str, options: list[object], word: str) -> None:
+    require_engine("spark")
+    assert word in run(script, *options)
+
+
+@pytest.mark.slow
 @pytest.mark.spark
 def test_end_to_end_both_get_every_mail_once(data: Path) -> None:
     require_engine("spark")

@@ -16,8 +16,8 @@
 
 Times are processor time (of jsoup's, the time inside Java), medians over the repeats, which take turns; over all
 messages, over those with HTML, and, since few of an old corpus have any, over as many generated messages of which each
-has HTML (`mailmill.corpus`: programs that write multipart/alternative or HTML alone). The standard pipeline takes every
-fourth message. jsoup is looked for in Maven's local repository unless --jsoup-jar names it. Needs mailmill[bench].
+has HTML (`mailmill.corpus`: programs that write multipart/alternative or HTML alone). jsoup is looked for
+in Maven's local repository unless --jsoup-jar names it. Needs mailmill[bench].
 
 Measured is the mailmill of the Python that runs this: interpreted in .venv, compiled in .venv-compiled
 (`make compiled EXTRAS="--extra bench"`).
@@ -51,8 +51,6 @@ from mailmill.corpus import CorpusSpec, generate
 from mailmill.corpus.spec import LANGUAGES
 from mailmill.email import CleanKernel, clean_message, cleaner
 from mailmill.errors import RejectedMessage
-
-SAMPLE = 4
 
 JAVA = """
 import java.io.*; import java.nio.charset.StandardCharsets; import java.util.*; import org.jsoup.Jsoup;
@@ -183,17 +181,19 @@ def seconds(run: Callable[..., object], *arguments: Any, **options: Any) -> floa
 
 def compare(title: str, raws: Sequence[bytes], soup: str, repeats: int) -> None:
     """Measure every pipeline on `raws`, in turns, and print a table."""
+    if not raws:
+        print(f"\n{title}: none")
+        return
     keys = pa.array([f"{i:08d}" for i in range(len(raws))])
     batch = pa.RecordBatch.from_arrays([keys, keys, pa.array(raws, pa.binary())], schema=schemas.RAW)
-    sample = raws[::SAMPLE]
     kernel = CleanKernel()
     runs: dict[str, Callable[[], float]] = {
         "clean_message": lambda: seconds(mailmill_messages, raws) / len(raws),
         "rules alone": lambda: seconds(mailmill_messages, raws, labeller=None) / len(raws),
         "CleanKernel": lambda: seconds(kernel, batch) / len(raws),
         "floor": lambda: seconds(floor, raws) / len(raws),
-        "standard": lambda: seconds(standard, sample, soup) / len(sample),
-        "standard, equal": lambda: seconds(standard_equal, sample, soup) / len(sample),
+        "standard": lambda: seconds(standard, raws, soup) / len(raws),
+        "standard, equal": lambda: seconds(standard_equal, raws, soup) / len(raws),
     }
     mailmill_messages(raws)
     taken: dict[str, list[float]] = {name: [] for name in runs}
@@ -202,7 +202,7 @@ def compare(title: str, raws: Sequence[bytes], soup: str, repeats: int) -> None:
             taken[name].append(run())
     micros = {name: statistics.median(values) * 1e6 for name, values in taken.items()}
     ours, bare = micros["clean_message"], micros["floor"]
-    print(f"\n{title}: {len(raws):,} messages, {sum(map(len, raws)) / 2**20:.1f} MB")
+    print(f"\n{title}: {len(raws):,} messages, {sum(map(len, raws)) / 2**20:.1f} MiB")
     print(f"{'':18}{'us/mail':>9}{'mails/s':>10}{'x floor':>9}{'x clean_message':>17}{'spread':>8}")
     for name, value in micros.items():
         spread = (max(taken[name]) - min(taken[name])) / statistics.median(taken[name])
@@ -211,6 +211,8 @@ def compare(title: str, raws: Sequence[bytes], soup: str, repeats: int) -> None:
 
 def compare_jsoup(pages: Sequence[str], jar: Path | None, repeats: int) -> None:
     """jsoup's bare parse against lexbor's, on the HTML parts alone."""
+    if not pages:
+        return
     print(f"\nbare parse of {len(pages)} HTML parts")
     lexbor = statistics.median(seconds(parse_lexbor, pages) for _ in range(repeats))
     print(f"{'lexbor':18}{lexbor / len(pages) * 1e6:9.1f} us a page")

@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from processes import Peaks
 
@@ -59,7 +60,7 @@ def mailmill(mail: Path, work: Path, engine: str, cores: int, settings: list[str
 
 
 def write_split(mail: Path, work: Path, target: Path) -> None:
-    """message_id,split of every labelled mail, as mailmill split them."""
+    """message_id,split of every labelled mail, once, as mailmill split them."""
     from mailmill.email.header_values import message_id
     from mailmill.storage.loading import message_key
 
@@ -68,14 +69,13 @@ def write_split(mail: Path, work: Path, target: Path) -> None:
     for file in manifest["files"]:
         table = pq.read_table(work / "features" / file["path"], columns=["key", "split"])
         split.update(zip(table["key"].to_pylist(), table["split"].to_pylist(), strict=True))
+    names = {}
+    for file in sorted((mail / "mail").rglob("*.parquet")):
+        for raw in pq.read_table(file, columns=["raw"])["raw"].to_pylist():
+            if (name := message_id(raw)) and (found := split.get(message_key(raw))):
+                names[name] = found
     with target.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["message_id", "split"])
-        for file in sorted((mail / "mail").rglob("*.parquet")):
-            raws = pq.read_table(file, columns=["raw"])["raw"].to_pylist()
-            for raw in raws:
-                if (name := message_id(raw)) and (found := split.get(message_key(raw))):
-                    writer.writerow([name, found])
+        csv.writer(stream).writerows([("message_id", "split"), *names.items()])
 
 
 def figures(work: Path) -> dict[str, dict[str, float]]:
@@ -90,7 +90,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=Path, help="Parquet with text and label")
     parser.add_argument("--group", default="", help="column of --texts that makes conversations")
-    parser.add_argument("--count", type=int, help="mails; default: all texts, or 50,000")
+    parser.add_argument("--count", type=int, help="mails; default, and at most: all texts; without texts 50,000")
+    parser.add_argument("--copies", type=int, default=1, help="of each text [1]")
     parser.add_argument("--engine", nargs="+", default=["dask"], choices=["local", "dask", "spark"])
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
@@ -103,7 +104,9 @@ def main() -> None:
         mail = root / "mail"
         corpus = [sys.executable, "-m", "mailmill", "corpus", "--out", str(mail), "--format", "parquet"]
         if given.texts:
-            corpus += ["--texts", str(given.texts), *(["--group-column", given.group] if given.group else [])]
+            texts = root / "texts.parquet"
+            pq.write_table(pa.concat_tables([pq.read_table(given.texts)] * given.copies), texts)
+            corpus += ["--texts", str(texts), *(["--group-column", given.group] if given.group else [])]
         corpus += ["--count", str(given.count)] if given.count else [] if given.texts else ["--count", "50000"]
         subprocess.run(corpus, check=True, stdout=subprocess.DEVNULL)
         taken: dict[str, list[float]] = {}

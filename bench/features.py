@@ -4,8 +4,9 @@
 
 Reviews cut to 200 words, and vectors of 300 dimensions (random ones for the most frequent words of the reviews, unless
 --vectors names a file). CPU seconds of one process, median of rounds that take turns. Each round has mails of its own
-that no contestant has read; all have read some twenty thousand others, as after the first seconds of a job, because
-mailmill remembers what it made of a word. "again" is the same mails once more: what that memory is worth.
+that no contestant has read; all have read the others (some twenty thousand by default), as after the first seconds of
+a job, because mailmill remembers what it made of a word. "again" is the same mails once more: what that memory is
+worth.
 
   mean          mailmill: text -> tokens -> mean vector
   mean + nb     mailmill: and the class-informed pool
@@ -16,7 +17,8 @@ mailmill remembers what it made of a word. "again" is the same mails once more: 
   spark         Word2VecModel.transform on local[1] over cached arrays of words, wall-clock: the splitting not counted
 
 mailmill also tokenizes as GloVe's corpus was (contractions, punctuation, URLs); the others split at white space or at
-word boundaries. They are given that advantage.
+word boundaries. They are given that advantage. Needs mailmill[bench], and Java for --spark; --data is a folder with
+imdb_train.parquet and imdb_unsup.parquet (text).
 """
 
 from __future__ import annotations
@@ -163,6 +165,8 @@ def main() -> None:
     parser.add_argument("--spark", action="store_true", help="also Spark's Word2VecModel; needs Java")
     options = parser.parse_args()
     texts = read_texts(options.data)
+    if 2 * options.mails * options.repeats > len(texts):
+        parser.error(f"--mails times --repeats is at most half of the {len(texts):,} reviews of {WORDS} words")
     rounds = [texts[-(n + 1) * options.mails :][: options.mails] for n in range(options.repeats)]
     before = texts[: -options.mails * options.repeats]
     with tempfile.TemporaryDirectory() as folder:

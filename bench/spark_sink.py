@@ -8,7 +8,8 @@ The same cleaned mail, read by `spark.read.parquet` and mapped by `mapInArrow` i
     frame    the usual way: one frame with a column that names the output, persisted to disk, then one
              filter and `write.parquet` (zstd) an output; no fingerprints
 
-Prints medians and the ratio frame / sink. The sink's time includes the rows' fingerprints.
+Prints medians and the ratio frame / sink. The sink's time includes the rows' fingerprints. Needs
+mailmill[spark], and Java.
 """
 
 from __future__ import annotations

@@ -5,8 +5,11 @@
 A linear-chain conditional random field (Lafferty, McCallum & Pereira, ICML 2001) by L-BFGS on the penalised
 log-likelihood  sum log p(labels | features) - l2/2 |w|^2  of the chains that `labeller.edge_lines` gives: the lines at
 the edges of the author's own text. Lines without a gold label are summed over. Weights are rounded to integers
-(units of 1/256 nat), so two runs write the same bytes. Gold labels are those of `zones_eval.py`, which lies
-in `bench` beside the folder of data sets.
+(units of 1/256 nat), so two runs write the same bytes. Needs mailmill[bench], for scipy.
+
+`--data` holds enron_train.jsonl and asf_train.jsonl, an annotated mail of the Quagga corpora
+(https://github.com/TimRepke/Quagga) a line. What a line's annotation means, its gold label, is said by the scorer that
+comes with them, `zones_eval.py`: it is no part of mailmill, and is looked for at DATA/../../bench/zones_eval.py.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ STATES = runtime.STATES
 K = len(STATES)
 SCALE = 256
 CORPORA = ("enron", "asf")
+DATA = "folder with enron_train.jsonl and asf_train.jsonl; the scorer is DATA/../../bench/zones_eval.py"
 WEIGHTS = Path(__file__).resolve().parents[1] / "lib/mailmill/email/weights/edges.json"
 FloatArray = NDArray[np.float64]
 Mail = tuple[str, str, list[dict[str, Any]], str]  # name, text, denotations, sender
@@ -85,8 +89,12 @@ class Fit:
 
 
 def load_evaluator(data: Path) -> ModuleType:
-    """`zones_eval.py`, imported by its path."""
-    spec = importlib.util.spec_from_file_location("zones_eval", data.resolve().parents[1] / "bench" / "zones_eval.py")
+    """`zones_eval.py`, imported by its path. Ends the script where a file that it needs is missing."""
+    scorer = data.resolve().parents[1] / "bench" / "zones_eval.py"
+    for path in (*(data / f"{corpus}_train.jsonl" for corpus in CORPORA), scorer):
+        if not path.is_file():
+            raise SystemExit(f"{path} is missing: see what bench/train_labeller.py says of --data")
+    spec = importlib.util.spec_from_file_location("zones_eval", scorer)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -272,7 +280,7 @@ def all_chains(data: Path, settings: Settings, corpora: Iterable[str] = CORPORA)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with enron_train.jsonl and asf_train.jsonl")
+    parser.add_argument("--data", type=Path, required=True, help=DATA)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     args = parser.parse_args()
     settings = Settings()

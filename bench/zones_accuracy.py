@@ -21,6 +21,7 @@ dropped from training, too, when their text or author's name occurs in a quoted 
 rules were written with these mails in view and so are not held out, and these are Quagga's training mails:
 published figures are for its test mails. "rules" is mailmill without the labeller.
 Cost: text to zones on one core, all lines (also those not scored), the best of three rounds.
+--data is as `train_labeller.py` says. Needs mailmill[bench], for scipy.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def notes(pairs: Pairs) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with enron_train.jsonl and asf_train.jsonl")
+    parser.add_argument("--data", type=Path, required=True, help=training.DATA)
     data = parser.parse_args().data
     labellers = held_out(data, evaluator := training.load_evaluator(data), Settings())
     heads = "  ".join(f"{zone:^11}" for zone in ZONES)

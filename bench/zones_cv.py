@@ -7,6 +7,7 @@ trains for a fold, mails are dropped that share an author with it (across mailbo
 own longer lines, so no text is seen on both sides. "across" trains on the other corpus alone. The rules
 were written with these mails in view and so are not held out; their pattern tables are audited by `--audit`, which
 lists the rules that decide in one or two mails only.
+--data is as `train_labeller.py` says. Needs mailmill[bench], for scipy.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ def audit(mails: dict[str, list[Mail]], evaluator: ModuleType) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help=training.DATA)
     parser.add_argument("--audit", action="store_true", help="list rules that decide in one or two mails, and stop")
     defaults = Settings()
     parser.add_argument("--l2", type=float, default=defaults.l2)

@@ -2,12 +2,12 @@
 
     python bench/idiom/pipeline.py --mail FOLDER --labels labels.csv --split split.csv --out result.json
 
-Kept as a peer for `bench/end_to_end.py`, and written with care: messages are parsed once and cached, the Python
-function returns all columns in one pass, quotes and signatures are cut by mail-parser-reply, Arrow carries batches,
-Kryo and adaptive execution are on, the word vectors are trained on the training split alone. Word2Vec reads it once,
-as is MLlib's default; more `--iterations` take longer and give better vectors. `--mail` is a folder of Parquet files
-with a column `raw`; `--labels` has message_id,label; `--split` message_id,split, so that both pipelines are judged on
-the same mails. Needs mailmill[bench,spark].
+Kept as a peer for `bench/end_to_end.py`, and written with care: messages are parsed once and cached, a mail that came
+twice counts once, the Python function returns all columns in one pass, quotes and signatures are cut by
+mail-parser-reply, Arrow carries batches, Kryo and adaptive execution are on, the word vectors are trained on the
+training split alone. Word2Vec reads it once, as is MLlib's default; more `--iterations` take longer and give better
+vectors. `--mail` is a folder of Parquet files with a column `raw`; `--labels` has message_id,label; `--split`
+message_id,split, so that both pipelines are judged on the same mails. Needs mailmill[bench,spark].
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def main() -> None:
     labels = spark.read.csv(str(given.labels), header=True).dropDuplicates(["message_id"])
     split = spark.read.csv(str(given.split), header=True)
     raw = spark.read.parquet(str(given.mail)).select("raw").repartition(given.cores * 8)
-    mails = raw.mapInPandas(cleaned, CLEANED).join(labels, "message_id").join(split, "message_id").cache()
+    texts = raw.mapInPandas(cleaned, CLEANED).dropDuplicates(["message_id"])
+    mails = texts.join(labels, "message_id").join(split, "message_id").cache()
     rows = mails.count()
     seconds["clean"] = time.monotonic() - began
 

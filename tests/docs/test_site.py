@@ -14,7 +14,7 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.corpus import CorpusSpec, write
-from mailmill.docs import build, datasheet, lineage, site
+from mailmill.docs import build, datasheet, figures, lineage, site
 from mailmill.docs.facts import Fact, Facts
 from mailmill.features.tokens import tokenize
 from mailmill.job import Job
@@ -123,10 +123,10 @@ def test_a_card_that_is_not_built_again_goes(documented: Documented, tmp_path: P
     config = documented.config.model_copy(update={"run": run, "docs": docs})
     documents, workspace = build.gather(Job(config).workspace, config), Job(config).workspace
     before = {path.name for path in (tmp_path / "site").iterdir()}
-    build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
+    build.build(workspace, config, documents, None, figures.of_tables(documents.facts))
     assert {path.name for path in (tmp_path / "site").iterdir()} == before, "evaluated on other features, they stand"
     cards = [sheet for sheet in documents.cards if sheet.subject == "models.logistic"]
-    build.build(workspace, config, replace(documents, cards=cards), None, site.draw_tables(documents.facts))
+    build.build(workspace, config, replace(documents, cards=cards), None, figures.of_tables(documents.facts))
     after = {path.name for path in (tmp_path / "site").iterdir()}
     assert before - after == {"model-forest.html", "model-forest.json"}
     assert not after - before
@@ -144,7 +144,7 @@ def test_what_finds_tables_beside_it_is_no_page_of_the_site(documented: Document
     config = documented.config.model_copy(update={"run": run, "docs": docs})
     workspace = Job(config).workspace
     documents = build.gather(workspace, config)
-    build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
+    build.build(workspace, config, documents, None, figures.of_tables(documents.facts))
     assert not {"croissant.json", "README.md"} & {path.name for path in folder.iterdir()}
     assert f"in <code>{workspace.root}</code>: croissant.json" in (folder / "index.html").read_text()
     assert {"croissant.json", "README.md"} <= {path.name for path in (tmp_path / "work").iterdir()}
@@ -163,8 +163,8 @@ def test_nothing_is_counted_before_mail_is_clean(documented: Documented, tmp_pat
 def test_cards_that_cannot_be_made_now_are_asked_for(documented: Documented, tmp_path: Path) -> None:
     """The index said that all was answered, while `docs check` named the questions of models of earlier features."""
     documents = documented.documents(declared=str(tmp_path))
-    sheets, figures = documents.datasheets, site.draw_tables(documents.facts)
-    content = site.Content("t", "today", documents.facts, sheets, documents.sheets, [], [], [], None, figures)
+    sheets, drawn = documents.datasheets, figures.of_tables(documents.facts)
+    content = site.Content("t", "today", documents.facts, sheets, documents.sheets, [], [], [], None, drawn)
     failures = datasheet.failures(documents.sheets, ("stale", "unanswered"))
     assert any(line.startswith("models.logistic details.developer: ") for line in failures)
     assert f"{len(failures)} answers need a person" in site.render(content)["index.html"]
@@ -233,7 +233,7 @@ def test_every_page_can_be_read_by_a_screen_reader(documented: Documented) -> No
 def test_a_class_named_run_is_no_table(documented: Documented) -> None:
     known = documented.documents().facts
     named = {**known.by_name, "labels.classes.run": known.by_name["labels.rows"]}
-    assert site._tables(Facts(named, known.profiles)) == site._tables(known)
+    assert Facts(named, known.profiles).tables() == known.tables()
 
 
 @pytest.mark.parametrize("model", ["logistic", "forest"])

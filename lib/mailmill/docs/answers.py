@@ -100,6 +100,11 @@ def show(value: Value, how: str = "") -> str:
     return f"{value:.4g}" if isinstance(value, float) else value
 
 
+def count(n: int, noun: str) -> str:
+    """So many of them: 1 message, 12,345 messages."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def size(n: float) -> str:
     """Bytes in the largest unit that leaves a number of at least one."""
     units = ("B", "KiB", "MiB", "GiB", "TiB")

@@ -15,6 +15,7 @@ from mailmill.config import Config
 from mailmill.docs import croissant, datasheet, gathering, huggingface, site, versions
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
+from mailmill.docs.figures import Figure
 from mailmill.docs.modelcard import Material, make_cards
 from mailmill.errors import ConfigError, DataError
 from mailmill.storage import manifests as published
@@ -124,13 +125,13 @@ def build(
     config: Config,
     documents: Documents,
     material: Material | None,
-    figures: Mapping[str, Sequence[site.Figure]],
+    figures: Mapping[str, Sequence[Figure]],
 ) -> dict[str, bytes]:
     """Build the site and the files for machines; write the site, keep the version, and give the latter files.
 
     Pages of an earlier build that this one has not go, as of a model that is no longer trained, with what they showed.
 
-    `material` is what model cards are made from, None where there is no model; `figures`: of `site.draw_tables`.
+    `material` is what model cards are made from, None where there is no model; `figures`: of `figures.of_tables`.
     """
     storage = workspace.storage
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -191,6 +191,36 @@ def test_a_domain_is_no_lineage(documented: Documented) -> None:
     assert lineage.draw(Facts(more, {})).words == said
 
 
+def test_what_is_made_from_inputs_is_drawn_from_them() -> None:
+    """The curve from the word vectors ran behind clean and seemed to lead there."""
+    made = {"raw": "objects", "clean": "raw", "rejects": "raw", "features": "clean, vectors"}
+    facts = {f"{name}.made_from": Fact(f"{name}.made_from", of, "", name, "f") for name, of in made.items()}
+    drawing = lineage.draw(Facts(facts, {}))
+    places = {box.name: box.x for box in drawing.boxes}
+    assert places["mail"] < places["raw"] < places["clean"] == places["word vectors"] < places["features"]
+
+
+def test_open_questions_say_how_to_answer_them(documented: Documented, tmp_path: Path) -> None:
+    documents = documented.documents(declared=str(tmp_path))
+    content = site.Content("t", "today", documents.facts, documents.datasheets, documents.sheets, [], [], [], None,
+                           figures.of_tables(documents.facts), declared="answers-of-ours")  # fmt: skip
+    page = Page(site.render(content)["index.html"])
+    assert "datasheet.toml and model_card.toml of answers-of-ours" in " ".join(page.text.split())
+    first = documents.datasheets[0].having("unanswered")[0].question.id
+    assert f"datasheet-raw.html#{first}" in [attrs.get("href") for _, attrs in page.tags]
+
+
+def test_parts_that_are_empty_have_no_piece_of_the_bar(documented: Documented) -> None:
+    documents = documented.documents()
+    none = {"clean.rejects": 0, "clean.duplicates": 0}
+    facts = {name: replace(f, value=none.get(name, f.value)) for name, f in documents.facts.by_name.items()}
+    content = site.Content(
+        "t", "today", Facts(facts, {}), [], [], [], [], [], None, figures.of_tables(Facts(facts, {}))
+    )
+    page = Page(site.render(content)["index.html"])
+    assert [attrs["class"] for tag, attrs in page.tags if tag == "i" and "flex" in attrs.get("style", "")] == ["clean"]
+
+
 def test_a_datasheet_shows_57_answers(documented: Documented) -> None:
     for table in datasheet.WITH_SHEET:
         page = Page((documented.site / f"datasheet-{table}.html").read_text())
@@ -212,7 +242,7 @@ def test_nothing_comes_from_elsewhere_and_every_link_leads_somewhere(documented:
                 if target.startswith("#"):
                     assert target[1:] in ids, f"{name}: {target}"
                 elif target and not target.startswith("data:"):
-                    assert (documented.site / target).is_file(), f"{name}: {target}"
+                    assert (documented.site / target.partition("#")[0]).is_file(), f"{name}: {target}"
         style = (documented.site / name).read_text()
         assert not re.search(r"url\(\s*['\"]?https?:|@import|@font-face", style)
 

@@ -152,6 +152,7 @@ def build(
         changes=changes,
         validation=validation,
         figures=figures,
+        declared=config.docs.declared,
     )
     manifests = {name: found for name in gathering.IN_ORDER if (found := workspace.find(name))}
     described = croissant.describe(documents.facts, manifests, documents.about, documents.datasheets)

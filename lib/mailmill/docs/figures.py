@@ -130,7 +130,7 @@ def _over_time(profile: Profile, name: str, caption: str) -> Figure:
 
 def _largest(counts: Mapping[str, int]) -> list[tuple[str, ...]]:
     rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    cells = [(label or answers.UNNAMED, answers.show(n)) for label, n in rows[:LONGEST_TABLE]]
+    cells = [(answers.named(label), answers.show(n)) for label, n in rows[:LONGEST_TABLE]]
     if len(rows) > LONGEST_TABLE:
         rest = rows[LONGEST_TABLE:]
         cells.append((f"{len(rest)} more", answers.show(sum(n for _, n in rest))))

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mailmill.docs.answers import UNNAMED, count
+from mailmill.docs.answers import count, named
 
 #: Stand-ins that matplotlib draws with, and the variables of the style that replace them.
 INK, MUTED, LINE, ACCENT, SECOND = "#010203", "#010204", "#010205", "#010206", "#010207"
@@ -101,7 +101,7 @@ class Canvas:
 def bars(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
     """Horizontal bars, the largest first; at most `BARS` of them."""
     largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:BARS]
-    rows = [(label or UNNAMED, n) for label, n in largest]
+    rows = [(named(label), n) for label, n in largest]
     with drawn(height=0.7 + 0.26 * len(rows), left=room([label for label, _ in rows])) as canvas:
         places = range(len(rows))[::-1]
         canvas.axes.barh(list(places), [n for _, n in rows], color=ACCENT, height=0.7)

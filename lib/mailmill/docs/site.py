@@ -29,7 +29,10 @@ NEEDED = ("jinja2", "matplotlib")
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that the pages show. asked: all sheets, those of models whose cards cannot be made now among them."""
+    """Everything that the pages show. asked: all sheets, those of models whose cards cannot be made now among them.
+
+    declared: the folder of the answers by people.
+    """
 
     title: str
     built: str
@@ -41,6 +44,7 @@ class Content:
     changes: Sequence[Difference]
     validation: str | None
     figures: Mapping[str, Sequence[Figure]]
+    declared: str = ""
 
 
 def missing() -> list[str]:
@@ -65,6 +69,8 @@ def render(content: Content) -> dict[str, str]:
         "figure": lambda value: answers.show(float(value), "figure"),
         "plain": plain,
         "short": lambda value: str(value)[:12],
+        "count": answers.count,
+        "named": answers.named,
     }
     environment.globals |= {
         "title": content.title,
@@ -146,6 +152,9 @@ def _index(content: Content) -> dict[str, Any]:
         "lineage": lineage.draw(facts),
         "box": (lineage.BOX, lineage.HIGH),
         "attention": attention,
+        "declared": content.declared,
+        "linked": {sheet.subject: f"datasheet-{sheet.subject}.html" for sheet in content.sheets}
+        | {card.sheet.subject: f"model-{card.name}.html" for card in content.cards},
         "validation": content.validation,
         "versions": content.versions,
         "changes": content.changes,

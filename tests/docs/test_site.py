@@ -16,6 +16,7 @@ from mailmill.config import Config
 from mailmill.corpus import CorpusSpec, write
 from mailmill.docs import build, datasheet, figures, lineage, site
 from mailmill.docs.facts import Fact, Facts
+from mailmill.errors import ConfigError
 from mailmill.features.tokens import tokenize
 from mailmill.job import Job
 from tests import mail
@@ -382,3 +383,26 @@ def test_a_profile_is_drawn_and_validation_is_linked(hostile: Path) -> None:
     assert ("quantile 0.50", "31.5") in {tuple(cells) for _, cells in page.rows}
     index = Page((hostile / "index.html").read_text())
     assert any(attrs.get("href") == build.VALIDATION for _, attrs in index.tags)
+
+
+@pytest.mark.parametrize(
+    ("site", "said"),
+    [
+        ("file", "docs.site: .*file is a file"),
+        ("file/below", "docs.site: .*below cannot be made: Not a directory"),
+        ("own", "docs.site: .*own holds an index.html that is not mailmill's"),
+    ],
+)
+def test_a_place_that_is_none_for_a_site_stops_before_the_work(
+    site: str, said: str, documented: Documented, tmp_path: Path
+) -> None:
+    """It was found after hours of work, called infrastructure, and people's own pages were overwritten."""
+    (tmp_path / "file").touch()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "index.html").write_text("mine")
+    docs = documented.config.docs.model_copy(update={"site": str(tmp_path / site)})
+    config = documented.config.model_copy(update={"docs": docs})
+    for stage in (pipeline.require, pipeline.docs):
+        with pytest.raises(ConfigError, match=said), Job(config) as job:
+            stage(job)
+    assert (tmp_path / "own" / "index.html").read_text() == "mine"

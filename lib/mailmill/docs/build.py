@@ -19,7 +19,7 @@ from mailmill.docs.figures import Figure
 from mailmill.docs.modelcard import Material, make_cards
 from mailmill.errors import ConfigError, DataError
 from mailmill.storage import manifests as published
-from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.tables import Workspace
 
 log = logging.getLogger("mailmill")
@@ -65,6 +65,23 @@ def require(storage: Storage, config: Config) -> None:
     if "declared" in config.docs.model_fields_set and not (storage.children(folder) or Path(folder).is_dir()):
         hint = "it is the folder of datasheet.toml and model_card.toml"
         raise ConfigError(f"docs.declared: {folder} does not exist", hint=hint)
+
+
+def require_site(storage: Storage, config: Config) -> None:
+    """Raise ConfigError where `docs.site` can be no folder of pages, or holds an index that mailmill did not write."""
+    site = config.docs.site
+    if site is None:
+        return
+    if not is_s3(site):
+        try:
+            Path(site.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = "is a file" if isinstance(error, FileExistsError) else f"cannot be made: {error.strerror}"
+            raise ConfigError(f"docs.site: {site} {why}", hint="name a folder of its own for the site") from None
+    if storage.exists(join(site, INDEX)) and not storage.exists(join(site, "facts.json")):
+        raise ConfigError(
+            f"docs.site: {site} holds an {INDEX} that is not mailmill's", hint="name a folder of its own for the site"
+        )
 
 
 def gather(workspace: Workspace, config: Config) -> Documents:

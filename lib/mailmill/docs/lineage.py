@@ -11,7 +11,7 @@ from mailmill.docs.facts import Facts
 OUTSIDE = {"objects": "mail", "source": "label file", "vectors": "word vectors"}
 #: Outputs beside a table proper that have no box of their own.
 UNDRAWN = ("raw_rejects",)
-BOX, GAP, ROW, HIGH = 118, 46, 64, 46
+BOX, GAP, ROW, HIGH = 118, 45, 64, 46
 
 
 @dataclass(frozen=True)

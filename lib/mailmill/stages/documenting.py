@@ -55,11 +55,12 @@ def docs(job: Job) -> None:
 
     Raises:
         DataError: nothing is published, or a published file is damaged.
-        ConfigError: a file of declarations is wrong.
+        ConfigError: a file of declarations is wrong, or `docs.site` is no place for a site.
     """
     if missing := site.missing():
         log.info("docs skipped: %s not installed; pip install 'mailmill[docs]'", " and ".join(missing))
         return
+    build.require_site(job.storage, job.config)
     validation.build(job.workspace, job.storage, build.place(job.config))
     documents = build.gather(job.workspace, job.config)
     inputs = {"shown": build.state(documents, job.config, job.workspace)}

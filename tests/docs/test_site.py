@@ -211,6 +211,13 @@ def test_open_questions_say_how_to_answer_them(documented: Documented, tmp_path:
     assert f"datasheet-raw.html#{first}" in [attrs.get("href") for _, attrs in page.tags]
 
 
+def test_reasons_are_explained_beside_the_rejects(documented: Documented) -> None:
+    page = Page((documented.site / "table-rejects.html").read_text())
+    told = Job(documented.config).workspace.manifest("clean").statistics["reasons"]
+    for reason, meaning in schemas.REJECT_REASONS.items():
+        assert page.row("reason", reason) == [reason, str(told.get(reason, 0)), meaning]
+
+
 def test_parts_that_are_empty_have_no_piece_of_the_bar(documented: Documented) -> None:
     documents = documented.documents()
     none = {"clean.rejects": 0, "clean.duplicates": 0}

@@ -173,8 +173,18 @@ def _table(content: Content, table: str) -> dict[str, Any]:
         "known": known,
         "figures": content.figures[table],
         "profiled": table in facts.profiles,
+        "reasons": _reasons(facts) if table == "rejects" else [],
         "has_sheet": any(sheet.subject == table for sheet in content.sheets),
     }
+
+
+def _reasons(facts: Facts) -> list[tuple[str, str, Any]]:
+    """(reason, meaning, how many messages) of all that there are."""
+    counts = facts.below("clean.reasons")
+    return [
+        (reason, meaning, counts[reason].value if reason in counts else 0)
+        for reason, meaning in schemas.REJECT_REASONS.items()
+    ]
 
 
 def _model(card: ModelCard, others: Sequence[ModelCard]) -> dict[str, Any]:

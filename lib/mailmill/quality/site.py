@@ -83,6 +83,7 @@ def offline(page: str) -> str:
     page = _STYLES.sub("", _CUT.sub("", page))
     page = _CONTROLS.sub("", _REMOTE.sub(r'\1="#"', page))
     page = _SYMBOL.sub(lambda found: _WORDS.get(found[1].lower(), ""), page)
+    page = re.sub(r"<a\b[^>]*>\s*</a>", "", page)  # around a picture that was cut
     page = re.sub(r"<html\b[^>]*>", '<html lang="en">', page, count=1)
     return re.sub(r"</head>", lambda _: STYLE + "</head>", page, count=1)
 

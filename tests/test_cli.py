@@ -103,6 +103,12 @@ class TestHelp:
             assert option in output
         assert "auto" in CliRunner().invoke(cli, ["engines", "--help"]).output
 
+    @pytest.mark.parametrize("command", ["score", "runs"])
+    def test_fits_a_terminal_and_is_not_cut(self, command: str) -> None:
+        output = CliRunner().invoke(cli, [command, "--help"], terminal_width=80).output
+        assert max(map(len, output.splitlines())) <= 80
+        assert not [line for line in output.splitlines()[1:] if line.endswith("...")]
+
     def test_version(self) -> None:
         assert mailmill("--version").stdout.split()[-1] == __version__
 
@@ -247,6 +253,11 @@ class TestCorpus:
         assert sum(b"X-Label: " in file.read_bytes() for file in files) >= len(labels)
         assert for_people(result.stderr) == []
 
+    def test_one_is_one(self, tmp_path: Path) -> None:
+        options = ["--count", "1", "--malformed", "0", "--duplicates", "0"]
+        said = CliRunner().invoke(cli, ["corpus", "--out", str(tmp_path / "c"), *options]).output
+        assert re.search(r"^1 message \(.*B, 0 malformed, 0 duplicates\) in .*, 1 label in ", said, re.MULTILINE), said
+
     def test_same_options_same_bytes(self, tmp_path: Path) -> None:
         runs = [CliRunner().invoke(cli, ["corpus", "--out", str(tmp_path / n), "--count", "30"]) for n in "ab"]
         assert [run.exit_code for run in runs] == [0, 0]
@@ -260,6 +271,7 @@ class TestCorpus:
             (["--count", "many"], "--count"),
             (["--bytes", "3 parsecs"], "3 parsecs"),
             (["--malformed", "1.5"], "--malformed"),
+            (["--wrong-labels", "0.6"], "--wrong-labels"),
             (["--format", "msg"], "--format"),
             ([], "--out"),
         ],

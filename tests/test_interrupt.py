@@ -127,6 +127,19 @@ interrupt.leave(outcome.guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))
     assert_ended(subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True))
 
 
+def test_a_command_that_publishes_nothing_says_what_it_leaves() -> None:
+    """Of half a corpus it was said that nothing half-done was published, and that it would go on from there."""
+    code = """
+import os, signal
+from mailmill.commands import interrupt, outcome
+interrupt.install()
+interrupt.means("interrupted; mail is incomplete", "again")
+interrupt.leave(outcome.guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines() == ["mailmill: interrupted; mail is incomplete", "          again"]
+
+
 @pytest.mark.parametrize("end", ["guarded", "command", "abandon"])
 def test_where_nobody_watches_it_is_an_event(end: str) -> None:
     code = """

@@ -262,6 +262,7 @@ def test_a_run_without_labels_shows_no_figures_of_older_models(reference: Config
     )
     assert "nothing so far" in told["uses.repository"]
     assert "evaluated on other features" in said
+    assert "no labels (labels.source and labels.header are empty): no models, no scores" in said
     assert not [word for word in ("accuracy", "labelled (") if word in said]
 
 

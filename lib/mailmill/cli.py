@@ -131,6 +131,8 @@ def clean(
             raise ConfigError("--html goes with --explain FILE.eml")
         run_stage("clean", config, engine, overrides)
         return
+    if config is not None:
+        settings(config, engine, overrides)  # though one message needs none: a wrong one is told
     from mailmill.docs import explain as explanation
 
     with one_message(explain) as raw:
@@ -179,17 +181,17 @@ cli.add_command(cli_docs.docs)
 @click.option(
     "--texts", type=click.Path(exists=True, dir_okay=False), help="Wrap these texts (Parquet, JSONL, CSV) as mail."
 )
-@click.option("--text-column", default="text", show_default=True)
-@click.option("--label-column", default="label", show_default=True)
+@click.option("--text-column", default="text", show_default=True, help="Of --texts.")
+@click.option("--label-column", default="label", show_default=True, help="Of --texts; '': they have no labels.")
 @click.option("--group-column", help="Texts with the same value here become one conversation.")
 @click.option(
-    "--malformed", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="Share of broken messages."
+    "--malformed", default=0.01, show_default=True, type=click.FloatRange(0, 0.5), help="Share of broken messages."
 )
 @click.option(
-    "--duplicates", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="Share of exact copies."
+    "--duplicates", default=0.01, show_default=True, type=click.FloatRange(0, 0.5), help="Share of exact copies."
 )
 @click.option(
-    "--wrong-labels", type=click.FloatRange(0, 1), help="Share of labels that are wrong.  [default: 0.03; texts: 0]"
+    "--wrong-labels", type=click.FloatRange(0, 0.5), help="Share of labels that are wrong.  [default: 0.03; texts: 0]"
 )
 @click.option(
     "--language", "languages", multiple=True, default=("en",), show_default=True, help="Of the frames around the text: "
@@ -202,6 +204,7 @@ def corpus(out: Path, form: Format, size: str | None, **options: Any) -> None:
     Without --texts, a grammar of support mail is the source. The same options give the same bytes.
     """
     from mailmill.corpus import CorpusSpec, write
+    from mailmill.docs import answers
     from mailmill.progress import watch
 
     try:
@@ -216,11 +219,13 @@ def corpus(out: Path, form: Format, size: str | None, **options: Any) -> None:
     if options["wrong_labels"] is None:
         options["wrong_labels"] = 0.0 if texts else 0.03
     spec = CorpusSpec(bytes=limit, **options)
+    interrupt.means(f"interrupted; {out} is incomplete", "start the same command again: it begins anew")
     with watch("corpus", spec.count) as progress:
         summary = write(spec, out, form, progress.advance)
     click.echo(
-        f"{summary.messages} messages ({summary.bytes / 2**20:.1f} MiB, {summary.malformed} malformed, "
-        f"{summary.duplicates} duplicates) in {out / 'mail'}, {summary.labels} labels in {out / 'labels.csv'}"
+        f"{answers.count(summary.messages, 'message')} ({answers.size(summary.bytes)}, {summary.malformed} malformed, "
+        f"{answers.count(summary.duplicates, 'duplicate')}) in {out / 'mail'}, "
+        f"{answers.count(summary.labels, 'label')} in {out / 'labels.csv'}"
     )
 
 

@@ -226,5 +226,5 @@ def done(tables: Mapping[str, Table], name: str) -> Table:
     fields["seconds"] = table.manifest.seconds
     said = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in counts.items()}
     text = " ".join(f"{key}={value}" for key, value in said.items())
-    log.info("%s published: %s", name, text, extra={"fields": fields})
+    log.info("%s", f"{name} published: {text}" if text else f"{name} published", extra={"fields": fields})
     return table

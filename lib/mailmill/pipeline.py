@@ -54,6 +54,7 @@ def require(job: Job) -> None:
         _require_trained(job)
     if job.config.docs.build:
         build.require(job.storage, job.config)
+        build.require_site(job.storage, job.config)
     if job.config.features.vectors != TRAINED:
         vectors.require(job.storage, job.config.features.vectors)
 

@@ -98,6 +98,8 @@ def test_texts_without_labels_make_unlabelled_mails(texts_file: str) -> None:
 def test_missing_files_columns_and_formats_are_named(texts_file: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no column wording"):
         next(generate(CorpusSpec(texts=texts_file, text_column="wording")))
+    with pytest.raises(DataError, match=r"no column wording, verdict\n.*--label-column '' none"):
+        next(generate(CorpusSpec(texts=texts_file, text_column="wording", label_column="verdict")))
     with pytest.raises(DataError, match="do not exist"):
         next(generate(CorpusSpec(texts=str(tmp_path / "none.parquet"))))
     with pytest.raises(DataError, match="unknown format"):

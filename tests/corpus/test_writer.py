@@ -147,8 +147,10 @@ def test_a_broken_run_leaves_a_folder_that_can_be_written_again(tmp_path: Path) 
     with pytest.raises(DataError):
         write(CorpusSpec(texts=str(texts), label_column=None), tmp_path / "f")
     assert not json.loads((tmp_path / "f" / "corpus.json").read_text(encoding="utf-8"))["complete"]
+    assert not (tmp_path / "f" / "labels.csv").exists(), "a run took the part for the whole"
     write(CorpusSpec(count=3), tmp_path / "f")
     assert json.loads((tmp_path / "f" / "corpus.json").read_text(encoding="utf-8"))["complete"]
+    assert {path.name for path in (tmp_path / "f").glob("labels.*")} == {"labels.csv"}
 
 
 def test_parquet_is_cut_into_parts_and_an_empty_corpus_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,13 @@ def test_mails_without_a_label_are_those_of_the_table(documented: Documented) ->
         for sheet in documented.documents().datasheets
     }
     assert told["features"].startswith(f"{missing} messages have no label")
+    assert {
+        a.text
+        for s in documented.documents().datasheets
+        if s.subject == "features"
+        for a in s.answers
+        if a.question.id == "composition.label" and a.text.startswith(f"{missing} of the {features.rows} messages")
+    }
     assert f"Of the {raw} messages of the table raw {labels.statistics['unlabelled']} have no label" in told["clean"]
 
 
@@ -333,7 +340,7 @@ def test_what_tables_were_made_by_is_measured_of_them(documented: Documented) ->
     assert "(setting: hash)" in told["composition.subpopulations"]
     assert "labels.csv and are joined by message id." in told["composition.label"]
     assert "and the seed 5, so" in told["composition.splits"]
-    assert f"objects below {documented.corpus / 'mail'} were read" in told["collection.sampling"]
+    assert f"objects were read below {documented.corpus / 'mail'}, and all" in told["collection.sampling"]
 
 
 def test_what_an_earlier_version_did_not_record_is_not_measured(documented: Documented, tmp_path: Path) -> None:
@@ -616,6 +623,9 @@ def test_the_declarations_of_the_project_are_whole() -> None:
         ("{t.n} rows", "1,234 rows"),
         ("{.n|plain}", "1234"),
         ("{.share|percent}", "12.5 %"),
+        ("{.few|percent}", "0.05 %"),
+        ("{.one#row/rows} of {.rows#row/rows}", "1 row of 12,345 rows"),
+        ("{.long}", "11,250"),
         ("{.size|bytes}", "3.0 MiB"),
         ("{.day|date}", "2026-11-21"),
         ("{.group|list}", "b 20, a 3"),
@@ -626,8 +636,9 @@ def test_the_declarations_of_the_project_are_whole() -> None:
 )
 def test_templates(template: str, text: str | None) -> None:
     facts = known(
-        t__n=1234, t__share=0.125, t__size=3 * 2**20, t__day="2026-11-21T10:00", t__group__a=3, t__group__b=20
-    )
+        t__n=1234, t__share=0.125, t__size=3 * 2**20, t__day="2026-11-21T10:00", t__group__a=3, t__group__b=20,
+        t__few=0.0005, t__one=1, t__rows=12345, t__long=11250.0,
+    )  # fmt: skip
     found = answers.fill([template], facts, "t")
     assert (found.text if found else None) == text
     assert answers.fill([template, "{.n}"], facts, "t") is not None

@@ -14,8 +14,9 @@ import pytest
 from mailmill import pipeline, schemas
 from mailmill.config import Config
 from mailmill.corpus import CorpusSpec, write
-from mailmill.docs import build, datasheet, lineage, site
+from mailmill.docs import build, datasheet, figures, lineage, site
 from mailmill.docs.facts import Fact, Facts
+from mailmill.errors import ConfigError
 from mailmill.features.tokens import tokenize
 from mailmill.job import Job
 from tests import mail
@@ -123,10 +124,10 @@ def test_a_card_that_is_not_built_again_goes(documented: Documented, tmp_path: P
     config = documented.config.model_copy(update={"run": run, "docs": docs})
     documents, workspace = build.gather(Job(config).workspace, config), Job(config).workspace
     before = {path.name for path in (tmp_path / "site").iterdir()}
-    build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
+    build.build(workspace, config, documents, None, figures.of_tables(documents.facts))
     assert {path.name for path in (tmp_path / "site").iterdir()} == before, "evaluated on other features, they stand"
     cards = [sheet for sheet in documents.cards if sheet.subject == "models.logistic"]
-    build.build(workspace, config, replace(documents, cards=cards), None, site.draw_tables(documents.facts))
+    build.build(workspace, config, replace(documents, cards=cards), None, figures.of_tables(documents.facts))
     after = {path.name for path in (tmp_path / "site").iterdir()}
     assert before - after == {"model-forest.html", "model-forest.json"}
     assert not after - before
@@ -144,7 +145,7 @@ def test_what_finds_tables_beside_it_is_no_page_of_the_site(documented: Document
     config = documented.config.model_copy(update={"run": run, "docs": docs})
     workspace = Job(config).workspace
     documents = build.gather(workspace, config)
-    build.build(workspace, config, documents, None, site.draw_tables(documents.facts))
+    build.build(workspace, config, documents, None, figures.of_tables(documents.facts))
     assert not {"croissant.json", "README.md"} & {path.name for path in folder.iterdir()}
     assert f"in <code>{workspace.root}</code>: croissant.json" in (folder / "index.html").read_text()
     assert {"croissant.json", "README.md"} <= {path.name for path in (tmp_path / "work").iterdir()}
@@ -163,8 +164,8 @@ def test_nothing_is_counted_before_mail_is_clean(documented: Documented, tmp_pat
 def test_cards_that_cannot_be_made_now_are_asked_for(documented: Documented, tmp_path: Path) -> None:
     """The index said that all was answered, while `docs check` named the questions of models of earlier features."""
     documents = documented.documents(declared=str(tmp_path))
-    sheets, figures = documents.datasheets, site.draw_tables(documents.facts)
-    content = site.Content("t", "today", documents.facts, sheets, documents.sheets, [], [], [], None, figures)
+    sheets, drawn = documents.datasheets, figures.of_tables(documents.facts)
+    content = site.Content("t", "today", documents.facts, sheets, documents.sheets, [], [], [], None, drawn)
     failures = datasheet.failures(documents.sheets, ("stale", "unanswered"))
     assert any(line.startswith("models.logistic details.developer: ") for line in failures)
     assert f"{len(failures)} answers need a person" in site.render(content)["index.html"]
@@ -191,6 +192,43 @@ def test_a_domain_is_no_lineage(documented: Documented) -> None:
     assert lineage.draw(Facts(more, {})).words == said
 
 
+def test_what_is_made_from_inputs_is_drawn_from_them() -> None:
+    """The curve from the word vectors ran behind clean and seemed to lead there."""
+    made = {"raw": "objects", "clean": "raw", "rejects": "raw", "features": "clean, vectors"}
+    facts = {f"{name}.made_from": Fact(f"{name}.made_from", of, "", name, "f") for name, of in made.items()}
+    drawing = lineage.draw(Facts(facts, {}))
+    places = {box.name: box.x for box in drawing.boxes}
+    assert places["mail"] < places["raw"] < places["clean"] == places["word vectors"] < places["features"]
+
+
+def test_open_questions_say_how_to_answer_them(documented: Documented, tmp_path: Path) -> None:
+    documents = documented.documents(declared=str(tmp_path))
+    content = site.Content("t", "today", documents.facts, documents.datasheets, documents.sheets, [], [], [], None,
+                           figures.of_tables(documents.facts), declared="answers-of-ours")  # fmt: skip
+    page = Page(site.render(content)["index.html"])
+    assert "datasheet.toml and model_card.toml of answers-of-ours" in " ".join(page.text.split())
+    first = documents.datasheets[0].having("unanswered")[0].question.id
+    assert f"datasheet-raw.html#{first}" in [attrs.get("href") for _, attrs in page.tags]
+
+
+def test_reasons_are_explained_beside_the_rejects(documented: Documented) -> None:
+    page = Page((documented.site / "table-rejects.html").read_text())
+    told = Job(documented.config).workspace.manifest("clean").statistics["reasons"]
+    for reason, meaning in schemas.REJECT_REASONS.items():
+        assert page.row("reason", reason) == [reason, str(told.get(reason, 0)), meaning]
+
+
+def test_parts_that_are_empty_have_no_piece_of_the_bar(documented: Documented) -> None:
+    documents = documented.documents()
+    none = {"clean.rejects": 0, "clean.duplicates": 0}
+    facts = {name: replace(f, value=none.get(name, f.value)) for name, f in documents.facts.by_name.items()}
+    content = site.Content(
+        "t", "today", Facts(facts, {}), [], [], [], [], [], None, figures.of_tables(Facts(facts, {}))
+    )
+    page = Page(site.render(content)["index.html"])
+    assert [attrs["class"] for tag, attrs in page.tags if tag == "i" and "flex" in attrs.get("style", "")] == ["clean"]
+
+
 def test_a_datasheet_shows_57_answers(documented: Documented) -> None:
     for table in datasheet.WITH_SHEET:
         page = Page((documented.site / f"datasheet-{table}.html").read_text())
@@ -212,7 +250,7 @@ def test_nothing_comes_from_elsewhere_and_every_link_leads_somewhere(documented:
                 if target.startswith("#"):
                     assert target[1:] in ids, f"{name}: {target}"
                 elif target and not target.startswith("data:"):
-                    assert (documented.site / target).is_file(), f"{name}: {target}"
+                    assert (documented.site / target.partition("#")[0]).is_file(), f"{name}: {target}"
         style = (documented.site / name).read_text()
         assert not re.search(r"url\(\s*['\"]?https?:|@import|@font-face", style)
 
@@ -233,7 +271,7 @@ def test_every_page_can_be_read_by_a_screen_reader(documented: Documented) -> No
 def test_a_class_named_run_is_no_table(documented: Documented) -> None:
     known = documented.documents().facts
     named = {**known.by_name, "labels.classes.run": known.by_name["labels.rows"]}
-    assert site._tables(Facts(named, known.profiles)) == site._tables(known)
+    assert Facts(named, known.profiles).tables() == known.tables()
 
 
 @pytest.mark.parametrize("model", ["logistic", "forest"])
@@ -352,3 +390,26 @@ def test_a_profile_is_drawn_and_validation_is_linked(hostile: Path) -> None:
     assert ("quantile 0.50", "31.5") in {tuple(cells) for _, cells in page.rows}
     index = Page((hostile / "index.html").read_text())
     assert any(attrs.get("href") == build.VALIDATION for _, attrs in index.tags)
+
+
+@pytest.mark.parametrize(
+    ("site", "said"),
+    [
+        ("file", "docs.site: .*file is a file"),
+        ("file/below", "docs.site: .*below cannot be made: Not a directory"),
+        ("own", "docs.site: .*own holds an index.html that is not mailmill's"),
+    ],
+)
+def test_a_place_that_is_none_for_a_site_stops_before_the_work(
+    site: str, said: str, documented: Documented, tmp_path: Path
+) -> None:
+    """It was found after hours of work, called infrastructure, and people's own pages were overwritten."""
+    (tmp_path / "file").touch()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "index.html").write_text("mine")
+    docs = documented.config.docs.model_copy(update={"site": str(tmp_path / site)})
+    config = documented.config.model_copy(update={"docs": docs})
+    for stage in (pipeline.require, pipeline.docs):
+        with pytest.raises(ConfigError, match=said), Job(config) as job:
+            stage(job)
+    assert (tmp_path / "own" / "index.html").read_text() == "mine"

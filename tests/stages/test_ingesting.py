@@ -790,3 +790,18 @@ def test_identities() -> None:
     others = [SourceObject("p2", 1, "e"), SourceObject("p", 2, "e"), SourceObject("p", 1, "e2")]
     assert len({ledger.identity(x) for x in [a, *others]}) == 4
     assert ledger.fresh([a, others[0]], [a, others[1]]) == ([others[0]], 1)
+
+
+def test_what_cannot_be_read_is_named_where_nothing_is_published(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error sent people to a table that went with the refused publication."""
+    pytest.importorskip("great_expectations", reason="the extra `docs` is not installed")
+    (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04" + b"\0" * 3000)
+    config = parse({"run": {"work": str(tmp_path / "work")}, "input": {"paths": [str(tmp_path / "bad.zip")]},
+                    "engine": {"kind": "local"}})  # fmt: skip
+    with Job(config) as job, pytest.raises(DataError, match="was not published"):
+        pipeline.ingest(job)
+    (said,) = [r.getMessage() for r in caplog.records if "no message could be read" in r.getMessage()]
+    assert "1 unreadable_archive; e.g. " in said
+    assert f"{tmp_path / 'bad.zip'} (unreadable_archive" in said

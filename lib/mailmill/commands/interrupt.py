@@ -29,13 +29,14 @@ _CODES = {
     int(signal.SIGTERM): EXIT_TERMINATED,
     int(signal.SIGHUP): EXIT_HUNG_UP,
 }
-#: What people are told, and the way on.
+#: What people are told, and the way on, of all that publishes.
 MESSAGE, HINT = "interrupted; nothing half-done was published", "start the same command again to continue"
 #: How long an engine may take to stop its workers.
 PATIENCE_SECONDS = 20.0
 
 _struck = threading.Event()
 _code = 0  # of the signal that came first
+_means = MESSAGE, HINT
 _said = False  # no Event: a second Ctrl-C in the middle of setting one would wait for its lock for ever
 
 
@@ -46,6 +47,12 @@ class Interrupted(KeyboardInterrupt):
     def exit_code(self) -> int:
         """A shell's exit code of the signal that came first."""
         return exit_code()
+
+
+def means(message: str, hint: str) -> None:
+    """What an interrupt leaves behind from here on, and the way on, where it is not that of a run."""
+    global _means
+    _means = message, hint
 
 
 def install() -> None:
@@ -109,7 +116,8 @@ def say() -> None:
     global _said
     if not _said:
         _said = True
-        line = logs.event("interrupted", MESSAGE, HINT, exit_code()) or f"mailmill: {MESSAGE}\n          {HINT}"
+        message, hint = _means
+        line = logs.event("interrupted", message, hint, exit_code()) or f"mailmill: {message}\n          {hint}"
         with contextlib.suppress(OSError):  # nobody reads any more
             os.write(2, f"{line}\n".encode())
 

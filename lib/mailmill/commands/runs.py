@@ -26,7 +26,7 @@ def runs() -> None:
     """Say what earlier runs of a workspace did. RUN is an id, its beginning, or `last`."""
 
 
-@runs.command("list")
+@runs.command("list", short_help="a line a command of a run")
 @config_option
 @set_option
 def list_runs(config: str | None, overrides: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ def list_runs(config: str | None, overrides: Sequence[str]) -> None:
     click.echo(reports.listing(*_place(config, overrides)))
 
 
-@runs.command()
+@runs.command(short_help="one run: tables, memory, cost")
 @config_option
 @set_option
 @click.option("--json", "whole", is_flag=True, help="The whole record; a list where several commands had this id.")
@@ -52,7 +52,7 @@ def show(config: str | None, overrides: Sequence[str], whole: bool, run: str) ->
         click.echo("\n\n".join(map(reports.shown, records)))
 
 
-@runs.command()
+@runs.command(short_help="what differs between two runs")
 @config_option
 @set_option
 @click.argument("run")

@@ -41,9 +41,12 @@ def score(
     """Give mail its sentiment in [-1, 1]; of many, the place in the queue, most negative first.
 
     \b
-      mailmill score --config FILE.toml                        the features of the workspace
-      mailmill score --model DIR --input PATH --output DIR     new mail, on any engine
-      mailmill score --model DIR FILE.eml                      one message (-: standard input), no engine, as JSON
+      mailmill score --config FILE.toml
+          the features of the workspace
+      mailmill score --model DIR --input PATH --output DIR
+          new mail, on any engine
+      mailmill score --model DIR FILE.eml
+          one message (-: standard input), no engine, as JSON
     """
     if file is not None:
         if source or output:

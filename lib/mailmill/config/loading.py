@@ -89,7 +89,9 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"configuration {path} does not exist", hint="see conf/ in the source for examples") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"configuration {path} cannot be read: {error}") from None
     return parse(document, overrides, origin=str(path))
 

@@ -68,6 +68,7 @@ class TextFile:
         """The distinct labels, sorted; () without a label column. One pass over that column alone."""
         if not self.label_column:
             return ()
+        next(self.rows(), None)  # all columns that are missing are named, not this one alone
         found: set[str] = set()
         for (value,) in self._values([self.label_column], 0):
             if label := self._word(self.label_column, value):
@@ -113,7 +114,8 @@ def _missing(path: str, columns: list[str], present: list[str]) -> None:
     if absent:
         raise DataError(
             f"{path}: no column {', '.join(absent)}",
-            hint=f"its columns are {', '.join(present)}; texts without labels take no label column",
+            hint=f"its columns are {', '.join(present)}; --text-column and --label-column name others, "
+            "--label-column '' none",
         )
     twice = [column for column in columns if present.count(column) > 1]
     if twice:

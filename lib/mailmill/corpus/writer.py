@@ -1,7 +1,7 @@
 """A corpus on disk: mail/, labels.csv, truth.parquet and corpus.json, written in one pass.
 
 `corpus.json` is written first as incomplete and last as complete, so a folder that a broken run
-left behind is known for what it is and may be written again.
+left behind is known for what it is and may be written again; nor has it `labels.csv`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from mailmill.corpus.truth import TruthWriter
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 
 _MARK = "corpus.json"
-_CONTENT = ("mail", "labels.csv", "truth.parquet")
+#: The labels of a corpus that is not whole: a run that names them takes no part for the whole.
+_PART = "labels.csv.part"
+_CONTENT = ("mail", "labels.csv", "truth.parquet", _PART)
 _STEP = 500
 _VERSION = 1
 
@@ -67,7 +69,7 @@ def _stream(
     size = labels = done = 0
     sink = open_sink(folder / "mail", format)
     truth = TruthWriter(folder / "truth.parquet")
-    with open(folder / "labels.csv", "w", encoding="utf-8", newline="") as file:
+    with open(folder / _PART, "w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("message_id", "label"))
         try:
@@ -85,6 +87,7 @@ def _stream(
         finally:
             sink.close()
             truth.close()
+    (folder / _PART).rename(folder / "labels.csv")
     if progress is not None and done % _STEP:
         progress(done % _STEP)
     return CorpusSummary(done, counts["malformed"], counts["duplicate"], size, labels)

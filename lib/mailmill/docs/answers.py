@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mailmill.docs.facts import Fact, Facts, Value, plain
 
-PLACE = re.compile(r"\{([a-z_.0-9]+)(?:\|([a-z]+))?\}")
+PLACE = re.compile(r"\{([a-z_.0-9]+)(?:\|([a-z]+)|#([A-Za-z ]+)/([A-Za-z ]+))?\}")
 #: A passage in brackets; splitting by it leaves such passages at the odd places.
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 #: Facts below one name that are written out; the rest is counted.
@@ -35,6 +35,7 @@ def fill(templates: Sequence[str], facts: Facts, table: str) -> Sentence | None:
 
     {name}: the value, numbers grouped; {.name}: of `table`. Filters: plain, figure (three digits), percent, bytes,
     date (the day), list ("a 1, b 2" of the facts below a name, largest first), names (those names alone).
+    {name#row/rows}: the number with the first noun where it is one, else the second.
     [A passage with {names}] is left out where it has a fact that is not known.
     """
     for template in templates:
@@ -56,6 +57,8 @@ def _filled(passage: str, facts: Facts, table: str) -> Sentence | None:
         written = _write(facts, name, place[2] or "", used)
         if written is None:
             return None
+        if place[3]:
+            written += f" {place[3] if used[-1].value == 1 else place[4]}"
         pieces += [passage[at : place.start()], written]
         at = place.end()
     return Sentence("".join([*pieces, passage[at:]]), tuple(used))
@@ -84,9 +87,9 @@ def _listed(found: dict[str, Fact], *, values: bool) -> str:
 
 
 def show(value: Value, how: str = "") -> str:
-    """A value for people: 12,345; 3.46; 84.5 %; 14.3 MiB; 2026-11-21."""
+    """A value for people: 12,345; 3.46; 84.5 %, 0.05 %; 14.3 MiB; 2026-11-21."""
     if how == "percent" and isinstance(value, int | float):
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.{2 if 0 < abs(value) < 0.01 else 1}f} %"
     if how == "bytes" and isinstance(value, int | float):
         return size(value)
     if how == "date":
@@ -97,7 +100,19 @@ def show(value: Value, how: str = "") -> str:
         return plain(value)
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else value
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
+    return value
+
+
+def named(name: str) -> str:
+    """A name of what is counted, also where it, or its last part, is empty: (none), train/(none)."""
+    return name + UNNAMED if name.endswith(("/", ".")) or not name else name
+
+
+def count(n: int, noun: str) -> str:
+    """So many of them: 1 message, 12,345 messages."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def size(n: float) -> str:

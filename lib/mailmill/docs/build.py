@@ -15,10 +15,11 @@ from mailmill.config import Config
 from mailmill.docs import croissant, datasheet, gathering, huggingface, site, versions
 from mailmill.docs.datasheet import Sheet
 from mailmill.docs.facts import Facts
+from mailmill.docs.figures import Figure
 from mailmill.docs.modelcard import Material, make_cards
 from mailmill.errors import ConfigError, DataError
 from mailmill.storage.documents import document
-from mailmill.storage.filesystems import Storage, join
+from mailmill.storage.filesystems import Storage, is_s3, join
 from mailmill.storage.tables import Workspace
 
 log = logging.getLogger("mailmill")
@@ -64,6 +65,23 @@ def require(storage: Storage, config: Config) -> None:
     if "declared" in config.docs.model_fields_set and not (storage.children(folder) or Path(folder).is_dir()):
         hint = "it is the folder of datasheet.toml and model_card.toml"
         raise ConfigError(f"docs.declared: {folder} does not exist", hint=hint)
+
+
+def require_site(storage: Storage, config: Config) -> None:
+    """Raise ConfigError where `docs.site` can be no folder of pages, or holds an index that mailmill did not write."""
+    site = config.docs.site
+    if site is None:
+        return
+    if not is_s3(site):
+        try:
+            Path(site.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = "is a file" if isinstance(error, FileExistsError) else f"cannot be made: {error.strerror}"
+            raise ConfigError(f"docs.site: {site} {why}", hint="name a folder of its own for the site") from None
+    if storage.exists(join(site, INDEX)) and not storage.exists(join(site, "facts.json")):
+        raise ConfigError(
+            f"docs.site: {site} holds an {INDEX} that is not mailmill's", hint="name a folder of its own for the site"
+        )
 
 
 def gather(workspace: Workspace, config: Config) -> Documents:
@@ -124,13 +142,13 @@ def build(
     config: Config,
     documents: Documents,
     material: Material | None,
-    figures: Mapping[str, Sequence[site.Figure]],
+    figures: Mapping[str, Sequence[Figure]],
 ) -> dict[str, bytes]:
     """Build the site and the files for machines; write the site, keep the version, and give the latter files.
 
     Pages of an earlier build that this one has not go, as of a model that is no longer trained, with what they showed.
 
-    `material` is what model cards are made from, None where there is no model; `figures`: of `site.draw_tables`.
+    `material` is what model cards are made from, None where there is no model; `figures`: of `figures.of_tables`.
     """
     storage = workspace.storage
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -151,6 +169,7 @@ def build(
         changes=changes,
         validation=validation,
         figures=figures,
+        declared=config.docs.declared,
     )
     manifests = {name: found for name in gathering.IN_ORDER if (found := workspace.find(name))}
     described = croissant.describe(documents.facts, manifests, documents.about, documents.datasheets)

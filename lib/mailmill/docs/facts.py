@@ -77,6 +77,12 @@ class Facts:
             return self
         return replace(self, by_name={name: fact for name, fact in self.by_name.items() if fact.table not in apart})
 
+    def tables(self) -> list[str]:
+        """What the facts are of: every published output, but for rejects of raw, which are among those of clean."""
+        # TABLE.run; further down "run" may be the name of a class or of a domain.
+        names = [fact.name.removesuffix(".run") for fact in self if fact.name.endswith(".run")]
+        return [name for name in names if "." not in name and name != "raw_rejects"]
+
     def state(self, name: str) -> str | None:
         """The value that a declaration is bound to: the fact's, or the names below a prefix; None if unknown."""
         if (fact := self.get(name)) is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailmill.docs.answers import show
+from mailmill.docs.answers import count
 from mailmill.docs.facts import Facts
 
 #: Names of inputs that are no tables, for people.
 OUTSIDE = {"objects": "mail", "source": "label file", "vectors": "word vectors"}
 #: Outputs beside a table proper that have no box of their own.
 UNDRAWN = ("raw_rejects",)
-BOX, GAP, ROW, HIGH = 118, 46, 64, 46
+BOX, GAP, ROW, HIGH = 118, 45, 64, 46
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Lineage:
 
 
 def draw(facts: Facts) -> Lineage:
-    """Each thing stands one column to the right of the last of what it was made from; curves join them."""
+    """Each table stands one column to the right of the last of what it was made from, an input one to the left of the
+    first that is made of it; curves join them."""
     parents: dict[str, list[str]] = {}
     for fact in facts:
         if fact.name == f"{fact.table.replace('/', '.')}.made_from" and fact.table not in UNDRAWN:
@@ -46,12 +47,14 @@ def draw(facts: Facts) -> Lineage:
     depths: dict[str, int] = {}
     for name in parents:
         _depth(name, parents, depths)
+    for name in depths.keys() - parents.keys():  # right before what is made of it: its curves cross no other box
+        depths[name] = min(depths[made] for made, of in parents.items() if name in of) - 1
     columns: dict[int, list[str]] = {}
     for name, depth in depths.items():
         columns.setdefault(depth, []).append(name)
     tallest = max(map(len, columns.values()))
     places: dict[str, tuple[int, int]] = {}
-    for depth, names in columns.items():
+    for depth, names in sorted(columns.items()):
         top = (tallest - len(names)) * ROW // 2
         names.sort(key=lambda name: (_height(name, parents, places), name))
         for row, name in enumerate(names):
@@ -81,9 +84,9 @@ def _height(name: str, parents: dict[str, list[str]], places: dict[str, tuple[in
 def _note(name: str, facts: Facts) -> str:
     rows = facts.get(f"{name}.rows")
     if rows is not None:
-        return f"{show(rows.value)} rows"
+        return count(int(rows.value), "row")
     if name == "mail" and (objects := facts.get("input.objects")):
-        return f"{show(objects.value)} objects"
+        return count(int(objects.value), "object")
     return "model" if name.startswith("models/") else "input"
 
 

@@ -10,14 +10,15 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from mailmill.docs.answers import UNNAMED
-from mailmill.docs.modelcard import ModelCard
-from mailmill.docs.slices import Curves
+import numpy as np
+
+from mailmill.docs.answers import count, named
 
 #: Stand-ins that matplotlib draws with, and the variables of the style that replace them.
 INK, MUTED, LINE, ACCENT, SECOND = "#010203", "#010204", "#010205", "#010206", "#010207"
@@ -46,6 +47,8 @@ _STYLE = {
 }
 #: Bars of a plot; rarer values stand in the table beside it.
 BARS = 24
+#: Bins of a histogram.
+BINS = 60
 
 
 @contextmanager
@@ -98,11 +101,11 @@ class Canvas:
 def bars(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
     """Horizontal bars, the largest first; at most `BARS` of them."""
     largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:BARS]
-    rows = [(label or UNNAMED, n) for label, n in largest]
-    with drawn(height=0.7 + 0.26 * len(rows), left=_room([label for label, _ in rows])) as canvas:
+    rows = [(named(label), n) for label, n in largest]
+    with drawn(height=0.7 + 0.26 * len(rows), left=room([label for label, _ in rows])) as canvas:
         places = range(len(rows))[::-1]
         canvas.axes.barh(list(places), [n for _, n in rows], color=ACCENT, height=0.7)
-        canvas.axes.set_yticks(list(places), [_short(label) for label, _ in rows])
+        canvas.axes.set_yticks(list(places), [short(label) for label, _ in rows])
         canvas.axes.set_xlabel(what)
         canvas.counted("x")
         canvas.axes.grid(axis="y", visible=False)
@@ -110,124 +113,94 @@ def bars(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
         return canvas.svg(name, title, f"Bars of {what}: {top}.")
 
 
-def timeline(name: str, title: str, counts: Mapping[str, int], what: str) -> str:
-    """Upright bars in the order of their names: months."""
+def timeline(name: str, title: str, counts: Mapping[str, int], what: str, note: str = "") -> str:
+    """Upright bars over time, at months ("2026-01") or days ("2026-01-31"): where there are none, it shows a gap."""
     rows = sorted(counts.items())
+    places = [_ordinal(when) for when, _ in rows]
     with drawn(bottom=0.75) as canvas:
-        if len(rows) > 2 * BARS:  # one outline instead of thousands of bars
-            canvas.axes.stairs([n for _, n in rows], [i - 0.5 for i in range(len(rows) + 1)], fill=True, color=ACCENT)
+        if places[-1] - places[0] > 2 * BARS:  # one outline instead of thousands of bars
+            heights, edges = [], [places[0] - 0.5]
+            for place, (_, n) in zip(places, rows, strict=True):
+                if edges[-1] < place - 0.5:
+                    heights.append(0)
+                    edges.append(place - 0.5)
+                heights.append(n)
+                edges.append(place + 0.5)
+            canvas.axes.stairs(heights, edges, fill=True, color=ACCENT)
         else:
-            canvas.axes.bar(range(len(rows)), [n for _, n in rows], color=ACCENT, width=0.8)
-        step = max(1, len(rows) // 8)
-        canvas.axes.set_xticks(range(0, len(rows), step), [rows[i][0] for i in range(0, len(rows), step)], rotation=30)
+            canvas.axes.bar(places, [n for _, n in rows], color=ACCENT, width=0.8)
+        ticks = range(places[0], places[-1] + 1, 1 + (places[-1] - places[0]) // 8)
+        canvas.axes.set_xticks(ticks, [_of_ordinal(tick, rows[0][0]) for tick in ticks], rotation=30)
         canvas.axes.set_ylabel(what)
         canvas.counted("y")
         canvas.axes.grid(axis="x", visible=False)
         most = max(rows, key=lambda row: row[1])
-        return canvas.svg(name, title, f"From {rows[0][0]} to {rows[-1][0]}; most in {most[0]}: {most[1]:,} {what}.")
+        text = f"From {rows[0][0]} to {rows[-1][0]}; most in {most[0]}: {most[1]:,} {what}."
+        return canvas.svg(name, title, f"{text} {note}".rstrip())
+
+
+def _ordinal(when: str) -> int:
+    """The place of a month or a day among all."""
+    return date.fromisoformat(when).toordinal() if when.count("-") > 1 else int(when[:-3]) * 12 + int(when[-2:]) - 1
+
+
+def _of_ordinal(place: int, like: str) -> str:
+    """The month or the day at a place: what `like` is."""
+    return date.fromordinal(place).isoformat() if like.count("-") > 1 else f"{place // 12:04d}-{place % 12 + 1:02d}"
 
 
 def histogram(name: str, title: str, edges: Sequence[float], counts: Sequence[float], what: str) -> str:
-    """A histogram; the axis is logarithmic where the edges span more than three decades from above zero."""
+    """A histogram of even bins, into which those of the scale are poured: these grow with their values.
+
+    The axis is logarithmic, and its bins are even there, where the edges span more than three decades from above zero.
+    Where all lies within [0, 1] or [-1, 1] the axis shows the whole of it.
+    """
     with drawn() as canvas:
-        canvas.axes.stairs(counts, edges, fill=True, color=ACCENT)
-        if edges[0] > 0 and edges[-1] / edges[0] > 1000:
+        fine, (low, high) = np.asarray(edges, np.float64), _range(edges[0], edges[-1])
+        if logarithmic := low > 0 and high / low > 1000:
             canvas.logarithmic()
+            even = np.geomspace(low, high, BINS + 1)
+        else:
+            step = max(_round(high - low), float(np.diff(fine).min()))
+            even = np.arange(np.floor(low / step), np.ceil(high / step) + 1) * step
+        scale = np.log if logarithmic else np.asarray
+        summed = np.concatenate([[0], np.cumsum(counts)])
+        heights = np.diff(np.interp(scale(even), scale(np.clip(fine, low, high)), summed))
+        canvas.axes.stairs(heights, even, fill=True, color=ACCENT)
         canvas.axes.set_xlabel(what)
         canvas.axes.set_ylabel("messages")
         canvas.counted("y")
-        total = sum(counts)
-        peak = max(range(len(counts)), key=lambda i: counts[i])
-        text = f"{total:,.0f} messages; most between {edges[peak]:.4g} and {edges[peak + 1]:.4g}."
+        peak = int(heights.argmax())
+        text = (
+            f"{count(int(summed[-1]), 'message')}; most between {_written(even[peak])} and {_written(even[peak + 1])}."
+        )
         return canvas.svg(name, title, text)
 
 
-def precision_recall(card: ModelCard, others: Sequence[ModelCard]) -> str:
-    """Precision over recall, the other models beside."""
-    known = [(c.name, c.curves.average_precision) for c in (card, *others) if c.curves]
-    text = "; of ".join(f"{name} {precision:.3f}" for name, precision in known)
-    with drawn(4.2, 3.4) as canvas:
-        _curves(canvas, card, others, lambda curves: curves.pr)
-        _square(canvas, "recall", "precision")
-        return canvas.svg(f"pr-{card.name}", "Precision and recall", f"Average precision of {text}.")
+def _range(low: float, high: float) -> tuple[float, float]:
+    """What the axis shows: shares and cosines, whose outer bins reach beyond by half of one, all of their scale."""
+    if low > -1.01 and high < 1.01:
+        return (-1.0 if low < -0.01 else 0.0), 1.0
+    return low, high
 
 
-def roc(card: ModelCard, others: Sequence[ModelCard]) -> str:
-    """True over false positive rate, the other models beside."""
-    areas = [f"{c.name} {c.figures['roc_auc'].value:.3f}" for c in (card, *others) if "roc_auc" in c.figures]
-    with drawn(4.2, 3.4) as canvas:
-        _diagonal(canvas)
-        _curves(canvas, card, others, lambda curves: curves.roc)
-        _square(canvas, "false positive rate", "true positive rate")
-        return canvas.svg(f"roc-{card.name}", "ROC curve", f"Area under the curve: {', '.join(areas)}.")
+def _round(span: float) -> float:
+    """The least of 1, 2, 5, 10, 20, ... and their tenths that cuts `span` into `BINS` or fewer."""
+    power = 10.0 ** np.floor(np.log10(span / BINS))
+    return float(next(power * digit for digit in (1, 2, 5, 10) if power * digit * BINS >= span * (1 - 1e-9)))
 
 
-def calibration(card: ModelCard, others: Sequence[ModelCard]) -> str:
-    """Share of the second class over mean probability, a point for each tenth."""
-    assert card.curves is not None
-    text = f"Expected calibration error of {card.name}: {card.curves.error:.3f}."
-    with drawn(4.2, 3.4) as canvas:
-        _diagonal(canvas)
-        _curves(canvas, card, others, lambda curves: [point[:2] for point in curves.calibration], marked=True)
-        _square(canvas, f"mean P({_short(card.classes[1])})", f"share of {_short(card.classes[1])}")
-        return canvas.svg(f"calibration-{card.name}", "Calibration", text)
+def _written(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _curves(
-    canvas: Canvas,
-    card: ModelCard,
-    others: Sequence[ModelCard],
-    points: Callable[[Curves], Sequence[tuple[float, float]]],
-    marked: bool = False,
-) -> None:
-    """One line a model, the card's own last and on top; marked: with its points."""
-    assert card.curves is not None
-    beside = {"marker": "s", "markersize": 3} if marked else {}
-    own = {"marker": "o", "markersize": 4} if marked else {}
-    for other in others:
-        if other.curves:
-            x, y = zip(*points(other.curves), strict=True)
-            canvas.axes.plot(x, y, color=SECOND, linewidth=1.2, label=other.name, **beside)
-    x, y = zip(*points(card.curves), strict=True)
-    canvas.axes.plot(x, y, color=ACCENT, linewidth=2, label=card.name, **own)
-
-
-def _diagonal(canvas: Canvas) -> None:
-    canvas.axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
-
-
-def words(card: ModelCard) -> str:
-    """Telling words, to the left those that lower P, to the right those that raise it."""
-    with drawn(5.4, 0.7 + 0.24 * len(card.words), left=_room([word.word for word in card.words])) as canvas:
-        places = list(range(len(card.words)))
-        effects = [word.effect for word in card.words]
-        canvas.axes.barh(places, effects, color=[SECOND if e < 0 else ACCENT for e in effects], height=0.7)
-        canvas.axes.set_yticks(places, [_short(word.word) for word in card.words])
-        canvas.axes.axvline(0, color=MUTED, linewidth=0.8)
-        canvas.axes.margins(y=0.01)
-        canvas.axes.set_xlabel(f"change of mean P({_short(card.classes[-1])}) where every tenth word is it")
-        canvas.axes.grid(axis="y", visible=False)
-        low, high = card.words[0], card.words[-1]
-        return canvas.svg(
-            f"words-{card.name}",
-            "Telling words",
-            f"From “{low.word}” ({low.effect:+.3f}) to “{high.word}” ({high.effect:+.3f}).",
-        )
-
-
-def _square(canvas: Canvas, x: str, y: str) -> None:
-    canvas.axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
-    if len(canvas.axes.get_legend_handles_labels()[0]) > 1:
-        canvas.axes.legend(loc="lower center")
-
-
-def _room(labels: Sequence[str]) -> float:
+def room(labels: Sequence[str]) -> float:
     """Inches for labels at the left of a plot."""
-    widths = [sum(0.09 if c.isascii() else 0.14 for c in _short(label)) for label in labels]
+    widths = [sum(0.09 if c.isascii() else 0.14 for c in short(label)) for label in labels]
     return 0.15 + max(widths, default=0.0)
 
 
-def _short(label: str) -> str:
+def short(label: str) -> str:
     """A label in a plot: one line, without what is not printable."""
     line = "".join(c if c.isprintable() else "\ufffd" for c in label)
     return line if len(line) <= 28 else line[:27] + "…"

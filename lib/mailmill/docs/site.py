@@ -15,23 +15,24 @@ from importlib.util import find_spec
 from typing import Any
 
 from mailmill import schemas
-from mailmill.docs import answers, datasheet, lineage
+from mailmill.docs import answers, datasheet, figures, lineage
 from mailmill.docs.datasheet import Sheet
-from mailmill.docs.facts import Facts, Profile, plain
+from mailmill.docs.facts import Facts, plain
+from mailmill.docs.figures import Figure
 from mailmill.docs.modelcard import FIGURES, ModelCard
 from mailmill.docs.versions import Difference, Version
 from mailmill.visible import one_line
 
 #: What must be installed to draw the site: the extra `docs`.
 NEEDED = ("jinja2", "matplotlib")
-#: Histograms and groups of a profile that the page of a table draws; the other figures stand in its table of facts.
-DRAWN = {"zones": "characters", "rules": "characters"}
-LONGEST_TABLE = 40
 
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that the pages show. asked: all sheets, those of models whose cards cannot be made now among them."""
+    """Everything that the pages show. asked: all sheets, those of models whose cards cannot be made now among them.
+
+    declared: the folder of the answers by people.
+    """
 
     title: str
     built: str
@@ -43,25 +44,7 @@ class Content:
     changes: Sequence[Difference]
     validation: str | None
     figures: Mapping[str, Sequence[Figure]]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A plot, and the same as rows of a table."""
-
-    svg: Any
-    caption: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-
-
-def draw_tables(facts: Facts) -> dict[str, list[Figure]]:
-    """The figures of every table's page. They need no model and can be drawn while one is asked. Needs matplotlib."""
-    profiles = facts.profiles
-    return {
-        name: _profile_figures(profiles[name]) if name in profiles else _count_figures(facts, name)
-        for name in _tables(facts)
-    }
+    declared: str = ""
 
 
 def missing() -> list[str]:
@@ -86,6 +69,8 @@ def render(content: Content) -> dict[str, str]:
         "figure": lambda value: answers.show(float(value), "figure"),
         "plain": plain,
         "short": lambda value: str(value)[:12],
+        "count": answers.count,
+        "named": answers.named,
     }
     environment.globals |= {
         "title": content.title,
@@ -100,7 +85,7 @@ def render(content: Content) -> dict[str, str]:
     for sheet in content.sheets:
         shown = {"sheet": sheet, "name": sheet.subject, "page": f"datasheet-{sheet.subject}.html"}
         pages[f"datasheet-{sheet.subject}.html"] = ("datasheet.html", shown)
-    for table in _tables(content.facts):
+    for table in content.facts.tables():
         pages[f"table-{table}.html"] = ("table.html", _table(content, table))
     for card in content.cards:
         others = [other for other in content.cards if other is not card]
@@ -124,16 +109,10 @@ def _navigation(content: Content) -> list[tuple[str, list[tuple[str, str]]]]:
     """(heading, [(file, name)]) of the menu."""
     sheets = [(f"datasheet-{sheet.subject}.html", sheet.subject) for sheet in content.sheets]
     models = [(f"model-{card.name}.html", card.name) for card in content.cards]
-    tables = [(f"table-{name}.html", name) for name in _tables(content.facts)]
+    tables = [(f"table-{name}.html", name) for name in content.facts.tables()]
     rest = [("versions.html", "Versions")] + ([(content.validation, "Validation")] if content.validation else [])
     groups = [("", [("index.html", "Overview")]), ("Datasheets", sheets), ("Models", models), ("Tables", tables)]
     return [group for group in [*groups, ("", rest)] if group[1]]
-
-
-def _tables(facts: Facts) -> list[str]:
-    # TABLE.run; further down "run" may be the name of a class or of a domain.
-    names = [fact.name.removesuffix(".run") for fact in facts if fact.name.endswith(".run")]
-    return [name for name in names if "." not in name and name != "raw_rejects"]
 
 
 def _index(content: Content) -> dict[str, Any]:
@@ -151,7 +130,7 @@ def _index(content: Content) -> dict[str, Any]:
     tables = [
         {key: value(f"{name}.{key}") for key in ("rows", "bytes", "files", "fingerprint", "created", "run")}
         | {"name": name}
-        for name in _tables(facts)
+        for name in facts.tables()
     ]
     attention = [
         (sheet, answer) for sheet in content.asked for answer in sheet.having("stale", "unanswered")
@@ -173,6 +152,9 @@ def _index(content: Content) -> dict[str, Any]:
         "lineage": lineage.draw(facts),
         "box": (lineage.BOX, lineage.HIGH),
         "attention": attention,
+        "declared": content.declared,
+        "linked": {sheet.subject: f"datasheet-{sheet.subject}.html" for sheet in content.sheets}
+        | {card.sheet.subject: f"model-{card.name}.html" for card in content.cards},
         "validation": content.validation,
         "versions": content.versions,
         "changes": content.changes,
@@ -191,103 +173,27 @@ def _table(content: Content, table: str) -> dict[str, Any]:
         "known": known,
         "figures": content.figures[table],
         "profiled": table in facts.profiles,
+        "reasons": _reasons(facts) if table == "rejects" else [],
         "has_sheet": any(sheet.subject == table for sheet in content.sheets),
     }
 
 
-def _profile_figures(profile: Profile) -> list[Figure]:
-    from mailmill.docs import plots
-
-    found = []
-    for name, counts in profile.counts.items():
-        if not counts or not sum(counts.values()):
-            continue
-        caption, unit = name.replace("_", " ").replace(".", " "), DRAWN.get(name, "messages")
-        rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        cells = [(label or answers.UNNAMED, answers.show(n)) for label, n in rows[:LONGEST_TABLE]]
-        if len(rows) > LONGEST_TABLE:
-            cells.append((f"{len(rows) - LONGEST_TABLE} more", answers.show(sum(n for _, n in rows[LONGEST_TABLE:]))))
-        draw = plots.timeline if name in ("months", "days") else plots.bars
-        found.append(_figure(draw(f"{profile.table}-{name}", caption, counts, unit), caption, (caption, unit), cells))
-    for name, histogram in profile.histograms.items():
-        edges, heights = histogram["edges"], histogram["counts"]
-        if len(edges) < 2 or not sum(heights):
-            continue
-        caption = name.replace("_", " ").replace(".", " ")
-        quantiles = [
-            (key.rsplit(".", 1)[1].replace("p", "quantile 0."), answers.show(value))
-            for key, value in profile.facts.items()
-            if key.startswith(f"{name}.p") and key.rsplit(".p", 1)[1].isdigit() and isinstance(value, int | float)
-        ]
-        svg = plots.histogram(f"{profile.table}-{name}", caption, edges, heights, caption)
-        found.append(_figure(svg, caption, (caption, "value"), quantiles))
-    return found
-
-
-def _count_figures(facts: Facts, table: str) -> list[Figure]:
-    """What a manifest counted, where a table has no profile."""
-    from mailmill.docs import plots
-
-    found = []
-    for name, unit in (("reasons", "messages"), ("classes", "messages"), ("splits", "messages")):
-        counts = {key: int(f.value) for key, f in facts.below(f"{table}.{name}").items() if isinstance(f.value, int)}
-        if counts:
-            svg = plots.bars(f"{table}-{name}", name, counts, unit)
-            rows = [
-                (key or answers.UNNAMED, answers.show(n))
-                for key, n in sorted(counts.items(), key=lambda item: -item[1])
-            ]
-            found.append(_figure(svg, name, (name, unit), rows))
-    return found
+def _reasons(facts: Facts) -> list[tuple[str, str, Any]]:
+    """(reason, meaning, how many messages) of all that there are."""
+    counts = facts.below("clean.reasons")
+    return [
+        (reason, meaning, counts[reason].value if reason in counts else 0)
+        for reason, meaning in schemas.REJECT_REASONS.items()
+    ]
 
 
 def _model(card: ModelCard, others: Sequence[ModelCard]) -> dict[str, Any]:
-    from mailmill.docs import plots
-
-    figures = []
-    if card.curves:
-        calibration = [
-            (answers.show(mean, "figure"), answers.show(share, "figure"), answers.show(n))
-            for mean, share, n in card.curves.calibration
-        ]
-        thinned = card.curves.pr[:: max(1, len(card.curves.pr) // 8)]
-        figures = [
-            _figure(
-                plots.precision_recall(card, others), "Precision and recall", ("recall", "precision"), _points(thinned)
-            ),
-            _figure(
-                plots.roc(card, others),
-                "ROC curve",
-                ("false positive rate", "true positive rate"),
-                _points(card.curves.roc[:: max(1, len(card.curves.roc) // 8)]),
-            ),
-            _figure(
-                plots.calibration(card, others),
-                "Calibration",
-                (f"mean P({card.classes[1]})", "share", "mails"),
-                calibration,
-            ),
-        ]
-    words = None
-    if card.words:
-        rows = [(word.word, f"{word.effect:+.4f}") for word in card.words]
-        words = _figure(plots.words(card), "Telling words", ("word", "change of P"), rows)
     return {
         "page": f"model-{card.name}.html",
         "card": card,
         "others": others,
         "sections": list(card.sheet.sections()),
         "better": FIGURES,
-        "figures": figures,
-        "words": words,
+        "figures": figures.of_model(card, others),
+        "words": figures.of_words(card),
     }
-
-
-def _points(points: Sequence[tuple[float, float]]) -> list[tuple[str, ...]]:
-    return [(answers.show(x, "figure"), answers.show(y, "figure")) for x, y in points]
-
-
-def _figure(svg: str, caption: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Figure:
-    from markupsafe import Markup
-
-    return Figure(Markup(svg), caption, head, list(rows))  # noqa: S704 - made by `plots`, which escapes

@@ -30,7 +30,8 @@ def summarise(workspace: Workspace) -> str:
     if clean:
         s = clean.statistics
         lines.append(
-            f"{s['messages']} messages = {clean.rows} clean + {s['rejects']} rejects + {s['duplicates']} duplicates"
+            f"{_of(s['messages'], 'message')} = {clean.rows} clean + {_of(s['rejects'], 'reject')} + "
+            f"{_of(s['duplicates'], 'duplicate')}"
         )
     features, labels, metrics = (workspace.find(name) for name in ("features", "labels", "metrics"))
     if labels and (features is None or "labels" in features.inputs):
@@ -40,6 +41,8 @@ def summarise(workspace: Workspace) -> str:
             f"{s['labelled']} labelled ({classes}), {s['unlabelled']} without a label; "
             f"in the file {s['unmatched']} unmatched, {s['contradictory']} contradictory"
         )
+    elif features and "labels" not in features.inputs:
+        lines.append("no labels (labels.source and labels.header are empty): no models, no scores")
     lines += standing.earlier(workspace, "features", "scores")
     outdated = standing.outdated(workspace, metrics) if metrics else ""
     if metrics and features and metrics.inputs["features"] != features.fingerprint:
@@ -60,6 +63,10 @@ def summarise(workspace: Workspace) -> str:
         place = join(workspace.root, scoring.table, f"run_id={scoring.run_id}")
         lines.append(f"{'model':<12} {place}")
     return "\n".join(lines)
+
+
+def _of(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _figures(document: dict[str, Any]) -> list[str]:

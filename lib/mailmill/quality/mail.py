@@ -170,8 +170,8 @@ def facts_clean(tally: Tally) -> Facts:
 def _dates_into(found: Facts, names: Mapping[str, Names]) -> None:
     days = sorted(names["days"].counts)
     months = sorted(names["months"].counts)
-    found.values["date.last"] = days[-1] if days else None
-    found.values["date.first"] = (days[0] if names["days"].complete else months[0]) if days else None
+    known = days if names["days"].complete else months
+    found.values["date.first"], found.values["date.last"] = (known[0], known[-1]) if known else (None, None)
 
 
 def _domains_into(found: Facts, domains: Names) -> None:

@@ -1,8 +1,9 @@
 """Great Expectations' Data Docs of all published tables, in the site's folder, opening without a network.
 
 The library's pages take their styles, symbols and scripts from other people's servers. Here those
-references are cut out, symbols become words, and the index, which the library draws by script, is a plain
-table of links. They are built from the published results, so a run that skips its stages has them too.
+references are cut out, as is what works by script; symbols become words, and the index, which the library draws by
+script, is a plain table of links. They are built from the published results, so a run that skips its
+stages has them too.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mailmill.storage.tables import Table, Workspace
 FOLDER, STATE = "validation", "state.json"
 _CUT = re.compile(
     r"<script\b.*?</script>|<iframe\b.*?</iframe>|<footer\b.*?</footer>|<link\b[^>]*>|<base\b[^>]*>|<img\b[^>]*>"
+    r"|<a\b[^>]*data-toggle=\"collapse\"[^>]*>.*?</a>|<strong>Actions</strong>|<p\b[^>]*>\s*Validation Filter:\s*</p>"
     r"|\son\w+=(\"[^\"]*\"|'[^']*')",
     re.DOTALL | re.IGNORECASE,
 )
@@ -43,6 +45,8 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:0 auto;padding:1r
 table{border-collapse:collapse;margin:.5rem 0;width:100%}
 td,th{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top}
 a{color:#0b57a4}.yes{color:#1b5e20}.no{color:#a31515}.badge{background:#e4e4e4;color:#1a1a1a;padding:0 .3rem}
+:root{color-scheme:light dark}@media(prefers-color-scheme:dark){body{color:#e8e6e1;background:#14171a}
+td,th{border-color:#4a5158}a{color:#79b8e3}.yes{color:#7ecba3}.no{color:#f09a9c}.badge{background:#343a40;color:#e8e6e1}}
 nav ul{list-style:none;padding:0}.table-responsive{overflow-x:auto}@media print{nav{display:none}}
 </style>"""
 
@@ -58,7 +62,8 @@ def build(workspace: Workspace, storage: Storage, site: str) -> str | None:
         return None
     folder = join(site, FOLDER)
     index, state = join(folder, "index.html"), join(folder, STATE)
-    wanted = (json.dumps({name: found.fingerprint for name, found in judged.items()}, sort_keys=True) + "\n").encode()
+    shown = {name: [found.fingerprint, found.manifest.code] for name, found in judged.items()}
+    wanted = (json.dumps(shown, sort_keys=True) + "\n").encode()
     if storage.exists(state) and storage.read(state) == wanted:
         return index
     with tempfile.TemporaryDirectory(prefix="mailmill-") as temporary:
@@ -78,6 +83,7 @@ def offline(page: str) -> str:
     page = _STYLES.sub("", _CUT.sub("", page))
     page = _CONTROLS.sub("", _REMOTE.sub(r'\1="#"', page))
     page = _SYMBOL.sub(lambda found: _WORDS.get(found[1].lower(), ""), page)
+    page = re.sub(r"<a\b[^>]*>\s*</a>", "", page)  # around a picture that was cut
     page = re.sub(r"<html\b[^>]*>", '<html lang="en">', page, count=1)
     return re.sub(r"</head>", lambda _: STYLE + "</head>", page, count=1)
 
@@ -121,9 +127,10 @@ def _index(titles: Sequence[str], verdicts: Mapping[str, Mapping[str, Any]]) -> 
         rows.append(f"<tr><td>{mark}</td><td>{links}</td><td>{said}</td><td>{suite}</td></tr>")
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Validation</title>{STYLE}</head>'
-        "<body><main><h1>Validation</h1>"
+        '<body><nav><a href="../index.html">Overview of the documentation</a></nav><main><h1>Validation</h1>'
         "<p>Each table is held to its expectations before it is published, on the figures of its "
-        "profile (metrics) and on a sample of derived figures. Great Expectations judged and drew these pages.</p>"
+        "profile (metrics) and on a sample of derived figures. Great Expectations judged and drew these pages. "
+        "Not applicable is what the data has no figure for: a first version has no drift.</p>"
         '<table><thead><tr><th scope="col">Result</th><th scope="col">Checkpoint</th><th scope="col">Expectations</th>'
         '<th scope="col">Suite</th></tr></thead><tbody>' + "".join(rows) + "</tbody></table></main></body></html>\n"
     )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailmill import schemas
-from mailmill.docs import build, site
+from mailmill.docs import build, figures, site
 from mailmill.docs import sample as samples
 from mailmill.docs.mistakes import Keys, join_texts, read_texts
 from mailmill.docs.modelcard import Material
@@ -55,11 +55,12 @@ def docs(job: Job) -> None:
 
     Raises:
         DataError: nothing is published, or a published file is damaged.
-        ConfigError: a file of declarations is wrong.
+        ConfigError: a file of declarations is wrong, or `docs.site` is no place for a site.
     """
     if missing := site.missing():
         log.info("docs skipped: %s not installed; pip install 'mailmill[docs]'", " and ".join(missing))
         return
+    build.require_site(job.storage, job.config)
     validation.build(job.workspace, job.storage, build.place(job.config))
     documents = build.gather(job.workspace, job.config)
     inputs = {"shown": build.state(documents, job.config, job.workspace)}
@@ -70,9 +71,9 @@ def docs(job: Job) -> None:
         return
     with watch("docs", None, "pages") as progress:
         with ThreadPoolExecutor(1) as drawer:  # while workers read the test mails
-            figures = drawer.submit(site.draw_tables, documents.facts)
+            drawn = drawer.submit(figures.of_tables, documents.facts)
             material = _material(job, documents)
-        files = build.build(job.workspace, job.config, documents, material, figures.result())
+        files = build.build(job.workspace, job.config, documents, material, drawn.result())
         progress.advance(len(files))
     done(stage.publish(stage.write_files("docs", files), {"version": documents.facts.version}), "docs")
 

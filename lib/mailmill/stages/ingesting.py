@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.ledger import Base
 from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.manifests import MADE_BY
-from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_batches
+from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_batches, printable
 from mailmill.storage.tables import Stage, Table
 
 log = logging.getLogger("mailmill")
@@ -159,10 +160,28 @@ def _publish(
     if taken:
         written += ledger.write(taken, day, stage.sink_for({"ledger": ledger.SCHEMA}))
     written = base.written + written
-    reasons = job.reasons(stage.draft("raw_rejects", written, schemas.REJECTS))
+    rejects = stage.draft("raw_rejects", written, schemas.REJECTS)
+    reasons = job.reasons(rejects)
+    if reasons and not rows_of(written, "raw"):  # which is not published: the table that would tell goes with it
+        log.warning("ingest: no message could be read: %s; e.g. %s", _counted(reasons), _first(rejects))
     besides = {**_read_below(job, stage, base), **besides}
     statistics = ledger.totals(days) | {"days": days, "companions": ledger.companions(stage, written)}
     return done(job.publish(stage, written, statistics | {"reasons": reasons, **besides}), "raw")
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _first(rejects: Table) -> str:
+    """Sources and reasons of the first three rows, for people."""
+    columns = ["source", "reason", "detail"]
+    rows = (row for scan in rejects.scans() for batch in scan.batches(columns) for row in batch.to_pylist())
+    told = []
+    for row in islice(rows, 3):
+        why = ": ".join(filter(None, (row["reason"], row["detail"])))
+        told.append(f"{printable(row['source'])} ({why})")
+    return "; ".join(told)
 
 
 def _read_below(job: Job, stage: Stage, base: Base) -> dict[str, Any]:

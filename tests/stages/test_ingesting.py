@@ -112,6 +112,26 @@ def test_a_night_adds_files_and_rewrites_none(mailbox: Mailbox, monkeypatch: pyt
     assert second["raw"].statistics["duplicates"] >= first["raw"].statistics["duplicates"] + 7
 
 
+def test_a_night_of_copies_is_counted(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies change no row of raw: clean was skipped, and what it says of all messages was that of the night before."""
+    mailbox.arrive(DAYS[0], 40)
+    first = mailbox.run()
+    rows = mapped(monkeypatch)
+    mailbox.arrive(DAYS[1], 0, again=7)
+    second = mailbox.run()
+    adds_up(second, 47)
+    assert not rows["CleanKernel"]
+    for name in ("clean", "rejects", "features"):
+        assert second[name].files == first[name].files, name
+    assert second["clean"].statistics["duplicates"] == first["clean"].statistics["duplicates"] + 7
+    assert mailbox.run() == second
+    for path in sorted((mailbox.corpus / "mail").glob(f"{DAYS[1]}-*"))[:3]:
+        path.unlink()
+    third = mailbox.run()
+    adds_up(third, 44)
+    assert third["features"] == second["features"]
+
+
 def test_night_by_night_is_the_same_as_all_at_once(mailbox: Mailbox) -> None:
     for day, again in zip(DAYS, (0, 5, 9), strict=True):
         mailbox.arrive(day, 50, again)

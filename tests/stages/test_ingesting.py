@@ -20,6 +20,7 @@ import pytest
 
 from mailmill import pipeline, schemas
 from mailmill.config import Config, parse
+from mailmill.docs.summary import summarise
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.job import Job
 from mailmill.stages import compacting, unread
@@ -124,6 +125,10 @@ def test_a_night_of_copies_is_counted(mailbox: Mailbox, monkeypatch: pytest.Monk
     for name in ("clean", "rejects", "features"):
         assert second[name].files == first[name].files, name
     assert second["clean"].statistics["duplicates"] == first["clean"].statistics["duplicates"] + 7
+    with Job(mailbox.config()) as job:
+        said = summarise(job.workspace)
+    assert "\n47 messages = " in said
+    assert f"{job.workspace.root}/clean/{manifests.NAME}  {second['clean'].rows} rows" in said, "of both nights"
     assert mailbox.run() == second
     for path in sorted((mailbox.corpus / "mail").glob(f"{DAYS[1]}-*"))[:3]:
         path.unlink()

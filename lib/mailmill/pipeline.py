@@ -71,7 +71,9 @@ def clean(job: Job) -> Table:
     settings, largest = job.config.clean, job.config.ingest.max_message_bytes
     kernel = CleanKernel(CleanOptions(sender_domain=settings.sender_domain, max_message_bytes=largest))
     stage = job.stage(fingerprints(raw, unreadable), [settings, largest], kernel.outputs)
-    if stage.unchanged:
+    messages, copies = raw.manifest.statistics["messages"], raw.manifest.statistics["duplicates"]
+    counted = {"messages": messages, "duplicates": copies}  # copies that come or go change no row of raw
+    if stage.unchanged and counted.items() <= stage.current("clean").manifest.statistics.items():
         return skipped(stage, "clean")
     growth = stage.growth(raw, unreadable)
     stage, fresh = growth.stage, growth.fresh
@@ -82,7 +84,6 @@ def clean(job: Job) -> Table:
             for batch in scan.batches():
                 writer.write("rejects", batch)
     written += writer.written
-    messages, copies = raw.manifest.statistics["messages"], raw.manifest.statistics["duplicates"]
     kept, rejected = rows_of(written, "clean"), rows_of(written, "rejects")
     if kept + rejected + copies != messages:
         raise DataError(f"{messages} messages came in, but {kept} clean + {rejected} rejects + {copies} duplicates")
@@ -93,9 +94,8 @@ def clean(job: Job) -> Table:
             f"{rejected} of {messages} messages were rejected: {worst}",
             hint="look at what input.paths names, or raise clean.max_reject_share",
         )
-    statistics = {"messages": messages, "duplicates": copies, "rejects": rejected, "reasons": reasons}
-    statistics[MADE_BY] = {"clean": settings.model_dump(mode="json")}
-    return done(job.publish(stage, written, statistics), "clean")
+    statistics = {"rejects": rejected, "reasons": reasons, MADE_BY: {"clean": settings.model_dump(mode="json")}}
+    return done(job.publish(stage, written, counted | statistics), "clean")
 
 
 def label(job: Job) -> Table:

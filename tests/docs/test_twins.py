@@ -24,6 +24,7 @@ from mailmill.docs.versions import Difference
 from mailmill.errors import ConfigError, DataError
 from mailmill.job import Job
 from mailmill.models.dataset import fragments
+from mailmill.storage.filesystems import join
 from mailmill.storage.manifests import File, content
 from mailmill.visible import in_markdown
 from tests import mail
@@ -242,23 +243,44 @@ def test_few_mails_are_counted_together_exactly_below_the_bound() -> None:
     assert gathering.joined({"a": 20}) == {"a": 20}
 
 
+def named(**values: int) -> facts.Facts:
+    """Facts of the clean table, by the rest of their names."""
+    full = {f"clean.{name}": value for name, value in values.items()}
+    return facts.Facts({name: facts.Fact(name, value, "q", "clean", "f") for name, value in full.items()}, {})
+
+
 def test_an_earlier_version_tells_of_few_mails_no_more(tmp_path: Path) -> None:
-    """It was kept when each value had its count."""
+    """It was kept when each value had its count, and domains their names."""
     workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
-    counts = {"domains.a.example": 1, "domains.b.example": 30, "languages.": 2, "zones.quote": 3}
-    before = facts.Facts(
-        {f"clean.counts.{k}": facts.Fact(f"clean.counts.{k}", n, "q", "clean", "f") for k, n in counts.items()}, {}
-    )
-    others = f"clean.counts.domains.{gathering.OTHERS}"
-    after = facts.Facts({others: facts.Fact(others, 1, "q", "clean", "f")}, {})
-    for day, found in enumerate((before, after), 1):
-        versions.keep(workspace, versions.document(found, [], f"2026-01-0{day}"))
+    counts = {"domains.b.example": 30, "languages.xx": 1, "languages.": 2, "zones.quote": 3}
+    before = versions.document(named(**{f"counts.{name}": n for name, n in counts.items()}), [], "2026-01-01")
+    workspace.storage.write(join(workspace.root, versions.FOLDER, "before.json"), json.dumps(before).encode())
+    versions.keep(workspace, versions.document(named(rows=1), [], "2026-01-02"), 9)
     assert [change.words for change in versions.compare(*versions.listed(workspace))] == [
-        "clean.counts.domains.b.example is gone (was 30)",
-        "clean.counts.domains.others (fewer than 20 mails each) is new: 1",
         "clean.counts.languages. is gone (was 2)",
         "clean.counts.zones.quote is gone (was 3)",
+        "clean.rows is new: 1",
     ]
+
+
+def test_versions_that_are_kept_outlive_no_domain_of_a_sender(tmp_path: Path) -> None:
+    """One that had left every table stood in them for ever."""
+    workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
+    found = named(**{"rows": 25, "counts.domains.quartz.example": 25})
+    document = versions.document(found, [], "2026-01-01")
+    versions.keep(workspace, document, 9)
+    (kept,) = (tmp_path / versions.FOLDER).iterdir()
+    assert "clean.rows" in kept.read_text()
+    assert "quartz" not in kept.read_text()
+    assert "quartz" in json.dumps(document), "the site's own facts have it, and go with it"
+
+
+def test_the_last_versions_are_kept(tmp_path: Path) -> None:
+    workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
+    for day in range(1, 6):
+        known = versions.keep(workspace, versions.document(named(rows=day), [], f"2026-01-0{day}"), 3)
+    assert [version.rows["clean"] for version in known] == [3, 4, 5]
+    assert versions.listed(workspace) == known
 
 
 def test_the_latest_version_is_the_one_built_last(tmp_path: Path) -> None:
@@ -266,7 +288,7 @@ def test_the_latest_version_is_the_one_built_last(tmp_path: Path) -> None:
     workspace = Job(mail.make_config(str(tmp_path), tmp_path, tmp_path)).workspace
     for day, rows in enumerate((10, 25, 10), 1):
         found = facts.Facts({"raw.rows": facts.Fact("raw.rows", rows, "q", "raw", "f")}, {})
-        versions.keep(workspace, versions.document(found, [], f"2026-01-0{day}"))
+        versions.keep(workspace, versions.document(found, [], f"2026-01-0{day}"), 9)
     known = versions.listed(workspace)
     assert [(v.rows["raw"], v.created, v.built) for v in known] == [
         (25, "2026-01-02", "2026-01-02"), (10, "2026-01-01", "2026-01-03")
@@ -282,7 +304,7 @@ def test_a_version_of_an_older_mailmill_is_read(tmp_path: Path) -> None:
         document = versions.document(found, [], f"2026-01-0{day}")
         if day == 1:
             del document["built"]
-        versions.keep(workspace, document)
+        versions.keep(workspace, document, 9)
     assert [(v.rows["raw"], v.built) for v in versions.listed(workspace)] == [(10, "2026-01-01"), (25, "2026-01-02")]
 
 
@@ -293,7 +315,7 @@ def test_a_version_that_cannot_be_read_ends_no_night(tmp_path: Path, caplog: pyt
     folder = tmp_path / versions.FOLDER
     for name in (found.version, "0123456789ab"):
         workspace.storage.write(str(folder / f"{name}.json"), json.dumps(document).encode()[:40])
-    versions.keep(workspace, document)  # of today's data: made anew
+    versions.keep(workspace, document, 9)  # of today's data: made anew
     assert [version.id for version in versions.listed(workspace)] == [found.version]
     assert f"{folder / '0123456789ab.json'} is damaged (JSONDecodeError)" in caplog.text
 

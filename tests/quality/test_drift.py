@@ -201,3 +201,14 @@ def test_figures_of_different_things_are_not_compared() -> None:
     assert "drift.label.polarity_auc.change" not in drift.facts(document(400, **before), document(400, **now))
     again = drift.facts(document(400, **before), document(400, **now | {"label.polarity_auc_of": "a"}))
     assert again["drift.label.polarity_auc.change"] == pytest.approx(-0.3)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "risen"),
+    [(0.5, None, 0.5), (0.5, 0.1, 0.5), (0.5, 0.5, None), (0.49, 0.5, None), (None, None, None)],
+)
+def test_copies_that_were_published_once_do_not_rise(
+    now: float | None, before: float | None, risen: float | None
+) -> None:
+    shares = ({"duplicates.share": share} if share is not None else {} for share in (now, before))
+    assert drift.copies_facts(*shares).get("drift.duplicates.share.risen_to") == risen

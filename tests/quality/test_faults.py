@@ -262,7 +262,7 @@ def test_the_command_line_ends_with_3(root: Path, capsys: pytest.CaptureFixture[
     with Job(box.config(root)) as job:
         assert guarded(lambda: pipeline.run(job)) == 3
     said = capsys.readouterr().err
-    assert "duplicates.share is 0.5, expected at most 0.45 (raw.input_not_doubled)" in said
+    assert "duplicates.share.risen_to is 0.5, expected at most 0.45 (raw.input_not_doubled)" in said
     assert "is the same mail below two of input.paths?" in said
     assert 'quality.accept=["raw.input_not_doubled", "raw.duplicates_not_rising"]' in said
 
@@ -288,3 +288,17 @@ def test_what_is_accepted_is_recorded(root: Path, caplog: pytest.LogCaptureFixtu
     assert found["input_not_doubled"] == found["duplicates_not_rising"] == "accepted"
     assert "raw.input_not_doubled" in caplog.text
     assert Workspace(Job(config).storage, config.run.work, config.tables).manifest("raw").rows == len(box.NUMBERS)
+
+
+def test_what_was_accepted_once_need_not_be_again(root: Path) -> None:
+    """As where kept mail is under another path: it was refused until the archive had grown by a fifth."""
+    whole, more = [box.message(n) for n in box.NUMBERS], [box.message(len(box.NUMBERS) + n) for n in range(29)]
+    box.write(root / "in", whole, "again.jsonl")
+    with Job(box.config(root, accept=["raw.input_not_doubled", "raw.duplicates_not_rising"])) as job:
+        pipeline.ingest(job)
+    box.write(root / "in", more, "more.jsonl")
+    with Job(box.config(root)) as job:
+        assert pipeline.ingest(job).manifest.statistics["duplicates"] == len(whole)
+    assert verdicts(box.config(root), "raw")["input_not_doubled"] == "not applicable"
+    box.write(root / "in", whole, "once-more.jsonl")
+    refused(box.config(root), pipeline.ingest, "raw.input_not_doubled")

@@ -20,6 +20,7 @@ import pytest
 
 from mailmill import pipeline, schemas
 from mailmill.config import Config, parse
+from mailmill.docs.summary import summarise
 from mailmill.errors import ConfigError, DataError, InfrastructureError
 from mailmill.job import Job
 from mailmill.stages import compacting, unread
@@ -110,6 +111,30 @@ def test_a_night_adds_files_and_rewrites_none(mailbox: Mailbox, monkeypatch: pyt
     assert second["raw"].rows - first["raw"].rows == rows["CleanKernel"] == rows["LabelsKernel"]
     assert rows["FeaturesKernel"] == second["clean"].rows - first["clean"].rows
     assert second["raw"].statistics["duplicates"] >= first["raw"].statistics["duplicates"] + 7
+
+
+def test_a_night_of_copies_is_counted(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies change no row of raw: clean was skipped, and what it says of all messages was that of the night before."""
+    mailbox.arrive(DAYS[0], 40)
+    first = mailbox.run()
+    rows = mapped(monkeypatch)
+    mailbox.arrive(DAYS[1], 0, again=7)
+    second = mailbox.run()
+    adds_up(second, 47)
+    assert not rows["CleanKernel"]
+    for name in ("clean", "rejects", "features"):
+        assert second[name].files == first[name].files, name
+    assert second["clean"].statistics["duplicates"] == first["clean"].statistics["duplicates"] + 7
+    with Job(mailbox.config()) as job:
+        said = summarise(job.workspace)
+    assert "\n47 messages = " in said
+    assert f"{job.workspace.root}/clean/{manifests.NAME}  {second['clean'].rows} rows" in said, "of both nights"
+    assert mailbox.run() == second
+    for path in sorted((mailbox.corpus / "mail").glob(f"{DAYS[1]}-*"))[:3]:
+        path.unlink()
+    third = mailbox.run()
+    adds_up(third, 44)
+    assert third["features"] == second["features"]
 
 
 def test_night_by_night_is_the_same_as_all_at_once(mailbox: Mailbox) -> None:
@@ -205,11 +230,86 @@ def test_what_is_gone_or_changed_is_read_again(change: str, mailbox: Mailbox, ca
     victim.unlink() if change == "gone" else victim.write_bytes(victim.read_bytes() + b"\r\nMore.\r\n")
     with caplog.at_level(logging.INFO, logger="mailmill"):
         found = mailbox.run()
-    assert "1 objects are gone or have changed" in caplog.text
+    anew = f"raw is made anew, of all {59 if change == 'gone' else 60} objects: "
+    said = next((r.levelname, r.getMessage()) for r in caplog.records if anew in r.getMessage())
+    lost = ("WARNING", f"{anew}1 objects are gone, e.g. {victim}")
+    assert said == (lost if change == "gone" else ("INFO", f"{anew}1 objects have changed or moved"))
     adds_up(found, 59 if change == "gone" else 60)
     whole = mailbox.run(work="fresh")
     ours, theirs = ({n: m.fingerprint for n, m in run.items() if n != "ledger"} for run in (found, whole))
     assert ours == theirs  # the ledger names the day, and midnight may lie between the two
+
+
+def in_folders(mailbox: Mailbox, *days: str) -> Path:
+    """Twenty mails a day, each day's in a folder of its own; the folder of all."""
+    inbox = mailbox.corpus / "mail"
+    for day in days:
+        mailbox.arrive(day if day[0] == "2" else DAYS[0], 20)
+        (inbox / day).mkdir()
+        for path in inbox.glob("*.eml"):
+            path.rename(inbox / day / path.name)
+    return inbox
+
+
+def ingested(mailbox: Mailbox, *overrides: str) -> dict[str, Any]:
+    with Job(mailbox.config(*overrides)) as job:
+        return dict(pipeline.ingest(job).manifest.statistics)
+
+
+def test_a_mailbox_that_is_not_mounted_is_refused(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Its mail left all tables, and the night ended with 0."""
+    inbox = in_folders(mailbox, *DAYS[:2])
+    ingested(mailbox)
+    (inbox / DAYS[0]).rename(mailbox.folder / "unmounted")
+    (inbox / DAYS[0]).mkdir()
+    with pytest.raises(DataError, match=f"{DAYS[0]} is empty, and 20 objects were taken from there") as refused:
+        ingested(mailbox)
+    assert "ingest.drop_emptied = true" in refused.value.hint
+    assert ingested(mailbox, "ingest.drop_emptied=true")["objects"] == 20
+    assert any(r.levelname == "WARNING" and "20 objects are gone, e.g." in r.getMessage() for r in caplog.records)
+    assert ingested(mailbox)["objects"] == 20, "once is enough"
+
+
+def test_a_folder_that_is_archived_leaves_with_a_warning(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    inbox = in_folders(mailbox, *DAYS)
+    ingested(mailbox)
+    (inbox / DAYS[0]).rename(mailbox.folder / "archive")
+    assert ingested(mailbox)["objects"] == 40
+    (inbox / DAYS[1]).rename(mailbox.folder / "archive2")
+    (inbox / DAYS[1]).mkdir()
+    assert ingested(mailbox, "ingest.keep_gone=true")["objects"] == 40, "nothing leaves"
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING" and "anew" in r.getMessage()]
+    assert len(warned) == 1
+    assert f"20 objects are gone, e.g. {inbox / DAYS[0]}/" in warned[0]
+
+
+def test_mail_that_moves_is_not_gone(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    """A Maildir's `new` is emptied by whoever reads the mail."""
+    inbox = in_folders(mailbox, "new", "cur")
+    ingested(mailbox)
+    for path in sorted((inbox / "new").iterdir())[1:]:
+        path.rename(inbox / "cur" / f"{path.name}:2,S")
+    assert ingested(mailbox)["objects"] == 40
+    assert not [r for r in caplog.records if r.levelname == "WARNING"]
+    next((inbox / "new").iterdir()).unlink()
+    assert ingested(mailbox)["objects"] == 39
+    assert "1 objects are gone" in caplog.text
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_mail_of_a_day_that_is_run_again_and_gone(
+    keep: bool, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It left the tables without a line."""
+    for day in DAYS:
+        inbox = in_folders(mailbox, day)
+        ingested(mailbox, f"ingest.as_of={day}")
+    shutil.rmtree(inbox / DAYS[1])
+    assert ingested(mailbox, f"ingest.as_of={DAYS[1]}", f"ingest.keep_gone={keep}")["objects"] == (60 if keep else 20)
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warned == (
+        [] if keep else [f"mail leaves the tables: 20 objects are gone, e.g. {inbox / DAYS[1]}/{DAYS[1]}-0000.eml"]
+    )
 
 
 def harm(table: Manifest, mailbox: Mailbox, how: str) -> Path:
@@ -383,7 +483,8 @@ def test_an_upgrade_says_what_is_made_anew_and_what_is_gone(
     mailbox.arrive(DAYS[0], 40)
     mailbox.run()
     assert "anew" not in caplog.text
-    for path in sorted((mailbox.corpus / "mail").glob("*.eml"))[:5]:
+    gone = sorted((mailbox.corpus / "mail").glob("*.eml"))[:5]
+    for path in gone:
         path.unlink()
     code = manifests.code_version()
     monkeypatch.setattr(manifests, "code_version", lambda: "0+changed")
@@ -391,7 +492,7 @@ def test_an_upgrade_says_what_is_made_anew_and_what_is_gone(
     said = [(r.levelname, r.getMessage()) for r in caplog.records if "made anew" in r.getMessage()]
     why = f"mailmill {code} made it, this is 0+changed"
     assert said == [
-        ("WARNING", f"raw is made anew, of all 35 objects: {why}; 5 objects are gone or have changed"),
+        ("WARNING", f"raw is made anew, of all 35 objects: {why}; 5 objects are gone, e.g. {gone[0]}"),
         *(("INFO", f"{name} is made anew: {why}") for name in ("clean", "labels", "features")),
     ]
 
@@ -789,7 +890,7 @@ def test_identities() -> None:
     assert ledger.identity(a) == ledger.identity(SourceObject("p", 1, "e", 9.0)), "a date alone is no new content"
     others = [SourceObject("p2", 1, "e"), SourceObject("p", 2, "e"), SourceObject("p", 1, "e2")]
     assert len({ledger.identity(x) for x in [a, *others]}) == 4
-    assert ledger.fresh([a, others[0]], [a, others[1]]) == ([others[0]], 1)
+    assert ledger.fresh([a, others[0]], [a, others[1]]) == ([others[0]], [others[1]])
 
 
 def test_what_cannot_be_read_is_named_where_nothing_is_published(

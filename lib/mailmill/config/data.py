@@ -73,6 +73,7 @@ class IngestSection(Section):
     batch_bytes: Bytes = 32 * 2**20
     batch_objects: int = Field(2000, ge=1)
     keep_gone: bool = Field(False, description="mail stays whose object was deleted since, or written anew")
+    drop_emptied: bool = Field(False, description="mail of a folder that was emptied leaves; else: is it mounted?")
     as_of: date | None = Field(None, description="take the mail of days (UTC) up to this one alone")
 
 

@@ -30,4 +30,5 @@ class DocsSection(Section):
     sample_rows: int = Field(200_000, ge=1_000, description="test rows at most behind slices, curves and intervals")
     words: Literal["package", "always", "never"] = Field("package", description="show telling words: of which vectors")
     country: Country | None = Field(None, description="ISO 3166: training's energy is measured there")
+    versions: int = Field(100, ge=2, description="how many documented versions of the data are kept for `docs diff`")
     examples: int = Field(0, ge=0, le=50, description="mistakes to show for each model, redacted; 0: none")

@@ -153,8 +153,7 @@ def build(
     storage = workspace.storage
     now = datetime.now(UTC).isoformat(timespec="seconds")
     document = versions.document(documents.facts, documents.sheets, now)
-    versions.keep(workspace, document)
-    known = versions.listed(workspace)
+    known = versions.keep(workspace, document, config.docs.versions)
     changes = list(versions.compare(known[-2], known[-1])) if len(known) > 1 else []
     cards = make_cards(documents.cards, material) if material else []
     validation = VALIDATION if storage.exists(join(place(config), VALIDATION)) else None

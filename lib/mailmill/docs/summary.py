@@ -7,16 +7,15 @@ from typing import Any
 
 from mailmill.models import standing
 from mailmill.storage.filesystems import join
-from mailmill.storage.manifests import content
+from mailmill.storage.manifests import NAME, content
 from mailmill.storage.tables import Workspace
 from mailmill.visible import visible
 
-PLACES = {
+TABLES = {
     "clean table": "clean",
     "rejects": "rejects",
     "labels": "labels",
     "features": "features",
-    "metrics": "metrics",
     "scores": "scores",
 }
 #: Characters of a class's name that are shown: two classes may begin alike.
@@ -53,15 +52,15 @@ def summarise(workspace: Workspace) -> str:
         figures = content(workspace.storage, workspace.uri_of(metrics.table), metrics, "metrics.json")
         lines += ["", *_figures(json.loads(figures))]
     lines.append("")
-    for title, name in PLACES.items():
-        if found := workspace.find(name):
-            lines.append(f"{title:<12} {join(workspace.root, name, f'run_id={found.run_id}')}")
+    for title, name in TABLES.items():
+        if found := workspace.find(name):  # its folder holds files of the version before, too
+            lines.append(f"{title:<12} {join(workspace.root, name, NAME)}  {found.rows} rows")
     scores = workspace.find("scores")
     chosen = metrics.statistics["chosen"] if metrics and not outdated else ""
     scoring = workspace.find(f"models/{scores.statistics['model'] if scores else chosen}")
-    if scoring:
-        place = join(workspace.root, scoring.table, f"run_id={scoring.run_id}")
-        lines.append(f"{'model':<12} {place}")
+    for title, made in (("metrics", metrics), ("model", scoring)):
+        if made:
+            lines.append(f"{title:<12} {join(workspace.root, made.table, f'run_id={made.run_id}')}")
     return "\n".join(lines)
 
 

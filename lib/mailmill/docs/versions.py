@@ -1,7 +1,8 @@
 """Versions of the documentation that stay, and what changed between two of them, in words and figures.
 
-Every build keeps the facts of its version of the data as `docs/versions/<id>.json` in the workspace: a few
-kilobytes that outlive the tables, so that a question about last month's data has an answer. A version's id is a
+Every build keeps the facts and answers of its version of the data as `docs/versions/<id>.json` in the workspace, some
+200 KB that outlive the tables, so that a question about last month's data has an answer; `docs.versions` of them, for
+each build reads all. Senders' domains are left out: what has left the tables shall not stand here. A version's id is a
 hash of its facts, so building twice from the same data keeps one file. One that cannot be read is left out, with a
 warning: what is kept beside a night's tables ends no night.
 """
@@ -85,12 +86,21 @@ def document(facts: Facts, sheets: Sequence[Sheet], built: str) -> dict[str, Any
     }
 
 
-def keep(workspace: Workspace, found: dict[str, Any]) -> None:
-    """Keep `document`'s result among the versions; `created`, the date of a version's first build, stays."""
-    uri = join(workspace.root, FOLDER, f"{found['version']}.json")
+def keep(workspace: Workspace, found: dict[str, Any], most: int) -> list[Version]:
+    """Keep `document`'s result among the versions, `most` of them; `created`, the date of its first build, stays.
+
+    The versions that are kept, as `listed` has them.
+    """
+    folder = join(workspace.root, FOLDER)
+    uri = join(folder, f"{found['version']}.json")
+    found = {**found, "facts": [fact for fact in found["facts"] if not _of_sender(fact["name"])]}
     if workspace.storage.exists(uri) and (before := _read(workspace, uri)):
-        found = {**found, "created": before.created}
+        found["created"] = before.created
     workspace.storage.write(uri, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
+    known = listed(workspace)
+    for version in known[:-most]:
+        workspace.storage.delete(join(folder, f"{version.id}.json"))
+    return known[-most:]
 
 
 def listed(workspace: Workspace) -> list[Version]:
@@ -135,6 +145,11 @@ def compare(before: Version, after: Version) -> Iterator[Difference]:
             yield Difference(f"answer {name}", a_[1], b_[1])
 
 
+def _of_sender(name: str) -> bool:
+    """Whether a fact counts the mails of a sender's domain."""
+    return name.split(".")[1:3] == ["counts", "domains"]
+
+
 def _read(workspace: Workspace, uri: str) -> Version | None:
     """The version that is kept at `uri`; None, and a warning, where it is damaged, or not ours to read."""
     try:
@@ -155,7 +170,8 @@ def _parse(content: bytes, uri: str) -> Version:
         found = json.loads(content)
         if found["format"] != FORMAT:
             raise DataError(f"{uri} is not a version of the documentation")
-        facts = {fact.name: fact for entry in found["facts"] if shown(fact := Fact(**entry))}
+        known = [fact for entry in found["facts"] if shown(fact := Fact(**entry)) and not _of_sender(fact.name)]
+        facts = {fact.name: fact for fact in known}
         answers = {name: (status, text) for name, (status, text) in found["answers"].items()}
         return Version(found["version"], found["created"], found.get("built", found["created"]), facts, answers)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -137,6 +137,16 @@ def _largest(found: Mapping[str, float | None]) -> dict[str, Any]:
     return {"drift.largest_psi": indices[worst], "drift.largest_psi_of": worst} if worst else {}
 
 
+def copies_facts(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """drift.duplicates.share.risen_to: the share of exact copies, where it is above that of the version before.
+
+    A first version's is above none. As many as were published once, and so accepted, do not rise.
+    """
+    share, known = now.get("duplicates.share"), before.get("duplicates.share")
+    risen = share is not None and (known is None or share > known)
+    return {"drift.duplicates.share.risen_to": share} if risen else {}
+
+
 def day_facts(days: Mapping[str, int], before: Mapping[str, int] | None) -> dict[str, float | str | None]:
     """Has a day lost mail? volume.day_kept: least (mails now / mails before) over days that had `LEAST_DAY` before.
 

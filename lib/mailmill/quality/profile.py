@@ -138,9 +138,10 @@ def profile(
     if table.name == "labels":
         found.values |= drift.anchor_facts(before.anchors if before else {}, anchors)
     document = found.document(table.name, table.fingerprint)
-    if before:
-        found.values |= drift.facts(before.document, document)
-        document = found.document(table.name, table.fingerprint) | {"before": before.document["fingerprint"]}
+    found.values |= drift.copies_facts(document["facts"], before.facts if before else {})
+    found.values |= drift.facts(before.document, document) if before else {}
+    document = found.document(table.name, table.fingerprint)
+    document |= {"before": before.document["fingerprint"]} if before else {}
     return Profile(document, tally.sample, anchors)
 
 

@@ -1,7 +1,7 @@
 """Ingest: objects -> `raw`, a partition a day. The raw table grows; what was taken is not read again.
 
 `raw` holds each message once, whatever day its copies came on. Files of a day are a function of its objects and of
-the keys before them, so a day that is run again (`--as-of`) has the same bytes.
+the keys before them, so a day that is run again (`--as-of`) has the same bytes, if its objects are the same.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from mailmill.errors import DataError
 from mailmill.job import Job, done, outdated, skipped
 from mailmill.progress import watch
 from mailmill.stages import unread
+from mailmill.stages.gone import Gone
 from mailmill.stages.unread import Unread
 from mailmill.storage import duplicates, ledger, loading, manifests
 from mailmill.storage.containers import Limits
@@ -43,7 +44,8 @@ def ingest(job: Job, taken_for: str = "") -> Table:
     An object that cannot be read at all (it is gone, or not ours to read) is counted as `unread`, and tried again.
     Raises InfrastructureError where that is all that is new, unless it is what an earlier night found as well.
     Where an object that was taken is gone or has changed, all are read again, unless `ingest.keep_gone`; likewise
-    after a change of code or settings. `ingest.as_of`: the tables as they were at the end of that day; with
+    after a change of code or settings. Raises DataError where a folder of such is empty, see `gone.Gone`.
+    `ingest.as_of`: the tables as they were at the end of that day, made of the mail that is there; with
     `ingest.keep_gone`, which never gives up mail that was taken, no more than that later mail is not taken.
     `taken_for`: see `TAKEN_FOR`.
     """
@@ -51,19 +53,25 @@ def ingest(job: Job, taken_for: str = "") -> Table:
     as_of = settings.as_of.isoformat() if settings.as_of else None
     day = as_of or datetime.now(UTC).date().isoformat()
     emptied = settings.keep_gone and job.workspace.find("raw") is not None  # a landing place may be empty
-    listed = _up_to(as_of, job.inputs(emptied))
+    found = job.inputs(emptied)
+    listed = _up_to(as_of, found)
     if not listed and not emptied:
         raise DataError(f"no mail up to {day} in {', '.join(job.config.input.paths)}", hint="see --as-of")
-    parameters = settings.model_dump(mode="json", exclude={"as_of", "keep_gone"})
+    parameters = settings.model_dump(mode="json", exclude={"as_of", "keep_gone", "drop_emptied"})
     stage = job.stage({"objects": fingerprint_objects(listed)}, [parameters], OUTPUTS)
     if Unread().stand(stage):
         return skipped(stage, "raw")
-    before = None if settings.keep_gone else as_of  # objects of a day that is taken again may be gone
-    base = _base(stage, before, settings.keep_gone)
-    new, gone = ledger.fresh(listed, base.objects if base else ())
+    known = _base(stage, settings.keep_gone)
+    base = known.before(as_of) if known and as_of and not settings.keep_gone else known
+    new, missing = ledger.fresh(listed, base.objects if base else ())
     why = outdated(stage)
-    if base is None or ((gone or why) and not settings.keep_gone):
-        _tell_of_all(why, len(listed), gone)
+    if not settings.keep_gone:
+        gone = _gone(known, base, missing, found)
+        if not (settings.drop_emptied or taken_for):
+            gone.require_mounted(job.config.input.paths)
+        anew = f"raw is made anew, of all {len(listed)} objects" if why or missing else ""
+        _tell(anew, why, gone, logging.INFO if taken_for else logging.WARNING)
+    if base is None or ((missing or why) and not settings.keep_gone):
         base, new = Base(), listed
     elif why:
         log.info("raw stays as it was taken, with ingest.keep_gone: %s", why)
@@ -76,13 +84,18 @@ def ingest(job: Job, taken_for: str = "") -> Table:
     return _take(job, stage, base, new, day, {TAKEN_FOR: taken_for} if taken_for else {})
 
 
-def _tell_of_all(why: str, listed: int, gone: int) -> None:
-    """Say that all objects are read again, and why; a warning where other code or settings take mail along that is gone
-    from where it was read."""
-    reasons = [why, f"{gone} objects are gone or have changed" if gone else ""]
-    if any(reasons):
-        level = logging.WARNING if all(reasons) else logging.INFO
-        log.log(level, "raw is made anew, of all %d objects: %s", listed, "; ".join(filter(None, reasons)))
+def _gone(known: Base | None, base: Base | None, missing: list[SourceObject], found: list[SourceObject]) -> Gone:
+    """What is gone of all that was taken: of the base (`missing`), and of days that are taken again."""
+    days = known.taken if known and base else {}
+    again = [taken for day, objects in days.items() if base and day not in base.taken for taken in objects]
+    return Gone([*missing, *(ledger.fresh(found, again)[1] if again else [])], found)
+
+
+def _tell(anew: str, why: str, gone: Gone, level: int) -> None:
+    """Say that all objects are read again (`anew`), and why; at `level` that mail leaves the tables, being gone."""
+    if anew or gone.lost:
+        said = "; ".join(filter(None, [why, gone.words]))
+        log.log(level if gone.lost else logging.INFO, "%s: %s", anew or "mail leaves the tables", said)
 
 
 def _up_to(as_of: str | None, found: list[SourceObject]) -> list[SourceObject]:
@@ -231,7 +244,7 @@ def _known(job: Job, stage: Stage, fresh: Table, base: Base) -> list[str]:
     return found
 
 
-def _base(stage: Stage, before: str | None, keep_gone: bool) -> Base | None:
+def _base(stage: Stage, keep_gone: bool) -> Base | None:
     """What stays of the published tables; None: all mail is read again, which loses none but with `keep_gone`."""
     if stage.previous["raw"] is None:
         return None
@@ -242,7 +255,7 @@ def _base(stage: Stage, before: str | None, keep_gone: bool) -> Base | None:
         mend = manifests.anew(stage.workspace.uri_of("raw"))
         raise DataError(f"{lost[0]} is gone or cut", hint=f"restore it from a backup, or {mend}")
     try:
-        return ledger.base(stage, before)
+        return ledger.base(stage)
     except ledger.Mismatch as error:
         if keep_gone:
             raise

@@ -1,6 +1,6 @@
 """The ledger: which objects the raw table was made from, so that a nightly run takes only what is new.
 
-    base = what of the raw table stays: partitions of days before the one that is taken
+    base = what of the raw table stays; with `--as-of`, partitions of days before that one
     new  = objects listed now - objects in the ledger of the base
 
 A run appends files under `day=DATE/` and a part to the ledger; nothing is written again. The raw table's manifest is
@@ -15,6 +15,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -47,19 +49,32 @@ class Mismatch(DataError):
 
 @dataclass(frozen=True)
 class Base:
-    """What a growing raw table keeps: files of raw, raw_rejects and ledger, the objects in them, counts by day."""
+    """What a growing raw table keeps: files of raw, raw_rejects and ledger, objects in them and counts, both by day."""
 
     written: list[Written] = field(default_factory=list)
-    objects: list[SourceObject] = field(default_factory=list)
+    taken: dict[str, list[SourceObject]] = field(default_factory=dict)
     days: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @cached_property
+    def objects(self) -> list[SourceObject]:
+        """The objects of all days."""
+        return list(chain.from_iterable(self.taken.values()))
+
+    def before(self, day: str) -> Base:
+        """What was taken on days before this one."""
+        if all(known < day for known in self.days):
+            return self
+        written = [(name, file) for name, file in self.written if day_of(file) < day]
+        taken = {known: objects for known, objects in self.taken.items() if known < day}
+        return Base(written, taken, {known: counts for known, counts in self.days.items() if known < day})
 
     def table(self, stage: Stage, name: str) -> Table:
         """The kept part of one output."""
         return stage.draft(name, self.written, stage.outputs[name])
 
 
-def base(stage: Stage, before: str | None) -> Base | None:
-    """What was published before, of days before `before` (None: all). None where nothing was.
+def base(stage: Stage) -> Base | None:
+    """What was published before; None where nothing was.
 
     Raises Mismatch where raw, raw_rejects and ledger do not go together.
     """
@@ -70,12 +85,7 @@ def base(stage: Stage, before: str | None) -> Base | None:
     kept: list[Written] = [(first, file) for file in raw.files]
     for name in others:
         kept += [(name, file) for file in _as_committed(stage, name, raw)]
-    days: dict[str, dict[str, int]] = raw.statistics["days"]
-    if before is not None:
-        kept = [(name, file) for name, file in kept if day_of(file) < before]
-        days = {day: counts for day, counts in days.items() if day < before}
-    ledger = stage.draft("ledger", kept, SCHEMA)
-    return Base(kept, _objects(ledger), days)
+    return Base(kept, _taken(stage.draft("ledger", kept, SCHEMA)), raw.statistics["days"])
 
 
 def day_of(file: File) -> str:
@@ -89,14 +99,13 @@ def identity(found: SourceObject) -> bytes:
     return hashlib.blake2b(f"{found.name}\0{found.size}\0{found.etag}".encode(), digest_size=16).digest()
 
 
-def fresh(objects: Iterable[SourceObject], taken: Iterable[SourceObject]) -> tuple[list[SourceObject], int]:
-    """The objects that are not among those taken, and how many of those taken are no longer there as they were."""
+def fresh(
+    objects: Iterable[SourceObject], taken: Iterable[SourceObject]
+) -> tuple[list[SourceObject], list[SourceObject]]:
+    """The objects that are not among those taken, and those taken that are no longer there as they were."""
     listed = {identity(found): found for found in objects}
-    gone = 0
-    for known in taken:
-        if listed.pop(identity(known), None) is None:
-            gone += 1
-    return list(listed.values()), gone
+    missing = [known for known in taken if listed.pop(identity(known), None) is None]
+    return list(listed.values()), missing
 
 
 def write(objects: Sequence[SourceObject], day: str, sink: Sink) -> list[Written]:
@@ -142,9 +151,10 @@ def _as_committed(stage: Stage, name: str, raw: Manifest) -> list[File]:
     )
 
 
-def _objects(ledger: Table) -> list[SourceObject]:
-    found = []
+def _taken(ledger: Table) -> dict[str, list[SourceObject]]:
+    found: dict[str, list[SourceObject]] = {}
     for scan in ledger.scans():
-        for batch in scan.batches(SCHEMA.names[:4]):
-            found += [SourceObject(*row) for row in zip(*(c.to_pylist() for c in batch.columns), strict=True)]
+        for batch in scan.batches(SCHEMA.names):
+            for *row, day in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                found.setdefault(day, []).append(SourceObject(*row))
     return found

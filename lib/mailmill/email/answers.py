@@ -11,8 +11,9 @@ from mailmill.email.evidence import EVIDENCE_ZONES, WEAK, evidence_of
 from mailmill.email.markup import Token
 from mailmill.email.patterns import PATTERNS
 
-#: So many characters above a quote may announce answers, and so many beside an announcement belong to it.
-_MAX_TEXT: Final = 20_000
+#: So many characters of a text, at its beginning and at its end, may announce answers below it, and so many beside an
+#: announcement belong to it.
+_EDGE: Final = 400
 _BESIDE: Final = 20
 #: The hue of an announcement that names none.
 ANY: Final = "any"
@@ -35,8 +36,11 @@ _MARK: Final = ' data-marker="answer"'
 
 def announced(text: str) -> str:
     """The hue in which answers are announced to stand in what is quoted below the text, `ANY`, or ''."""
-    text = text[-_MAX_TEXT:].lower()
-    if not any([word in text for word in PATTERNS.answers]):
+    text = (text if len(text) <= 2 * _EDGE else f"{text[:_EDGE]}\n{text[-_EDGE:]}").lower()
+    for stem, words in PATTERNS.answers.items():  # "recommend" holds a stem of "comments"
+        if stem in text and any([word in text for word in words]):
+            break
+    else:
         return ""
     found = PATTERNS.answers_inside.search(text)
     while found is not None:

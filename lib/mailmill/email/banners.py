@@ -69,7 +69,9 @@ def framed_desk_rule(bares: Sequence[str], i: int) -> str:
     bare = bares[i]
     if bare[0] == "[":
         return desk_rule(bare) if bare[-1] == "]" else ""
-    if i + 1 == len(bares) or not bares[i + 1] or any(map(str.isalnum, bare)):
+    if bare[0].isalnum() or bare[-1].isalnum() or i + 1 == len(bares) or not bares[i + 1]:
+        return ""
+    if any(map(str.isalnum, bare)):
         return ""
     return desk_rule(bares[i + 1])
 

@@ -101,7 +101,7 @@ class Patterns:
     legal_weak: re.Pattern[str]
     gateway: re.Pattern[str]
     outside: re.Pattern[str]
-    answers: tuple[str, ...]
+    answers: Mapping[str, Sequence[str]]
     answered: tuple[str, ...]
     answers_inside: re.Pattern[str]
     hues: Mapping[str, re.Pattern[str]]
@@ -160,7 +160,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         outside=_any_word([word for t in tables for word in t["outside"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
-        answers=tuple(word for t in tables for word in t["answers"]),
+        answers=_by_stem([word for t in tables for word in t["answers"]]),
         answered=tuple(f" {word}" for t in tables for word in t["answered"]),
         answers_inside=_answers_inside(tables),
         hues={hue: _any_word([rf"{t['hues'][hue]}\b" for t in tables]) for hue in ("red", "green", "blue")},
@@ -172,6 +172,14 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         sentence_words=frozenset(word for t in tables for word in t["sentence_words"].split()),
         languages=tuple(t["code"] for t in tables),
     )
+
+
+def _by_stem(words: Iterable[str], size: int = 5) -> dict[str, tuple[str, ...]]:
+    """The words by their first characters, which languages share: one search for many."""
+    found: dict[str, tuple[str, ...]] = {}
+    for word in sorted({*words}):
+        found[word[:size]] = (*found.get(word[:size], ()), word)
+    return found
 
 
 def _answers_inside(tables: Iterable[Mapping[str, Any]]) -> re.Pattern[str]:

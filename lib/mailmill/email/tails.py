@@ -252,7 +252,7 @@ def _ends(line: Line) -> bool:
 
 def is_row(bare: str) -> bool:
     """Is a line nothing but signs?"""
-    return not any(map(str.isalnum, bare))
+    return not (bare[:1].isalnum() or bare[-1:].isalnum() or any(map(str.isalnum, bare)))
 
 
 def is_item(lines: Lines, i: int) -> bool:

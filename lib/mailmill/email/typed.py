@@ -73,8 +73,7 @@ def _added(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     A blank line, a tag or a sign-off parts them from who signs. They say something, hold no way to reach anybody, and
     are no quotation. Standard texts end a signature.
     """
-    found: list[int] = []
-    paragraph: list[int] = []
+    paragraphs: list[list[int]] = []
     told = False
     for i in solid:
         line, mark = lines[i], marks[i]
@@ -84,14 +83,20 @@ def _added(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
         if not told or not _is_signature(mark):
             break
         parts = any([line.rule(kind) for kind in ("mobile", "signoff", "thanks")])
-        if paragraph and (parts or i > paragraph[-1] + 1):
-            if _is_standard(lines, paragraph):
-                return found
-            found += _said(lines, paragraph)
-            paragraph = []
+        if not paragraphs or parts or (paragraphs[-1] and i > paragraphs[-1][-1] + 1):
+            paragraphs.append([])
         if not parts:
-            paragraph.append(i)
-    return found if _is_standard(lines, paragraph) else found + _said(lines, paragraph)
+            paragraphs[-1].append(i)
+    found: list[int] = []
+    looked = 0
+    for k, paragraph in enumerate(paragraphs):
+        if not _says(lines, paragraph):
+            continue
+        if any([_is_standard(lines, each) for each in paragraphs[looked : k + 1]]):
+            break
+        looked = k + 1
+        found += paragraph
+    return found
 
 
 def _is_signature(mark: tuple[str, str]) -> bool:
@@ -105,9 +110,9 @@ def _is_standard(lines: Lines, paragraph: list[int]) -> bool:
     return is_legal(" ".join([lines.bares[i] for i in paragraph]))
 
 
-def _said(lines: Lines, paragraph: list[int]) -> list[int]:
-    """The paragraph, if it says something."""
+def _says(lines: Lines, paragraph: list[int]) -> bool:
+    """Does the paragraph say something?"""
     told = [lines[i] for i in paragraph]
-    if not any(map(tells, told)) or told[0].shape.name or told[0].bare[0] in QUOTATION:
-        return []
-    return [] if any([line.shape.contact or line.rule("contact") for line in told]) else paragraph
+    if not any([tells(line) for line in told]) or told[0].shape.name or told[0].bare[0] in QUOTATION:
+        return False
+    return not any([line.shape.contact or line.rule("contact") for line in told])

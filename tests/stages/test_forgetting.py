@@ -216,8 +216,10 @@ def test_others_stay_and_counts_add_up(keep: bool, mailbox: Mailbox) -> None:
 
 
 @pytest.mark.parametrize("keep", [True, False])
-@pytest.mark.parametrize("why", ["delivered again", "other code", "all is read again"])
-def test_it_does_not_come_back(why: str, keep: bool, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("why", ["delivered again", "other code", "all is read again", "gone at the source"])
+def test_it_does_not_come_back(
+    why: str, keep: bool, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     keeping = f"ingest.keep_gone={str(keep).lower()}"
     mailbox.ingest(keeping)
     sources, keys = mailbox.sources(), mailbox.keys()
@@ -232,10 +234,13 @@ def test_it_does_not_come_back(why: str, keep: bool, mailbox: Mailbox, monkeypat
         rows += 1
     elif why == "other code":
         monkeypatch.setattr(manifests, "code_version", lambda: "another")
+    elif why == "gone at the source":
+        mailbox.gone()
     else:
         next(path for path in sorted(mailbox.objects.rglob("*.eml")) if "zebulon" not in path.name).touch()
     found = mailbox.ingest(keeping)
     adds_up(found)
+    assert "gone" not in caplog.text, "an object without a name is not missed"
     assert abs(found["raw"].rows - rows) <= (why == "all is read again")
     assert not {source for source in mailbox.sources() - sources if "zebulon" in source}
     assert not keys & set(Job(mailbox.config()).workspace.open("raw", schemas.RAW).read(["key"])["key"].to_pylist())

@@ -18,6 +18,7 @@ from mailmill import __version__, blas, schemas  # noqa: F401 - `blas` before wh
 from mailmill.commands import docs as cli_docs
 from mailmill.commands import interrupt, streams
 from mailmill.commands.compact import compact
+from mailmill.commands.forget import forget
 from mailmill.commands.outcome import guarded
 from mailmill.commands.runs import runs
 from mailmill.commands.score import one_message, score
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 ORDER = (
     "run", "ingest", "clean", "label", "glove", "features", "search", "train", "evaluate", "score", "docs", "compact",
-    "runs", "corpus", "engines",
+    "forget", "runs", "corpus", "engines",
 )  # fmt: skip
 
 
@@ -252,7 +253,7 @@ def engines() -> None:
     click.echo(f"auto      {choose(EngineSection())}")
 
 
-for _command in (score, compact, runs):
+for _command in (score, compact, forget, runs):
     cli.add_command(_command)
 
 

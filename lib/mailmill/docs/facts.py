@@ -20,7 +20,7 @@ VOLATILE = frozenset(
     | {"taken", "unread", "kwh", "co2_kg", "gradient_norm", "slope", "offset"}
 )
 #: Parts of names under which figures depend on when, after what or how the data was made: days, drift, how a fit went.
-PASSING = frozenset({"days", "companions", "untaken", "drift", "volume", "kept_share", "evidence"})
+PASSING = frozenset({"days", "companions", "companions_before", "untaken", "drift", "volume", "kept_share", "evidence"})
 #: Numbers of logistic regression agree between engines to many digits, and not to the last bit.
 ROUNDED = ("models.", "scores.")
 #: Below these the parts of names are the data's own: a class may be called "run", or a domain end in ".code".

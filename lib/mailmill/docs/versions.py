@@ -103,6 +103,19 @@ def keep(workspace: Workspace, found: dict[str, Any], most: int) -> list[Version
     return known[-most:]
 
 
+def forget(workspace: Workspace) -> None:
+    """Take out of the versions that are kept what earlier builds kept and may name a person."""
+    folder = join(workspace.root, FOLDER)
+    for name in workspace.storage.children(folder):
+        uri = join(folder, name)
+        if name.endswith(".json") and _read(workspace, uri):
+            found = json.loads(workspace.storage.read(uri))
+            lasting = [fact for fact in found["facts"] if not _of_sender(fact["name"])]
+            if len(lasting) < len(found["facts"]):
+                found["facts"] = lasting
+                workspace.storage.write(uri, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
+
+
 def listed(workspace: Workspace) -> list[Version]:
     """The versions that are kept, the one built last at the end."""
     folder = join(workspace.root, FOLDER)

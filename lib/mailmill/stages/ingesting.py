@@ -23,7 +23,7 @@ from mailmill.progress import watch
 from mailmill.stages import unread
 from mailmill.stages.gone import Gone
 from mailmill.stages.unread import Unread
-from mailmill.storage import duplicates, ledger, loading, manifests
+from mailmill.storage import duplicates, forgotten, ledger, loading, manifests
 from mailmill.storage.containers import Limits
 from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.ledger import Base
@@ -125,8 +125,8 @@ def _take(job: Job, stage: Stage, base: Base, new: list[SourceObject], day: str,
     planned = plan_batches(new, settings.batch_bytes, settings.batch_objects)
     batches = [loading.Batch(number, tuple(batch)) for number, batch in enumerate(planned)]
     limits = Limits(settings.max_message_bytes, settings.max_archive_bytes)
-    sink = stage.sink_for({name: OUTPUTS[name] for name in ("raw", "raw_rejects")} | {"unread": loading.UNREAD})
-    task = loading.Loading(job.storage, sink, limits, f"day={day}")
+    sink = stage.sink_for({name: OUTPUTS[name] for name in ("raw", "raw_rejects")} | loading.SCRATCH)
+    task = loading.Loading(job.storage, sink, limits, f"day={day}", forgotten.keys(job.workspace))
     written: list[Written] = []
     if batches:
         with watch("ingest", len(new), "objects") as progress:
@@ -171,14 +171,17 @@ def _publish(
     known = days.setdefault(day, dict.fromkeys(ledger.COUNTS, 0))
     days[day] = {name: known[name] + counts[name] for name in ledger.COUNTS}
     if taken:
-        written += ledger.write(taken, day, stage.sink_for({"ledger": ledger.SCHEMA}))
+        held = stage.draft("nameless", written, loading.NAMELESS).scans()
+        names = {name for scan in held for name in scan.read()["source"].to_pylist()}
+        known_now = [ledger.nameless(found) if found.name in names else found for found in taken]
+        written += ledger.write(known_now, day, stage.sink_for({"ledger": ledger.SCHEMA}))
     written = base.written + written
     rejects = stage.draft("raw_rejects", written, schemas.REJECTS)
     reasons = job.reasons(rejects)
     if reasons and not rows_of(written, "raw"):  # which is not published: the table that would tell goes with it
         log.warning("ingest: no message could be read: %s; e.g. %s", _counted(reasons), _first(rejects))
     besides = {**_read_below(job, stage, base), **besides}
-    statistics = ledger.totals(days) | {"days": days, "companions": ledger.companions(stage, written)}
+    statistics = ledger.totals(days) | {"days": days, ledger.COMPANIONS: ledger.companions(stage, written)}
     return done(job.publish(stage, written, statistics | {"reasons": reasons, **besides}), "raw")
 
 

@@ -127,6 +127,13 @@ def _prepare(folder: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
+def abandon(job: Job) -> None:
+    """Delete what trainings that were killed left in a local workspace. Only for who holds the lease."""
+    if not is_s3(job.config.run.work):
+        for folder in Path(job.config.run.work.removeprefix("file://"), TABLE).glob(f"{_PREFIX}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _idle(folder: Path) -> float:
     """Seconds since anything was written there; a training that is under way writes after every epoch."""
     try:

@@ -3,6 +3,8 @@
     base = what of the raw table stays; with `--as-of`, partitions of days before that one
     new  = objects listed now - objects in the ledger of the base
 
+An object that held forgotten mail is known by the hash of its identity alone, for its name may be a person's.
+
 A run appends files under `day=DATE/` and a part to the ledger; nothing is written again. The raw table's manifest is
 the commit of all three (raw, raw_rejects, ledger): it names the other two by fingerprint, so a run that was killed
 between two manifests is seen, and undone by leaving out the files that it had added. Where it had not added but made
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,6 +42,8 @@ SCHEMA = pa.schema(
         pa.field("day", pa.string(), nullable=False),
     ]
 )
+COMPANIONS = "companions"  # a statistic of raw mail: the fingerprints of the outputs besides it
+COMPANIONS_BEFORE = "companions_before"  # and those of before, until the publication that replaces them is complete
 COUNTS = ("objects", "messages", "duplicates", "rejects")
 _DAY = re.compile(r"/day=(\d{4}-\d\d-\d\d)/")
 
@@ -85,7 +90,7 @@ def base(stage: Stage) -> Base | None:
     kept: list[Written] = [(first, file) for file in raw.files]
     for name in others:
         kept += [(name, file) for file in _as_committed(stage, name, raw)]
-    return Base(kept, _taken(stage.draft("ledger", kept, SCHEMA)), raw.statistics["days"])
+    return Base(kept, _taken(stage.draft("ledger", kept, SCHEMA)), counted(raw.statistics["days"], kept))
 
 
 def day_of(file: File) -> str:
@@ -96,15 +101,25 @@ def day_of(file: File) -> str:
 
 def identity(found: SourceObject) -> bytes:
     """16 bytes over path, size and content's tag: the same for the same content at the same place."""
+    if not found.path:
+        return bytes.fromhex(found.etag)
     return hashlib.blake2b(f"{found.name}\0{found.size}\0{found.etag}".encode(), digest_size=16).digest()
+
+
+def nameless(found: SourceObject) -> SourceObject:
+    """The object as the ledger knows it by its identity alone."""
+    return SourceObject("", 0, identity(found).hex())
 
 
 def fresh(
     objects: Iterable[SourceObject], taken: Iterable[SourceObject]
 ) -> tuple[list[SourceObject], list[SourceObject]]:
-    """The objects that are not among those taken, and those taken that are no longer there as they were."""
+    """The objects that are not among those taken, and those taken that are no longer there as they were.
+
+    One without a name is not missed: it held what was forgotten, or copies.
+    """
     listed = {identity(found): found for found in objects}
-    missing = [known for known in taken if listed.pop(identity(known), None) is None]
+    missing = [known for known in taken if listed.pop(identity(known), None) is None and known.path]
     return list(listed.values()), missing
 
 
@@ -118,6 +133,19 @@ def write(objects: Sequence[SourceObject], day: str, sink: Sink) -> list[Written
         for batch in pa.table(columns, schema=SCHEMA).to_batches(max_chunksize=65536):
             writer.write("ledger", batch)
     return writer.written
+
+
+def counted(days: Mapping[str, Mapping[str, int]], written: Iterable[Written]) -> dict[str, dict[str, int]]:
+    """The counts by day of what these files hold: messages are rows, rejects and the duplicates that were left out."""
+    rows = Counter[tuple[str, str]]()
+    for name, file in written:
+        rows[name, day_of(file)] += file.rows
+    found = {}
+    for day, counts in days.items():
+        rejects = rows["raw_rejects", day]
+        messages = rows["raw", day] + rejects + counts["duplicates"]
+        found[day] = {**counts, "messages": messages, "rejects": rejects}
+    return found
 
 
 def totals(days: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
@@ -138,17 +166,23 @@ def _tables(stage: Stage) -> list[str]:
 
 def _as_committed(stage: Stage, name: str, raw: Manifest) -> list[File]:
     """The files of an output that the raw table's manifest commits to."""
-    expected, found = raw.statistics["companions"][name], stage.previous[name]
+    expected = {raw.statistics.get(kind, {}).get(name) for kind in (COMPANIONS, COMPANIONS_BEFORE)} - {None}
+    found = stage.previous[name]
     files = found.files if found else []
     older = [file for file in files if found and not file.path.startswith(f"run_id={found.run_id}/")]
     for candidate in (files, older):
         rows = sum(file.rows for file in candidate)
-        if table_fingerprint(stage.outputs[name], rows, manifests.digest_of_rows(candidate)) == expected:
+        if table_fingerprint(stage.outputs[name], rows, manifests.digest_of_rows(candidate)) in expected:
             return candidate
     raise Mismatch(
         f"tables {raw.table} and {name} in {stage.workspace.root} do not go together",
         hint=f"restore both from a backup, or {manifests.anew(stage.workspace.uri_of(raw.table))}",
     )
+
+
+def objects(ledger: Table) -> list[SourceObject]:
+    """The objects of a ledger, or of a part of it."""
+    return list(chain.from_iterable(_taken(ledger).values()))
 
 
 def _taken(ledger: Table) -> dict[str, list[SourceObject]]:

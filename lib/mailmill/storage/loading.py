@@ -35,6 +35,9 @@ class Batch:
 
 #: Objects that could not be read at all, and the kind of error.
 UNREAD = pa.schema([pa.field("source", pa.string(), nullable=False), pa.field("why", pa.string(), nullable=False)])
+#: Objects that hold forgotten mail.
+NAMELESS = pa.schema([pa.field("source", pa.string(), nullable=False)])
+SCRATCH = {"unread": UNREAD, "nameless": NAMELESS}
 
 
 @dataclass(frozen=True)
@@ -47,52 +50,64 @@ class Unread:
 
 @dataclass(frozen=True)
 class Loading:
-    """What every task needs: where to read, where to write (outputs "raw", "raw_rejects" and "unread"), and limits.
+    """What every task needs: where to read, where to write (outputs "raw", "raw_rejects" and `SCRATCH`), and limits.
 
-    `folder`: the partition, below the run's folder.
+    `folder`: the partition, below the run's folder. `forgotten`: keys of what is not taken any more.
     """
 
     storage: Storage
     sink: Sink
     limits: Limits
     folder: str
+    forgotten: frozenset[str] = frozenset()
 
 
 def load_batch(batch: Batch, loading: Loading) -> list[Written]:
     """Read every message of the batch's objects into the sink; what cannot be used becomes a reject.
 
-    An object that is gone, or not ours to read, is no reject but `UNREAD`: a later run may find it readable.
+    An object that is gone, or not ours to read, is no reject but `UNREAD`: a later run may find it readable. What is
+    forgotten is left out, and its object among `NAMELESS`.
     """
     with loading.sink.open(batch.number, prefix=f"{loading.folder}/part") as writer:
         rows = _Rows(writer)
-        for found in _messages(batch.objects, loading):
+        for name, found in _messages(batch.objects, loading):
             if isinstance(found, Unread):
                 row = {"source": found.source, "why": found.why}
                 writer.write("unread", pa.RecordBatch.from_pylist([row], UNREAD))
+                continue
+            source, content = (found.source, found.source.encode()) if isinstance(found, Rejected) else found
+            key = message_key(content)
+            if key in loading.forgotten:
+                writer.write("nameless", pa.RecordBatch.from_pylist([{"source": name}], NAMELESS))
             elif isinstance(found, Rejected):
-                rows.reject(found)
+                rows.reject(key, found)
             else:
-                rows.add(*found)
+                rows.add(key, source, content)
         rows.flush()
     return writer.written
 
 
-def _messages(objects: Sequence[SourceObject], loading: Loading) -> Iterator[tuple[str, bytes] | Rejected | Unread]:
+def _messages(
+    objects: Sequence[SourceObject], loading: Loading
+) -> Iterator[tuple[str, tuple[str, bytes] | Rejected | Unread]]:
+    """The name of an object, and what is in it."""
     small = [found.path for found in objects if found.size <= SMALL]
     for path, content in loading.storage.read_many(small):
         if isinstance(content, bytes):
-            yield from read_container(io.BytesIO(content), printable(path), loading.limits)
+            for item in read_container(io.BytesIO(content), printable(path), loading.limits):
+                yield printable(path), item
         else:
-            yield Unread(printable(path), type(content).__name__)
+            yield printable(path), Unread(printable(path), type(content).__name__)
     for found in objects:
         if found.size > SMALL:
             try:
                 with loading.storage.open(found.path) as stream:
-                    yield from read_container(stream, found.name, loading.limits)
+                    for item in read_container(stream, found.name, loading.limits):
+                        yield found.name, item
             except MailmillError as error:
                 if (reason := of_one_object(error)) is None:
                     raise
-                yield Unread(found.name, type(reason).__name__)
+                yield found.name, Unread(found.name, type(reason).__name__)
 
 
 class _Rows:
@@ -103,15 +118,15 @@ class _Rows:
         self._rows: list[tuple[str, str, bytes]] = []
         self._bytes = 0
 
-    def add(self, source: str, raw: bytes) -> None:
-        self._rows.append((message_key(raw), source, raw))
+    def add(self, key: str, source: str, raw: bytes) -> None:
+        self._rows.append((key, source, raw))
         self._bytes += len(raw)
         if len(self._rows) >= FLUSH_ROWS or self._bytes >= FLUSH_BYTES:
             self.flush()
 
-    def reject(self, rejected: Rejected) -> None:
+    def reject(self, key: str, rejected: Rejected) -> None:
         row = {
-            "key": message_key(rejected.source.encode()),
+            "key": key,
             "source": rejected.source,
             "stage": "ingest",
             "reason": rejected.reason,

@@ -42,7 +42,7 @@ _OF_MAIL = ("raw", "raw_rejects", "ledger")
 class File:
     """One published file: its path below the table's folder, rows, bytes, and the digest of its rows (hex).
 
-    A path names one content for ever. `merged`: the paths of the files that compaction made it from.
+    A path names one content. `merged`: the paths of the files that compaction made it from.
     """
 
     path: str
@@ -128,6 +128,8 @@ def anew(table_uri: str) -> str:
     folder, _, table = table_uri.rpartition("/")
     of_mail = table in _OF_MAIL and not folder.endswith("/profiles")
     end = ": of the mail that is still there" if of_mail else ""
+    if table == "forgotten":
+        return f"delete {join(table_uri, NAME)} and forget again what it held"
     return f"delete {join(table_uri, NAME)} and run again: the table is then made anew{end}"
 
 
@@ -207,26 +209,31 @@ def mendable(storage: Storage, uri: str) -> Iterator[None]:
 
 
 def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collection[str] = ()) -> None:
-    """Make `manifest` the table. Then sweep: its files stay, those of the manifest before it, and folders `in_use`.
+    """Make `manifest` the table. Then `sweep`, but for the manifest before it, whose readers may still be on it.
 
-    Those before stay for readers that are still on them. A table that grew keeps files of many runs; an attempt of a
-    task that ended after the publication has left one beside them. What is not ours to delete stays, with a warning.
+    What is not ours to delete stays, with a warning.
     """
     before = read(storage, table_uri)
     named = {file.path for file in manifest.files}
     _sweep(storage, table_uri, f"run_id={manifest.run_id}", named)  # left by a task's lost attempt, or scratch
     storage.write(join(table_uri, NAME), manifest.to_bytes())
-    named |= {file.path for file in before.files} if before else set()
-    folders = {path.partition("/")[0] for path in named} | {f"run_id={m.run_id}" for m in (manifest, before) if m}
+    kept = sweep(storage, table_uri, [manifest, before] if before else [manifest], in_use)
+    if kept:
+        log.warning("%s: %d files of runs before cannot be deleted, e.g. %s", table_uri, len(kept), kept[0].message)
+
+
+def sweep(
+    storage: Storage, table_uri: str, manifests: Collection[Manifest], in_use: Collection[str] = ()
+) -> list[InfrastructureError]:
+    """Delete what runs wrote that none of these manifests names, but for folders `in_use`; the errors of what stays."""
+    named = {file.path for manifest in manifests for file in manifest.files}
+    folders = {path.partition("/")[0] for path in named} | {f"run_id={manifest.run_id}" for manifest in manifests}
     there = paths(storage, table_uri)
     runs = {path.partition("/")[0] for path in there} if is_s3(table_uri) else storage.children(table_uri)
     stale = {name for name in runs if name.startswith("run_id=")} - folders - {*in_use}
-    left = {path for path in there if path.startswith("run_id=") and path not in named}
     gone = stale | {*in_use}
-    stale |= {path for path in left if path.partition("/")[0] not in gone}
-    kept = [error for path in sorted(stale) for error in _refused(storage, join(table_uri, path))]
-    if kept:
-        log.warning("%s: %d files of runs before cannot be deleted, e.g. %s", table_uri, len(kept), kept[0].message)
+    stale |= {p for p in there if p.startswith("run_id=") and p not in named and p.partition("/")[0] not in gone}
+    return [error for path in sorted(stale) for error in _refused(storage, join(table_uri, path))]
 
 
 def _refused(storage: Storage, uri: str) -> list[InfrastructureError]:

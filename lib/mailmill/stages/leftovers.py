@@ -1,0 +1,96 @@
+"""What no current manifest names: versions before, kept for readers, and what models and vectors before them needed.
+
+Once mail was forgotten and every later table is made without it, these are the last to hold it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+from mailmill.docs import versions
+from mailmill.errors import DataError, InfrastructureError
+from mailmill.features import vectors
+from mailmill.job import Job
+from mailmill.stages import own_vectors
+from mailmill.stages.scorer import vectors_in_use, weights_in_use
+from mailmill.storage import forgotten, manifests
+from mailmill.storage.filesystems import join
+from mailmill.storage.manifests import Manifest
+from mailmill.storage.tables import Workspace
+
+log = logging.getLogger("mailmill")
+#: Tables of figures alone, that no run makes anew: settings that were tried.
+_OF_NOBODY = frozenset({"search"})
+_DOCS = "docs"
+
+
+def sweep(job: Job) -> int:
+    """Delete what no current manifest names, in every table; how many files that were.
+
+    Raises DataError where a table is of mail from before the last `mailmill forget`: it still holds what was forgotten.
+    """
+    workspace = job.workspace
+    found = published(workspace)
+    if stale := outlived(found):
+        raise DataError(
+            f"made before mail was forgotten, and not anew since: {', '.join(stale)}",
+            hint=f"run `mailmill run`; what it does not make any more, delete in {workspace.root}; then this again",
+        )
+    gone = 0
+    for name in sorted(found, key=lambda name: name == "weights"):  # which models need tells when those before are gone
+        gone += erase(workspace, name, weights_in_use(workspace) if name == "weights" else ())
+    own_vectors.abandon(job)
+    if features := found.get("features"):
+        current = vectors.find(job.storage, workspace.root, features.inputs["vectors"])
+        if current:
+            vectors.sweep(job.storage, workspace.root, current, vectors_in_use(workspace))
+    versions.forget(workspace)
+    return gone
+
+
+def erase(workspace: Workspace, name: str, in_use: Collection[str] = ()) -> int:
+    """Delete the files of a table that its manifest does not name; how many. Raises InfrastructureError where some
+    stay."""
+    manifest, uri = workspace.find(name), workspace.uri_of(name)
+    if manifest is None:
+        return 0
+    before = _unnamed(workspace, manifest, in_use)
+    manifests.sweep(workspace.storage, uri, [manifest], in_use)
+    if left := _unnamed(workspace, manifest, in_use) if before else []:
+        raise InfrastructureError(
+            f"{len(left)} files of runs before cannot be deleted, e.g. {join(uri, left[0])}",
+            hint="check whose they are; the same command then deletes them",
+        )
+    return len(before)
+
+
+def _unnamed(workspace: Workspace, manifest: Manifest, in_use: Collection[str]) -> list[str]:
+    named = {file.path for file in manifest.files}
+    there = manifests.paths(workspace.storage, workspace.uri_of(manifest.table))
+    runs = (path for path in there if path.startswith("run_id=") and path not in named)
+    return sorted(path for path in runs if path.partition("/")[0] not in in_use)
+
+
+def published(workspace: Workspace) -> dict[str, Manifest]:
+    """The tables of a workspace, by name."""
+    names = workspace.storage.children(workspace.root)
+    for folder in ("models", "profiles", "vectors"):
+        names += [f"{folder}/{name}" for name in workspace.storage.children(workspace.uri_of(folder))]
+    return {name: manifest for name in names if (manifest := workspace.find(name))}
+
+
+def outlived(found: dict[str, Manifest]) -> list[str]:
+    """The tables that were made before mail was forgotten last, of tables that have been made anew since."""
+    if (last := found.get(forgotten.TABLE)) is None:
+        return []
+    old = {name: manifest for name, manifest in found.items() if manifest.created <= last.created}
+    stale: set[str] = {_DOCS} & old.keys()
+    size = -1
+    while size < len(stale):
+        size = len(stale)
+        for name, manifest in old.items():
+            inputs = {of: fingerprint for of, fingerprint in manifest.inputs.items() if of in found}
+            if any(found[of].fingerprint != value or of in stale for of, value in inputs.items()):
+                stale.add(name)
+    return sorted(stale - _OF_NOBODY)

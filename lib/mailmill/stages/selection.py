@@ -1,0 +1,101 @@
+"""Which mail shall be forgotten, as people name it: Message-IDs, keys, and the objects that it was read from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mailmill.email.header_values import message_id
+from mailmill.storage.fragments import Scan
+from mailmill.storage.sources import printable
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What people wrote, by how it is looked for. Picklable."""
+
+    message_ids: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, message_ids: Collection[str] = (), keys: Collection[str] = (), sources: Collection[str] = (),
+        lines: Collection[str] = (),
+    ) -> Selection:  # fmt: skip
+        """`lines`: each may be any of the three. White space around, and the brackets of a Message-ID, do not count."""
+        found = (
+            {text.strip().strip("<>"): text for text in (*message_ids, *lines)},
+            {text.strip().lower(): text for text in (*keys, *lines)},
+            {printable(text.strip()): text for text in (*sources, *lines)},
+        )
+        return cls(*({name: text for name, text in each.items() if name} for each in found))
+
+    @property
+    def texts(self) -> set[str]:
+        """What people wrote."""
+        return {*self.message_ids.values(), *self.keys.values(), *self.sources.values()}
+
+    def matched(self, key: str, source: str, raw: bytes | None) -> set[str]:
+        """What names this row; `raw`: its message, None where it has none."""
+        found = {self.keys.get(key), *(self.sources.get(place) for place in places(source))}
+        if raw is not None and self.message_ids:
+            found.add(self.message_ids.get(message_id(raw)))
+        return {text for text in found if text is not None}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What of a file goes: its rows' keys (one a row) and what named them; `place_number` of where rows that go lie,
+    and of where those that stay do."""
+
+    keys: list[str]
+    matched: set[str]
+    going: NDArray[np.uint64]
+    staying: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Searching:
+    """What every task needs: what is selected, and what was forgotten before."""
+
+    selection: Selection
+    forgotten: frozenset[str]
+
+
+def search(scan: Scan, wanted: Searching) -> Found:
+    """Look at each row of a file of `raw` or `raw_rejects`; the messages are read only for Message-IDs."""
+    keys, matched, going, staying = list[str](), set[str](), set[int](), set[int]()
+    for key, source, raw in _rows(scan, bool(wanted.selection.message_ids)):
+        named = wanted.selection.matched(key, source, raw)
+        matched |= named
+        goes = bool(named) or key in wanted.forgotten
+        keys += [key] * goes
+        (going if goes else staying).update(map(place_number, places(source)))
+    return Found(keys, matched, *(np.fromiter(each, np.uint64, len(each)) for each in (going, staying)))
+
+
+def _rows(scan: Scan, messages: bool) -> Iterator[tuple[str, str, bytes | None]]:
+    """Key, source and, of raw mail where they are wanted, the message."""
+    for batch in scan.batches(None if messages else ["key", "source"]):
+        nothing = pa.nulls(batch.num_rows)
+        raws = batch.column("raw") if "raw" in batch.schema.names else nothing
+        yield from zip(*(c.to_pylist() for c in (batch.column("key"), batch.column("source"), raws)), strict=True)
+
+
+def places(source: str) -> Iterator[str]:
+    """What a source may lie in: itself, and what stands before each # and !, the marks of containers."""
+    yield source
+    for at, letter in enumerate(source):
+        if letter in "#!":
+            yield source[:at]
+
+
+def place_number(name: str) -> int:
+    """64 bits over an object's name."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")

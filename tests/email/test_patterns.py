@@ -524,6 +524,17 @@ def test_orders_and_accounts_below_the_authors_name_are_text(language: str) -> N
         assert clean_text(f"{signed}\n{other}", "Ada Byron") == own, other
 
 
+@pytest.mark.parametrize(
+    "added",
+    ["Order 4711\nStill waiting", "Order: 4711\nDate: 3 May\nItem: lamp", "Order 4711\nand 4712", "Order 4711\nred one",
+     "Bestellung 4711\nund 4712", "IBAN: DE12 3456 7890 1234 5678 90\nBIC: ABCDEF12XXX", "Order 4711\n\nSiehe Foto."],
+)  # fmt: skip
+def test_what_stands_below_an_order_stays_with_it(added: str) -> None:
+    for name in ("Ada", "Ada Byron"):
+        assert clean_text(f"The lamp came broken.\n\nThanks,\n{name}\n{added}", "Ada Byron").endswith(f"\n\n{added}")
+    assert clean_text(f"It broke.\n\nThanks,\nAda Byron\nTel. 020 7946 0018\n{added}").endswith(added)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_mobile_tags_name_a_device_or_a_program(language: str) -> None:
     own, (tags, sentences) = SENTENCES[language], SENT[language]

@@ -10,7 +10,7 @@ from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.signing import remarks
 from mailmill.email.speech import announces
-from mailmill.email.tails import Marks, is_item, mark
+from mailmill.email.tails import Marks, is_item, is_row, mark
 
 #: So many of the lowest lines may be a paragraph that was announced.
 MAX_INTRODUCED: Final = 14
@@ -54,19 +54,21 @@ def _refers(lines: Lines, solid: list[int], k: int) -> bool:
 
 def keep_added(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """What authors add below what signs off, or below their names, is body: orders and accounts ("Order 88120"), and
-    remarks right below a whole name ("Refund please"). What is left without it; a firm's card holds numbers, too."""
-    added: list[int] = []
+    remarks right below a whole name ("Refund please"), with what stands below those and reaches nobody. What is left
+    without it; a firm's card holds numbers, too."""
+    opening = len(solid)
     for k in range(len(solid) - 1, max(0, len(solid) - 1 - MAX_INTRODUCED), -1):
         line = lines[solid[k]]
-        if added and (is_sender(line.bare, names) or _closes(line)):
-            if k == 1 and lines[solid[0]].rule("greeting"):
+        if opening < len(solid) and (is_sender(line.bare, names) or _closes(line)):
+            if k and ((k == 1 and lines[solid[0]].rule("greeting")) or is_row(lines.bares[solid[k - 1]])):
                 return solid
+            added = [i for i in solid[opening:] if _is_reference(lines[i]) or not _is_card(lines[i], names)]
             mark(marks, added, "body", "body.added")
             return [i for i in solid if i not in added]
         if line.shape.prose and (line.bare[0] not in "PpNn" or not line.rule("postscript")):
             return solid
         if _is_reference(line) or _is_remark(lines, solid, k):
-            added.append(solid[k])
+            opening = k
         elif _is_firm(line):
             return solid
     return solid
@@ -85,6 +87,11 @@ def _is_remark(lines: Lines, solid: list[int], k: int) -> bool:
         return False
     above = lines[solid[k - 1]].shape
     return above.words > 1 and above.name and remarks(lines[solid[k]])
+
+
+def _is_card(line: Line, names: frozenset[str]) -> bool:
+    """Does a line name its sender, or a way to reach them?"""
+    return line.shape.contact or line.shape.title or line.rule("contact") != "" or is_sender(line.bare, names)
 
 
 def _is_firm(line: Line) -> bool:

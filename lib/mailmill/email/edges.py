@@ -215,7 +215,7 @@ def _owner(lines: Lines, solid: list[int], k: int) -> int:
 
 def _before_postscript(lines: Lines, solid: list[int]) -> list[int]:
     for k in range(max(1, len(solid) - MAX_CLOSING), len(solid)):
-        if lines.bares[solid[k]].lstrip("(*_")[:1] in "PpNn" and lines[solid[k]].rule("postscript"):
+        if lines[solid[k]].rule("postscript"):
             return solid[:k]
     return solid
 

@@ -65,7 +65,7 @@ def keep_added(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
             added = [i for i in solid[opening:] if _is_reference(lines[i]) or not _is_card(lines[i], names)]
             mark(marks, added, "body", "body.added")
             return [i for i in solid if i not in added]
-        if line.shape.prose and (line.bare[0] not in "PpNn" or not line.rule("postscript")):
+        if line.shape.prose and not line.rule("postscript"):
             return solid
         if _is_reference(line) or _is_remark(lines, solid, k):
             opening = k

@@ -375,8 +375,8 @@ UNSUBSCRIBE = {
 REFERENCES = {
     "en": (["Order 88120", "Order no. 4711", "My ref: AB/12", "IBAN: GB33BUKB20201555555555",
             "Booking reference QX7T2L", "Account number: 55555555", "Tracking JD0001882", "Policy number P-881-22",
-            "Claim 2025/1182", "Customer account no. 88123", "Flight BA1492, 3 March", "Membership #99182", "My order: 4711",
-            "Our order 4711", "Re: order 4711", "eBay order number 4711"],
+            "Claim 2025/1182", "Customer account no. 88123", "Flight BA1492, 3 March", "Membership #99182",
+            "My order: 4711", "Our order 4711", "Re: order 4711", "eBay order number 4711"],
            ["Account manager 2", "Orders 9 to 5", "Room 214", "Casebook 12", "Customer Service 24/7", "P.O. Box 12",
             "Date of birth 3/4/1980"]),
     "de": (["Bestellung 4711", "Kundennummer 88123", "Kunden-Nr.: 88123", "Rechnungsnr. 2025-12", "Zählerstand 45213",
@@ -539,7 +539,8 @@ def test_what_stands_below_an_order_stays_with_it(added: str) -> None:
 @pytest.mark.parametrize(
     "added",
     ["Btw, the colour is nice", "Also: the cable is missing", "Addendum: wrong bill", "Übrigens ist die Farbe schön",
-     "Además: la factura está mal", "Trouwens, de kleur is mooi", "Obs: a cor é bonita", "Dimenticavo: la fattura è errata"],
+     "Además: la factura está mal", "Trouwens, de kleur is mooi", "Obs: a cor é bonita",
+     "Dimenticavo: la fattura è errata"],
 )  # fmt: skip
 def test_postscripts_begin_with_any_letter(added: str) -> None:
     assert clean_text(f"It broke.\n\nThanks,\nAda Byron\n\n{added}", "Ada Byron") == f"It broke.\n\n{added}"

@@ -180,6 +180,7 @@ def test_the_authors_words_of_markup(markup: str, text: str) -> None:
     assert mail.text == text
 
 
+REFERENCE_ID = 'id="mail-editor-reference-message-container"'
 SAID = "The lamp broke on Monday and nobody answers."
 
 
@@ -206,6 +207,23 @@ SAID = "The lamp broke on Monday and nobody answers."
 )
 def test_a_message_typed_into_a_signature_is_one(markup: str, quote: str) -> None:
     assert clean_message(html_mail(markup + quote)).text == SAID
+
+
+@pytest.mark.parametrize("name", ['class="ms-outlook-mobile-reference-message"', REFERENCE_ID])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "<b>Von: </b>b@x.example<br><b>Gesendet: </b>Freitag, 4. September 2026 11:30<br><b>Betreff: </b>Lampe",
+        "<hr><p><b>From:</b> Bob<br><b>Date:</b> Friday<br><b>To:</b> Ada<br><b>Subject:</b> Lamp</p>",
+        "<b>Od: </b>Bob &lt;b@x.example&gt;<br><b>Data: </b>wtorek, 4 marca 2025 09:14<br><b>Temat: </b>Lampa",
+    ],
+)
+@pytest.mark.parametrize("said", ["Danke!", "It broke on Monday, and I want my money back."])
+def test_what_stands_below_a_header_that_outlooks_telephones_name_is_quoted(name: str, header: str, said: str) -> None:
+    head = f"<div>{said}</div><div {name}>{header}</div>"
+    assert clean_message(html_mail(f"{head}<div>Old words of theirs.</div><div>More of them.</div>")).text == said
+    quote = f"<div {REFERENCE_ID}><div {name}>{header}</div><div>Old words of theirs.</div></div>"
+    assert clean_message(html_mail(f"{quote}<div>The lid, too.</div>")).text == "The lid, too."
 
 
 @pytest.mark.parametrize(

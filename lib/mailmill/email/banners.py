@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from mailmill.email.evidence import REFERENCE
 from mailmill.email.lines import EDGE, fold
 from mailmill.email.patterns import PATTERNS
 
@@ -13,6 +14,8 @@ _GLUED: Final = re.compile(r"-{4,12}[^-:]{8,60}-{4,12}(?=[\w ]{2,20}:)")
 # Yahoo on telephones: "On Tue, Mar 4, 2025 at 9:14, Ada<ada@firm.example> wrote:   Hello Bob, …".
 _ATTRIBUTED: Final = re.compile(r"(?:On|Am|Le|El|Em|Il|Op) .{8,120}<[\w.+-]{1,64}@[\w.-]{2,80}>[^:]{0,20}: {3}")
 _DASHES: Final = " \t-_=*~#+.>"
+#: In so many lines stands the header of what Outlook quotes.
+_MAX_HEADER: Final = 16
 
 
 def field_of(text: str) -> tuple[str, str] | None:
@@ -34,6 +37,25 @@ def _label(text: str) -> str:
     """What stands before the first colon, in small letters, or ''."""
     colon = text.find(":", 1, 40)
     return text[:colon].replace("\xa0", " ").strip(EDGE).lower() if colon > 0 else ""
+
+
+def is_header_alone(lines: Sequence[str], evidence: Sequence[str], mark: str) -> bool:
+    """Has an element with this mark ended that held a header's fields, in whatever language, and nothing else?
+
+    Outlook's telephones put the name of what they quote around its header, and the rest below.
+    """
+    if mark != REFERENCE:
+        return False
+    fields = 0
+    for i in range(len(lines) - 1, max(-1, len(lines) - 1 - _MAX_HEADER), -1):
+        line = lines[i]
+        if line and evidence[i] != mark:
+            break
+        if ":" in line[1:40]:
+            fields += 1
+        elif any(map(str.isalnum, line)):
+            return False
+    return fields > 1
 
 
 def banner_of(text: str) -> tuple[str, str] | None:

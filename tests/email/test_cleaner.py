@@ -296,6 +296,33 @@ def test_what_a_signature_holds_below_a_text_goes(element: str, below: str) -> N
     assert clean_message(html_mail(f"<p>{SAID}</p><div {element}>{CARD}{below}</div>")).text == SAID
 
 
+@pytest.mark.parametrize("element", ELEMENTS[:3])
+@pytest.mark.parametrize(
+    "card",
+    [
+        "Ada Byron<br>Sales Manager, Firm Ltd<br>Tel. 020 7946 0018",
+        "Ada Byron<br>Firm<br>Tel. 020 7946 0018",
+        "Ada Byron<br>www.firm.example",
+        "Ada Byron<br>Vertrieb<br><br>Tel. 030 1234567",
+    ],
+)
+@pytest.mark.parametrize(
+    "slogan",
+    [
+        "We are hiring! Check our open positions.",
+        "Did you know that we plant a tree for every order?",
+        "I work flexibly and do not expect an answer outside your hours.",
+        "Ich arbeite von Montag bis Mittwoch.",
+        "Life is short. Eat the cake.<br><br>We are sorry for delays.",
+    ],
+)
+def test_a_firms_slogans_below_its_card_go(element: str, card: str, slogan: str) -> None:
+    markup = f"<p>{SAID}</p><div {element}>{card}<br><br>{slogan}</div>"
+    assert clean_message(html_mail(markup)).text == SAID
+    tagged = f"<p>{SAID}</p><div {element}>{card}<br><br>Sent from my iPhone<br><br>The lid is missing.</div>"
+    assert clean_message(html_mail(tagged)).text == f"{SAID}\n\nThe lid is missing."
+
+
 @pytest.mark.parametrize(
     "mark", ["\u200b", "\ufeff", "\u2060 ", "\u200e", " \u200b\u200d", "\u202a", "\u202b", "\u2068"]
 )

@@ -87,15 +87,21 @@ def desk_rule(text: str) -> str:
 
 
 def framed_desk_rule(bares: Sequence[str], i: int) -> str:
-    """The same of a line in brackets ("[Please reply above this line]"), or right below a row of signs; or ''."""
+    """The same of a line in brackets ("[Please reply above this line]"), or right below a row of signs; or ''.
+
+    It speaks of a reply, and nobody announces it: forms and receipts that its author pasted have frames, too.
+    """
     bare = bares[i]
     if bare[0] == "[":
-        return desk_rule(bare) if bare[-1] == "]" else ""
-    if bare[0].isalnum() or bare[-1].isalnum() or i + 1 == len(bares) or not bares[i + 1]:
+        framed = bare if bare[-1] == "]" else ""
+    elif bare[0].isalnum() or bare[-1].isalnum() or i + 1 == len(bares) or any(map(str.isalnum, bare)):
+        framed = ""
+    else:
+        framed = bares[i + 1]
+    if not framed or PATTERNS.replying.search(framed.lower()) is None:
         return ""
-    if any(map(str.isalnum, bare)):
-        return ""
-    return desk_rule(bares[i + 1])
+    above = next((bares[k] for k in range(i - 1, max(-1, i - 3), -1) if bares[k]), "")
+    return "" if above[-1:] == ":" else desk_rule(framed)
 
 
 def is_glued(text: str) -> bool:

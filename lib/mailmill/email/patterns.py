@@ -101,6 +101,7 @@ class Patterns:
     legal_weak: re.Pattern[str]
     gateway: re.Pattern[str]
     outside: re.Pattern[str]
+    replying: re.Pattern[str]
     answers: Mapping[str, Sequence[str]]
     answered: tuple[str, ...]
     answering: frozenset[str]
@@ -161,6 +162,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         outside=_any_word([word for t in tables for word in t["outside"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
+        replying=_any_word([word for t in tables for word in t["replying"]]),
         answers=_by_stem([word for t in tables for word in t["answers"]]),
         answered=tuple(f" {word}" for t in tables for word in t["answered"]),
         answering=frozenset(word for t in tables for word in t["answering"]),

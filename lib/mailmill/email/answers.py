@@ -32,7 +32,7 @@ _COLOUR: Final = re.compile(
     r"(?:#?([0-9a-f]{6})\b|#([0-9a-f]{3})\b|rgba?\( ?(\d{1,3}), ?(\d{1,3}), ?(\d{1,3})|([a-z]{3,12}))"
 )
 #: Elements that hold a whole quote, or whose colour says something else.
-_OTHERS: Final = frozenset({"a", "blockquote", "body", "html", "table", "tbody", "tr"})
+_OTHERS: Final = frozenset({"blockquote", "body", "html", "table", "tbody", "tr"})
 _MARK: Final = ' data-marker="answer"'
 
 

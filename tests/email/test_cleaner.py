@@ -180,6 +180,7 @@ def test_the_authors_words_of_markup(markup: str, text: str) -> None:
     assert mail.text == text
 
 
+REFERENCE_ID = 'id="mail-editor-reference-message-container"'
 SAID = "The lamp broke on Monday and nobody answers."
 
 
@@ -206,6 +207,23 @@ SAID = "The lamp broke on Monday and nobody answers."
 )
 def test_a_message_typed_into_a_signature_is_one(markup: str, quote: str) -> None:
     assert clean_message(html_mail(markup + quote)).text == SAID
+
+
+@pytest.mark.parametrize("name", ['class="ms-outlook-mobile-reference-message"', REFERENCE_ID])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "<b>Von: </b>b@x.example<br><b>Gesendet: </b>Freitag, 4. September 2026 11:30<br><b>Betreff: </b>Lampe",
+        "<hr><p><b>From:</b> Bob<br><b>Date:</b> Friday<br><b>To:</b> Ada<br><b>Subject:</b> Lamp</p>",
+        "<b>Od: </b>Bob &lt;b@x.example&gt;<br><b>Data: </b>wtorek, 4 marca 2025 09:14<br><b>Temat: </b>Lampa",
+    ],
+)
+@pytest.mark.parametrize("said", ["Danke!", "It broke on Monday, and I want my money back."])
+def test_what_stands_below_a_header_that_outlooks_telephones_name_is_quoted(name: str, header: str, said: str) -> None:
+    head = f"<div>{said}</div><div {name}>{header}</div>"
+    assert clean_message(html_mail(f"{head}<div>Old words of theirs.</div><div>More of them.</div>")).text == said
+    quote = f"<div {REFERENCE_ID}><div {name}>{header}</div><div>Old words of theirs.</div></div>"
+    assert clean_message(html_mail(f"{quote}<div>The lid, too.</div>")).text == "The lid, too."
 
 
 @pytest.mark.parametrize(
@@ -276,6 +294,33 @@ def test_what_is_typed_below_a_telephones_tag_stays(said: str) -> None:
 )
 def test_what_a_signature_holds_below_a_text_goes(element: str, below: str) -> None:
     assert clean_message(html_mail(f"<p>{SAID}</p><div {element}>{CARD}{below}</div>")).text == SAID
+
+
+@pytest.mark.parametrize("element", ELEMENTS[:3])
+@pytest.mark.parametrize(
+    "card",
+    [
+        "Ada Byron<br>Sales Manager, Firm Ltd<br>Tel. 020 7946 0018",
+        "Ada Byron<br>Firm<br>Tel. 020 7946 0018",
+        "Ada Byron<br>www.firm.example",
+        "Ada Byron<br>Vertrieb<br><br>Tel. 030 1234567",
+    ],
+)
+@pytest.mark.parametrize(
+    "slogan",
+    [
+        "We are hiring! Check our open positions.",
+        "Did you know that we plant a tree for every order?",
+        "I work flexibly and do not expect an answer outside your hours.",
+        "Ich arbeite von Montag bis Mittwoch.",
+        "Life is short. Eat the cake.<br><br>We are sorry for delays.",
+    ],
+)
+def test_a_firms_slogans_below_its_card_go(element: str, card: str, slogan: str) -> None:
+    markup = f"<p>{SAID}</p><div {element}>{card}<br><br>{slogan}</div>"
+    assert clean_message(html_mail(markup)).text == SAID
+    tagged = f"<p>{SAID}</p><div {element}>{card}<br><br>Sent from my iPhone<br><br>The lid is missing.</div>"
+    assert clean_message(html_mail(tagged)).text == f"{SAID}\n\nThe lid is missing."
 
 
 @pytest.mark.parametrize(

@@ -514,6 +514,25 @@ def test_help_desks_have_many_lines(line: str) -> None:
         assert clean_text(f"It broke again.\n\nAda\n\n{below}\n\nHello Ada,\n\nWhen?\n", "Ada") == "It broke again."
 
 
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "[Your request (4711) has been received]",
+        "-----\nIhre Anfrage (4711) wurde aktualisiert\n-----",
+        "[Votre demande (4711) a été mise à jour]",
+        "_______________\nPlease write your name above this line",
+        "------\nBitte unterschreiben Sie über dieser Zeile",
+        "------\nScrivere il nome sopra questa riga",
+        "[Typ uw naam boven deze regel]",
+    ],
+)
+def test_what_is_pasted_of_a_form_or_a_receipt_opens_no_quote(pasted: str) -> None:
+    own = f"It was broken, and I got this\n\n{pasted}\n\nI want my money back.\n\nReason: the lamp is broken."
+    assert clean_text(own) == own
+    announced = "It broke. Your page says:\n\n[Please reply above this line]\n\nSo I do, and I want my money back."
+    assert clean_text(announced) == announced
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_orders_and_accounts_below_the_authors_name_are_text(language: str) -> None:
     own, (references, others) = SENTENCES[language], REFERENCES[language]

@@ -15,6 +15,8 @@ from mailmill.email.patterns import PATTERNS
 #: announcement belong to it.
 _EDGE: Final = 400
 _BESIDE: Final = 20
+#: What ends a sentence or a line.
+_ENDS: Final = ("\n", ".", "!", "?", ":", ";")
 #: The hue of an announcement that names none.
 ANY: Final = "any"
 _HUES: Final = ("red", "green", "blue")
@@ -30,7 +32,7 @@ _COLOUR: Final = re.compile(
     r"(?:#?([0-9a-f]{6})\b|#([0-9a-f]{3})\b|rgba?\( ?(\d{1,3}), ?(\d{1,3}), ?(\d{1,3})|([a-z]{3,12}))"
 )
 #: Elements that hold a whole quote, or whose colour says something else.
-_OTHERS: Final = frozenset({"a", "blockquote", "body", "html", "table", "tbody", "tr"})
+_OTHERS: Final = frozenset({"blockquote", "body", "html", "table", "tbody", "tr"})
 _MARK: Final = ' data-marker="answer"'
 
 
@@ -45,11 +47,23 @@ def announced(text: str) -> str:
     found = PATTERNS.answers_inside.search(text)
     while found is not None:
         start = found.start()
-        if not f" {text[max(0, start - _BESIDE) : start]}".rstrip().endswith(PATTERNS.answered):
-            said = text[start : found.end() + _BESIDE]
-            return next((hue for hue in _HUES if PATTERNS.hues[hue].search(said)), ANY)
+        above = text[max(0, start - _BESIDE) : start]
+        if not f" {above}".rstrip().endswith(PATTERNS.answered):
+            below = text[found.end() : found.end() + _BESIDE]
+            said = found[0] + below
+            hue = next((hue for hue in _HUES if PATTERNS.hues[hue].search(said)), "")
+            if hue or _announces(above.rstrip(" "), below.lstrip(" ")):
+                return hue or ANY
         found = PATTERNS.answers_inside.search(text, found.end())
     return ""
+
+
+def _announces(above: str, below: str) -> bool:
+    """Are answers the author's, of whose colour nothing is said: "see answers", "my answers", or nothing else between
+    `above` and `below` them? "I read the answers below" speaks of the reader's."""
+    if any([word in PATTERNS.answering for word in above.replace("\n", " ").split(" ")[-2:]]):
+        return True
+    return (not above or above.endswith((*_ENDS, ","))) and (not below or below.startswith(_ENDS))
 
 
 def announced_above(lines: Sequence[str], evidence: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from mailmill.email.evidence import REFERENCE
 from mailmill.email.lines import EDGE, fold
 from mailmill.email.patterns import PATTERNS
 
@@ -13,6 +14,8 @@ _GLUED: Final = re.compile(r"-{4,12}[^-:]{8,60}-{4,12}(?=[\w ]{2,20}:)")
 # Yahoo on telephones: "On Tue, Mar 4, 2025 at 9:14, Ada<ada@firm.example> wrote:   Hello Bob, …".
 _ATTRIBUTED: Final = re.compile(r"(?:On|Am|Le|El|Em|Il|Op) .{8,120}<[\w.+-]{1,64}@[\w.-]{2,80}>[^:]{0,20}: {3}")
 _DASHES: Final = " \t-_=*~#+.>"
+#: In so many lines stands the header of what Outlook quotes.
+_MAX_HEADER: Final = 16
 
 
 def field_of(text: str) -> tuple[str, str] | None:
@@ -34,6 +37,25 @@ def _label(text: str) -> str:
     """What stands before the first colon, in small letters, or ''."""
     colon = text.find(":", 1, 40)
     return text[:colon].replace("\xa0", " ").strip(EDGE).lower() if colon > 0 else ""
+
+
+def is_header_alone(lines: Sequence[str], evidence: Sequence[str], mark: str) -> bool:
+    """Has an element with this mark ended that held a header's fields, in whatever language, and nothing else?
+
+    Outlook's telephones put the name of what they quote around its header, and the rest below.
+    """
+    if mark != REFERENCE:
+        return False
+    fields = 0
+    for i in range(len(lines) - 1, max(-1, len(lines) - 1 - _MAX_HEADER), -1):
+        line = lines[i]
+        if line and evidence[i] != mark:
+            break
+        if ":" in line[1:40]:
+            fields += 1
+        elif any(map(str.isalnum, line)):
+            return False
+    return fields > 1
 
 
 def banner_of(text: str) -> tuple[str, str] | None:
@@ -65,15 +87,21 @@ def desk_rule(text: str) -> str:
 
 
 def framed_desk_rule(bares: Sequence[str], i: int) -> str:
-    """The same of a line in brackets ("[Please reply above this line]"), or right below a row of signs; or ''."""
+    """The same of a line in brackets ("[Please reply above this line]"), or right below a row of signs; or ''.
+
+    It speaks of a reply, and nobody announces it: forms and receipts that its author pasted have frames, too.
+    """
     bare = bares[i]
     if bare[0] == "[":
-        return desk_rule(bare) if bare[-1] == "]" else ""
-    if bare[0].isalnum() or bare[-1].isalnum() or i + 1 == len(bares) or not bares[i + 1]:
+        framed = bare if bare[-1] == "]" else ""
+    elif bare[0].isalnum() or bare[-1].isalnum() or i + 1 == len(bares) or any(map(str.isalnum, bare)):
+        framed = ""
+    else:
+        framed = bares[i + 1]
+    if not framed or PATTERNS.replying.search(framed.lower()) is None:
         return ""
-    if any(map(str.isalnum, bare)):
-        return ""
-    return desk_rule(bares[i + 1])
+    above = next((bares[k] for k in range(i - 1, max(-1, i - 3), -1) if bares[k]), "")
+    return "" if above[-1:] == ":" else desk_rule(framed)
 
 
 def is_glued(text: str) -> bool:

@@ -55,6 +55,9 @@ UNSEEN: Final = frozenset({"hidden", "tiny"})
 #: From these on, all that follows in the document belongs to the earlier message.
 LASTING: Final = frozenset({"html.outlook_reply", "html.outlook_border"})
 
+#: Around what new Outlook and its telephones quote, where an answer may stand below; or around its header alone.
+REFERENCE: Final = "html.outlook_reference"
+
 #: What its author wrote inside a quote and announced above it; the mark is `answers.coloured`'s.
 ANSWER: Final = "html.answer"
 
@@ -83,7 +86,7 @@ EVIDENCE_ZONES: Final = {
     "html.gmail_quote": "quoted",
     "html.gmail_frame": "quoted",
     "html.outlook_reply": "quoted",
-    "html.outlook_reference": "quoted",
+    REFERENCE: "quoted",
     "html.outlook_border": "quoted",
     "html.yahoo_quoted": "quoted",
     "html.protonmail_quote": "quoted",

@@ -14,6 +14,7 @@ from html import unescape
 from typing import Final
 
 from mailmill.email.attached import words_of
+from mailmill.email.banners import is_header_alone
 from mailmill.email.elements import PIXEL, PREFORMATTED, ROLES, TIGHT
 from mailmill.email.evidence import EVIDENCE_ZONES, FRAME, HEADERS, LASTING, UNSEEN, WEAK, evidence_of, is_sized
 from mailmill.email.markup import Token, tokens_of
@@ -201,7 +202,9 @@ class _Page:
                 self._break(tag)
             if tag in ("ul", "ol") and self._counters:
                 self._counters.pop()
-        self.now, self._hidden, self._pre = outer, outer_hidden, outer_pre
+        within, self.now, self._hidden, self._pre = self.now, outer, outer_hidden, outer_pre
+        if within != outer and is_header_alone(self.lines, self.evidence, within):
+            self._last(within)
 
     def _break(self, tag: str) -> None:
         """The line ends at a block's border; that of an item or a row ends what waits for text within it, too."""

@@ -103,8 +103,10 @@ class Patterns:
     outside: re.Pattern[str]
     answers: Mapping[str, Sequence[str]]
     answered: tuple[str, ...]
+    answering: frozenset[str]
     answers_inside: re.Pattern[str]
     hues: Mapping[str, re.Pattern[str]]
+    replying: re.Pattern[str]
     devices: re.Pattern[str]
     generated: re.Pattern[str]
     instructions: re.Pattern[str]
@@ -162,8 +164,10 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
         answers=_by_stem([word for t in tables for word in t["answers"]]),
         answered=tuple(f" {word}" for t in tables for word in t["answered"]),
+        answering=frozenset(word for t in tables for word in t["answering"]),
         answers_inside=_answers_inside(tables),
         hues={hue: _any_word([rf"{t['hues'][hue]}\b" for t in tables]) for hue in ("red", "green", "blue")},
+        replying=_any_word([word for t in tables for word in t["replying"]]),
         devices=_any_word([word for t in tables for word in t["devices"]], re.IGNORECASE),
         generated=re.compile("|".join(f"(?:{text})$" for t in tables for text in t["generated"])),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},

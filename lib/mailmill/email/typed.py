@@ -71,10 +71,11 @@ def _added(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
     """The lines of the paragraphs of a signature, or below a mobile program's tag, that go on with a text above.
 
     A blank line, a tag or a sign-off parts them from who signs. They say something, hold no way to reach anybody, and
-    are no quotation. Standard texts end a signature.
+    are no quotation. Standard texts end a signature; so does the card of a firm, which puts its slogans below
+    ("We are hiring!"), unless a mobile program's tag stands between.
     """
     paragraphs: list[list[int]] = []
-    told = False
+    told = carded = False
     for i in solid:
         line, mark = lines[i], marks[i]
         if mark is None:
@@ -84,8 +85,9 @@ def _added(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
             break
         parts = any([line.rule(kind) for kind in ("mobile", "signoff", "thanks")])
         if not paragraphs or parts or (paragraphs[-1] and i > paragraphs[-1][-1] + 1):
+            carded = (carded or (paragraphs != [] and _is_card(lines, paragraphs[-1]))) and not line.rule("mobile")
             paragraphs.append([])
-        if not parts:
+        if not (parts or carded):
             paragraphs[-1].append(i)
     found: list[int] = []
     looked = 0
@@ -101,6 +103,15 @@ def _added(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 
 def _is_signature(mark: tuple[str, str]) -> bool:
     return mark[0] in ("signature", "mobile") and mark[1].startswith("html.")
+
+
+def _is_card(lines: Lines, paragraph: list[int]) -> bool:
+    """Does a line that is no sentence hold a title or an address, or more below a name than telephone numbers?"""
+    shapes = [lines[i].shape for i in paragraph]
+    if any([(shape.title or shape.address) and not shape.prose for shape in shapes]):
+        return True
+    named = shapes != [] and shapes[0].name and not any([shape.prose for shape in shapes])
+    return named and any([not shape.phone for shape in shapes[1:]])
 
 
 def _is_standard(lines: Lines, paragraph: list[int]) -> bool:

@@ -173,6 +173,8 @@ APPENDED = {
             "This email was checked by Barracuda Email Security Gateway.",
             "This email has been scanned by the Symantec Email Security.cloud service.",
             "Scanned by Trend Micro",
+            "Protected by Proofpoint Essentials",
+            "This message was scanned with Bitdefender for Mail Servers 3.1",
             "Email secured by Check Point",
             "No virus found in this message.\nChecked by AVG - www.avg.com",
             "Information from ESET Mail Security, version 25123",
@@ -189,6 +191,12 @@ APPENDED = {
         ],
         [
             "Protected by Norton, the laptop still got a virus.",
+            "Scanned with Kaspersky, nothing found.",
+            "Cleaned with Avast but still slow.",
+            "Checked by Norton Motors in Leeds.",
+            "Scanned by Kaspersky",
+            "Information from ESET says the licence is valid.",
+            "Save paper. Don't print three receipts.",
             "Checked by Kaspersky your installer is clean, so something else is wrong here.",
             "No virus found in this message of yours, you say.",
             "Please think before you print the name wrong again.",
@@ -214,6 +222,7 @@ APPENDED = {
             "Hinweis: Informationen zum Datenschutz fehlen.",
             "Hinweis: diese Nachricht ist die dritte.",
             "Geprüft von wem, bitte?",
+            "Geprüft mit Norton.",
         ],
     ),
     "fr": (
@@ -228,6 +237,8 @@ APPENDED = {
             "Conformément au RGPD, vos données sont bien gardées, dites-vous.",
             "Avis : ce message est le troisième.",
             "Analysé par le réparateur, le mixeur est mort.",
+            "Vérifié par Norton Dupont.",
+            "Analysé par Kaspersky",
         ],
     ),
     "es": (
@@ -242,6 +253,8 @@ APPENDED = {
             "De conformidad con el RGPD solicito una copia de los datos.",
             "Nota: este correo es el tercero.",
             "Analizado por el técnico, sigue roto.",
+            "Verificado por Norton Silva.",
+            "Analizado por Kaspersky",
         ],
     ),
     "pt": (
@@ -256,6 +269,8 @@ APPENDED = {
             "De acordo com a LGPD seus dados foram vazados por culpa da loja.",
             "Aviso: esta mensagem é a terceira.",
             "Verificado pelo técnico, continua avariado.",
+            "Verificado por Norton Silva.",
+            "Analisado por Kaspersky",
         ],
     ),
     "it": (
@@ -270,6 +285,7 @@ APPENDED = {
             "Ai sensi del GDPR chiedo la cancellazione dei dati personali.",
             "Avviso: questo messaggio è il terzo.",
             "Controllato dal tecnico, è ancora rotto.",
+            "Verificato da Norton Rossi.",
         ],
     ),
     "nl": (
@@ -284,6 +300,8 @@ APPENDED = {
             "Conform de AVG moeten de gegevens weg.",
             "Let op: dit bericht is het derde.",
             "Gescand door de monteur, nog steeds kapot.",
+            "Gecontroleerd door Norton Jansen.",
+            "Gescand door Kaspersky",
         ],
     ),
 }

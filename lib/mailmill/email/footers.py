@@ -112,7 +112,7 @@ def _signed(lines: Lines, solid: list[int], k: int) -> bool:
 
 def footer_rule(lines: Lines, solid: list[int], k: int) -> str:
     """The rule by which `solid[k]` says what footers say, speaks of what they do and tells nothing, or names, below a
-    signature, where a firm is registered; or ''."""
+    signature, where a firm is registered or a scanner ("Checked by AVG"); or ''."""
     line = lines[solid[k]]
     if rule := line.rule("footer"):
         return rule

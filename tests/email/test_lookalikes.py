@@ -73,6 +73,10 @@ def cleaned(text: str, sender: str = "Kim Noll <kim@x.example>") -> str:
             ("I want a refund for these reasons:", f"late by days\n{rule}\nbox open\n{rule}\nlamp flickers"),
             ("Complaint", f"lamp flickers\n{rule}\nbox open"))),
         f"{BODY}\n\n--\n\nAlso, the courier was rude and I want a refund.",
+        *(f"{BODY}\n---\nThe lid is gone. Nobody saw it.\n---\n{last}" for last in (
+            "You can call me at 020 7946 0018 any evening. I want my money back.",
+            "Sie erreichen mich unter kim@x.example. Bitte holen Sie alles wieder ab.",
+            "Vous pouvez appeler le 01 23 45 67 89 le soir. Remboursez la lampe.")),
         # nor are what a team did, or who it was, and greetings that are asked for
         *(f"{BODY}\n\n{last}" for last in (
             "Your Acme Team is here to help", "The whole support team", "Your Blue Sky Helpdesk Team.",

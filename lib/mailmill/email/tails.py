@@ -78,7 +78,7 @@ def strip_desk_lines(lines: Lines, marks: Marks, solid: list[int]) -> list[int]:
 def signs(line: Line) -> bool:
     """Is a line a sign-off, thanks, or one of a signature: a name, a title, a way to reach somebody?"""
     shape = line.shape
-    if shape.name or shape.title or ((shape.address or shape.phone) and not shape.prose):
+    if shape.name or shape.title or _reaches(line):
         return True
     return any([line.rule(kind) for kind in ("contact", "signoff", "thanks")])
 
@@ -214,7 +214,7 @@ def _is_own_passage(lines: Lines, below: list[int], parted: bool, names: frozens
     told = [lines[i] for i in below[:end]]
     opening = told[0]
     item = parted and not opening.shape.name
-    reached = [line.shape.address or line.shape.phone if item else line.shape.contact for line in told]  # "box open"
+    reached = [_reaches(line) if item else line.shape.contact for line in told]  # "box open"
     others = any(reached) or any([line.rule(kind) for line in told for kind in _OTHERS])
     if others or is_legal(" ".join([line.bare for line in told])) or is_sender(opening.bare, names):
         return False
@@ -227,6 +227,11 @@ def _is_own_passage(lines: Lines, below: list[int], parted: bool, names: frozens
     headed = parted or (not opening.shape.prose and any(map(str.isdigit, opening.bare)))
     told_more = (parted or len(told) > 1) and len(_STOP.findall(" ".join(prose))) > (0 if headed else 1)
     return item or told_more or len(prose) > 2
+
+
+def _reaches(line: Line) -> bool:
+    """Is a line an address or a telephone number, and no sentence ("Call me at 020 7946 0018 in the evening.")?"""
+    return (line.shape.address or line.shape.phone) and not line.shape.prose
 
 
 def _is_personal(line: Line) -> bool:

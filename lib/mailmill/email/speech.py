@@ -61,10 +61,10 @@ def goes_on(bare: str, kind: str) -> bool:
 
 
 def _is_one_of(tail: str, kinds: tuple[str, ...]) -> bool:
-    """Is what stands behind the first sign of one of the `kinds` by itself?"""
+    """Is what stands behind the first sign of one of the `kinds` by itself, or with a comma ("Thanks, as always")?"""
     rest = tail.strip(" ,;:.!?-–—").lower()
     first, _, more = rest.partition(" ")
-    texts = (rest, more) if first in PARTICLES else (rest,)  # "and have a nice day"
+    texts = (rest, f"{rest},", more) if first in PARTICLES else (rest, f"{rest},")  # "and have a nice day"
     return any(PATTERNS.matchers[kind].rule(text) for kind in kinds for text in texts)
 
 

@@ -80,3 +80,41 @@ def test_below_a_signature_a_disclaimer_reaches_to_the_author() -> None:
 @pytest.mark.parametrize("said", [said for _, _, said in SENTENCES])
 def test_below_the_text_a_sentence_without_more_is_a_disclaimer(said: str) -> None:
     assert clean_text(f"{LETTER}\n\nMary Holt\n\n{said}", "Mary Holt") == LETTER
+
+
+@pytest.mark.parametrize(
+    ("legal", "notice"),
+    [
+        (LEGAL, "We may monitor emails. We take privacy seriously. Please see our policy."),
+        (LEGAL, "Acme Bank plc. Authorised and regulated by the FCA."),
+        (
+            "Diese E-Mail ist vertraulich. Wenn Sie nicht der richtige Adressat sind, löschen Sie bitte diese Mail.",
+            "Wir verarbeiten Ihre Daten nach der DSGVO. Unsere Hinweise finden Sie auf unserer Seite.",
+        ),
+        (
+            "Ce message est confidentiel et destiné exclusivement à son destinataire. En cas d'erreur, détruisez-le.",
+            "Notre société décline toute responsabilité. Nous traitons vos données avec soin.",
+        ),
+        (
+            "Este mensaje es confidencial y va dirigido a su destinatario. Si lo ha recibido por error, bórrelo.",
+            "Le informamos que tratamos sus datos conforme al RGPD. Puede ejercer sus derechos en nuestra oficina.",
+        ),
+        (
+            "Esta mensagem é confidencial e destinada ao seu destinatário. Se a recebeu por engano, apague-a.",
+            "Tratamos os seus dados conforme o RGPD. Pode exercer os seus direitos na nossa sede.",
+        ),
+        (
+            "Questo messaggio è confidenziale e destinato al destinatario. Se ricevuto per errore, va cancellato.",
+            "Informiamo che trattiamo i vostri dati secondo il GDPR. Potete esercitare i vostri diritti da noi.",
+        ),
+        (
+            "Dit bericht is vertrouwelijk en bestemd voor de geadresseerde. Bent u dat niet, verwijder het dan.",
+            "Wij verwerken uw gegevens volgens de AVG. Meer daarover leest u op de site.",
+        ),
+    ],
+)
+def test_what_a_firm_says_of_data_below_its_disclaimer_is_foreign(legal: str, notice: str) -> None:
+    for signed in ("", "Mary Holt\n\n", "Kind regards,\nMary Holt\nAcme Ltd\n07700 900123\n\n"):
+        assert clean_text(f"{LETTER}\n\n{signed}{legal}\n\n{notice}", "Mary Holt") == LETTER
+    for said in ("The privacy policy is missing. The data are still there.", "We want money. The box is wet."):
+        assert said in clean_text(f"The lamp flickers.\n\n{legal}\n\n{said}")

@@ -80,7 +80,8 @@ def _told_above(lines: Lines, solid: list[int], k: int) -> bool:
 
 def _text_below(lines: Lines, solid: list[int], k: int, end: int, *, sure: bool) -> int:
     """Place of the first passage below a disclaimer that is text: it tells something in two sentences (in one below
-    a brief one), or of its author, or is signed, above the next legal word. `sure`: sentences alone do not suffice."""
+    a brief one), or of its author, or is signed, below the last legal word and what a firm says of its customers' data.
+    `sure`: sentences alone do not suffice."""
     start, told = end, ""
     least = 1 if lines[solid[k]].shape.words <= _BRIEF and lines.bares[solid[k]][-1] in ".!" else 2
     below = k + 2 if lines.bares[solid[k]][-1] == ":" else k + 1  # "Disclaimer:" opens what stands right below it
@@ -92,7 +93,8 @@ def _text_below(lines: Lines, solid: list[int], k: int, end: int, *, sure: bool)
             return start
         stop = next((m for m in range(j + 1, end) if solid[m] > solid[m - 1] + 1), end)
         passage = " ".join([lines.bares[i] for i in solid[j:stop]])[:MAX_LEGAL]
-        if is_legal(passage) or any([lines[solid[j]].rule(kind) for kind in LONG_KINDS]):
+        foreign = is_legal(passage) or PATTERNS.notices.search(passage.lower()) is not None
+        if foreign or any([lines[solid[j]].rule(kind) for kind in LONG_KINDS]):
             start, told = end, ""
             continue
         if not lines[solid[j]].shape.prose or (start == end and not gap and _is_thick(lines, solid[k:j])):

@@ -99,6 +99,7 @@ class Patterns:
     honorifics: frozenset[str]
     legal: re.Pattern[str]
     legal_weak: re.Pattern[str]
+    notices: re.Pattern[str]
     gateway: re.Pattern[str]
     outside: re.Pattern[str]
     answers: Mapping[str, Sequence[str]]
@@ -159,6 +160,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         honorifics=frozenset(word for t in tables for word in t["honorifics"]),
         legal=_any_word([word for t in tables for word in t["legal"]]),
         legal_weak=_any_word([word for t in tables for word in t["legal_weak"]]),
+        notices=_any_word([text for t in tables for text in t["notices"]]),
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         outside=_any_word([word for t in tables for word in t["outside"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),

@@ -26,7 +26,7 @@ PUT = [
     "If there are problems with how this message is displayed, click here to view it in a web browser.",
     "Click here to download pictures. To help protect your privacy, Outlook prevented automatic download of some "
     "pictures in this message.",
-    "ATTENTION: EXTERNAL EMAIL", "External Email - Use Caution",
+    "ATTENTION: EXTERNAL EMAIL", "External Email - Use Caution", "External email: please exercise caution",
     "This email has originated from outside the organization.",
     "*** This is an EXTERNAL email. DO NOT open attachments or click links from unknown senders. ***",
     "ACHTUNG: Externe E-Mail", "ACHTUNG: Diese E-Mail kommt von extern!", "ATTENTION : courriel externe",
@@ -72,6 +72,15 @@ def test_a_help_desks_line_may_stand_below_a_warning() -> None:
 @pytest.mark.parametrize(
     "own",
     [
+        "This email comes from outside the company because the VPN is down.",
+        "Diese E-Mail kommt von außerhalb des Unternehmens, weil das VPN nicht geht.",
+        "Ce message a été envoyé de l'extérieur de l'entreprise, le VPN est en panne.",
+        "Este correo se envió desde fuera de la empresa porque la VPN no funciona.",
+        "Este e-mail foi enviado de fora da empresa porque a VPN caiu.",
+        "Questa mail è stata inviata dall'esterno dell'azienda perché la VPN non va.",
+        "Deze mail komt van buiten de organisatie, omdat de VPN niet werkt.",
+        "Attention: external sender\n\ngets through to the whole staff.",
+        "EXTERNAL\n\nHARD DISK NOT WORKING SINCE MONDAY. PLEASE HELP.",
         "CAUTION: This email from your organization contains links and attachments with a virus. Do not click!",
         "Achtung: Diese E-Mail Ihrer Organisation hat Anhänge mit einem Virus.",
         "Attention : ce courriel de votre organisation contient des liens et des pièces jointes avec un virus.",

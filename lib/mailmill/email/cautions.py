@@ -13,6 +13,7 @@ from mailmill.email.patterns import PATTERNS
 from mailmill.email.tails import MAX_LEGAL, Marks, is_row, mark
 
 _MAX_TAG: Final = 200
+_STOP: Final = re.compile(r"[.!?] ")
 _PICTURE: Final = re.compile(r"\[(?:image|cid):[^\[\]]{1,120}\]$", re.IGNORECASE)
 
 
@@ -58,7 +59,7 @@ def _put_above(lines: Lines, solid: list[int]) -> list[_Put]:
         if bare[0] == "[" and _PICTURE.match(bare):
             k += 1
             continue
-        end, rule = k + 1, _tag(bare)
+        end, rule = k + 1, "" if _is_headline(lines, solid, k) else _tag(bare)
         if not rule:
             end, rule = _warning(lines, solid, k)
         if not rule:
@@ -66,6 +67,18 @@ def _put_above(lines: Lines, solid: list[int]) -> list[_Put]:
         found.append(_Put(row if row == k - 1 else k, end, rule))
         k = end
     return found
+
+
+def _is_headline(lines: Lines, solid: list[int], k: int) -> bool:
+    """Does the line `solid[k]` go on below ("Attention: external sender / gets through."), or does all stand in
+    capitals, as it does?"""
+    bare = lines.bares[solid[k]]
+    if k + 1 == len(solid) or not (bare[0].isalnum() and bare[-1].isalnum()):
+        return False
+    below = lines[solid[k + 1]]
+    if bare.isupper():
+        return bare.isalpha() and below.bare.isupper() and not (below.rule("caution") or _tag(below.bare))
+    return below.bare[0].islower() and not below.rule("greeting")
 
 
 def _tag(bare: str) -> str:
@@ -90,9 +103,19 @@ def _warning(lines: Lines, solid: list[int], k: int) -> tuple[int, str]:
         end += 1
     text = " ".join([lines.bares[i] for i in solid[k:end]])[:MAX_LEGAL].lower()
     other = PATTERNS.outside.search(text) is None or PATTERNS.gateway.search(text) is None
-    if other or ("@" not in text and PATTERNS.first_person[rule.split(".")[1]].search(text)):
+    if other or _gives_reasons(text) or ("@" not in text and PATTERNS.first_person[rule.split(".")[1]].search(text)):
         return k, ""
     return end, rule
+
+
+def _gives_reasons(text: str) -> bool:
+    """Does one sentence without a heading say why ("This mail comes from outside because …"), or go on behind a comma,
+    with nothing that a gateway says?"""
+    if ":" in text or _STOP.search(text):
+        return False
+    found = PATTERNS.causes.search(text)
+    rest = text[found.end() :] if found else text.partition(",")[2]
+    return rest != "" and PATTERNS.gateway.search(rest) is None and PATTERNS.outside.search(rest) is None
 
 
 def _resumes(lines: Lines, i: int) -> bool:

@@ -102,6 +102,7 @@ class Patterns:
     notices: re.Pattern[str]
     gateway: re.Pattern[str]
     outside: re.Pattern[str]
+    causes: re.Pattern[str]
     answers: Mapping[str, Sequence[str]]
     answered: tuple[str, ...]
     answering: frozenset[str]
@@ -163,6 +164,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         notices=_any_word([text for t in tables for text in t["notices"]]),
         gateway=_any_word([word for t in tables for word in t["gateway"]]),
         outside=_any_word([word for t in tables for word in t["outside"]]),
+        causes=_any_word([rf"{word}\b" for t in tables for word in t["causes"]]),
         instructions=_any_word([word for t in tables for word in t["instructions"]]),
         answers=_by_stem([word for t in tables for word in t["answers"]]),
         answered=tuple(f" {word}" for t in tables for word in t["answered"]),

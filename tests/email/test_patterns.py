@@ -73,12 +73,15 @@ SENT = {
             "Sent from my iPhone, sorry for typos", "Sent from my iPhone, please excuse my typos", "Sent with Spark",
             "Sent from Fastmail", "On the go, so please excuse typos", "Apologies for brevity, sent on the move.",
             "Sent from BlueMail", "Sent from Nine", "Sent from Edge Email", "Sent from Zimbra Mail",
-            "Sent from Twobird", "Sent on the go", "Dictated with Siri, excuse typos"],
+            "Sent from Twobird", "Sent on the go", "Dictated with Siri, excuse typos",
+            "Sent from my BlackBerry. Please do not print.", "Sent from my mobile device, so it will be brief",
+            "Sent from my iPhone. Autocorrect is not my friend."],
            ["On the go, please excuse the noise", "Apologies for the typos in my last mail",
             "Apologies for brevity, written on paper it was longer.",
             "Sent from Leeds on Monday", "Sent via mail on Monday", "Sent from Apple was a broken phone.",
             "Sent from Leeds, the phone is missing", "Sent from nine", "Sent from Nine Elms on Monday",
-            "Sent from my iPhone 15, which you sold me broken."]),
+            "Sent from my iPhone 15, which you sold me broken.", "Sent from my iPhone, please do not call again.",
+            "Sent from my mobile, please print the bill for me."]),
     "de": (["Gesendet mit Tutanota", "Gesendet mit Spark", "Gesendet von meinem Wiko", "Gesendet von Mail für Windows"],
            ["Gesendet von Hamburg am Montag", "Gesendet mit DHL, das Gerät ist unterwegs.",
             "Gesendet von Hamburg, mein Handy fehlt."]),
@@ -392,7 +395,8 @@ UNSUBSCRIBE = {
 
 # What authors call their orders and accounts, and lines of few words with a number that do not.
 REFERENCES = {
-    "en": (["Order 88120", "Order no. 4711", "My ref: AB/12", "IBAN: GB33BUKB20201555555555",
+    "en": (["Order 88120", "My order: 4711", "Our order 4711", "Re: order 4711", "Amazon order no. 4711",
+            "My account: 12345", "Order no. 4711", "My ref: AB/12", "IBAN: GB33BUKB20201555555555",
             "Booking reference QX7T2L", "Account number: 55555555", "Tracking JD0001882", "Policy number P-881-22",
             "Claim 2025/1182", "Customer account no. 88123", "Flight BA1492, 3 March", "Membership #99182",
             "My order: 4711", "Our order 4711", "Re: order 4711", "eBay order number 4711"],

@@ -18,10 +18,10 @@ def names_device(bare: str, rule: str, *, prose: bool) -> bool:
     """Does the stripped line, a tag by `rule`, name a device or a program, or whose it is, before its first sign?
 
     A verb or a negation there, or `prose` without a device, is of a sentence: "Sent from Apple was a broken phone.".
-    So is one behind the sign, but in an excuse for typing: "Sent from my iPhone, which is broken.".
+    So is one behind the sign, but in an excuse for typing, or about print: "Sent from my iPhone, which is broken.".
     """
     head, *rest = _BREAK.split(bare, maxsplit=1)
-    if rest and not TELLING.isdisjoint(_WORD.findall(rest[0])) and PATTERNS.devices.search(rest[0]) is None:
+    if rest and not (TELLING.isdisjoint(_WORD.findall(rest[0])) or _excuses(rest[0])):
         return False
     language = rule.split(".")[1]
     own, owned = PATTERNS.first_person[language], PATTERNS.possessives[language]
@@ -33,3 +33,8 @@ def names_device(bare: str, rule: str, *, prose: bool) -> bool:
     mine = None if prose else own.search(head.lower())
     thing = head[mine.end() :].split() if mine else []
     return bool(thing) and all(map(_SPELT.search, thing))  # "my Redmi 9", not "my HSBC account"
+
+
+def _excuses(rest: str) -> bool:
+    """Does what a tag goes on with excuse typing, or speak of print?"""
+    return PATTERNS.devices.search(rest) is not None or PATTERNS.excuses.search(rest) is not None

@@ -110,6 +110,7 @@ class Patterns:
     hues: Mapping[str, re.Pattern[str]]
     replying: re.Pattern[str]
     devices: re.Pattern[str]
+    excuses: re.Pattern[str]
     generated: re.Pattern[str]
     instructions: re.Pattern[str]
     first_person: Mapping[str, re.Pattern[str]]
@@ -173,6 +174,7 @@ def compile_tables(tables: Iterable[Mapping[str, Any]]) -> Patterns:
         hues={hue: _any_word([rf"{t['hues'][hue]}\b" for t in tables]) for hue in ("red", "green", "blue")},
         replying=_any_word([word for t in tables for word in t["replying"]]),
         devices=_any_word([word for t in tables for word in t["devices"]], re.IGNORECASE),
+        excuses=_any_word([word for t in tables for word in t["excuses"]], re.IGNORECASE),
         generated=re.compile("|".join(f"(?:{text})$" for t in tables for text in t["generated"])),
         first_person={t["code"]: _any_word([rf"{word}\b" for word in t["first_person"]]) for t in tables},
         possessives={t["code"]: _any_word([rf"{word}\b" for word in t["possessives"]]) for t in tables},

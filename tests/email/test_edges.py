@@ -256,6 +256,12 @@ def test_what_the_author_adds_below_sign_off_and_name_stays(said: str, signoff: 
         assert clean_text(f"{OWN}\n\n{signoff}Ada Byron\n{said}{reached}", sender) == f"{OWN}\n\n{said}"
 
 
+def test_what_stands_between_the_authors_name_and_an_order_stays() -> None:
+    for signed in ("Ada", "Ada Byron", "Thanks,\nAda", "Kind regards\nAda Byron\nLeeds"):
+        text = clean_text(f"{OWN}\n\n{signed}\nGreen lamp\nOrder 4711", "Ada Byron <ada@x.example>")
+        assert text == f"{OWN}\n\nGreen lamp\nOrder 4711"
+
+
 @pytest.mark.parametrize(
     "card",
     [

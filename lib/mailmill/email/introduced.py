@@ -54,7 +54,7 @@ def _refers(lines: Lines, solid: list[int], k: int) -> bool:
 
 def keep_added(lines: Lines, marks: Marks, solid: list[int], names: frozenset[str]) -> list[int]:
     """What authors add below what signs off, or below their names, is body: orders and accounts ("Order 88120"), and
-    remarks right below a whole name ("Refund please"), with what stands below those and reaches nobody. What is left
+    remarks right below a whole name ("Refund please"), with what stands around those and reaches nobody. What is left
     without it; a firm's card holds numbers, too."""
     opening = len(solid)
     for k in range(len(solid) - 1, max(0, len(solid) - 1 - MAX_INTRODUCED), -1):
@@ -62,6 +62,8 @@ def keep_added(lines: Lines, marks: Marks, solid: list[int], names: frozenset[st
         if opening < len(solid) and (is_sender(line.bare, names) or _closes(line)):
             if k and ((k == 1 and lines[solid[0]].rule("greeting")) or is_row(lines.bares[solid[k - 1]])):
                 return solid
+            while is_sender(line.bare, names) and opening > k + 1 and _is_said(lines[solid[opening - 1]], names):
+                opening -= 1  # "Green lamp / Order 4711"
             added = [i for i in solid[opening:] if _is_reference(lines[i]) or not _is_card(lines[i], names)]
             mark(marks, added, "body", "body.added")
             return [i for i in solid if i not in added]
@@ -92,6 +94,11 @@ def _is_remark(lines: Lines, solid: list[int], k: int) -> bool:
 def _is_card(line: Line, names: frozenset[str]) -> bool:
     """Does a line name its sender, or a way to reach them?"""
     return line.shape.contact or line.shape.title or line.rule("contact") != "" or is_sender(line.bare, names)
+
+
+def _is_said(line: Line, names: frozenset[str]) -> bool:
+    """Does a line between a name and an order say something, and is no name of a place or a firm?"""
+    return not (line.shape.name or is_row(line.bare) or _is_card(line, names))
 
 
 def _is_firm(line: Line) -> bool:

@@ -13,6 +13,7 @@ from mailmill.email.patterns import PATTERNS
 _GLUED: Final = re.compile(r"-{4,12}[^-:]{8,60}-{4,12}(?=[\w ]{2,20}:)")
 # Yahoo on telephones: "On Tue, Mar 4, 2025 at 9:14, Ada<ada@firm.example> wrote:   Hello Bob, …".
 _ATTRIBUTED: Final = re.compile(r"(?:On|Am|Le|El|Em|Il|Op) .{8,120}<[\w.+-]{1,64}@[\w.-]{2,80}>[^:]{0,20}: {3}")
+_ROW: Final = re.compile(r"[\W_]+$")
 _DASHES: Final = " \t-_=*~#+.>"
 #: In so many lines stands the header of what Outlook quotes.
 _MAX_HEADER: Final = 16
@@ -94,14 +95,15 @@ def framed_desk_rule(bares: Sequence[str], i: int) -> str:
     bare = bares[i]
     if bare[0] == "[":
         framed = bare if bare[-1] == "]" else ""
-    elif bare[0].isalnum() or bare[-1].isalnum() or i + 1 == len(bares) or any(map(str.isalnum, bare)):
+    elif bare[0].isalnum() or bare[-1].isalnum() or i + 1 == len(bares) or _ROW.match(bare) is None:
         framed = ""
     else:
         framed = bares[i + 1]
-    if not framed or PATTERNS.replying.search(framed.lower()) is None:
+    rule = desk_rule(framed) if framed else ""
+    if not rule or PATTERNS.replying.search(framed.lower()) is None:
         return ""
     above = next((bares[k] for k in range(i - 1, max(-1, i - 3), -1) if bares[k]), "")
-    return "" if above[-1:] == ":" else desk_rule(framed)
+    return "" if above[-1:] == ":" else rule
 
 
 def is_glued(text: str) -> bool:

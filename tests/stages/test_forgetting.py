@@ -20,7 +20,7 @@ from mailmill.job import Job
 from mailmill.stages import forgetting, leftovers
 from mailmill.stages.forgetting import Forgotten
 from mailmill.stages.selection import Selection
-from mailmill.storage import forgotten, manifests
+from mailmill.storage import forgotten, ledger, manifests
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.manifests import Manifest
 from tests import mail
@@ -347,3 +347,58 @@ def test_a_killed_night_is_not_taken_for_read(mailbox: Mailbox, monkeypatch: pyt
     mailbox.forget(None, keeping)
     adds_up(mailbox.ingest(keeping))
     assert str(news) in mailbox.sources()
+
+
+NEWS = b"From: b@x.example\nMessage-ID: <b%d@x.example>\n\nIt is news number %d to me.\n"
+
+
+def ledger_names(mailbox: Mailbox) -> list[str]:
+    table = Job(mailbox.config()).workspace.open("ledger", ledger.SCHEMA).read()
+    return [path for path in table["path"].to_pylist() if path]
+
+
+def test_a_mailbox_of_many_keeps_its_name(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Else nobody would miss what others delete from it."""
+    mailbox.ingest()
+    mailbox.forget()
+    box, other = mailbox.objects / "all.mbox", str(mailbox.objects / "all.mbox#000002")
+    with box.open("ab") as stream:
+        stream.write(b"From x Mon Nov  2 10:00:00 2026\n" + NEWS % (1, 1) + b"\n")
+    adds_up(mailbox.ingest())
+    assert str(box) in ledger_names(mailbox)
+    assert other in mailbox.sources()
+    assert not [name for name in ledger_names(mailbox) if "zebulon" in name]
+    box.unlink()
+    adds_up(mailbox.ingest())
+    assert "1 objects are gone" in caplog.text
+    assert not {source for source in mailbox.sources() if "all.mbox" in source}
+
+
+def test_a_neighbour_whose_name_goes_on(mailbox: Mailbox) -> None:
+    """A folder is no object, and names with # and ! are of other files."""
+    names = ["smith", "smith#2", "smith!old/a.eml", "#team/b.eml", "acme/c.eml", "acme#2"]
+    for number, name in enumerate(names):
+        (mailbox.objects / name).parent.mkdir(exist_ok=True)
+        (mailbox.objects / name).write_bytes(NEWS % (number, number))
+    mailbox.ingest()
+    sources, smith = mailbox.sources(), str(mailbox.objects / "smith")
+    for folder in ("acme", ""):
+        with pytest.raises(DataError, match="none of 1 selections"):
+            mailbox.forget(Selection.of(sources=[f"{mailbox.objects}/{folder}"]))
+    assert mailbox.forget(Selection.of(sources=[smith])) == Forgotten(1, 0, 1, 0)
+    assert mailbox.sources() == sources - {smith}
+    assert set(ledger_names(mailbox)) & {smith, smith + "#2", smith + "!old/a.eml"} == {
+        smith + "#2", smith + "!old/a.eml"
+    }  # fmt: skip
+
+
+def test_members_of_an_archive(mailbox: Mailbox) -> None:
+    with zipfile.ZipFile(mailbox.objects / "many.zip", "w") as archive:
+        for number, name in enumerate(["a", "a#2", "b"]):
+            archive.writestr(name, NEWS % (number, number))
+    mailbox.ingest()
+    path = str(mailbox.objects / "many.zip")
+    assert mailbox.forget(Selection.of(sources=[f"{path}!a"])) == Forgotten(1, 0, 1, 0)
+    assert path in ledger_names(mailbox)
+    assert mailbox.forget(Selection.of(sources=[path])) == Forgotten(2, 0, 1, 0)
+    assert path not in ledger_names(mailbox)

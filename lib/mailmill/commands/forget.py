@@ -21,7 +21,7 @@ log = logging.getLogger("mailmill")
 @click.option("--key", "keys", multiple=True, metavar="KEY", help="The mail with this key of the tables.")
 @click.option(
     "--source", "sources", multiple=True, metavar="OBJECT",
-    help="All mail of a file, mailbox or archive, as `source` of raw names it; or one FILE#NUMBER, ARCHIVE!MEMBER.",
+    help="All mail of a file, mailbox or archive, by its whole name; or one mail, as `source` of raw names it.",
 )  # fmt: skip
 @click.option(
     "--from", "listed", metavar="FILE", type=click.File("r", encoding="utf-8-sig"),

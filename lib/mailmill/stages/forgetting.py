@@ -27,11 +27,12 @@ from mailmill.job import Job
 from mailmill.progress import watch
 from mailmill.quality import gate, profile
 from mailmill.stages.leftovers import erase
-from mailmill.stages.selection import Found, Searching, Selection, place_number, search
+from mailmill.stages.selection import Found, Searching, Selection, search
 from mailmill.storage import forgotten, ledger
 from mailmill.storage.fragments import Scan, Sink, Written
 from mailmill.storage.ledger import Base, day_of
 from mailmill.storage.manifests import File, Manifest
+from mailmill.storage.places import Places, place_number
 from mailmill.storage.sources import SourceObject, fingerprint_objects
 from mailmill.storage.tables import Stage
 
@@ -76,7 +77,7 @@ def forget(job: Job, selection: Selection, dry_run: bool = False) -> Forgotten:
     """
     stage, base = _open(job)
     known = forgotten.keys(job.workspace)
-    parts, found = _search(job, stage, base, Searching(selection, known))
+    parts, found = _search(job, stage, base, Searching(selection, known, Places.of(base.objects)))
     gone = frozenset(key for one in found for key in one.keys)
     matched = {text for one in found for text in one.matched}
     matched |= {text for key, text in selection.keys.items() if key in known}

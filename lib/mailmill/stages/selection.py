@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from mailmill.email.header_values import message_id
 from mailmill.storage.fragments import Scan
+from mailmill.storage.places import Places, place_number
 from mailmill.storage.sources import printable
 
 
@@ -41,9 +41,9 @@ class Selection:
         """What people wrote."""
         return {*self.message_ids.values(), *self.keys.values(), *self.sources.values()}
 
-    def matched(self, key: str, source: str, raw: bytes | None) -> set[str]:
-        """What names this row; `raw`: its message, None where it has none."""
-        found = {self.keys.get(key), *(self.sources.get(place) for place in places(source))}
+    def matched(self, key: str, source: str, holder: str, raw: bytes | None) -> set[str]:
+        """What names this row; `holder`: the object it lies in; `raw`: its message, None where it has none."""
+        found = {self.keys.get(key), self.sources.get(source), self.sources.get(holder)}
         if raw is not None and self.message_ids:
             found.add(self.message_ids.get(message_id(raw)))
         return {text for text in found if text is not None}
@@ -51,8 +51,8 @@ class Selection:
 
 @dataclass(frozen=True)
 class Found:
-    """What of a file goes: its rows' keys (one a row) and what named them; `place_number` of where rows that go lie,
-    and of where those that stay do."""
+    """What of a file goes: its rows' keys (one a row) and what named them; `place_number` of the objects
+    of rows that go, and of those that stay."""
 
     keys: list[str]
     matched: set[str]
@@ -62,21 +62,23 @@ class Found:
 
 @dataclass(frozen=True)
 class Searching:
-    """What every task needs: what is selected, and what was forgotten before."""
+    """What every task needs: what is selected, what was forgotten before, and the objects that hold all."""
 
     selection: Selection
     forgotten: frozenset[str]
+    places: Places
 
 
 def search(scan: Scan, wanted: Searching) -> Found:
     """Look at each row of a file of `raw` or `raw_rejects`; the messages are read only for Message-IDs."""
     keys, matched, going, staying = list[str](), set[str](), set[int](), set[int]()
     for key, source, raw in _rows(scan, bool(wanted.selection.message_ids)):
-        named = wanted.selection.matched(key, source, raw)
+        holder = wanted.places.holder(source)
+        named = wanted.selection.matched(key, source, holder, raw)
         matched |= named
         goes = bool(named) or key in wanted.forgotten
         keys += [key] * goes
-        (going if goes else staying).update(map(place_number, places(source)))
+        (going if goes else staying).add(place_number(holder or source))
     return Found(keys, matched, *(np.fromiter(each, np.uint64, len(each)) for each in (going, staying)))
 
 
@@ -86,16 +88,3 @@ def _rows(scan: Scan, messages: bool) -> Iterator[tuple[str, str, bytes | None]]
         nothing = pa.nulls(batch.num_rows)
         raws = batch.column("raw") if "raw" in batch.schema.names else nothing
         yield from zip(*(c.to_pylist() for c in (batch.column("key"), batch.column("source"), raws)), strict=True)
-
-
-def places(source: str) -> Iterator[str]:
-    """What a source may lie in: itself, and what stands before each # and !, the marks of containers."""
-    yield source
-    for at, letter in enumerate(source):
-        if letter in "#!":
-            yield source[:at]
-
-
-def place_number(name: str) -> int:
-    """64 bits over an object's name."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")

@@ -47,8 +47,9 @@ def forget(
       mailmill run -c FILE.toml                      all later tables, models and documents are made without it
       mailmill forget -c FILE.toml --previous        the versions before, which are kept for readers, are deleted
 
-    A hash of each message stays, by which it is not taken again from where it still lies. A command that was stopped
-    is started again. Exit code 3: nothing of what was named is there.
+    A hash of each message stays, by which it is not taken again from where it still lies (of a reject: of its place
+    in a file, as that was). A command that was stopped is started again. Exit code 3: nothing of what was named is
+    there.
     """
     try:
         lines = [line.strip() for line in listed] if listed else []

@@ -56,7 +56,7 @@ class Part:
 class Rewriting:
     """What every task needs: the keys of what goes, and where the rest is written."""
 
-    forgotten: frozenset[str]
+    gone: frozenset[str]
     sink: Sink
 
 
@@ -79,6 +79,7 @@ def forget(job: Job, selection: Selection, dry_run: bool = False) -> Forgotten:
     known = forgotten.keys(job.workspace)
     parts, found = _search(job, stage, base, Searching(selection, known, Places.of(base.objects)))
     gone = frozenset(key for one in found for key in one.keys)
+    hashes = frozenset(each for one in found for each in one.hashes)
     matched = {text for one in found for text in one.matched}
     matched |= {text for key, text in selection.keys.items() if key in known}
     rows = Counter[str]()
@@ -89,10 +90,10 @@ def forget(job: Job, selection: Selection, dry_run: bool = False) -> Forgotten:
     if dry_run:
         return done
     if gone:  # also what is known: its date tells which tables were made before
-        forgotten.publish(job.workspace, known | gone)
-    entries, hidden = _ledger(stage, base, _joined(one.staying for one in found)) if known | gone else ([], 0)
+        forgotten.publish(job.workspace, known | hashes)
+    entries, hidden = _ledger(stage, base, _joined(one.staying for one in found)) if known or gone else ([], 0)
     if gone or hidden:
-        kept = _rewritten(job, stage, parts, found, known | gone)
+        kept = _rewritten(job, stage, parts, found, gone)
         _publish(job, stage, base, kept + entries)
     for name in stage.outputs:
         erase(job.workspace, name)
@@ -147,7 +148,7 @@ def rewrite(part: Part, job: Rewriting) -> list[Written]:
     """Write the rows of a file that stay."""
     with job.sink.open(part.number, prefix=f"day={day_of(part.file)}/kept") as writer:
         for batch in part.scan.batches():
-            stays = [key not in job.forgotten for key in batch.column("key").to_pylist()]
+            stays = [key not in job.gone for key in batch.column("key").to_pylist()]
             writer.write(part.table, batch.filter(pa.array(stays, pa.bool_())))
     return writer.written
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mailmill.email.header_values import message_id
+from mailmill.storage import forgotten
 from mailmill.storage.fragments import Scan
 from mailmill.storage.places import Places, place_number
 from mailmill.storage.sources import printable
@@ -51,10 +52,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class Found:
-    """What of a file goes: its rows' keys (one a row) and what named them; `place_number` of the objects
-    of rows that go, and of those that stay."""
+    """What of a file goes: its rows' keys (one a row), what they are `forgotten` by, and what named them;
+    `place_number` of the objects of rows that go, and of those that stay."""
 
     keys: list[str]
+    hashes: set[str]
     matched: set[str]
     going: NDArray[np.uint64]
     staying: NDArray[np.uint64]
@@ -71,20 +73,27 @@ class Searching:
 
 def search(scan: Scan, wanted: Searching) -> Found:
     """Look at each row of a file of `raw` or `raw_rejects`; the messages are read only for Message-IDs."""
-    keys, matched, going, staying = list[str](), set[str](), set[int](), set[int]()
-    for key, source, raw in _rows(scan, bool(wanted.selection.message_ids)):
+    keys, hashes, matched, going, staying = list[str](), set[str](), set[str](), set[int](), set[int]()
+    for key, source, raw, reject in _rows(scan, bool(wanted.selection.message_ids)):
         holder = wanted.places.holder(source)
         named = wanted.selection.matched(key, source, holder, raw)
         matched |= named
-        goes = bool(named) or key in wanted.forgotten
+        versions = wanted.places.versions(holder) if reject else []
+        if named:
+            whole = holder in wanted.selection.sources
+            hashes |= forgotten.of_reject(source, versions, whole) if reject else {key}
+        known = forgotten.knows_place(wanted.forgotten, source, versions) if reject else key in wanted.forgotten
+        goes = bool(named) or known
         keys += [key] * goes
         (going if goes else staying).add(place_number(holder or source))
-    return Found(keys, matched, *(np.fromiter(each, np.uint64, len(each)) for each in (going, staying)))
+    return Found(keys, hashes, matched, *(np.fromiter(each, np.uint64, len(each)) for each in (going, staying)))
 
 
-def _rows(scan: Scan, messages: bool) -> Iterator[tuple[str, str, bytes | None]]:
-    """Key, source and, of raw mail where they are wanted, the message."""
-    for batch in scan.batches(None if messages else ["key", "source"]):
-        nothing = pa.nulls(batch.num_rows)
+def _rows(scan: Scan, messages: bool) -> Iterator[tuple[str, str, bytes | None, bool]]:
+    """Key, source, the message of raw mail, where they are wanted, and whether it is a reject."""
+    for batch in scan.batches(["key", "source", "reason", *(["raw"] if messages else [])]):  # a table has one of two
+        nothing, reject = pa.nulls(batch.num_rows), "reason" in batch.schema.names
         raws = batch.column("raw") if "raw" in batch.schema.names else nothing
-        yield from zip(*(c.to_pylist() for c in (batch.column("key"), batch.column("source"), raws)), strict=True)
+        columns = (batch.column("key"), batch.column("source"), raws)
+        for key, source, raw in zip(*(column.to_pylist() for column in columns), strict=True):
+            yield key, source, raw, reject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import shutil
@@ -133,6 +134,18 @@ def traces(storage: Storage, work: str, keys: set[str]) -> set[str]:
     return found
 
 
+def killed_after(last: str) -> Callable[..., None]:
+    """`manifests.publish` of a run that is killed once it has published this table."""
+    original: Callable[..., None] = manifests.publish
+
+    def killed(storage: Any, uri: str, manifest: Manifest, *rest: Any) -> None:
+        original(storage, uri, manifest, *rest)
+        if manifest.table == last:
+            raise KeyboardInterrupt
+
+    return killed
+
+
 def adds_up(found: dict[str, Manifest]) -> None:
     counts = found["raw"].statistics
     assert counts["objects"] == found["ledger"].rows
@@ -171,16 +184,16 @@ def test_no_trace_is_left(
     left = {name.split("/")[0] for name in traces(storage, work, keys)}
     assert not left & {"raw", "raw_rejects", "ledger"}, "what is rewritten leaves no version before"
     with Job(mailbox.config()) as job, pytest.raises(DataError, match=r"not anew since: clean, docs, "):
-        leftovers.sweep(job)
+        forgetting.finish(job)
     with Job(mailbox.config()) as job:
         pipeline.run(job)
         adds_up({name: job.workspace.manifest(name) for name in ("raw", "raw_rejects", "ledger", "clean", "rejects")})
     assert traces(storage, work, keys), "the versions before are kept for readers"
     with Job(mailbox.config()) as job:
-        leftovers.sweep(job)
+        forgetting.finish(job)
     assert traces(storage, work, keys) == set()
     with Job(mailbox.config()) as job:
-        assert leftovers.sweep(job) == 0
+        assert forgetting.finish(job) == 0
         before_all = {name: each.run_id for name, each in leftovers.published(job.workspace).items()}
         pipeline.run(job)
         assert {name: each.run_id for name, each in leftovers.published(job.workspace).items()} == before_all
@@ -298,15 +311,8 @@ def test_a_kill_between_publications(
     keeping = f"ingest.keep_gone={str(keep).lower()}"
     mailbox.ingest(keeping)
     sources, keys = mailbox.sources(), mailbox.keys()
-    original: Callable[..., None] = manifests.publish
-
-    def killed(storage: Any, uri: str, manifest: Manifest, *rest: Any) -> None:
-        original(storage, uri, manifest, *rest)
-        if manifest.table == last:
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(manifests, "publish", killed)
+        patch.setattr(manifests, "publish", killed_after(last))
         with pytest.raises(KeyboardInterrupt):
             mailbox.forget(None, keeping)
     if then == "a night":
@@ -334,15 +340,8 @@ def test_a_killed_night_is_not_taken_for_read(mailbox: Mailbox, monkeypatch: pyt
     mailbox.ingest(keeping)
     news = mailbox.objects / "news.eml"
     news.write_bytes(b"From: b@x.example\nMessage-ID: <b@x.example>\n\nIt is new to me.\n")
-    original: Callable[..., None] = manifests.publish
-
-    def killed(storage: Any, uri: str, manifest: Manifest, *rest: Any) -> None:
-        original(storage, uri, manifest, *rest)
-        if manifest.table == "ledger":
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(manifests, "publish", killed)
+        patch.setattr(manifests, "publish", killed_after("ledger"))
         with pytest.raises(KeyboardInterrupt):
             mailbox.ingest(keeping)
     mailbox.forget(None, keeping)
@@ -458,3 +457,40 @@ def test_anothers_reject_of_that_name_is_counted(mailbox: Mailbox) -> None:
     adds_up(found)
     assert found["raw_rejects"].rows == rejects
     assert str(upload) in ledger_names(mailbox)
+
+
+@pytest.mark.parametrize("last", ["forgotten", "raw", "raw_rejects"])
+def test_the_versions_before_stay_while_raw_holds_it(
+    last: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.ingest()
+    whole = Selection.of(sources=[str(path) for path in sorted(mailbox.objects.glob("zebulon*"))])
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "publish", killed_after(last))
+        with pytest.raises(KeyboardInterrupt):
+            mailbox.forget(whole)
+    with Job(mailbox.config()) as job, pytest.raises(DataError, match="holds mail that was forgotten"):
+        forgetting.finish(job)
+    if last == "forgotten":
+        mailbox.ingest()
+        with Job(mailbox.config()) as job, pytest.raises(DataError, match="holds mail that was forgotten"):
+            forgetting.finish(job)
+
+
+def test_a_kill_before_the_ledger_has_no_names(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rejects of an archive are found by the archive's name."""
+    path, small = mailbox.objects / "zebulon.zip", "ingest.max_message_bytes=4000"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("b.eml", message(8) + b"z" * 5000)
+    mailbox.ingest(small)
+    chosen = Selection.of(sources=[str(path)])
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "publish", killed_after("ledger"))
+        with pytest.raises(KeyboardInterrupt):
+            mailbox.forget(chosen, small)
+    rejects = Job(mailbox.config()).workspace.open("raw_rejects", schemas.REJECTS).read(["source"])
+    assert f"{path}!b.eml" not in rejects["source"].to_pylist()
+    with contextlib.suppress(DataError):
+        mailbox.forget(chosen, small)
+    adds_up(mailbox.ingest(small))
+    assert str(path) not in ledger_names(mailbox)

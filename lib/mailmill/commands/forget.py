@@ -61,12 +61,12 @@ def forget(
     if previous == named or (previous and dry_run):
         raise ConfigError("say which mail: --message-id, --key, --source or --from; or --previous alone")
     found = settings(config, engine, overrides)
-    from mailmill.stages import forgetting, leftovers
+    from mailmill.stages import forgetting
     from mailmill.stages.selection import Selection
 
     with session(found, "forget") as job:
         if previous:
-            files = leftovers.sweep(job)
+            files = forgetting.finish(job)
             click.echo(f"{files} files of earlier versions are deleted")
             return
         done = forgetting.forget(job, Selection.of(message_ids, keys, sources, lines), dry_run)

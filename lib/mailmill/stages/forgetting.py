@@ -3,10 +3,11 @@
     raw, raw_rejects ──search──▶ keys ──▶ forgotten ──▶ files that hold one are rewritten ──▶ raw, raw_rejects, ledger
 
 `forgotten` is published first: from then on nothing takes that mail again, and whoever starts the command again finds
-what is left to do. Then raw, as made of nothing yet, so that no night finds it unchanged: its manifest commits to what
-the other two are to become, and to what they are until then, so that nothing is lost where a run is killed. Last raw
-again, as made of what it was made of. No file is written again that holds none, and none of before
-stays. Later stages make their tables without that mail, as rows that they had mapped are gone.
+what is left to do. Then raw, as made of nothing yet, so that no night finds it unchanged: its manifest commits to
+what the other two are to become, and to what they are until then, so that nothing is lost where a run is killed. Then
+raw_rejects, and the ledger, by which its rows are found. Last raw again, as made of what it was made of. No file is
+written again that holds none, and none of before stays. Later stages make their tables without that mail, as rows
+that they had mapped are gone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from mailmill.errors import DataError
 from mailmill.job import Job
 from mailmill.progress import watch
 from mailmill.quality import gate, profile
-from mailmill.stages.leftovers import erase
+from mailmill.stages.leftovers import erase, sweep
 from mailmill.stages.selection import Found, Searching, Selection, search
 from mailmill.storage import forgotten, ledger
 from mailmill.storage.fragments import Scan, Sink, Written
@@ -103,6 +104,22 @@ def forget(job: Job, selection: Selection, dry_run: bool = False) -> Forgotten:
             hint="a copy is found by its Message-ID or key alone; what was forgotten before is no longer there",
         )
     return done
+
+
+def finish(job: Job) -> int:
+    """Delete the earlier versions of all tables; how many files that were.
+
+    Raises DataError where a table may still hold what was forgotten.
+    """
+    if known := forgotten.keys(job.workspace):
+        stage, base = _open(job)
+        _, found = _search(job, stage, base, Searching(Selection(), known, Places.of(base.objects)))
+        if not stage.inputs or any(one.keys for one in found):
+            raise DataError(
+                f"{job.workspace.uri_of('raw')} holds mail that was forgotten, as after a command that was stopped",
+                hint="start `mailmill forget` again with what was named then, and `mailmill run`; then this again",
+            )
+    return sweep(job)
 
 
 def _open(job: Job) -> tuple[Stage, Base]:
@@ -209,7 +226,8 @@ def _publish(job: Job, stage: Stage, base: Base, written: list[Written]) -> None
         draft = stage.draft(name, written, schema).manifest
         made[name] = replace(draft, inputs=inputs, code=before.code, statistics=statistics)
     job.workspace.publish("raw", replace(made["raw"], inputs={}))
-    for name in reversed(made):
+    first, *others = made
+    for name in (*others, first):
         job.workspace.publish(name, made[name])
     for manifest in made.values():
         job.workspace.notify("published", manifest)

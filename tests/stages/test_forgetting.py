@@ -494,3 +494,19 @@ def test_a_kill_before_the_ledger_has_no_names(mailbox: Mailbox, monkeypatch: py
         mailbox.forget(chosen, small)
     adds_up(mailbox.ingest(small))
     assert str(path) not in ledger_names(mailbox)
+
+
+def test_nothing_is_there_though_a_copy_came(mailbox: Mailbox) -> None:
+    mailbox.ingest()
+    mailbox.forget()
+    shutil.copy(next(path for path in mailbox.objects.rglob("*.eml") if "zeb" not in path.name), mailbox.objects / "c")
+    mailbox.ingest()
+    with pytest.raises(DataError, match="none of 1 selections"):
+        mailbox.forget(Selection.of(["nobody@x.example"]))
+
+
+def test_two_spellings_are_one_selection(mailbox: Mailbox) -> None:
+    mailbox.ingest()
+    ids = ["zebquartz1@zebulonquartz.example", "<zebquartz1@zebulonquartz.example>", "<nobody@x.example>"]
+    done = mailbox.forget(Selection.of(lines=ids), dry_run=True)
+    assert (done.messages, done.unmatched) == (1, 1)

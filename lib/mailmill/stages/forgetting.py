@@ -98,7 +98,7 @@ def forget(job: Job, selection: Selection, dry_run: bool = False) -> Forgotten:
         _publish(job, stage, base, kept + entries)
     for name in stage.outputs:
         erase(job.workspace, name)
-    if not (matched or gone or hidden):
+    if stage.inputs and not (matched or gone):  # without inputs, this ends what was stopped
         raise DataError(
             f"none of {len(selection.texts)} selections is of a message in {job.workspace.uri_of('raw')}",
             hint="a copy is found by its Message-ID or key alone; what was forgotten before is no longer there",

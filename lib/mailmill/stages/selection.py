@@ -31,15 +31,15 @@ class Selection:
     ) -> Selection:  # fmt: skip
         """`lines`: each may be any of the three. White space around, and the brackets of a Message-ID, do not count."""
         found = (
-            {text.strip().strip("<>"): text for text in (*message_ids, *lines)},
-            {text.strip().lower(): text for text in (*keys, *lines)},
-            {printable(text.strip()): text for text in (*sources, *lines)},
+            {_plain(text): _plain(text) for text in (*message_ids, *lines)},
+            {text.strip().lower(): _plain(text) for text in (*keys, *lines)},
+            {printable(text.strip()): _plain(text) for text in (*sources, *lines)},
         )
         return cls(*({name: text for name, text in each.items() if name} for each in found))
 
     @property
     def texts(self) -> set[str]:
-        """What people wrote."""
+        """What people wrote, each once."""
         return {*self.message_ids.values(), *self.keys.values(), *self.sources.values()}
 
     def matched(self, key: str, source: str, holder: str, raw: bytes | None) -> set[str]:
@@ -48,6 +48,10 @@ class Selection:
         if raw is not None and self.message_ids:
             found.add(self.message_ids.get(message_id(raw)))
         return {text for text in found if text is not None}
+
+
+def _plain(text: str) -> str:
+    return text.strip().strip("<>")
 
 
 @dataclass(frozen=True)

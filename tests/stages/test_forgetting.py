@@ -8,6 +8,7 @@ import logging
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mailmill.stages.selection import Selection
 from mailmill.storage import forgotten, ledger, manifests
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.manifests import Manifest
+from mailmill.storage.tables import Workspace
 from tests import mail
 from tests.faults.processes import mailmill
 
@@ -146,6 +148,10 @@ def killed_after(last: str) -> Callable[..., None]:
     return killed
 
 
+def killed_before(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def adds_up(found: dict[str, Manifest]) -> None:
     counts = found["raw"].statistics
     assert counts["objects"] == found["ledger"].rows
@@ -183,7 +189,7 @@ def test_no_trace_is_left(
     assert not any(word.decode() in caplog.text.lower() for word in TRACES)
     left = {name.split("/")[0] for name in traces(storage, work, keys)}
     assert not left & {"raw", "raw_rejects", "ledger"}, "what is rewritten leaves no version before"
-    with Job(mailbox.config()) as job, pytest.raises(DataError, match=r"not anew since: clean, docs, "):
+    with Job(mailbox.config()) as job, pytest.raises(DataError, match=r"as they are since: clean, docs, "):
         forgetting.finish(job)
     with Job(mailbox.config()) as job:
         pipeline.run(job)
@@ -285,7 +291,7 @@ def test_the_command(mailbox: Mailbox, tmp_path: Path) -> None:
     assert "now `mailmill run`" in done.stdout
     early = mailmill("forget", "-c", config, "--previous")
     assert early.returncode == 3
-    assert "made before mail was forgotten, and not anew since: clean" in early.stderr
+    assert "mail was forgotten, and these are not made of the tables as they are since: clean" in early.stderr
     assert mailmill("forget", "-c", config, "--from", ids).returncode == 3, "it is gone"
     records = "".join(path.read_text() for path in Path(mailbox.work, "runs").iterdir())
     assert "zebulon" not in (done.stdout + done.stderr + early.stderr + records).replace(str(tmp_path), "")
@@ -510,3 +516,33 @@ def test_two_spellings_are_one_selection(mailbox: Mailbox) -> None:
     ids = ["zebquartz1@zebulonquartz.example", "<zebquartz1@zebulonquartz.example>", "<nobody@x.example>"]
     done = mailbox.forget(Selection.of(lines=ids), dry_run=True)
     assert (done.messages, done.unmatched) == (1, 1)
+
+
+def test_what_is_made_since_of_a_table_of_before(mailbox: Mailbox) -> None:
+    """As `compact` dates a table, or a stage that is run alone makes one."""
+    clean = mailbox.ingest()["clean"]
+    mailbox.forget()
+    with Job(mailbox.config()) as job:
+        later = replace(clean, created="2999-01-01T00:00:00+00:00")
+        manifests.publish(job.storage, job.workspace.uri_of("clean"), later)
+        with pytest.raises(DataError, match="as they are since: clean"):
+            forgetting.finish(job)
+    mailbox.ingest()
+    with Job(mailbox.config()) as job:
+        assert forgetting.finish(job)
+
+
+def test_a_table_that_was_never_published(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Job(mailbox.config()) as job:
+        pipeline.ingest(job)
+    with monkeypatch.context() as patch:
+        patch.setattr(Workspace, "publish", killed_before)
+        with Job(mailbox.config()) as job, pytest.raises(KeyboardInterrupt):
+            pipeline.clean(job)
+    keys = mailbox.keys()
+    mailbox.forget()
+    storage = Job(mailbox.config()).storage
+    assert any(name.startswith("clean/run_id=") for name in traces(storage, mailbox.work, keys))
+    with Job(mailbox.config()) as job:
+        assert forgetting.finish(job)
+    assert traces(storage, mailbox.work, keys) == set()

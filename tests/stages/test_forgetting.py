@@ -546,3 +546,13 @@ def test_a_table_that_was_never_published(mailbox: Mailbox, monkeypatch: pytest.
     with Job(mailbox.config()) as job:
         assert forgetting.finish(job)
     assert traces(storage, mailbox.work, keys) == set()
+
+
+def test_a_disks_own_folder_is_no_table(mailbox: Mailbox) -> None:
+    """As where it may not be read."""
+    mailbox.ingest()
+    found = Path(mailbox.work, "lost+found", manifests.NAME)
+    found.parent.mkdir()
+    found.write_text("not ours")
+    with Job(mailbox.config()) as job:
+        assert forgetting.finish(job) >= 0

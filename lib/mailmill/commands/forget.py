@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from mailmill.commands import interrupt
 from mailmill.commands.session import options, session, settings
 from mailmill.errors import ConfigError
 
@@ -40,7 +41,7 @@ def forget(
     dry_run: bool,
     previous: bool,
 ) -> None:
-    """Erase mail, e.g. of a person who asks for it (GDPR, Article 17). Three commands leave no trace in the workspace:
+    """Erase mail, e.g. of a person who asks for it (GDPR, Article 17). Three commands leave none in the workspace:
 
     \b
       mailmill forget -c FILE.toml --from ids.txt    raw without that mail; its files of before are deleted
@@ -69,6 +70,11 @@ def forget(
             files = forgetting.finish(job)
             click.echo(f"{files} files of earlier versions are deleted")
             return
+        if not dry_run:
+            interrupt.means(
+                "interrupted; what was named may be erased in part, and then is not taken any more",
+                "start the same command again: it finishes; --dry-run says what is left",
+            )
         done = forgetting.forget(job, Selection.of(message_ids, keys, sources, lines), dry_run)
         if done.unmatched:
             log.warning("forget: %d selections are of no message that is there", done.unmatched)

@@ -24,6 +24,7 @@ log = logging.getLogger("mailmill")
 #: Tables of figures alone, that no run makes anew: settings that were tried.
 _OF_NOBODY = frozenset({"search"})
 _DOCS = "docs"
+_OF_A_DISK = "lost+found"  # the system's, and not ours to read
 _OF_RUN = re.compile(r"run_id=\d{8}T\d{6}-[0-9a-f]{8}/")
 
 
@@ -84,7 +85,7 @@ def published(workspace: Workspace) -> dict[str, Manifest]:
 
 def _names(workspace: Workspace) -> list[str]:
     """What may be a table, published or not."""
-    names = workspace.storage.children(workspace.root)
+    names = [name for name in workspace.storage.children(workspace.root) if name != _OF_A_DISK]
     for folder in ("models", "profiles", "vectors"):
         names += [f"{folder}/{name}" for name in workspace.storage.children(workspace.uri_of(folder))]
     return names

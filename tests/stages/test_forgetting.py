@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ from mailmill.job import Job
 from mailmill.stages import forgetting, leftovers
 from mailmill.stages.forgetting import Forgotten
 from mailmill.stages.selection import Selection
-from mailmill.storage import forgotten, manifests
+from mailmill.storage import forgotten, ledger, manifests
 from mailmill.storage.filesystems import Storage
 from mailmill.storage.manifests import Manifest
+from mailmill.storage.tables import Workspace
 from tests import mail
 from tests.faults.processes import mailmill
 
@@ -133,6 +136,22 @@ def traces(storage: Storage, work: str, keys: set[str]) -> set[str]:
     return found
 
 
+def killed_after(last: str) -> Callable[..., None]:
+    """`manifests.publish` of a run that is killed once it has published this table."""
+    original: Callable[..., None] = manifests.publish
+
+    def killed(storage: Any, uri: str, manifest: Manifest, *rest: Any) -> None:
+        original(storage, uri, manifest, *rest)
+        if manifest.table == last:
+            raise KeyboardInterrupt
+
+    return killed
+
+
+def killed_before(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def adds_up(found: dict[str, Manifest]) -> None:
     counts = found["raw"].statistics
     assert counts["objects"] == found["ledger"].rows
@@ -170,17 +189,17 @@ def test_no_trace_is_left(
     assert not any(word.decode() in caplog.text.lower() for word in TRACES)
     left = {name.split("/")[0] for name in traces(storage, work, keys)}
     assert not left & {"raw", "raw_rejects", "ledger"}, "what is rewritten leaves no version before"
-    with Job(mailbox.config()) as job, pytest.raises(DataError, match=r"not anew since: clean, docs, "):
-        leftovers.sweep(job)
+    with Job(mailbox.config()) as job, pytest.raises(DataError, match=r"as they are since: clean, docs, "):
+        forgetting.finish(job)
     with Job(mailbox.config()) as job:
         pipeline.run(job)
         adds_up({name: job.workspace.manifest(name) for name in ("raw", "raw_rejects", "ledger", "clean", "rejects")})
     assert traces(storage, work, keys), "the versions before are kept for readers"
     with Job(mailbox.config()) as job:
-        leftovers.sweep(job)
+        forgetting.finish(job)
     assert traces(storage, work, keys) == set()
     with Job(mailbox.config()) as job:
-        assert leftovers.sweep(job) == 0
+        assert forgetting.finish(job) == 0
         before_all = {name: each.run_id for name, each in leftovers.published(job.workspace).items()}
         pipeline.run(job)
         assert {name: each.run_id for name, each in leftovers.published(job.workspace).items()} == before_all
@@ -208,7 +227,8 @@ def test_others_stay_and_counts_add_up(keep: bool, mailbox: Mailbox) -> None:
     assert after["raw"].statistics["messages"] == before["raw"].statistics["messages"] - HIS - 1
     assert after["raw"].statistics["objects"] == before["raw"].statistics["objects"]
     with Job(mailbox.config()) as job:
-        assert forgotten.keys(job.workspace) == keys
+        known = forgotten.keys(job.workspace)
+        assert (len(known), len(known & keys)) == (HIS + 1, HIS), "the reject is known by its object's identity"
         assert job.workspace.manifest("raw").run_id != before["raw"].run_id
     untouched = {file.path for file in before["raw"].files} & {file.path for file in after["raw"].files}
     assert untouched, "files that held nothing of him are as they were"
@@ -271,7 +291,7 @@ def test_the_command(mailbox: Mailbox, tmp_path: Path) -> None:
     assert "now `mailmill run`" in done.stdout
     early = mailmill("forget", "-c", config, "--previous")
     assert early.returncode == 3
-    assert "made before mail was forgotten, and not anew since: clean" in early.stderr
+    assert "mail was forgotten, and these are not made of the tables as they are since: clean" in early.stderr
     assert mailmill("forget", "-c", config, "--from", ids).returncode == 3, "it is gone"
     records = "".join(path.read_text() for path in Path(mailbox.work, "runs").iterdir())
     assert "zebulon" not in (done.stdout + done.stderr + early.stderr + records).replace(str(tmp_path), "")
@@ -297,15 +317,8 @@ def test_a_kill_between_publications(
     keeping = f"ingest.keep_gone={str(keep).lower()}"
     mailbox.ingest(keeping)
     sources, keys = mailbox.sources(), mailbox.keys()
-    original: Callable[..., None] = manifests.publish
-
-    def killed(storage: Any, uri: str, manifest: Manifest, *rest: Any) -> None:
-        original(storage, uri, manifest, *rest)
-        if manifest.table == last:
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(manifests, "publish", killed)
+        patch.setattr(manifests, "publish", killed_after(last))
         with pytest.raises(KeyboardInterrupt):
             mailbox.forget(None, keeping)
     if then == "a night":
@@ -333,17 +346,213 @@ def test_a_killed_night_is_not_taken_for_read(mailbox: Mailbox, monkeypatch: pyt
     mailbox.ingest(keeping)
     news = mailbox.objects / "news.eml"
     news.write_bytes(b"From: b@x.example\nMessage-ID: <b@x.example>\n\nIt is new to me.\n")
-    original: Callable[..., None] = manifests.publish
-
-    def killed(storage: Any, uri: str, manifest: Manifest, *rest: Any) -> None:
-        original(storage, uri, manifest, *rest)
-        if manifest.table == "ledger":
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(manifests, "publish", killed)
+        patch.setattr(manifests, "publish", killed_after("ledger"))
         with pytest.raises(KeyboardInterrupt):
             mailbox.ingest(keeping)
     mailbox.forget(None, keeping)
     adds_up(mailbox.ingest(keeping))
     assert str(news) in mailbox.sources()
+
+
+NEWS = b"From: b@x.example\nMessage-ID: <b%d@x.example>\n\nIt is news number %d to me.\n"
+
+
+def ledger_names(mailbox: Mailbox) -> list[str]:
+    table = Job(mailbox.config()).workspace.open("ledger", ledger.SCHEMA).read()
+    return [path for path in table["path"].to_pylist() if path]
+
+
+def test_a_mailbox_of_many_keeps_its_name(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Else nobody would miss what others delete from it."""
+    mailbox.ingest()
+    mailbox.forget()
+    box, other = mailbox.objects / "all.mbox", str(mailbox.objects / "all.mbox#000002")
+    with box.open("ab") as stream:
+        stream.write(b"From x Mon Nov  2 10:00:00 2026\n" + NEWS % (1, 1) + b"\n")
+    adds_up(mailbox.ingest())
+    assert str(box) in ledger_names(mailbox)
+    assert other in mailbox.sources()
+    assert not [name for name in ledger_names(mailbox) if "zebulon" in name]
+    box.unlink()
+    adds_up(mailbox.ingest())
+    assert "1 objects are gone" in caplog.text
+    assert not {source for source in mailbox.sources() if "all.mbox" in source}
+
+
+def test_a_neighbour_whose_name_goes_on(mailbox: Mailbox) -> None:
+    """A folder is no object, and names with # and ! are of other files."""
+    names = ["smith", "smith#2", "smith!old/a.eml", "#team/b.eml", "acme/c.eml", "acme#2"]
+    for number, name in enumerate(names):
+        (mailbox.objects / name).parent.mkdir(exist_ok=True)
+        (mailbox.objects / name).write_bytes(NEWS % (number, number))
+    mailbox.ingest()
+    sources, smith = mailbox.sources(), str(mailbox.objects / "smith")
+    for folder in ("acme", ""):
+        with pytest.raises(DataError, match="none of 1 selections"):
+            mailbox.forget(Selection.of(sources=[f"{mailbox.objects}/{folder}"]))
+    assert mailbox.forget(Selection.of(sources=[smith])) == Forgotten(1, 0, 1, 0)
+    assert mailbox.sources() == sources - {smith}
+    assert set(ledger_names(mailbox)) & {smith, smith + "#2", smith + "!old/a.eml"} == {
+        smith + "#2", smith + "!old/a.eml"
+    }  # fmt: skip
+
+
+def test_members_of_an_archive(mailbox: Mailbox) -> None:
+    with zipfile.ZipFile(mailbox.objects / "many.zip", "w") as archive:
+        for number, name in enumerate(["a", "a#2", "b"]):
+            archive.writestr(name, NEWS % (number, number))
+    mailbox.ingest()
+    path = str(mailbox.objects / "many.zip")
+    assert mailbox.forget(Selection.of(sources=[f"{path}!a"])) == Forgotten(1, 0, 1, 0)
+    assert path in ledger_names(mailbox)
+    assert mailbox.forget(Selection.of(sources=[path])) == Forgotten(2, 0, 1, 0)
+    assert path not in ledger_names(mailbox)
+
+
+@pytest.mark.parametrize("named", ["file", "key"])
+def test_a_reject_that_can_be_read_by_now_stays_away(named: str, mailbox: Mailbox) -> None:
+    small, long = "ingest.max_message_bytes=4000", mailbox.objects / "zebulon-long.eml"
+    long.write_bytes(message(9) + b"z" * 5000)
+    mailbox.ingest(small)
+    workspace = Job(mailbox.config()).workspace
+    rejects = workspace.open("raw_rejects", schemas.REJECTS).read().to_pylist()
+    key = next(row["key"] for row in rejects if row["source"] == str(long))
+    chosen = Selection.of(sources=[str(long)]) if named == "file" else Selection.of(keys=[key])
+    assert mailbox.forget(chosen, small) == Forgotten(0, 1, 1, 0)
+    adds_up(mailbox.ingest())
+    assert str(long) not in mailbox.sources()
+    assert str(long) not in ledger_names(mailbox)
+
+
+def test_a_reject_of_a_mailbox_of_many(mailbox: Mailbox) -> None:
+    """It alone stays away once it can be read."""
+    box, small = mailbox.objects / "many.mbox", "ingest.max_message_bytes=4000"
+    mailbox.box(box, NEWS % (1, 1), message(8) + b"z" * 5000, NEWS % (2, 2))
+    mailbox.ingest(small)
+    assert mailbox.forget(Selection.of(sources=[f"{box}#000002"]), small) == Forgotten(0, 1, 1, 0)
+    adds_up(mailbox.ingest())
+    found = {source.partition("#")[2] for source in mailbox.sources() if source.startswith(str(box))}
+    assert found == {"000001", "000003"}
+
+
+def test_an_archive_that_can_be_read_by_now_stays_away(mailbox: Mailbox) -> None:
+    path, small = mailbox.objects / "zebulon.zip", "ingest.max_archive_bytes=1000"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.eml", NEWS % (1, 1))
+        archive.writestr("b.eml", message(8) + b"z" * 5000)
+        archive.writestr("c.eml", message(9))
+    rows = mailbox.ingest(small)["raw_rejects"].rows
+    done = mailbox.forget(Selection.of(sources=[str(path)]), small)
+    assert done.rejects
+    assert mailbox.ingest(small)["raw_rejects"].rows == rows - done.rejects
+    adds_up(mailbox.ingest())
+    assert not {source for source in mailbox.sources() if source.startswith(str(path))}
+    assert str(path) not in ledger_names(mailbox)
+
+
+def test_anothers_reject_of_that_name_is_counted(mailbox: Mailbox) -> None:
+    upload = mailbox.objects / "upload.zip"
+    upload.write_bytes(b"PK\003\004 damaged zebulon")
+    mailbox.ingest()
+    rejects = mailbox.ingest()["raw_rejects"].rows
+    assert mailbox.forget(Selection.of(sources=[str(upload)])) == Forgotten(0, 1, 1, 0)
+    assert mailbox.ingest()["raw_rejects"].rows == rejects - 1
+    upload.write_bytes(b"PK\003\004 another customer, damaged, too")
+    found = mailbox.ingest()
+    adds_up(found)
+    assert found["raw_rejects"].rows == rejects
+    assert str(upload) in ledger_names(mailbox)
+
+
+@pytest.mark.parametrize("last", ["forgotten", "raw", "raw_rejects"])
+def test_the_versions_before_stay_while_raw_holds_it(
+    last: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.ingest()
+    whole = Selection.of(sources=[str(path) for path in sorted(mailbox.objects.glob("zebulon*"))])
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "publish", killed_after(last))
+        with pytest.raises(KeyboardInterrupt):
+            mailbox.forget(whole)
+    with Job(mailbox.config()) as job, pytest.raises(DataError, match="holds mail that was forgotten"):
+        forgetting.finish(job)
+    if last == "forgotten":
+        mailbox.ingest()
+        with Job(mailbox.config()) as job, pytest.raises(DataError, match="holds mail that was forgotten"):
+            forgetting.finish(job)
+
+
+def test_a_kill_before_the_ledger_has_no_names(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rejects of an archive are found by the archive's name."""
+    path, small = mailbox.objects / "zebulon.zip", "ingest.max_message_bytes=4000"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("b.eml", message(8) + b"z" * 5000)
+    mailbox.ingest(small)
+    chosen = Selection.of(sources=[str(path)])
+    with monkeypatch.context() as patch:
+        patch.setattr(manifests, "publish", killed_after("ledger"))
+        with pytest.raises(KeyboardInterrupt):
+            mailbox.forget(chosen, small)
+    rejects = Job(mailbox.config()).workspace.open("raw_rejects", schemas.REJECTS).read(["source"])
+    assert f"{path}!b.eml" not in rejects["source"].to_pylist()
+    with contextlib.suppress(DataError):
+        mailbox.forget(chosen, small)
+    adds_up(mailbox.ingest(small))
+    assert str(path) not in ledger_names(mailbox)
+
+
+def test_nothing_is_there_though_a_copy_came(mailbox: Mailbox) -> None:
+    mailbox.ingest()
+    mailbox.forget()
+    shutil.copy(next(path for path in mailbox.objects.rglob("*.eml") if "zeb" not in path.name), mailbox.objects / "c")
+    mailbox.ingest()
+    with pytest.raises(DataError, match="none of 1 selections"):
+        mailbox.forget(Selection.of(["nobody@x.example"]))
+
+
+def test_two_spellings_are_one_selection(mailbox: Mailbox) -> None:
+    mailbox.ingest()
+    ids = ["zebquartz1@zebulonquartz.example", "<zebquartz1@zebulonquartz.example>", "<nobody@x.example>"]
+    done = mailbox.forget(Selection.of(lines=ids), dry_run=True)
+    assert (done.messages, done.unmatched) == (1, 1)
+
+
+def test_what_is_made_since_of_a_table_of_before(mailbox: Mailbox) -> None:
+    """As `compact` dates a table, or a stage that is run alone makes one."""
+    clean = mailbox.ingest()["clean"]
+    mailbox.forget()
+    with Job(mailbox.config()) as job:
+        later = replace(clean, created="2999-01-01T00:00:00+00:00")
+        manifests.publish(job.storage, job.workspace.uri_of("clean"), later)
+        with pytest.raises(DataError, match="as they are since: clean"):
+            forgetting.finish(job)
+    mailbox.ingest()
+    with Job(mailbox.config()) as job:
+        assert forgetting.finish(job)
+
+
+def test_a_table_that_was_never_published(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Job(mailbox.config()) as job:
+        pipeline.ingest(job)
+    with monkeypatch.context() as patch:
+        patch.setattr(Workspace, "publish", killed_before)
+        with Job(mailbox.config()) as job, pytest.raises(KeyboardInterrupt):
+            pipeline.clean(job)
+    keys = mailbox.keys()
+    mailbox.forget()
+    storage = Job(mailbox.config()).storage
+    assert any(name.startswith("clean/run_id=") for name in traces(storage, mailbox.work, keys))
+    with Job(mailbox.config()) as job:
+        assert forgetting.finish(job)
+    assert traces(storage, mailbox.work, keys) == set()
+
+
+def test_a_disks_own_folder_is_no_table(mailbox: Mailbox) -> None:
+    """As where it may not be read."""
+    mailbox.ingest()
+    found = Path(mailbox.work, "lost+found", manifests.NAME)
+    found.parent.mkdir()
+    found.write_text("not ours")
+    with Job(mailbox.config()) as job:
+        assert forgetting.finish(job) >= 0

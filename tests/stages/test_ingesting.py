@@ -270,6 +270,17 @@ def test_a_mailbox_that_is_not_mounted_is_refused(mailbox: Mailbox, caplog: pyte
     assert ingested(mailbox)["objects"] == 20, "once is enough"
 
 
+def test_a_folder_alone_in_its_own_that_is_empty_is_refused(mailbox: Mailbox) -> None:
+    inbox = in_folders(mailbox, *DAYS[:2])
+    (inbox / "account").mkdir()
+    (inbox / DAYS[0]).rename(inbox / "account" / "inbox")
+    ingested(mailbox)
+    for path in (inbox / "account" / "inbox").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="account/inbox is empty, and 20 objects were taken from there"):
+        ingested(mailbox)
+
+
 def test_a_folder_that_is_archived_leaves_with_a_warning(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
     inbox = in_folders(mailbox, *DAYS)
     ingested(mailbox)

@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from mailmill.commands import interrupt
 from mailmill.commands.session import options, session, settings
 from mailmill.errors import ConfigError
 
@@ -21,7 +22,7 @@ log = logging.getLogger("mailmill")
 @click.option("--key", "keys", multiple=True, metavar="KEY", help="The mail with this key of the tables.")
 @click.option(
     "--source", "sources", multiple=True, metavar="OBJECT",
-    help="All mail of a file, mailbox or archive, as `source` of raw names it; or one FILE#NUMBER, ARCHIVE!MEMBER.",
+    help="All mail of a file, mailbox or archive, by its whole name; or one mail, as `source` of raw names it.",
 )  # fmt: skip
 @click.option(
     "--from", "listed", metavar="FILE", type=click.File("r", encoding="utf-8-sig"),
@@ -40,15 +41,16 @@ def forget(
     dry_run: bool,
     previous: bool,
 ) -> None:
-    """Erase mail, e.g. of a person who asks for it (GDPR, Article 17). Three commands leave no trace in the workspace:
+    """Erase mail, e.g. of a person who asks for it (GDPR, Article 17). Three commands leave none in the workspace:
 
     \b
       mailmill forget -c FILE.toml --from ids.txt    raw without that mail; its files of before are deleted
       mailmill run -c FILE.toml                      all later tables, models and documents are made without it
       mailmill forget -c FILE.toml --previous        the versions before, which are kept for readers, are deleted
 
-    A hash of each message stays, by which it is not taken again from where it still lies. A command that was stopped
-    is started again. Exit code 3: nothing of what was named is there.
+    A hash of each message stays, by which it is not taken again from where it still lies (of a reject: of its place
+    in a file, as that was). A command that was stopped is started again. Exit code 3: nothing of what was named is
+    there.
     """
     try:
         lines = [line.strip() for line in listed] if listed else []
@@ -60,14 +62,19 @@ def forget(
     if previous == named or (previous and dry_run):
         raise ConfigError("say which mail: --message-id, --key, --source or --from; or --previous alone")
     found = settings(config, engine, overrides)
-    from mailmill.stages import forgetting, leftovers
+    from mailmill.stages import forgetting
     from mailmill.stages.selection import Selection
 
     with session(found, "forget") as job:
         if previous:
-            files = leftovers.sweep(job)
+            files = forgetting.finish(job)
             click.echo(f"{files} files of earlier versions are deleted")
             return
+        if not dry_run:
+            interrupt.means(
+                "interrupted; what was named may be erased in part, and then is not taken any more",
+                "start the same command again: it finishes; --dry-run says what is left",
+            )
         done = forgetting.forget(job, Selection.of(message_ids, keys, sources, lines), dry_run)
         if done.unmatched:
             log.warning("forget: %d selections are of no message that is there", done.unmatched)

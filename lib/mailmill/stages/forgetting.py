@@ -3,10 +3,11 @@
     raw, raw_rejects ──search──▶ keys ──▶ forgotten ──▶ files that hold one are rewritten ──▶ raw, raw_rejects, ledger
 
 `forgotten` is published first: from then on nothing takes that mail again, and whoever starts the command again finds
-what is left to do. Then raw, as made of nothing yet, so that no night finds it unchanged: its manifest commits to what
-the other two are to become, and to what they are until then, so that nothing is lost where a run is killed. Last raw
-again, as made of what it was made of. No file is written again that holds none, and none of before
-stays. Later stages make their tables without that mail, as rows that they had mapped are gone.
+what is left to do. Then raw, as made of nothing yet, so that no night finds it unchanged: its manifest commits to
+what the other two are to become, and to what they are until then, so that nothing is lost where a run is killed. Then
+raw_rejects, and the ledger, by which its rows are found. Last raw again, as made of what it was made of. No file is
+written again that holds none, and none of before stays. Later stages make their tables without that mail, as rows
+that they had mapped are gone.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from mailmill.errors import DataError
 from mailmill.job import Job
 from mailmill.progress import watch
 from mailmill.quality import gate, profile
-from mailmill.stages.leftovers import erase
-from mailmill.stages.selection import Found, Searching, Selection, place_number, search
+from mailmill.stages.leftovers import erase, sweep
+from mailmill.stages.selection import Found, Searching, Selection, search
 from mailmill.storage import forgotten, ledger
 from mailmill.storage.fragments import Scan, Sink, Written
 from mailmill.storage.ledger import Base, day_of
 from mailmill.storage.manifests import File, Manifest
+from mailmill.storage.places import Places, place_number
 from mailmill.storage.sources import SourceObject, fingerprint_objects
 from mailmill.storage.tables import Stage
 
@@ -55,7 +57,7 @@ class Part:
 class Rewriting:
     """What every task needs: the keys of what goes, and where the rest is written."""
 
-    forgotten: frozenset[str]
+    gone: frozenset[str]
     sink: Sink
 
 
@@ -76,8 +78,9 @@ def forget(job: Job, selection: Selection, dry_run: bool = False) -> Forgotten:
     """
     stage, base = _open(job)
     known = forgotten.keys(job.workspace)
-    parts, found = _search(job, stage, base, Searching(selection, known))
+    parts, found = _search(job, stage, base, Searching(selection, known, Places.of(base.objects)))
     gone = frozenset(key for one in found for key in one.keys)
+    hashes = frozenset(each for one in found for each in one.hashes)
     matched = {text for one in found for text in one.matched}
     matched |= {text for key, text in selection.keys.items() if key in known}
     rows = Counter[str]()
@@ -88,19 +91,35 @@ def forget(job: Job, selection: Selection, dry_run: bool = False) -> Forgotten:
     if dry_run:
         return done
     if gone:  # also what is known: its date tells which tables were made before
-        forgotten.publish(job.workspace, known | gone)
-    entries, hidden = _ledger(stage, base, _joined(one.staying for one in found)) if known | gone else ([], 0)
+        forgotten.publish(job.workspace, known | hashes)
+    entries, hidden = _ledger(stage, base, _joined(one.staying for one in found)) if known or gone else ([], 0)
     if gone or hidden:
-        kept = _rewritten(job, stage, parts, found, known | gone)
+        kept = _rewritten(job, stage, parts, found, gone)
         _publish(job, stage, base, kept + entries)
     for name in stage.outputs:
         erase(job.workspace, name)
-    if not (matched or gone or hidden):
+    if stage.inputs and not (matched or gone):  # without inputs, this ends what was stopped
         raise DataError(
             f"none of {len(selection.texts)} selections is of a message in {job.workspace.uri_of('raw')}",
             hint="a copy is found by its Message-ID or key alone; what was forgotten before is no longer there",
         )
     return done
+
+
+def finish(job: Job) -> int:
+    """Delete the earlier versions of all tables; how many files that were.
+
+    Raises DataError where a table may still hold what was forgotten.
+    """
+    if known := forgotten.keys(job.workspace):
+        stage, base = _open(job)
+        _, found = _search(job, stage, base, Searching(Selection(), known, Places.of(base.objects)))
+        if not stage.inputs or any(one.keys for one in found):
+            raise DataError(
+                f"{job.workspace.uri_of('raw')} holds mail that was forgotten, as after a command that was stopped",
+                hint="start `mailmill forget` again with what was named then, and `mailmill run`; then this again",
+            )
+    return sweep(job)
 
 
 def _open(job: Job) -> tuple[Stage, Base]:
@@ -146,7 +165,7 @@ def rewrite(part: Part, job: Rewriting) -> list[Written]:
     """Write the rows of a file that stay."""
     with job.sink.open(part.number, prefix=f"day={day_of(part.file)}/kept") as writer:
         for batch in part.scan.batches():
-            stays = [key not in job.forgotten for key in batch.column("key").to_pylist()]
+            stays = [key not in job.gone for key in batch.column("key").to_pylist()]
             writer.write(part.table, batch.filter(pa.array(stays, pa.bool_())))
     return writer.written
 
@@ -207,7 +226,8 @@ def _publish(job: Job, stage: Stage, base: Base, written: list[Written]) -> None
         draft = stage.draft(name, written, schema).manifest
         made[name] = replace(draft, inputs=inputs, code=before.code, statistics=statistics)
     job.workspace.publish("raw", replace(made["raw"], inputs={}))
-    for name in reversed(made):
+    first, *others = made
+    for name in (*others, first):
         job.workspace.publish(name, made[name])
     for manifest in made.values():
         job.workspace.notify("published", manifest)

@@ -50,10 +50,11 @@ class Gone:
         inhabited = {above for folder in {_folder(found) for found in self.there} for above in _up(folder)}
         for folder in sorted({_folder(taken) for taken in self.lost}):
             empty = [above for above in _up(folder) if above not in inhabited and not tops.isdisjoint(above.parents)]
-            if empty and empty[-1].is_dir() and not any(empty[-1].iterdir()):
-                held = sum(empty[-1] in _up(_folder(taken)) for taken in self.lost)
+            bare = next((above for above in empty if above.is_dir() and not any(above.iterdir())), None)
+            if bare:
+                held = sum(bare in _up(_folder(taken)) for taken in self.lost)
                 raise DataError(
-                    f"{empty[-1]} is empty, and {held} objects were taken from there",
+                    f"{bare} is empty, and {held} objects were taken from there",
                     hint="is it mounted? Where their mail shall leave the tables, remove the folder or set "
                     "ingest.drop_emptied = true; where it shall stay, ingest.keep_gone = true",
                 )

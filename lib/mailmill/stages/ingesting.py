@@ -7,13 +7,14 @@ the keys before them, so a day that is run again (`--as-of`) has the same bytes,
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from mailmill import schemas
 from mailmill.engines import Grouping
@@ -29,6 +30,7 @@ from mailmill.storage.fragments import Written, rows_of
 from mailmill.storage.ledger import Base
 from mailmill.storage.lookup import Lookup, keys_of
 from mailmill.storage.manifests import MADE_BY
+from mailmill.storage.places import Places
 from mailmill.storage.sources import SourceObject, fingerprint_objects, plan_batches, printable
 from mailmill.storage.tables import Stage, Table
 
@@ -171,8 +173,7 @@ def _publish(
     known = days.setdefault(day, dict.fromkeys(ledger.COUNTS, 0))
     days[day] = {name: known[name] + counts[name] for name in ledger.COUNTS}
     if taken:
-        held = stage.draft("nameless", written, loading.NAMELESS).scans()
-        names = {name for scan in held for name in scan.read()["source"].to_pylist()}
+        names = _nameless(stage, written, taken)
         known_now = [ledger.nameless(found) if found.name in names else found for found in taken]
         written += ledger.write(known_now, day, stage.sink_for({"ledger": ledger.SCHEMA}))
     written = base.written + written
@@ -183,6 +184,22 @@ def _publish(
     besides = {**_read_below(job, stage, base), **besides}
     statistics = ledger.totals(days) | {"days": days, ledger.COMPANIONS: ledger.companions(stage, written)}
     return done(job.publish(stage, written, statistics | {"reasons": reasons, **besides}), "raw")
+
+
+def _nameless(stage: Stage, written: Sequence[Written], taken: Sequence[SourceObject]) -> set[str]:
+    """The names of objects that held forgotten mail, and of which there is no row: others would be missed."""
+    names = set(_sources(stage, "nameless", loading.NAMELESS, written))
+    if not names:
+        return names
+    places = Places.of(taken)
+    rows = chain.from_iterable(_sources(stage, name, OUTPUTS[name], written) for name in ("raw", "raw_rejects"))
+    return names.difference(map(places.holder, rows))
+
+
+def _sources(stage: Stage, name: str, schema: pa.Schema, written: Sequence[Written]) -> Iterator[str]:
+    for scan in stage.draft(name, written, schema).scans():
+        for batch in scan.batches(["source"]):
+            yield from batch.column("source").to_pylist()
 
 
 def _counted(reasons: Mapping[str, int]) -> str:

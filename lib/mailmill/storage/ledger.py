@@ -3,7 +3,8 @@
     base = what of the raw table stays; with `--as-of`, partitions of days before that one
     new  = objects listed now - objects in the ledger of the base
 
-An object that held forgotten mail is known by the hash of its identity alone, for its name may be a person's.
+An object that held forgotten mail, and nothing that stays, is known by the hash of its identity alone, for its name
+may be a person's.
 
 A run appends files under `day=DATE/` and a part to the ledger; nothing is written again. The raw table's manifest is
 the commit of all three (raw, raw_rejects, ledger): it names the other two by fingerprint, so a run that was killed

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from mailmill import schemas
 from mailmill.errors import MailmillError
+from mailmill.storage import forgotten, ledger
 from mailmill.storage.containers import Limits, Rejected, read_container
 from mailmill.storage.filesystems import SMALL, Storage
 from mailmill.storage.fragments import Sink, SinkWriter, Written
@@ -52,7 +53,7 @@ class Unread:
 class Loading:
     """What every task needs: where to read, where to write (outputs "raw", "raw_rejects" and `SCRATCH`), and limits.
 
-    `folder`: the partition, below the run's folder. `forgotten`: keys of what is not taken any more.
+    `folder`: the partition, below the run's folder. `forgotten`: hashes of what is not taken any more.
     """
 
     storage: Storage
@@ -70,15 +71,16 @@ def load_batch(batch: Batch, loading: Loading) -> list[Written]:
     """
     with loading.sink.open(batch.number, prefix=f"{loading.folder}/part") as writer:
         rows = _Rows(writer)
-        for name, found in _messages(batch.objects, loading):
+        for container, found in _messages(batch.objects, loading):
             if isinstance(found, Unread):
                 row = {"source": found.source, "why": found.why}
                 writer.write("unread", pa.RecordBatch.from_pylist([row], UNREAD))
                 continue
             source, content = (found.source, found.source.encode()) if isinstance(found, Rejected) else found
             key = message_key(content)
-            if key in loading.forgotten:
-                writer.write("nameless", pa.RecordBatch.from_pylist([{"source": name}], NAMELESS))
+            known = not isinstance(found, Rejected) and key in loading.forgotten  # a reject's says nothing of its mail
+            if known or forgotten.knows_place(loading.forgotten, source, [ledger.identity(container)]):
+                writer.write("nameless", pa.RecordBatch.from_pylist([{"source": container.name}], NAMELESS))
             elif isinstance(found, Rejected):
                 rows.reject(key, found)
             else:
@@ -89,25 +91,25 @@ def load_batch(batch: Batch, loading: Loading) -> list[Written]:
 
 def _messages(
     objects: Sequence[SourceObject], loading: Loading
-) -> Iterator[tuple[str, tuple[str, bytes] | Rejected | Unread]]:
-    """The name of an object, and what is in it."""
-    small = [found.path for found in objects if found.size <= SMALL]
-    for path, content in loading.storage.read_many(small):
+) -> Iterator[tuple[SourceObject, tuple[str, bytes] | Rejected | Unread]]:
+    """An object, and what is in it."""
+    small = {found.path: found for found in objects if found.size <= SMALL}
+    for path, content in loading.storage.read_many(list(small)):
         if isinstance(content, bytes):
             for item in read_container(io.BytesIO(content), printable(path), loading.limits):
-                yield printable(path), item
+                yield small[path], item
         else:
-            yield printable(path), Unread(printable(path), type(content).__name__)
+            yield small[path], Unread(printable(path), type(content).__name__)
     for found in objects:
         if found.size > SMALL:
             try:
                 with loading.storage.open(found.path) as stream:
                     for item in read_container(stream, found.name, loading.limits):
-                        yield found.name, item
+                        yield found, item
             except MailmillError as error:
                 if (reason := of_one_object(error)) is None:
                     raise
-                yield found.name, Unread(found.name, type(reason).__name__)
+                yield found, Unread(found.name, type(reason).__name__)
 
 
 class _Rows:

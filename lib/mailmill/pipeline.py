@@ -73,7 +73,8 @@ def clean(job: Job) -> Table:
     stage = job.stage(fingerprints(raw, unreadable), [settings, largest], kernel.outputs)
     messages, copies = raw.manifest.statistics["messages"], raw.manifest.statistics["duplicates"]
     counted = {"messages": messages, "duplicates": copies}  # copies that come or go change no row of raw
-    if stage.unchanged and counted.items() <= stage.current("clean").manifest.statistics.items():
+    before = stage.previous["clean"]
+    if before and counted.items() <= before.statistics.items() and stage.unchanged:
         return skipped(stage, "clean")
     growth = stage.growth(raw, unreadable)
     stage, fresh = growth.stage, growth.fresh

@@ -524,7 +524,7 @@ def test_what_is_made_since_of_a_table_of_before(mailbox: Mailbox) -> None:
     mailbox.forget()
     with Job(mailbox.config()) as job:
         later = replace(clean, created="2999-01-01T00:00:00+00:00")
-        manifests.publish(job.storage, job.workspace.uri_of("clean"), later)
+        job.workspace.publish("clean", later)
         with pytest.raises(DataError, match="as they are since: clean"):
             forgetting.finish(job)
     mailbox.ingest()

@@ -119,6 +119,11 @@ def test_a_night_of_copies_is_counted(mailbox: Mailbox, monkeypatch: pytest.Monk
     first = mailbox.run()
     rows = mapped(monkeypatch)
     mailbox.arrive(DAYS[1], 0, again=7)
+    heard: list[tuple[str, str]] = []
+    with Job(mailbox.config(), notify=lambda what, manifest: heard.append((what, manifest.table))) as job:
+        pipeline.ingest(job)
+        pipeline.clean(job)
+    assert [what for what, table in heard if table == "clean"] == ["published"], "and not unchanged, too"
     second = mailbox.run()
     adds_up(second, 47)
     assert not rows["CleanKernel"]

@@ -6,12 +6,12 @@ its last legal word is the author's again.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.tails import MAX_LEGAL, is_legal
+from mailmill.email.speech import of_oneself
+from mailmill.email.tails import MAX_LEGAL, STOP, is_legal
 
 #: So many different legal words are not the author's.
 _MANY: Final = 3
@@ -19,7 +19,6 @@ _MANY: Final = 3
 _BRIEF: Final = 8
 #: A letterhead, or a greeting, has fewer lines.
 _NEAR: Final = 8
-_STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 
 
 def disclaims(lines: Lines, solid: list[int], k: int, opens: bool) -> str:
@@ -101,9 +100,9 @@ def _text_below(lines: Lines, solid: list[int], k: int, end: int, *, sure: bool)
             continue
         start = min(start, j)
         told = f"{told} {passage}"
-        if any([own.search(passage.lower()) for own in PATTERNS.first_person.values()]):
+        if of_oneself(passage):
             return start
-        if not sure and len(_STOP.findall(told)) >= least:
+        if not sure and len(STOP.findall(told)) >= least:
             return start
     return end
 

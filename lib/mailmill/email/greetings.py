@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mailmill.email.lines import Line, Lines
+from mailmill.email.lines import LISTED, Line, Lines
 from mailmill.email.names import PARTICLES
 from mailmill.email.patterns import PATTERNS
 from mailmill.email.speech import TELLING, announces, strangers
@@ -25,8 +25,6 @@ _ROW: Final = re.compile(r"[-–•*+] {0,3}\w|\(?\d")
 # What opens with a day or a time.
 _DATED: Final = re.compile(r"\(?\d{1,4}[./:-]\d")
 _DRAWN_OUT: Final = re.compile(r"([^\W\d_])\1\1", re.IGNORECASE)
-#: So many words has a line of a list without bullets.
-_LISTED: Final = 4
 #: So many lines, with addresses, a date and a subject, may stand above the greeting of a letter.
 _MAX_HEAD: Final = 20
 _INITIALS: Final = re.compile(r"[A-Z]{1,2},")
@@ -136,7 +134,7 @@ def _opens_list(lines: Lines, solid: list[int]) -> bool:
     if len(solid) < 3 or solid[2] > solid[0] + 2:
         return False
     items = [lines[i] for i in solid[1:3]]
-    return all([item.shape.words <= _LISTED and item.bare[0].isupper() and item.bare[-1].isalnum() for item in items])
+    return all([item.shape.words <= LISTED and item.bare[0].isupper() and item.bare[-1].isalnum() for item in items])
 
 
 def _quoted_from(lines: Lines, marks: Marks, name: str) -> bool:

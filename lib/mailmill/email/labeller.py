@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 
 from mailmill.email.greetings import cries
 from mailmill.email.linefeatures import PROOF, SEEN, features, window
-from mailmill.email.lines import Lines
+from mailmill.email.lines import LISTED, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.signing import opens_sentence
 from mailmill.email.speech import announces
@@ -35,8 +35,6 @@ FORMAT: Final = 1
 _SURE: Final = PROOF - {"name", "title"}
 #: Kinds of lines that greet or end a mail.
 _CLOSING: Final = ("signoff", "thanks", "closing", "greeting")
-#: So many words has a line of a list without bullets.
-_LISTED: Final = 4
 _SMILES: Final = re.compile(r"[:;]['-]?[()DPp]$")
 #: Rules' zones that may be overruled, except below "-- "; lines of other zones are not the labeller's.
 OPEN: Final = frozenset(STATES[1:])
@@ -200,7 +198,7 @@ def _is_listed(lines: Lines, i: int) -> bool:
     if not i or not lines.bares[i - 1]:
         return False
     above = lines[i - 1]
-    return above.shape.words <= _LISTED and above.bare[-1].isalnum() and not any([above.rule(k) for k in _CLOSING])
+    return above.shape.words <= LISTED and above.bare[-1].isalnum() and not any([above.rule(k) for k in _CLOSING])
 
 
 def _is_set_off(lines: Lines, marks: Marks, i: int) -> bool:

@@ -36,6 +36,8 @@ KINDS: Final = (
 #: Kinds of standard texts, whose lines may be as long as a paragraph, as a postscript may; the others are short, formal
 #: sign-offs a sentence.
 LONG_KINDS: Final = frozenset({"disclaimer", "footer", "topic", "register", "caution"})
+#: So many words has a line of a list without bullets.
+LISTED: Final = 4
 _LONGEST: Final = {kind: 180 if kind == "signoff" else 110 for kind in KINDS if kind not in {*LONG_KINDS, "postscript"}}
 
 _INDEX: Final = Index({kind: PATTERNS.matchers[kind].fragments for kind in KINDS})

@@ -8,8 +8,7 @@ from typing import Final
 from mailmill.email.introduced import breaks_off
 from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.names import PARTICLES, is_like_sender, is_sender
-from mailmill.email.patterns import PATTERNS
-from mailmill.email.speech import TELLING
+from mailmill.email.speech import TELLING, of_oneself
 from mailmill.email.tails import RULED, Marks, mark
 
 #: So many of the lowest lines may belong to a sign-off and a signature.
@@ -174,7 +173,7 @@ def tells(line: Line) -> bool:
     said = line.bare.lower()
     if line.bare[-1] == "?" or not TELLING.isdisjoint(_WORD.findall(said)):
         return True
-    return any([own.search(said) is not None for own in PATTERNS.first_person.values()])
+    return of_oneself(said)
 
 
 def _has_text(lines: Lines, above: list[int]) -> bool:

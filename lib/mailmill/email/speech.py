@@ -60,6 +60,12 @@ def goes_on(bare: str, kind: str) -> bool:
     return not _is_one_of(tail, ("signoff", "thanks", "closing"))
 
 
+def of_oneself(text: str) -> bool:
+    """Does a text speak of its author, in any language?"""
+    said = text.lower()
+    return any([own.search(said) is not None for own in PATTERNS.first_person.values()])
+
+
 def _is_one_of(tail: str, kinds: tuple[str, ...]) -> bool:
     """Is what stands behind the first sign of one of the `kinds` by itself, or with a comma ("Thanks, as always")?"""
     rest = tail.strip(" ,;:.!?-–—").lower()

@@ -14,7 +14,7 @@ from mailmill.email.banners import desk_rule
 from mailmill.email.lines import LONG_KINDS, Line, Lines
 from mailmill.email.names import is_sender
 from mailmill.email.patterns import PATTERNS
-from mailmill.email.speech import announces
+from mailmill.email.speech import announces, of_oneself
 
 #: (zone, rule) of a line, None while undecided.
 Marks = list[tuple[str, str] | None]
@@ -38,7 +38,7 @@ _RULE_OF_DASHES: Final = re.compile(r"[-–—]{4,5}\s*$|_{2,5}\s*$")
 _ITEM: Final = re.compile(r"(?:([-–—~•·+]|\*(?!\w[^*]*\*$))|\(?\d{1,2}[.)]) ?\w")
 #: Bullets that do not stand before who signs, too.
 _BULLETS: Final = ("*", "•", "·", "+")
-_STOP: Final = re.compile(r"[.!?…](?:\s|$)")
+STOP: Final = re.compile(r"[.!?…](?:\s|$)")
 #: Kinds of lines that no author writes into a passage.
 _OTHERS: Final = (*LONG_KINDS, "contact")
 #: What opens a quotation.
@@ -225,7 +225,7 @@ def _is_own_passage(lines: Lines, below: list[int], parted: bool, names: frozens
     prose = [line.bare for line in told if line.shape.prose]
     parted = parted or (end + 1 < len(below) and _DELIMITER.match(lines.bares[below[end]]) is not None)
     headed = parted or (not opening.shape.prose and any(map(str.isdigit, opening.bare)))
-    told_more = (parted or len(told) > 1) and len(_STOP.findall(" ".join(prose))) > (0 if headed else 1)
+    told_more = (parted or len(told) > 1) and len(STOP.findall(" ".join(prose))) > (0 if headed else 1)
     return item or told_more or len(prose) > 2
 
 
@@ -238,7 +238,7 @@ def _is_personal(line: Line) -> bool:
     """Does a sentence speak of its author, and not of where to reach them ("My new address is …")?"""
     if not line.shape.prose or line.shape.address or line.shape.phone or line.bare[0] in QUOTATION:
         return False
-    return any([own.search(line.bare.lower()) for own in PATTERNS.first_person.values()])
+    return of_oneself(line.bare)
 
 
 def _is_ascribed(said: list[str], names: frozenset[str]) -> bool:

@@ -64,7 +64,7 @@ def build(workspace: Workspace, storage: Storage, site: str) -> str | None:
     index, state = join(folder, "index.html"), join(folder, STATE)
     shown = {name: [found.fingerprint, found.manifest.code] for name, found in judged.items()}
     wanted = (json.dumps(shown, sort_keys=True) + "\n").encode()
-    if storage.exists(state) and storage.read(state) == wanted:
+    if storage.read_if_there(state) == wanted:
         return index
     with tempfile.TemporaryDirectory(prefix="mailmill-") as temporary:
         root = Path(temporary)

@@ -81,7 +81,7 @@ def load(storage: Storage, table: str, folder: str | None = None) -> Suite:
     """
     if folder is not None:
         uri = join(folder, f"{table}.json")
-        content = storage.read(uri) if storage.exists(uri) else None
+        content = storage.read_if_there(uri)
     else:
         place = shipped() / f"{table}.json"
         uri, content = str(place), place.read_bytes() if place.is_file() else None

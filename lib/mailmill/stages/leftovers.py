@@ -41,9 +41,8 @@ def sweep(job: Job) -> int:
             hint=f"run `mailmill run`; what it does not make any more, delete in {workspace.root}; then this again",
         )
     gone = 0
-    for name in sorted(
-        _names(workspace), key=lambda name: name == "weights"
-    ):  # which models need tells when those before are gone
+    # Weights last: which of them models need tells when the models before are gone.
+    for name in sorted(_names(workspace), key=lambda name: name == "weights"):
         gone += erase(workspace, name, weights_in_use(workspace) if name == "weights" else ())
     own_vectors.abandon(job)
     if features := found.get("features"):

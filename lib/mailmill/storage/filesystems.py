@@ -69,8 +69,7 @@ class Storage:
 
     @property
     def _needs_s3fs(self) -> bool:
-        wants = self.settings
-        return bool(wants.profile or wants.encryption or wants.requester_pays)
+        return bool(self.settings.profile or self.settings.encryption or self.settings.requester_pays)
 
     @contextlib.contextmanager
     def open(self, uri: str) -> Iterator[BinaryIO]:
@@ -233,8 +232,9 @@ class Storage:
     def exists(self, uri: str) -> bool:
         """Whether a file is at `uri`."""
         with self.translated(uri):
-            kind = _LOCAL.get_file_info(self.arrow(uri)[1]).type if not is_s3(uri) else None
-            return clients.is_there(self.settings, uri) if kind is None else bool(kind == pafs.FileType.File)
+            if is_s3(uri):
+                return clients.is_there(self.settings, uri)
+            return bool(_LOCAL.get_file_info(self.arrow(uri)[1]).type == pafs.FileType.File)
 
     def children(self, uri: str) -> list[str]:
         """Names of the files and folders directly in a folder; empty where it does not exist, but its bucket does."""

@@ -78,8 +78,7 @@ def load_batch(batch: Batch, loading: Loading) -> list[Written]:
                 continue
             source, content = (found.source, found.source.encode()) if isinstance(found, Rejected) else found
             key = message_key(content)
-            known = not isinstance(found, Rejected) and key in loading.forgotten  # a reject's says nothing of its mail
-            if known or forgotten.knows_place(loading.forgotten, source, [ledger.identity(container)]):
+            if loading.forgotten and _is_forgotten(loading, container, source, found, key):
                 writer.write("nameless", pa.RecordBatch.from_pylist([{"source": container.name}], NAMELESS))
             elif isinstance(found, Rejected):
                 rows.reject(key, found)
@@ -87,6 +86,15 @@ def load_batch(batch: Batch, loading: Loading) -> list[Written]:
                 rows.add(key, source, content)
         rows.flush()
     return writer.written
+
+
+def _is_forgotten(
+    loading: Loading, container: SourceObject, source: str, found: tuple[str, bytes] | Rejected, key: str
+) -> bool:
+    """By a message's key, or by its place; a reject's key says nothing of its mail."""
+    if not isinstance(found, Rejected) and key in loading.forgotten:
+        return True
+    return forgotten.knows_place(loading.forgotten, source, [ledger.identity(container)])
 
 
 def _messages(

@@ -208,12 +208,10 @@ def mendable(storage: Storage, uri: str) -> Iterator[None]:
         raise DataError(error.message, hint=anew(table_uri) if ours else "") from None
 
 
-def publish(storage: Storage, table_uri: str, manifest: Manifest, in_use: Collection[str] = ()) -> None:
-    """Make `manifest` the table. Then `sweep`, but for the manifest before it, whose readers may still be on it.
-
-    What is not ours to delete stays, with a warning.
-    """
-    before = read(storage, table_uri)
+def publish(
+    storage: Storage, table_uri: str, manifest: Manifest, before: Manifest | None, in_use: Collection[str] = ()
+) -> None:
+    """Make `manifest` the table, then `sweep`, but for the one `before`, which has readers; what stays is warned of."""
     named = {file.path for file in manifest.files}
     _sweep(storage, table_uri, f"run_id={manifest.run_id}", named)  # left by a task's lost attempt, or scratch
     storage.write(join(table_uri, NAME), manifest.to_bytes())

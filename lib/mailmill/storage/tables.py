@@ -267,7 +267,7 @@ class Workspace:
 
     def publish(self, name: str, manifest: Manifest, in_use: Collection[str] = ()) -> None:
         """Make `manifest` the table; see `manifests.publish`."""
-        manifests.publish(self.storage, self.uri_of(name), manifest, in_use)
+        manifests.publish(self.storage, self.uri_of(name), manifest, self.find(name), in_use)
         if self.known is not None:  # numbers and tuples come back as JSON has them
             self.known.pop(name, None)
 
